@@ -8376,6 +8376,9 @@ func (w KeeperCommand) FlagListen() string { return w.say("keeper_command.flag.l
 // FlagMetrics says "keeper_command.flag.metrics".
 func (w KeeperCommand) FlagMetrics() string { return w.say("keeper_command.flag.metrics") }
 
+// FlagLost says "keeper_command.flag.lost".
+func (w KeeperCommand) FlagLost() string { return w.say("keeper_command.flag.lost") }
+
 // FlagLog says "keeper_command.flag.log".
 func (w KeeperCommand) FlagLog() string { return w.say("keeper_command.flag.log") }
 
@@ -8406,6 +8409,9 @@ func (w KeeperCommand) SaidIssuerDigits(digits string) string {
 
 // SaidInitNext says "keeper_command.said.init_next".
 func (w KeeperCommand) SaidInitNext() string { return w.say("keeper_command.said.init_next") }
+
+// SaidInitLost says "keeper_command.said.init_lost".
+func (w KeeperCommand) SaidInitLost() string { return w.say("keeper_command.said.init_lost") }
 
 // SaidServing says "keeper_command.said.serving".
 func (w KeeperCommand) SaidServing(keeper, address string) string {
@@ -8636,6 +8642,11 @@ func (w KeeperCommand) NoArguments(given, command string) string {
 	return w.say("keeper_command.no.arguments", "{given}", given, "{command}", command)
 }
 
+// NoArgument says "keeper_command.no.argument".
+func (w KeeperCommand) NoArgument(name, command string) string {
+	return w.say("keeper_command.no.argument", "{name}", name, "{command}", command)
+}
+
 // NoValue says "keeper_command.no.value".
 func (w KeeperCommand) NoValue(flag, value, command string) string {
 	return w.say("keeper_command.no.value", "{flag}", flag, "{value}", value, "{command}", command)
@@ -8711,6 +8722,9 @@ func (w KeeperCommand) NoFormat() string { return w.say("keeper_command.no.forma
 
 // NoName says "keeper_command.no.name".
 func (w KeeperCommand) NoName() string { return w.say("keeper_command.no.name") }
+
+// NoAddress says "keeper_command.no.address".
+func (w KeeperCommand) NoAddress() string { return w.say("keeper_command.no.address") }
 
 // NoRole says "keeper_command.no.role".
 func (w KeeperCommand) NoRole() string { return w.say("keeper_command.no.role") }

@@ -36,6 +36,7 @@ import (
 var (
 	ErrFormat      = errors.New("admission: damaged, of another version, or not as this program writes it")
 	ErrName        = errors.New("admission: a name has 1 to 32 of a-z, 0-9 and dashes, and begins with a letter")
+	ErrAddress     = errors.New("admission: an address is HOST:PORT")
 	ErrRole        = errors.New("admission: no role, or one that is not known")
 	ErrKey         = errors.New("admission: not a key of P-256")
 	ErrOtherKey    = errors.New("admission: the key is not the one that was admitted")

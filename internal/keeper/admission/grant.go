@@ -39,11 +39,11 @@ func (p Place) Validate() error {
 func validAddress(address string) error {
 	host, port, err := net.SplitHostPort(address)
 	if n, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil || n == 0 || host == "" || len(host) > 253 {
-		return fmt.Errorf("%w: an address is HOST:PORT", ErrFormat)
+		return ErrAddress
 	}
 	for _, c := range host {
 		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '.' || c == '-' || c == ':') {
-			return fmt.Errorf("%w: an address is HOST:PORT", ErrFormat)
+			return ErrAddress
 		}
 	}
 	return nil

@@ -85,26 +85,27 @@ func (d *Dir) Dismiss(name string, now time.Time) error {
 	})
 }
 
-// RenewDoor makes a new certificate and key for the keeper's door. A keeper that serves
-// takes them in with Reload.
-func (d *Dir) RenewDoor(now time.Time) error {
-	return d.change(func() error {
+// RenewDoor makes a new certificate and key for the keeper's door, and says when it ends.
+// A keeper that serves takes them in with Reload.
+func (d *Dir) RenewDoor(now time.Time) (until time.Time, err error) {
+	until = now.Add(doorTerm)
+	return until, d.change(func() error {
 		issuer, err := d.issuer()
 		if err != nil {
 			return err
 		}
-		return d.renewDoor(issuer, now)
+		return d.renewDoor(issuer, now, until)
 	})
 }
 
 // renewDoor writes certificate and key as one file: two could be of different pairs after
 // a crash.
-func (d *Dir) renewDoor(issuer *admission.Issuer, now time.Time) error {
+func (d *Dir) renewDoor(issuer *admission.Issuer, now, until time.Time) error {
 	key, err := admission.NewKey()
 	if err != nil {
 		return err
 	}
-	cert, err := issuer.Door(key.Public(), now, now.Add(doorTerm))
+	cert, err := issuer.Door(key.Public(), now, until)
 	if err != nil {
 		return err
 	}

@@ -93,7 +93,7 @@ func (c Config) validate() error {
 		_, _, err = net.SplitHostPort(c.Metrics)
 	}
 	if err != nil {
-		return fmt.Errorf("%w: listen and metrics are HOST:PORT", ErrFile)
+		return fmt.Errorf("%w: listen or metrics: %w", ErrFile, admission.ErrAddress)
 	}
 	return nil
 }
@@ -132,7 +132,7 @@ func Create(path string, c Config, now time.Time) (*Dir, error) {
 		}
 		err = errors.Join(d.disk.Write(path, issuerKeyFile, key), d.disk.Write(path, issuerFile, cert), d.disk.Write(path, callersFile, admission.Callers{}.Encode()))
 		if err == nil {
-			err = d.renewDoor(issuer, now)
+			err = d.renewDoor(issuer, now, now.Add(doorTerm))
 		}
 		if err != nil {
 			return err

@@ -14,6 +14,9 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/liuma-pin/liuma/internal/keeper"
+	"github.com/liuma-pin/liuma/internal/keeper/admission"
 )
 
 // Errors of the administrator's door.
@@ -68,9 +71,26 @@ func listenSocket(dir string) (net.Listener, error) {
 }
 
 // problem is an answer that is none. Its text is for logs and for the administrator of
-// this keeper.
+// this keeper; its code is for programs.
 type problem struct {
+	Code  string `json:"code"`
 	Error string `json:"error"`
+}
+
+// codes are the errors that arrive as they were, by their codes.
+func codes() map[string]error {
+	return map[string]error{"repairing": ErrRepairing, "peers": keeper.ErrPeers, "format": admission.ErrFormat, "mode": ErrMode}
+}
+
+// refused answers with an error.
+func refused(w http.ResponseWriter, status int, err error) {
+	p := problem{Code: "other", Error: err.Error()}
+	for code, known := range codes() {
+		if errors.Is(err, known) {
+			p.Code = code
+		}
+	}
+	answer(w, status, p)
 }
 
 // socketRoutes are what the administrator may ask on the keeper's machine.
@@ -81,7 +101,7 @@ func (h *Host) socketRoutes() http.Handler {
 	})
 	m.HandleFunc("POST /reload", func(w http.ResponseWriter, _ *http.Request) {
 		if err := h.Reload(); err != nil {
-			answer(w, http.StatusConflict, problem{err.Error()})
+			refused(w, http.StatusConflict, err)
 			return
 		}
 		answer(w, http.StatusOK, struct{}{})
@@ -91,11 +111,11 @@ func (h *Host) socketRoutes() http.Handler {
 		dec := json.NewDecoder(r.Body)
 		dec.DisallowUnknownFields()
 		if err := dec.Decode(&q); err != nil {
-			answer(w, http.StatusBadRequest, problem{"malformed request"})
+			refused(w, http.StatusBadRequest, keeper.ErrRequest)
 			return
 		}
 		if err := h.BeginRepair(q.Seen); err != nil {
-			answer(w, http.StatusConflict, problem{err.Error()})
+			refused(w, http.StatusConflict, err)
 			return
 		}
 		answer(w, http.StatusAccepted, struct{}{})
@@ -169,6 +189,9 @@ func (a Asker) ask(ctx context.Context, method, path string, body, into any) err
 		var p problem
 		if err := json.NewDecoder(got).Decode(&p); err != nil || p.Error == "" {
 			p.Error = resp.Status
+		}
+		if known, ok := codes()[p.Code]; ok {
+			return fmt.Errorf("%w (%s)", known, p.Error)
 		}
 		return fmt.Errorf("host: the keeper refused: %s", p.Error)
 	}

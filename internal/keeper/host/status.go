@@ -96,14 +96,11 @@ func (h *Host) Status(ctx context.Context) Status {
 	f, now := h.files.Load(), h.now()
 	s := Status{
 		Keeper: h.dir.Keeper, Member: h.dir.Member, Shape: h.dir.Shape.String(), Address: h.dir.Address, Release: h.release, Began: h.began,
-		KeySets: []uint32{}, Callers: []CallerStatus{}, Peers: []PeerStatus{}, Connections: map[string]int{}, Asked: map[string]uint64{}, Warnings: []Warning{},
+		KeySets: []uint32{}, Callers: CallersOf(f.callers, now), Peers: []PeerStatus{}, Connections: map[string]int{}, Asked: map[string]uint64{}, Warnings: []Warning{},
 		Door:   f.door.Leaf.NotAfter,
 		Issuer: IssuerStatus{Fingerprint: admission.IssuerFingerprint(h.root).String(), Until: h.root.NotAfter},
 	}
 	h.ofNode(ctx, &s)
-	for _, c := range f.callers.List() {
-		s.Callers = append(s.Callers, CallerStatus{Name: c.Name, Roles: c.Roles.Names(), Until: c.Until, State: callerState(c, now)})
-	}
 	for role, n := range h.server.Connections() {
 		s.Connections[role.Names()[0]] = n
 	}
@@ -169,6 +166,15 @@ const (
 	CallerEnded     = "ended"
 	CallerDismissed = "dismissed"
 )
+
+// CallersOf is a list of callers, as a status has it.
+func CallersOf(list admission.Callers, now time.Time) []CallerStatus {
+	out := []CallerStatus{}
+	for _, c := range list.List() {
+		out = append(out, CallerStatus{Name: c.Name, Roles: c.Roles.Names(), Until: c.Until, State: callerState(c, now)})
+	}
+	return out
+}
 
 func callerState(c admission.Caller, now time.Time) string {
 	err := c.State(now)
