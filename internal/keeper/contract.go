@@ -23,7 +23,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/split"
 )
 
-// ID names a keeper, for example "k1". It is signed into settlements.
+// ID names a keeper, for example "k1". It is signed into settlements, and has at
+// most ledger.MaxKeeperName bytes.
 type ID string
 
 // Header comes with every request that a keeper answers durably.

@@ -106,7 +106,7 @@ func TestBadProofsDoNotStopAnAttempt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	forged := ledger.Settlement{Keeper: "k1", Incarnation: a.Incarnation, Card: target.Card, Version: 1, S: a.Spend}
+	forged := ledger.Settlement{Card: target.Card, Version: 1, KeySet: 1, Spends: []ledger.SettledSpend{{Keeper: "k1", Incarnation: a.Incarnation, S: a.Spend}}}
 	req := h.request(target)
 	req.Settlements = []ledger.Settlement{forged}
 	if b, err := n.Attempt(t.Context(), req); err != nil || b.Spend != 2 || b.Left != 4 {

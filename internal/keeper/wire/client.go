@@ -307,7 +307,7 @@ func call[A any](ctx context.Context, c *Client, k kind, b body, read func(*read
 
 // Attempt implements keeper.Keeper.
 func (c *Client) Attempt(ctx context.Context, q keeper.AttemptRequest) (keeper.AttemptAnswer, error) {
-	if len(q.Settlements) > maxList {
+	if len(q.Settlements) > keeper.MaxSettlements {
 		return keeper.AttemptAnswer{}, keeper.ErrRequest
 	}
 	var b body
@@ -331,7 +331,7 @@ func (c *Client) Commit(ctx context.Context, q keeper.CommitRequest) (keeper.Com
 
 // Settle implements keeper.Keeper.
 func (c *Client) Settle(ctx context.Context, h keeper.Header, list []ledger.Settlement) (keeper.Answer, error) {
-	if len(list) > maxList {
+	if len(list) > keeper.MaxSettlements {
 		return keeper.Answer{}, keeper.ErrRequest
 	}
 	var b body
@@ -352,7 +352,7 @@ func (c *Client) StatusOfTag(ctx context.Context, tag ledger.Tag) (keeper.Status
 
 // Head implements keeper.Keeper.
 func (c *Client) Head(ctx context.Context, h keeper.Header, list []ledger.Head) (keeper.HeadAnswer, error) {
-	if len(list) > maxList {
+	if len(list) > maxHeads {
 		return keeper.HeadAnswer{}, keeper.ErrRequest
 	}
 	var b body
