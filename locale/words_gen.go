@@ -1143,8 +1143,8 @@ func (w Page) WhereServices() string { return w.say("page.where_services") }
 func (w Page) RuleOfNation() string { return w.say("page.rule_of_nation") }
 
 // RuleOf says "page.rule_of".
-func (w Page) RuleOf(province, region string) string {
-	return w.say("page.rule_of", "{province}", province, "{region}", region)
+func (w Page) RuleOf(place, region string) string {
+	return w.say("page.rule_of", "{place}", place, "{region}", region)
 }
 
 // RuleTries says "page.rule_tries".

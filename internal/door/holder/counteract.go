@@ -69,11 +69,6 @@ func (h *handler) standsAt(v *view, p ceremony.Page) {
 	v.Clerk, v.BusinessNo = p.Counter.Clerk, ""
 }
 
-// agency names an agency: by its own name or, where a clerk is of a whole region, by that.
-func (t *wordings) agency(a liuma.Agency, r liuma.Region) string {
-	return cmp.Or(string(a), t.all.Region(r))
-}
-
 // AskerNote is what stands beneath the name of who asks.
 func (v *view) AskerNote() string {
 	if v.Clerk != "" {

@@ -58,7 +58,7 @@ func (h *handler) chapters(v *view, region liuma.Region, p policy.Policy) []chap
 			Ways: []way{{Text: g.GenuineWay(), Link: genuinePath}}},
 		{ID: "never", Title: g.NeverTitle(), Says: []string{g.NeverCodes(), g.NeverHome()}},
 		{ID: "family", Title: g.FamilyTitle(), Says: []string{g.FamilyOld(), t.ruleOfMinors(p)}},
-		{ID: "region", Title: g.RegionTitle(), Says: append([]string{g.RegionSay(), t.ruleOf(region)}, t.rules(p)...), Ways: append(h.regionWays(g.RegionWay(), region), where...)},
+		{ID: "region", Title: g.RegionTitle(), Says: append([]string{g.RegionSay(), h.ruleOf(t, region)}, t.rules(p)...), Ways: append(h.regionWays(g.RegionWay(), region), where...)},
 		{ID: "other", Title: g.OtherTitle(), Says: []string{g.OtherYears(), g.OtherMedical(), g.OtherLines(locale.MedicalLine, v.Hotline), g.OtherLapse()}, Ways: where},
 	}
 	if p.Passphrase {
