@@ -81,7 +81,7 @@ func knownOfDesk() []knownError {
 		{counter.ErrBounds, CodeDeskBounds, http.StatusForbidden},
 		{counter.ErrNumber, CodeDeskNumber, http.StatusUnprocessableEntity},
 		{counter.ErrNobody, CodeDeskNobody, http.StatusNotFound},
-		{admin.ErrReserved, CodeReserved, http.StatusUnprocessableEntity}, // it is the counter's
+		{admin.ErrReserved, CodeReserved, http.StatusUnprocessableEntity},             // it is the counter's
 		{counter.ErrCloseReason, CodeDeskCloseReason, http.StatusUnprocessableEntity}, // before ErrReason, which it is too
 		{counter.ErrReason, CodeDeskReason, http.StatusUnprocessableEntity},
 		{counter.ErrLookUps, CodeDeskLookUps, http.StatusConflict},
