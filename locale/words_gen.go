@@ -2259,6 +2259,12 @@ func (w Demo) Wrong(n int, pin, count string) string {
 	return w.sayOf("demo.wrong", n, "{pin}", pin, "{count}", count)
 }
 
+// WrongLast says "demo.wrong_last".
+func (w Demo) WrongLast(pin string) string { return w.say("demo.wrong_last", "{pin}", pin) }
+
+// NewLinkFewer says "demo.new_link_fewer".
+func (w Demo) NewLinkFewer() string { return w.say("demo.new_link_fewer") }
+
 // LinksWrong says "demo.links_wrong".
 func (w Demo) LinksWrong(pin string) string { return w.say("demo.links_wrong", "{pin}", pin) }
 
@@ -8150,6 +8156,9 @@ func (w Guide) OtherLines(line, hotline string) string {
 
 // OtherLapse says "guide.other_lapse".
 func (w Guide) OtherLapse() string { return w.say("guide.other_lapse") }
+
+// Printed says "guide.printed".
+func (w Guide) Printed(address string) string { return w.say("guide.printed", "{address}", address) }
 
 // GenuineWay says "guide.genuine_way".
 func (w Guide) GenuineWay() string { return w.say("guide.genuine_way") }

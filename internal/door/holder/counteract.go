@@ -141,7 +141,7 @@ func (h *handler) number(v *view, p ceremony.Page) {
 	v.cell(v.T.documentLabel(p.Document), p.IDMasked, "number", "")
 	v.cell(v.T.For(), actAt(v.T, p).title, "", "purpose")
 	v.Notice = &notice{Kind: "notice-warn", Title: v.T.SeenOtherTitle(), Text: v.T.SeenOther()}
-	v.Ways = []way{{Class: "btn-primary", Text: v.T.SeenLook(), See: address(p.ID)}, {Class: "btn-plain", Text: v.T.CounterNotMe(), Post: "leave"}}
+	v.Ways = []way{{Class: "btn-plain", Text: v.T.SeenLook(), See: address(p.ID)}, {Class: "btn-plain", Text: v.T.CounterNotMe(), Post: "leave"}}
 }
 
 // numberNow is where the page of a number asks whether it is still right.

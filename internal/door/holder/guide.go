@@ -36,7 +36,7 @@ func (h *handler) guideView(r *http.Request, region liuma.Region) *view {
 	v.heading(func(t *wordings) string { return t.all.Guide.Title() })
 	v.Lead = v.T.all.Guide.Lead()
 	v.Chapters = h.chapters(v, region, p)
-	v.Ways = []way{h.call(v)}
+	v.Ways, v.Real = []way{h.call(v)}, h.real
 	return v
 }
 
