@@ -6304,6 +6304,9 @@ func (w Shown) SimulateFileIs() string { return w.say("shown.simulate.file_is") 
 // SimulateChart says "shown.simulate.chart".
 func (w Shown) SimulateChart() string { return w.say("shown.simulate.chart") }
 
+// SimulateCaption says "shown.simulate.caption".
+func (w Shown) SimulateCaption() string { return w.say("shown.simulate.caption") }
+
 // SimulateYear says "shown.simulate.year".
 func (w Shown) SimulateYear() string { return w.say("shown.simulate.year") }
 
