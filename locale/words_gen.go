@@ -1145,8 +1145,8 @@ func (w Page) WhereServices() string { return w.say("page.where_services") }
 func (w Page) RuleOfNation() string { return w.say("page.rule_of_nation") }
 
 // RuleOf says "page.rule_of".
-func (w Page) RuleOf(province, region string) string {
-	return w.say("page.rule_of", "{province}", province, "{region}", region)
+func (w Page) RuleOf(place, region string) string {
+	return w.say("page.rule_of", "{place}", place, "{region}", region)
 }
 
 // RuleTries says "page.rule_tries".
@@ -2260,6 +2260,12 @@ func (w Demo) Right(clock string) string { return w.say("demo.right", "{clock}",
 func (w Demo) Wrong(n int, pin, count string) string {
 	return w.sayOf("demo.wrong", n, "{pin}", pin, "{count}", count)
 }
+
+// WrongLast says "demo.wrong_last".
+func (w Demo) WrongLast(pin string) string { return w.say("demo.wrong_last", "{pin}", pin) }
+
+// NewLinkFewer says "demo.new_link_fewer".
+func (w Demo) NewLinkFewer() string { return w.say("demo.new_link_fewer") }
 
 // LinksWrong says "demo.links_wrong".
 func (w Demo) LinksWrong(pin string) string { return w.say("demo.links_wrong", "{pin}", pin) }
@@ -6300,6 +6306,9 @@ func (w Shown) SimulateFileIs() string { return w.say("shown.simulate.file_is") 
 // SimulateChart says "shown.simulate.chart".
 func (w Shown) SimulateChart() string { return w.say("shown.simulate.chart") }
 
+// SimulateCaption says "shown.simulate.caption".
+func (w Shown) SimulateCaption() string { return w.say("shown.simulate.caption") }
+
 // SimulateYear says "shown.simulate.year".
 func (w Shown) SimulateYear() string { return w.say("shown.simulate.year") }
 
@@ -8152,6 +8161,9 @@ func (w Guide) OtherLines(line, hotline string) string {
 
 // OtherLapse says "guide.other_lapse".
 func (w Guide) OtherLapse() string { return w.say("guide.other_lapse") }
+
+// Printed says "guide.printed".
+func (w Guide) Printed(address string) string { return w.say("guide.printed", "{address}", address) }
 
 // GenuineWay says "guide.genuine_way".
 func (w Guide) GenuineWay() string { return w.say("guide.genuine_way") }

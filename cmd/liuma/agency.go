@@ -58,7 +58,11 @@ func (a *agencyListCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 			if a.JSON {
 				err = json.NewEncoder(t.out).Encode(one)
 			} else {
-				_, err = fmt.Fprintf(t.out, "%s  %s  %s  %s\n", one.Code, padded(string(one.Region), 6), one.Name.ZH, one.Telephone)
+				name := one.Name.ZH
+				if one.Sample {
+					name += " " + t.words().Page.WhereSample()
+				}
+				_, err = fmt.Fprintf(t.out, "%s  %s  %s  %s\n", one.Code, padded(string(one.Region), 6), name, one.Telephone)
 			}
 			if err != nil {
 				return err

@@ -10,6 +10,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/directory"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/written"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // Listing is the directory as it stood at one moment, in memory. Immutable.
@@ -85,18 +86,9 @@ func (l *Listing) Region(r liuma.Region) liuma.Region {
 	return l.regions.Above(r)
 }
 
-// Named is a region with those around it: 浙江省湖州市吴兴区. Empty for the nation.
-func (l *Listing) Named(r liuma.Region) string {
-	var all string
-	for at := l.Region(r); at != ""; at = l.regions.Above(at) {
-		switch e, _ := l.regions.Find(at); e.Name {
-		case "市辖区", "县", "省直辖县级行政区划", "自治区直辖县级行政区划": // which nobody lives in by name
-		default:
-			all = e.Name + all
-		}
-	}
-	return all
-}
+// Place is a region with those around it, as a language writes places: 浙江省湖州市吴兴区, or
+// Wuxing District, Huzhou, Zhejiang. Empty for the nation.
+func (l *Listing) Place(w *locale.Words, r liuma.Region) string { return l.regions.Place(w, r) }
 
 // Above is the region around another, up to the nation.
 func (l *Listing) Above(r liuma.Region) liuma.Region { return l.regions.Above(r) }

@@ -198,13 +198,22 @@ func (h *handler) whereOn(v *view, l *agency.Listing, a asking) {
 
 // place names a region with those around it.
 func (t *wordings) place(l *agency.Listing, r liuma.Region) string {
-	return cmp.Or(l.Named(r), t.WhereEverywhere())
+	return cmp.Or(l.Place(t.all, r), t.WhereEverywhere())
+}
+
+// placeOf is place for pages that need no directory of agencies: without one they name
+// the province. Empty for the nation.
+func (h *handler) placeOf(t *wordings, r liuma.Region) string {
+	if h.agencies == nil {
+		return t.all.Region(r)
+	}
+	return h.agencies.Listing().Place(t.all, r)
 }
 
 // officeOf is an agency in the page's language; what it does not say in that is shown in
 // Chinese.
 func (h *handler) officeOf(v *view, l *agency.Listing, a store.Agency) office {
-	o := office{Name: v.spoken(a.Name), Region: spoken{Text: l.Named(a.Region), Lang: "zh-CN"}, Address: v.spoken(a.Address), Hours: v.spoken(a.Hours),
+	o := office{Name: v.spoken(a.Name), Region: spoken{Text: l.Place(v.T.all, a.Region)}, Address: v.spoken(a.Address), Hours: v.spoken(a.Hours),
 		Telephone: spoken{Text: a.Telephone}, Documents: v.spoken(a.Documents), Languages: v.spoken(a.Languages), Services: v.spoken(a.Services), Sample: a.Sample}
 	own := func(when store.Said, yes, no string) spoken {
 		switch when {
@@ -288,5 +297,5 @@ func (h *handler) agencyName(v *view, a liuma.Agency, r liuma.Region) string {
 			return v.spoken(one.Name).Text
 		}
 	}
-	return v.T.agency(a, r)
+	return cmp.Or(string(a), h.placeOf(v.T, r))
 }
