@@ -7650,6 +7650,45 @@ func (w Refused) ConfigDirectories(given, shape, needed string) string {
 	return w.say("refused.config.directories", "{given}", given, "{shape}", shape, "{needed}", needed)
 }
 
+// ConfigKeySet says "refused.config.key_set".
+func (w Refused) ConfigKeySet() string { return w.say("refused.config.key_set") }
+
+// ConfigKeepersBoth says "refused.config.keepers_both".
+func (w Refused) ConfigKeepersBoth() string { return w.say("refused.config.keepers_both") }
+
+// ConfigKeepersKey says "refused.config.keepers_key".
+func (w Refused) ConfigKeepersKey() string { return w.say("refused.config.keepers_key") }
+
+// ConfigKeepersMany says "refused.config.keepers_many".
+func (w Refused) ConfigKeepersMany(given, shape, most string) string {
+	return w.say("refused.config.keepers_many", "{given}", given, "{shape}", shape, "{most}", most)
+}
+
+// ConfigKeepersEntry says "refused.config.keepers_entry".
+func (w Refused) ConfigKeepersEntry(id string) string {
+	return w.say("refused.config.keepers_entry", "{id}", id)
+}
+
+// ConfigKeepersTwice says "refused.config.keepers_twice".
+func (w Refused) ConfigKeepersTwice(id string) string {
+	return w.say("refused.config.keepers_twice", "{id}", id)
+}
+
+// ConfigKeepersFew says "refused.config.keepers_few".
+func (w Refused) ConfigKeepersFew(given, shape, needed string) string {
+	return w.say("refused.config.keepers_few", "{given}", given, "{shape}", shape, "{needed}", needed)
+}
+
+// ConfigKeepersEnded says "refused.config.keepers_ended".
+func (w Refused) ConfigKeepersEnded(id, day string) string {
+	return w.say("refused.config.keepers_ended", "{id}", id, "{day}", day)
+}
+
+// ConfigKeepersFiles says "refused.config.keepers_files".
+func (w Refused) ConfigKeepersFiles(why string) string {
+	return w.say("refused.config.keepers_files", "{why}", why)
+}
+
 // ConfigLog says "refused.config.log".
 func (w Refused) ConfigLog(level string) string { return w.say("refused.config.log", "{level}", level) }
 
