@@ -41,11 +41,10 @@ func newHouse(t *testing.T, says func(keeper.About) keeper.About) *house {
 		}
 	})
 	dir := t.TempDir()
-	conf, err := h.Join(dir)
-	if err != nil {
+	if err := h.Join(dir); err != nil {
 		t.Fatal(err)
 	}
-	return &house{House: h, t: t, dir: dir, conf: conf}
+	return &house{House: h, t: t, dir: dir, conf: h.Settings()}
 }
 
 func (h *house) config() remote.Config {

@@ -222,30 +222,36 @@ func (p *Post) Admit(r *admission.Request) (*admission.Admission, error) {
 // Posts are the keepers, in the order of their member numbers.
 func (h *House) Posts() []*Post { return h.posts }
 
-// Join admits an authority at every keeper. Key and admissions are written below dir,
-// whose configuration gets what is returned.
-func (h *House) Join(dir string) (config.Keepers, error) {
+// Settings are what the configuration of an authority says that has joined.
+func (h *House) Settings() config.Keepers {
 	c := config.Keepers{Shape: h.c.Shape, Key: config.KeyFile()}
-	key, _, err := remote.MakeKey(filepath.Join(dir, c.Key))
+	for _, p := range h.posts {
+		c.Remote = append(c.Remote, config.RemoteKeeper{ID: string(p.ID), Address: p.Address, Admission: config.AdmissionFile(string(p.ID))})
+	}
+	return c
+}
+
+// Join admits an authority at every keeper: its key and the admissions are written below
+// its data directory, where Settings names them.
+func (h *House) Join(dir string) error {
+	key, _, err := remote.MakeKey(filepath.Join(dir, config.KeyFile()))
 	if err != nil {
-		return c, err
+		return err
 	}
 	r, err := admission.NewRequest("authority", wire.Authority|wire.Closer, key)
 	if err != nil {
-		return c, err
+		return err
 	}
 	for _, p := range h.posts {
 		a, err := p.Admit(r)
 		if err != nil {
-			return c, fmt.Errorf("keeper %s: %w", p.ID, err)
+			return fmt.Errorf("keeper %s: %w", p.ID, err)
 		}
-		file := config.AdmissionFile(string(p.ID))
-		if err := remote.WriteFile(filepath.Join(dir, file), a.Encode()); err != nil {
-			return c, err
+		if err := remote.WriteFile(filepath.Join(dir, config.AdmissionFile(string(p.ID))), a.Encode()); err != nil {
+			return err
 		}
-		c.Remote = append(c.Remote, config.RemoteKeeper{ID: string(p.ID), Address: p.Address, Admission: file})
 	}
-	return c, nil
+	return nil
 }
 
 // Close stops all keepers.
