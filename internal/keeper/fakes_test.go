@@ -69,7 +69,7 @@ func newFakes(t testing.TB, shape split.Shape) []*fakeKeeper {
 		if err != nil {
 			t.Fatal(err)
 		}
-		out = append(out, &fakeKeeper{dead: dead{m.id}, set: set})
+		out = append(out, &fakeKeeper{dead: dead{m.hello.ID}, set: set})
 	}
 	return out
 }

@@ -29,12 +29,14 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Errors of requests, admissions and lists of callers.
 var (
 	ErrFormat      = errors.New("admission: damaged, of another version, or not as this program writes it")
 	ErrName        = errors.New("admission: a name has 1 to 32 of a-z, 0-9 and dashes, and begins with a letter")
+	ErrAddress     = errors.New("admission: an address is HOST:PORT")
 	ErrRole        = errors.New("admission: no role, or one that is not known")
 	ErrKey         = errors.New("admission: not a key of P-256")
 	ErrOtherKey    = errors.New("admission: the key is not the one that was admitted")
@@ -102,13 +104,25 @@ func (f Fingerprint) String() string {
 // Heard reports whether the digits that somebody typed as they heard them are all those
 // of the fingerprint. Blanks and dashes between them do not count.
 func (f Fingerprint) Heard(typed string) bool {
-	plain := strings.NewReplacer(" ", "", "-", "").Replace
 	return plain(typed) == plain(f.String())
 }
 
-// decode reads a file of this package: known members alone, and one spelling but for the
-// blanks between them.
-func decode(data []byte, format string, into any) error {
+// plain leaves out what may stand between digits, and folds full-width ones.
+func plain(typed string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r >= '０' && r <= '９':
+			return r - '０' + '0'
+		case r == '-' || unicode.IsSpace(r):
+			return -1
+		}
+		return r
+	}, typed)
+}
+
+// DecodeFile reads a file of a keeper: known members alone, and one spelling but for the
+// blanks between them. The format is named in the error.
+func DecodeFile(data []byte, format string, into any) error {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(into); err != nil {
@@ -118,14 +132,15 @@ func decode(data []byte, format string, into any) error {
 		return fmt.Errorf("%w: more than one document", ErrFormat)
 	}
 	var there, again bytes.Buffer
-	if err := errors.Join(json.Compact(&there, data), json.Compact(&again, encode(into))); err != nil || !bytes.Equal(there.Bytes(), again.Bytes()) {
+	if err := errors.Join(json.Compact(&there, data), json.Compact(&again, EncodeFile(into))); err != nil || !bytes.Equal(there.Bytes(), again.Bytes()) {
 		return fmt.Errorf("%w: members twice, in another order or spelt otherwise", ErrFormat)
 	}
 	return nil
 }
 
-// encode writes a file of this package. Its types hold nothing that JSON cannot say.
-func encode(v any) []byte {
+// EncodeFile writes what DecodeFile reads, of a type that holds nothing that JSON cannot
+// say.
+func EncodeFile(v any) []byte {
 	data, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
 		panic("admission: " + err.Error())

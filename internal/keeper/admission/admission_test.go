@@ -72,11 +72,21 @@ func TestRequestRoundTrip(t *testing.T) {
 	if len(said) != 39 || strings.Trim(said, "0123456789 ") != "" {
 		t.Errorf("read aloud: %q", said)
 	}
-	for typed, want := range map[string]bool{said: true, strings.ReplaceAll(said, " ", ""): true, strings.ReplaceAll(said, " ", "-"): true, said[:34]: false, "": false, said + "0": false} {
+	for typed, want := range map[string]bool{said: true, strings.ReplaceAll(said, " ", ""): true, strings.ReplaceAll(said, " ", "-"): true, fullWidth(said): true, said[:34]: false, "": false, said + "0": false} {
 		if r.Fingerprint().Heard(typed) != want {
 			t.Errorf("heard %q: want %v", typed, want)
 		}
 	}
+}
+
+// fullWidth writes digits as a Chinese keyboard may.
+func fullWidth(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == ' ' {
+			return '\u3000'
+		}
+		return r - '0' + '０'
+	}, s)
 }
 
 func TestNewRequestRefuses(t *testing.T) {
@@ -210,9 +220,9 @@ func TestAdmitRefuses(t *testing.T) {
 		"an end in the past":     {k1(), r, Grant{wire.Authority, r.Fingerprint().String(), now}, ErrTerm},
 		"longer than the issuer": {k1(), r, Grant{wire.Authority, r.Fingerprint().String(), now.Add(issuerTerm + time.Hour)}, ErrTerm},
 		"of another keeper":      {Place{"k2", 2, k1().Shape, k1().Address}, r, heard(r, wire.Authority), ErrIssuer},
-		"no port":                {Place{"k1", 1, k1().Shape, "keeper1"}, r, heard(r, wire.Authority), ErrFormat},
-		"a port that is none":    {Place{"k1", 1, k1().Shape, "keeper1:0"}, r, heard(r, wire.Authority), ErrFormat},
-		"an address with more":   {Place{"k1", 1, k1().Shape, "keeper 1:7601"}, r, heard(r, wire.Authority), ErrFormat},
+		"no port":                {Place{"k1", 1, k1().Shape, "keeper1"}, r, heard(r, wire.Authority), ErrAddress},
+		"a port that is none":    {Place{"k1", 1, k1().Shape, "keeper1:0"}, r, heard(r, wire.Authority), ErrAddress},
+		"an address with more":   {Place{"k1", 1, k1().Shape, "keeper 1:7601"}, r, heard(r, wire.Authority), ErrAddress},
 		"no such member":         {Place{"k1", 4, k1().Shape, k1().Address}, r, heard(r, wire.Authority), ErrFormat},
 		"no such shape":          {Place{"k1", 1, split.Shape{T: 3, N: 3}, k1().Address}, r, heard(r, wire.Authority), ErrFormat},
 	} {
@@ -279,11 +289,19 @@ func TestRenewal(t *testing.T) {
 	if err := list.Allowed(second.cert, at); !errors.Is(err, ErrEnded) {
 		t.Errorf("one with a role that was not granted again: %v", err)
 	}
+	if err := list.Allowed(first.cert, at); !errors.Is(err, ErrUnknown) {
+		t.Errorf("one that had ended before the renewal: %v", err)
+	}
 	if err := list.Allowed(third.cert, at); err != nil {
 		t.Error(err)
 	}
-	if err := list.Allowed(third.cert, at.Add(DefaultTerm+time.Hour)); !errors.Is(err, ErrEnded) {
+	late := at.Add(DefaultTerm + time.Hour)
+	if err := list.Allowed(third.cert, late); !errors.Is(err, ErrEnded) {
 		t.Errorf("after its end: %v", err)
+	}
+	fourth := admit(late, wire.Authority)
+	if err := list.Allowed(fourth.cert, late); err != nil || len(list.List()) != 1 {
+		t.Errorf("renewed after its end: %v, %+v", err, list.List())
 	}
 	if again, err := ParseCallers(list.Encode()); err != nil || !bytes.Equal(again.Encode(), list.Encode()) {
 		t.Errorf("the list does not come back: %v", err)
@@ -420,7 +438,7 @@ func TestAdmissionRefuses(t *testing.T) {
 		"the door's own":       {func(a *Admission) { a.cert = door }, ErrIssuer},
 		"the root as caller's": {func(a *Admission) { a.cert = a.root }, ErrIssuer},
 		"no member":            {func(a *Admission) { a.Member = 0 }, ErrFormat},
-		"no address":           {func(a *Admission) { a.Address = "" }, ErrFormat},
+		"no address":           {func(a *Admission) { a.Address = "" }, ErrAddress},
 	} {
 		bad := *a
 		tt.change(&bad)

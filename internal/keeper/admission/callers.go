@@ -3,6 +3,7 @@ package admission
 import (
 	"crypto/x509"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -67,7 +68,7 @@ func ParseCallers(data []byte) (Callers, error) {
 		return Callers{}, fmt.Errorf("%w: too long", ErrFormat)
 	}
 	var f callersFile
-	if err := decode(data, callersFormat, &f); err != nil {
+	if err := DecodeFile(data, callersFormat, &f); err != nil {
 		return Callers{}, err
 	}
 	if f.Format != callersFormat || len(f.Callers) > maxCallers {
@@ -104,7 +105,7 @@ func (c Callers) Encode() []byte {
 	for _, e := range c.list {
 		f.Callers = append(f.Callers, callerFile{Name: e.Name, Roles: e.Roles.Names(), Number: e.Number, Key: e.Key, From: e.From, Until: e.Until, Dismissed: e.Dismissed})
 	}
-	return encode(f)
+	return EncodeFile(f)
 }
 
 // List is every admission, oldest first.
@@ -114,7 +115,7 @@ func (c Callers) List() []Caller { return slices.Clone(c.list) }
 type Grant struct {
 	Roles wire.Role
 	// Heard is the fingerprint as it was read aloud. It may be empty for a caller that
-	// is admitted already with this key.
+	// was admitted before by this name with this key.
 	Heard string
 	// Until is when the admission ends; DefaultTerm from now if zero.
 	Until time.Time
@@ -163,18 +164,17 @@ func (c *Callers) Admit(i *Issuer, at Place, r *Request, g Grant, now time.Time)
 // mayAdmit refuses a key that was dismissed, a second key of a name, and a new key
 // whose fingerprint was not heard.
 func (c *Callers) mayAdmit(r *Request, heard string, now time.Time) error {
-	c.list = slices.DeleteFunc(slices.Clone(c.list), func(e Caller) bool { return e.State(now) == ErrEnded }) //nolint:errorlint // State wraps nothing
 	if len(c.list) >= maxCallers {
 		return ErrFull
 	}
 	known := false
 	for _, e := range c.list {
-		switch same := e.Key == r.keyHash(); {
-		case same && e.State(now) != nil:
+		switch same, state := e.Key == r.keyHash(), e.State(now); {
+		case same && errors.Is(state, ErrDismissed):
 			return ErrDismissed
-		case e.State(now) == nil && same != (e.Name == r.Name):
+		case state == nil && same != (e.Name == r.Name):
 			return ErrTaken
-		case same:
+		case same && e.Name == r.Name: // an ended one too: its digits were heard
 			known = true
 		}
 	}
@@ -187,8 +187,11 @@ func (c *Callers) mayAdmit(r *Request, heard string, now time.Time) error {
 	return nil
 }
 
-// renew ends the older certificates of a name.
+// renew ends the older certificates of a name, and forgets those that had ended.
 func (c *Callers) renew(name string, roles wire.Role, now time.Time) {
+	c.list = slices.DeleteFunc(slices.Clone(c.list), func(e Caller) bool { // a copy of the list goes on as it was
+		return e.Name == name && errors.Is(e.State(now), ErrEnded)
+	})
 	now = now.UTC().Truncate(time.Second)
 	for k, e := range c.list {
 		if e.Name != name || e.State(now) != nil {

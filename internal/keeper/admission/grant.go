@@ -39,11 +39,11 @@ func (p Place) Validate() error {
 func validAddress(address string) error {
 	host, port, err := net.SplitHostPort(address)
 	if n, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil || n == 0 || host == "" || len(host) > 253 {
-		return fmt.Errorf("%w: an address is HOST:PORT", ErrFormat)
+		return ErrAddress
 	}
 	for _, c := range host {
 		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '.' || c == '-' || c == ':') {
-			return fmt.Errorf("%w: an address is HOST:PORT", ErrFormat)
+			return ErrAddress
 		}
 	}
 	return nil
@@ -78,7 +78,7 @@ func ParseAdmission(data []byte) (*Admission, error) {
 		return nil, fmt.Errorf("%w: too long", ErrFormat)
 	}
 	var f admissionFile
-	if err := decode(data, admissionFormat, &f); err != nil {
+	if err := DecodeFile(data, admissionFormat, &f); err != nil {
 		return nil, err
 	}
 	if f.Format != admissionFormat {
@@ -130,7 +130,7 @@ func issued(root, cert *x509.Certificate, at time.Time) error {
 
 // Encode writes the admission's file.
 func (a *Admission) Encode() []byte {
-	return encode(admissionFile{
+	return EncodeFile(admissionFile{
 		Format: admissionFormat, Keeper: a.Keeper, Member: a.Member, T: a.Shape.T, N: a.Shape.N, Address: a.Address,
 		Root: a.root.Raw, Certificate: a.cert.Raw,
 	})

@@ -64,7 +64,7 @@ func ParseRequest(data []byte) (*Request, error) {
 		return nil, fmt.Errorf("%w: too long", ErrFormat)
 	}
 	var f requestFile
-	if err := decode(data, requestFormat, &f); err != nil {
+	if err := DecodeFile(data, requestFormat, &f); err != nil {
 		return nil, err
 	}
 	if f.Format != requestFormat {
@@ -104,7 +104,7 @@ func (r *Request) keyHash() string {
 }
 
 // Encode writes the request's file. Nothing in it is secret.
-func (r *Request) Encode() []byte { return encode(r.file) }
+func (r *Request) Encode() []byte { return EncodeFile(r.file) }
 
 // Fingerprint covers the name, what is wanted and the key.
 func (r *Request) Fingerprint() Fingerprint {
