@@ -135,8 +135,8 @@ cover: ## statements that the tests reach
 vulncheck: ## known vulnerabilities that our code can reach; needs the network
 	go run $(GOVULNCHECK) ./...
 
-build: ## the program, at dist/liuma
-	CGO_ENABLED=0 go build -trimpath -o dist/liuma ./cmd/liuma
+build: ## the programs, at dist/liuma and dist/liuma-keeper
+	CGO_ENABLED=0 go build -trimpath -o dist/ ./cmd/liuma ./cmd/liuma-keeper
 
 release: ## programs for every platform with checksums and SBOM, built twice and compared, into dist/release
 	.ci/release

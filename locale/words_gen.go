@@ -5415,6 +5415,9 @@ func (w Shown) BackupWithKeepers() string { return w.say("shown.backup.with_keep
 // BackupWithoutKeepers says "shown.backup.without_keepers".
 func (w Shown) BackupWithoutKeepers() string { return w.say("shown.backup.without_keepers") }
 
+// BackupRemote says "shown.backup.remote".
+func (w Shown) BackupRemote() string { return w.say("shown.backup.remote") }
+
 // BackupExamine says "shown.backup.examine".
 func (w Shown) BackupExamine(dir string) string { return w.say("shown.backup.examine", "{dir}", dir) }
 
@@ -5474,6 +5477,9 @@ func (w Shown) CheckNotCompared(dir string) string {
 
 // CheckOwn says "shown.check.own".
 func (w Shown) CheckOwn() string { return w.say("shown.check.own") }
+
+// CheckRemote says "shown.check.remote".
+func (w Shown) CheckRemote() string { return w.say("shown.check.remote") }
 
 // CheckBeside says "shown.check.beside".
 func (w Shown) CheckBeside(dir, count string) string {
@@ -6723,6 +6729,9 @@ func (w Refused) KeeperUnheard(id string) string { return w.say("refused.keeper.
 
 // KeeperHeard says "refused.keeper.heard".
 func (w Refused) KeeperHeard(id string) string { return w.say("refused.keeper.heard", "{id}", id) }
+
+// BackupRemote says "refused.backup.remote".
+func (w Refused) BackupRemote() string { return w.say("refused.backup.remote") }
 
 // RestoreFlags says "refused.restore.flags".
 func (w Refused) RestoreFlags() string { return w.say("refused.restore.flags") }
