@@ -184,7 +184,7 @@ func (m *Member) Offer() ([]Offer, error) {
 				continue
 			}
 			o := Offer{KeySet: m.hello.KeySet, Subset: s, From: own, To: to}
-			if o.Sealed, err = m.keys[s].Seal(m.met[to].Public, m.info(meeting, o)); err != nil {
+			if o.Sealed, err = m.keys[s].Seal(m.met[to].Public, OfferInfo(meeting, m.hello.Shape, o)); err != nil {
 				return nil, fmt.Errorf("%w: seal subset %d to member %d: %w", ErrCeremony, s, to, err)
 			}
 			out = append(out, o)
@@ -193,10 +193,9 @@ func (m *Member) Offer() ([]Offer, error) {
 	return out, nil
 }
 
-// info is the text that an offer is bound to: key set, shape, subset, sender,
+// OfferInfo is the text that an offer is bound to: key set, shape, subset, sender,
 // receiver, and the meeting, which has all identities and was not there before.
-func (m *Member) info(meeting Hash, o Offer) []byte {
-	shape := m.hello.Shape
+func OfferInfo(meeting Hash, shape split.Shape, o Offer) []byte {
 	return appendFields(nil, []byte(offerLabel), binary.BigEndian.AppendUint32(nil, o.KeySet),
 		[]byte{byte(shape.T), byte(shape.N), byte(o.Subset), byte(o.From), byte(o.To)}, meeting[:])
 }
@@ -214,7 +213,7 @@ func (m *Member) Accept(o Offer) error {
 	if have || !fits {
 		return fmt.Errorf("%w: an unexpected offer from member %d", ErrCeremony, o.From)
 	}
-	key, err := m.custody.Open(o.Sealed, m.info(meeting, o))
+	key, err := m.custody.Open(o.Sealed, OfferInfo(meeting, m.hello.Shape, o))
 	if err != nil {
 		return fmt.Errorf("%w: offer from member %d: %w", ErrCeremony, o.From, err)
 	}

@@ -66,8 +66,12 @@ func MakeKeyFile(d Disk, dir string, id ID) (*KeyFile, error) {
 	return f, nil
 }
 
-// OpenKeyFile reads keeper.json.
+// OpenKeyFile reads keeper.json. fs.ErrNotExist: there is none, and so nothing that
+// others could read in the directory.
 func OpenKeyFile(d Disk, dir string) (*KeyFile, error) {
+	if _, err := os.Lstat(filepath.Join(dir, keeperFile)); errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("keeper: %w", err)
+	}
 	stored, err := readKeeper(dir)
 	if err != nil {
 		return nil, err

@@ -216,8 +216,9 @@ func (d Desk) start(f *keeper.KeyFile, w Who, keySet uint32) (Where, error) {
 	return d.where(f, m)
 }
 
-// Take takes in files of the other members, in whatever order they are given, all or
-// none. A file that was taken before is none too many.
+// Take takes in files of the other members, in whatever order they are given. A file
+// that was taken before is none too many. One that comes too early is an OrderError,
+// and those before it are taken; any other fault leaves all as it was.
 func (d Desk) Take(files ...[]byte) (Where, error) {
 	var list []message
 	for _, data := range files {
@@ -233,15 +234,24 @@ func (d Desk) Take(files ...[]byte) (Where, error) {
 	slices.SortStableFunc(list, func(a, b message) int { return a.rank() - b.rank() })
 	return d.within(func() (Where, error) {
 		return d.inCeremony(func(f *keeper.KeyFile, m *keeper.Member) (Where, error) {
+			early := false
 			for _, file := range list {
-				if err := take(f, m, file); err != nil {
+				err := take(f, m, file)
+				if early = errors.Is(err, ErrOrder); early {
+					break
+				}
+				if err != nil {
 					return Where{}, err
 				}
 			}
 			if err := d.save(m); err != nil {
 				return Where{}, err
 			}
-			return d.where(f, m)
+			w, err := d.where(f, m)
+			if early && err == nil {
+				return Where{}, &OrderError{w}
+			}
+			return w, err
 		})
 	})
 }

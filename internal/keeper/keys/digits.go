@@ -11,18 +11,18 @@ import (
 )
 
 // Digits that people read to one another are forty, in groups of four: 132 bits of a
-// hash that takes a million steps to compute.
+// hash that takes 262,144 steps to compute.
 //
 // Whoever carries the files may give each member other files, and so choose freely
 // among many transcripts for each of them; nobody commits to anything before the
 // digits are read. If one of the members helps the carrier and says that all fits, it
 // is enough that two others have the same digits: two transcripts of 2^132 values
-// collide after 2^66 tries, and with 2^20 steps for each that is 2^86 hashes, within
+// collide after 2^66 tries, and with 2^18 steps for each that is 2^84 hashes, within
 // the days that a ceremony takes. Twenty digits would be 2^33 tries.
 const (
 	digitCount = 40
 	groupSize  = 4
-	stretch    = 1 << 20
+	stretch    = 1 << 18
 )
 
 // digitsOf are the digits of a hash.

@@ -132,7 +132,7 @@ type Who struct {
 }
 
 // nameForm are the names of keepers: they stand in names of files.
-var nameForm = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,31}$`)
+var nameForm = regexp.MustCompile(`^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$`)
 
 func (w Who) check() error {
 	if err := w.Shape.Validate(); err != nil {
