@@ -38,7 +38,7 @@ func (q *Quorum) Propose(ctx context.Context, current Target, version liuma.Vers
 	defer guess.Wipe()
 	req := ProposeRequest{
 		Card: current.Card, Version: version, Replaces: current.Version, Tag: current.Tag,
-		KeySet: q.KeySet(), Blinded: guess.Blinded(),
+		KeySet: keySet, Blinded: guess.Blinded(),
 	}
 	replies, err := ask(ctx, q, func(ctx context.Context, m *member) (ProposeAnswer, error) {
 		return q.proposeAt(ctx, m, req, current)
