@@ -155,20 +155,20 @@ func TestScenesNotice(t *testing.T) {
 	if p.cast, err = p.stage.choose(); err != nil {
 		t.Fatal(err)
 	}
-	for _, s := range scenes()[:4] {
+	for _, s := range scenes(false)[:4] {
 		if err := s.play(t.Context(), p); err != nil {
 			t.Fatalf("%s: %v", s.title.EN, err)
 		}
 	}
 	for _, i := range []int{0, 1, 2, 3} { // enrolled already, and locked
-		if err := scenes()[i].play(t.Context(), p); err == nil {
-			t.Errorf("%s went well on a locked card", scenes()[i].title.EN)
+		if err := scenes(false)[i].play(t.Context(), p); err == nil {
+			t.Errorf("%s went well on a locked card", scenes(false)[i].title.EN)
 		}
 	}
 	p.cast.second = p.cast.first
 	for _, i := range []int{4, 5} {
-		if err := scenes()[i].play(t.Context(), p); err == nil {
-			t.Errorf("%s went well for a locked holder", scenes()[i].title.EN)
+		if err := scenes(false)[i].play(t.Context(), p); err == nil {
+			t.Errorf("%s went well for a locked holder", scenes(false)[i].title.EN)
 		}
 	}
 	p.cast.first.pin = "000000" // not the PIN of the card, so the keeper must not open it
