@@ -203,7 +203,7 @@ func (h *House) Post(id keeper.ID) *Post {
 
 // Settings are what the authority's configuration says of the keepers.
 func (h *House) Settings() config.Keepers {
-	c := config.Keepers{Shape: shape().String(), Key: config.KeyFile()}
+	c := config.Keepers{Shape: fmt.Sprintf("%d/%d", shape().T, shape().N), Key: config.KeyFile()}
 	for _, p := range h.posts {
 		c.Remote = append(c.Remote, config.RemoteKeeper{ID: string(p.ID), Address: p.line.address(), Admission: config.AdmissionFile(string(p.ID))})
 	}
