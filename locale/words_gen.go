@@ -2399,6 +2399,9 @@ func (w Demo) KeeperServes() string { return w.say("demo.keeper_serves") }
 // KeeperKilled says "demo.keeper_killed".
 func (w Demo) KeeperKilled() string { return w.say("demo.keeper_killed") }
 
+// KeeperDied says "demo.keeper_died".
+func (w Demo) KeeperDied(why string) string { return w.say("demo.keeper_died", "{why}", why) }
+
 // TwoAreEnough says "demo.two_are_enough".
 func (w Demo) TwoAreEnough() string { return w.say("demo.two_are_enough") }
 
@@ -2812,9 +2815,6 @@ func (w Window) PostMute() string { return w.say("window.post_mute") }
 
 // PostCutOff says "window.post_cut_off".
 func (w Window) PostCutOff() string { return w.say("window.post_cut_off") }
-
-// PostComing says "window.post_coming".
-func (w Window) PostComing() string { return w.say("window.post_coming") }
 
 // PostSequence says "window.post_sequence".
 func (w Window) PostSequence() string { return w.say("window.post_sequence") }

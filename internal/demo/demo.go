@@ -205,7 +205,7 @@ func Run(ctx context.Context, c Config) (err error) {
 	if p.Err() != nil || c.Once {
 		return p.Err()
 	}
-	return p.stage.world.Wait(ctx)
+	return p.serveOn(ctx)
 }
 
 // curtain says where everything is.

@@ -56,6 +56,10 @@ func sceneKeepers(ctx context.Context, p *play) error {
 	ch, h := p.stage.national, p.cast.second
 	k1, k2, k3 := p.stage.house.Posts()[0], p.stage.house.Posts()[1], p.stage.house.Posts()[2]
 
+	before := k3.Ask(ctx).Own
+	if before == nil {
+		return want("an answer of the keeper", "none")
+	}
 	k3.Kill()
 	p.Do(keeperWho(k3.ID), both(words.KeeperKilled))
 	if _, err := p.right(ctx, ch, h, purposeYears()); err != nil {
@@ -68,6 +72,9 @@ func sceneKeepers(ctx context.Context, p *play) error {
 
 	if err := k3.Heal(ctx); err != nil {
 		return err
+	}
+	if after := k3.Ask(ctx).Own; after == nil || after.Sequence < before.Sequence || after.Incarnation != before.Incarnation {
+		return want("the keeper with all that it had counted", after)
 	}
 	version, err := p.stage.caughtUp(ctx, k3, h)
 	if err != nil {
@@ -96,6 +103,24 @@ func sceneKeepers(ctx context.Context, p *play) error {
 	p.Note(both(words.AllHealed))
 	_, err = p.right(ctx, ch, h, purposeYears())
 	return err
+}
+
+// serveOn waits until ctx ends or a door failed, and says meanwhile whose process ended by
+// itself.
+func (p *play) serveOn(ctx context.Context) error {
+	if p.stage.house == nil {
+		return p.stage.world.Wait(ctx)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- p.stage.world.Wait(ctx) }()
+	for {
+		select {
+		case g := <-p.stage.house.Gone():
+			p.Do(keeperWho(g.Keeper), both(func(w words) string { return w.KeeperDied(g.Why) }))
+		case err := <-ended:
+			return err
+		}
+	}
 }
 
 // changeWithTwo changes the PIN while a keeper is away.

@@ -46,6 +46,7 @@ const (
 
 // order is one line that the demo writes to a keeper.
 type order struct {
+	No      uint64        `json:"no"`
 	Do      string        `json:"do"`
 	Ahead   time.Duration `json:"ahead,omitempty"`  // of this machine's wall clock
 	Passed  time.Duration `json:"passed,omitempty"` // beside the machine's running time
@@ -58,6 +59,7 @@ type order struct {
 
 // report is the line with which it answers.
 type report struct {
+	No     uint64       `json:"no"`            // of the order
 	Why    string       `json:"why,omitempty"` // it failed
 	Carry  []string     `json:"carry,omitempty"`
 	Digits string       `json:"digits,omitempty"` // to be read aloud
@@ -134,7 +136,7 @@ func (c *child) run(ctx context.Context, in io.Reader) error {
 				return nil
 			}
 			r, err := c.obey(ctx, o, failed)
-			if err != nil {
+			if r.No = o.No; err != nil {
 				r.Why = err.Error()
 			}
 			if err := c.out.Encode(r); err != nil {

@@ -1,7 +1,6 @@
 package posts
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -39,6 +38,8 @@ type Standing struct {
 const (
 	// startFor is how long a keeper may take to answer.
 	startFor = 20 * time.Second
+	// statusFor is how long it may take to say how it stands.
+	statusFor = time.Second
 	// endFor is how long it may take to end in order.
 	endFor = 5 * time.Second
 	// lastWords is how much of a keeper's log is kept to say why it died.
@@ -65,17 +66,18 @@ type Post struct {
 
 // process is one run of the keeper's program.
 type process struct {
-	cmd   *exec.Cmd
-	in    io.WriteCloser
-	out   *bufio.Reader
-	said  tail
-	ended chan struct{} // closed when it has ended
+	cmd     *exec.Cmd
+	in      io.WriteCloser
+	answers chan report
+	said    tail
+	ended   chan struct{} // closed when it has ended
+	no      uint64        // of the last order; guarded by Post.asking
 
 	// Set before ended is closed.
 	why string
 
-	mu     sync.Mutex
-	killed bool // guarded by mu: it was us
+	mu    sync.Mutex
+	asked bool // guarded by mu: the demo ended it
 }
 
 func (p *process) over() bool {
@@ -100,7 +102,7 @@ func (p *Post) begin(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("posts: %w", err)
 	}
-	run := &process{cmd: cmd, in: in, out: bufio.NewReader(out), ended: make(chan struct{})}
+	run := &process{cmd: cmd, in: in, answers: make(chan report), ended: make(chan struct{})}
 	cmd.Stderr = &run.said
 	if c.Log != nil {
 		cmd.Stderr = io.MultiWriter(&run.said, c.Log)
@@ -108,6 +110,7 @@ func (p *Post) begin(ctx context.Context) error {
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("posts: %w", err)
 	}
+	go run.hear(out)
 	go func() {
 		_ = cmd.Wait() // its status says it
 		run.why = cmd.ProcessState.String()
@@ -115,6 +118,7 @@ func (p *Post) begin(ctx context.Context) error {
 			run.why += ": " + words
 		}
 		close(run.ended)
+		p.house.ended(p.ID, run)
 	}()
 	p.mu.Lock()
 	p.process = run
@@ -150,16 +154,7 @@ func (p *Post) ask(ctx context.Context, o order) (r report, err error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, startFor)
 	defer cancel()
-	answered := make(chan error, 1)
-	go func() { answered <- run.exchange(o, &r) }()
-	select {
-	case err = <-answered:
-	case <-ctx.Done():
-		run.kill() // it would answer later, to the next order
-		<-answered
-		err = ctx.Err()
-	}
-	if err == nil && r.Why != "" {
+	if r, err = run.exchange(ctx, o); err == nil && r.Why != "" {
 		err = errors.New(r.Why)
 	}
 	if err != nil {
@@ -168,27 +163,64 @@ func (p *Post) ask(ctx context.Context, o order) (r report, err error) {
 	return r, nil
 }
 
-func (p *process) exchange(o order, r *report) error {
+// exchange writes an order and waits for its answer. It is called by one goroutine at a
+// time. What was asked before and given up may be answered first: that is dropped.
+func (p *process) exchange(ctx context.Context, o order) (r report, err error) {
+	p.no++
+	o.No = p.no
 	sent, err := json.Marshal(o)
 	if err != nil {
-		return err
+		return r, err
+	}
+	end, _ := ctx.Deadline() // there always is one
+	if d, ok := p.in.(interface{ SetWriteDeadline(at time.Time) error }); ok {
+		_ = d.SetWriteDeadline(end) // a system without it has a pipe that is never full
 	}
 	if _, err := p.in.Write(append(sent, '\n')); err != nil {
-		return err
+		return r, err
 	}
-	got, err := p.out.ReadBytes('\n')
-	if err != nil {
-		return err
+	for {
+		select {
+		case r = <-p.answers:
+			if r.No == o.No {
+				return r, nil
+			}
+		case <-p.ended:
+			return r, errors.New(p.why)
+		case <-ctx.Done():
+			return r, ctx.Err()
+		}
 	}
-	return json.Unmarshal(got, r)
+}
+
+// hear reads the answers, until the process ends.
+func (p *process) hear(out io.Reader) {
+	for dec := json.NewDecoder(out); ; {
+		var r report
+		if dec.Decode(&r) != nil {
+			return
+		}
+		select {
+		case p.answers <- r:
+		case <-p.ended:
+			return
+		}
+	}
 }
 
 func (p *process) kill() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.over() {
-		p.killed = p.cmd.Process.Kill() == nil
+		p.asked = true
+		_ = p.cmd.Process.Kill() // it may have ended just now
 	}
+}
+
+func (p *process) wasAsked() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.asked
 }
 
 // Kill ends the keeper's process at once, as power loss does.
@@ -235,9 +267,7 @@ func (p *Post) Stand() Standing {
 		s.State = Runs
 		return s
 	}
-	run.mu.Lock()
-	defer run.mu.Unlock()
-	if run.killed {
+	if run.wasAsked() {
 		s.State = Killed
 		return s
 	}
@@ -248,6 +278,8 @@ func (p *Post) Stand() Standing {
 // Ask is Stand, with what the keeper says of itself.
 func (p *Post) Ask(ctx context.Context) Standing {
 	s := p.Stand()
+	ctx, cancel := context.WithTimeout(ctx, statusFor)
+	defer cancel()
 	if s.State == Runs {
 		if r, err := p.ask(ctx, order{Do: doStatus}); err == nil {
 			s.Own = r.Status
@@ -264,6 +296,9 @@ func (p *Post) close() error {
 	run := p.process
 	p.mu.Unlock()
 	if run != nil {
+		run.mu.Lock()
+		run.asked = true
+		run.mu.Unlock()
 		_ = run.in.Close() // that is how it is told; it may be gone
 		select {
 		case <-run.ended:

@@ -81,6 +81,27 @@ const (
 type House struct {
 	c     Config
 	posts []*Post
+	gone  chan Gone
+}
+
+// Gone is a keeper whose process ended without the demo's doing.
+type Gone struct {
+	Keeper keeper.ID
+	Why    string
+}
+
+// Gone are the keepers whose processes ended by themselves. What nobody takes for long is
+// dropped; Post.Stand has it all the same.
+func (h *House) Gone() <-chan Gone { return h.gone }
+
+func (h *House) ended(id keeper.ID, run *process) {
+	if run.wasAsked() {
+		return
+	}
+	select {
+	case h.gone <- Gone{Keeper: id, Why: run.why}:
+	default:
+	}
 }
 
 // Open makes the keepers, has them go through the key ceremony, and starts them. ctx is
@@ -92,7 +113,7 @@ func Open(ctx context.Context, c Config) (_ *House, err error) {
 	if c.Tell == nil {
 		c.Tell = func(Step) {}
 	}
-	h := &House{c: c}
+	h := &House{c: c, gone: make(chan Gone, 16)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, h.Close())
