@@ -63,6 +63,9 @@ func (l *line) isCut() bool {
 
 func (l *line) close() error {
 	err := l.listener.Close()
+	if errors.Is(err, net.ErrClosed) {
+		err = nil // it was closed before
+	}
 	l.cut()
 	l.all.Wait()
 	return err
