@@ -1041,6 +1041,9 @@ func (w Page) WhereMore(n string) string { return w.say("page.where_more", "{n}"
 // WhereNone says "page.where_none".
 func (w Page) WhereNone(text string) string { return w.say("page.where_none", "{text}", text) }
 
+// WhereNoneAtAll says "page.where_none_at_all".
+func (w Page) WhereNoneAtAll() string { return w.say("page.where_none_at_all") }
+
 // WhereNoneTitle says "page.where_none_title".
 func (w Page) WhereNoneTitle() string { return w.say("page.where_none_title") }
 

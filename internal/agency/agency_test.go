@@ -425,7 +425,7 @@ func FuzzImport(f *testing.F) {
 					t.Fatalf("%s: %q", c.headings[0], *c.cell(&r.Agency))
 				}
 			}
-			if hides(r.Name.ZH) || r.Telephone != telephone(r.Telephone) {
+			if Hides(r.Name.ZH) || r.Telephone != telephone(r.Telephone) {
 				t.Fatalf("%+v", r)
 			}
 		}
