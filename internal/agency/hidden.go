@@ -3,9 +3,6 @@ package agency
 import (
 	"regexp"
 	"strings"
-	"unicode"
-
-	"golang.org/x/text/unicode/norm"
 
 	"github.com/liuma-pin/liuma/internal/written"
 )
@@ -29,29 +26,11 @@ var (
 // written there. What a spreadsheet would take for a formula is none either.
 func Hides(s string) bool {
 	folded := written.Number(s)
-	if written.OtherDigits(folded) || longNumber.MatchString(digits(folded)) {
+	if written.OtherDigits(folded) || longNumber.MatchString(written.Numerals(folded)) {
 		return true
 	}
-	shown := strings.ReplaceAll(norm.NFKC.String(s), "。", ".")
-	return link.MatchString(shown) || lowerLink.MatchString(shown) || partedNumber(digits(shown)) || formula(shown)
-}
-
-// digits is a text with digits for the numerals that are read out as such, and without
-// what is written over or around a character (keycaps).
-func digits(s string) string {
-	numerals := []rune("〇零○一二三四五六七八九幺两壹贰叁肆伍陆柒捌玖")
-	const values = "000123456789" + "12" + "123456789"
-	return strings.Map(func(r rune) rune {
-		if unicode.Is(unicode.M, r) {
-			return -1
-		}
-		for i, n := range numerals {
-			if r == n {
-				return rune(values[i])
-			}
-		}
-		return r
-	}, s)
+	shown, _ := written.PageAddress(s)
+	return link.MatchString(shown) || lowerLink.MatchString(shown) || partedNumber(written.Numerals(shown)) || formula(shown)
 }
 
 // partedNumber reports a number as it is dialled whose digits are parted by marks. Times

@@ -21,7 +21,7 @@ func (a *Authority) JudgePIN(p policy.Policy, chosen pin.PIN, f registry.Facts, 
 	if err != nil {
 		return liuma.Outward(err)
 	}
-	found := judge.Check(chosen, pin.Facts{IDNumber: f.IDNumber, Birthday: f.Born(), Phone: f.Phone, CardNo: f.CardNo}, current)
+	found := judge.Check(chosen, pin.Facts{Name: f.Name, IDNumber: f.IDNumber, Birthday: f.Born(), Phone: f.Phone, CardNo: f.CardNo}, current)
 	if len(found) == 0 {
 		return nil
 	}

@@ -10,10 +10,11 @@ import (
 	"github.com/liuma-pin/liuma/internal/written"
 )
 
-// Facts are a holder's numbers in their canonical spellings (package registry);
+// Facts are a holder's name and numbers in their canonical spellings (package registry);
 // empty ones are not checked. Facts print as ••••••, but fmt shows them in an
 // unexported field of another type: pass Facts, do not keep them.
 type Facts struct {
+	Name     string // of a passphrase alone
 	IDNumber string // of any document; digits 7 to 14 of the 18-character one are the birthday
 	Birthday string // 20060102, where the number does not tell it
 	Phone    string // 11 digits
@@ -36,6 +37,7 @@ func (f Facts) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"
 // with, made from Facts for one Check. It is not wiped: the strings it comes
 // from cannot be.
 type holder struct {
+	name                    string
 	idNumber, phone, cardNo number
 	birthday                [][]byte // six digits and more, every order
 }
@@ -45,6 +47,7 @@ type number struct{ forward, backward []byte }
 
 func newHolder(f Facts) *holder {
 	return &holder{
+		name:     f.Name,
 		idNumber: newNumber(f.IDNumber),
 		phone:    newNumber(f.Phone),
 		cardNo:   newNumber(f.CardNo),

@@ -44,6 +44,8 @@ func (j *Judge) passphrase(secret []byte, h *holder, same bool) []Rule {
 	case j.often.has(folded):
 		out = append(out, RuleCommon)
 	case slices.Contains(out, RuleRepeat), slices.Contains(out, RuleSteps): // says it better
+	case j.named(folded, newCalled(h.name)):
+		out = append(out, RuleName)
 	case j.nearCommon(folded):
 		out = append(out, RuleNearCommon)
 	}

@@ -96,6 +96,32 @@ func TestNearCommon(t *testing.T) {
 	}
 }
 
+// TestTheHoldersName: a passphrase that is the holder's name is none, in characters and as
+// it is typed; words besides make it one.
+func TestTheHoldersName(t *testing.T) {
+	j := newJudge(t, NationalRules())
+	for _, c := range []struct {
+		name, pass string
+		want       []Rule
+	}{
+		{"王晓明", "wangxiaoming1985", []Rule{RuleName}}, {"王晓明", "WangXiaoMing!!", []Rule{RuleName}}, {"王晓明", "xiaoming.wang", []Rule{RuleName}}, {"王晓明", "2024王晓明!!", []Rule{RuleName}},
+		{"王晓明", "王　晓　明 2024", []Rule{RuleName}}, {"王晓明", "wxm 20200101", []Rule{RuleName}}, {"王晓明", "xmw@2024!!", []Rule{RuleName}}, {"王晓明", "Ｗａｎｇ１９８５ｘｉａｏｍｉｎｇ", []Rule{RuleName}},
+		{"吕晓明", "lvxiaoming1985", []Rule{RuleName}}, {"吕晓明", "lyuxiaoming1985", []Rule{RuleName}}, {"单晓明", "shanxiaoming1985", []Rule{RuleName}}, {"仇晓明", "qiuxiaoming1985", []Rule{RuleName}},
+		{"阿依古丽·买买提", "ayiguli 2024", []Rule{RuleName}}, {"GREENWOOD, ELSPETH", "Elspeth.Greenwood7", []Rule{RuleName}}, {"王晓明", "wangxiaoming wangxiaoming1", []Rule{RuleName}},
+		{"王晓明", "wangxiaoming73916284", nil}, {"王晓明", "wang xiaoming blue kettle", nil}, {"李建国", "tuozhengbin1985", nil}, {"", "tuozhengbin1985", nil}, {"拓正斌", "tuozhengbin1985", []Rule{RuleName}}, {"王晓明", "83920471", nil}, {"王晓明", "12345678 ?!", []Rule{RuleSteps}},
+	} {
+		if got := rulesOf(j.Check(mustPIN(t, c.pass), Facts{Name: c.name}, nil)); !slices.Equal(got, c.want) {
+			t.Errorf("%s of %s: %v, want %v", c.pass, c.name, got, c.want)
+		}
+	}
+	if s := Sentence(RuleName, true); s == Sentence(RuleUnreadable, true) || s == Sentence(RuleNearCommon, true) {
+		t.Error("the rule has no sentence of its own")
+	}
+	if got := j.Check(mustPIN(t, canary), Facts{Name: "王晓明"}, nil); got != nil {
+		t.Errorf("six digits: %v", got)
+	}
+}
+
 // TestEarlierSpelling: a passphrase that was set in NFC is proved by the bytes of that
 // time, one that is set now by NFKC, and the form tells which; what was typed is the
 // same.

@@ -52,3 +52,21 @@ func Dialled(s string) (number string, ok bool) {
 func Pinyin(key string) string {
 	return strings.NewReplacer("Ü", "V", "LYU", "LV", "NYU", "NV").Replace(key)
 }
+
+// Numerals is a text with digits for the numerals that are read out as digits, and without
+// what is written over or around a character (keycaps).
+func Numerals(s string) string {
+	numerals := []rune("〇零○一二三四五六七八九幺两壹贰叁肆伍陆柒捌玖")
+	const values = "000123456789" + "12" + "123456789"
+	return strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.M, r) {
+			return -1
+		}
+		for i, n := range numerals {
+			if r == n {
+				return rune(values[i])
+			}
+		}
+		return r
+	}, s)
+}
