@@ -1,6 +1,7 @@
 package ceremony_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -149,6 +150,26 @@ func TestAPassphraseIsSetByBothRegions(t *testing.T) {
 		if after := counted(t, x.Env, cardRow(t, x.Env, x.ch, x.card).ID); (after[0] > before[0]) != tt.opens {
 			t.Errorf("the keepers counted %v, before %v", after, before)
 		}
+	}
+}
+
+// TestTheHoldersNameIsNoPassphrase: it is refused by what the registry says, whatever the
+// channel does.
+func TestTheHoldersNameIsNoPassphrase(t *testing.T) {
+	x := newPhoned(t, testkit.Options{Rules: strictIn("330500")})
+	x.moveCard("440100")
+	change := func(chosen string) error {
+		q := x.ChangeRequest(x.ch, x.card, goodPIN, chosen)
+		q.Region = "440200"
+		_, err := x.Authority().Change(t.Context(), x.ch, q)
+		return err
+	}
+	err := change(x.who.Name + " 2024 ??")
+	if e, ok := errors.AsType[*liuma.Error](err); !ok || e.Code != liuma.CodeWeakPIN || e.Reason != string(pin.RuleName) {
+		t.Errorf("the name: %v", err)
+	}
+	if err := change(x.who.Name + " 清风明月"); err != nil {
+		t.Errorf("the name and other words: %v", err)
 	}
 }
 
