@@ -6380,6 +6380,9 @@ func (w Shown) AgencyImported(added, changed, telephones, unchanged string) stri
 	return w.say("shown.agency.imported", "{added}", added, "{changed}", changed, "{telephones}", telephones, "{unchanged}", unchanged)
 }
 
+// AgencySample says "shown.agency.sample".
+func (w Shown) AgencySample() string { return w.say("shown.agency.sample") }
+
 // AgencyNone says "shown.agency.none".
 func (w Shown) AgencyNone() string { return w.say("shown.agency.none") }
 
