@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/liuma-pin/liuma"
@@ -95,6 +96,8 @@ type Desk struct {
 	mu    sync.Mutex
 	known []Listed  // guarded by mu; never changed in place
 	until time.Time // guarded by mu
+	fault error     // of the last read; guarded by mu
+	reads atomic.Int64
 }
 
 // New checks the Config.
@@ -250,22 +253,28 @@ func list(k Kind, apps []Listed) Answer {
 }
 
 // apps are the registered channels, read again when they are older than fresh: a channel
-// that was stopped is called genuine for no longer. Others wait while one reads.
+// that was stopped is called genuine for no longer. Others wait while one reads, and take
+// its fault for theirs: where the store hangs, none waits for more than two of them.
 func (d *Desk) apps(ctx context.Context) ([]Listed, error) {
+	before := d.reads.Load()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := d.c.Now()
 	if now.Before(d.until) && now.After(d.until.Add(-2*fresh)) {
 		return d.known, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, patient)
+	if d.fault != nil && d.reads.Load() > before {
+		return nil, d.fault
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patient) // others wait for it
 	defer cancel()
 	var clients []store.Client
 	err := d.c.Store.View(ctx, func(r store.Reader) (err error) {
 		clients, err = r.Clients()
 		return err
 	})
-	if err != nil {
+	d.reads.Add(1)
+	if d.fault = err; err != nil {
 		return nil, fmt.Errorf("genuine: channels: %w", err)
 	}
 	d.known, d.until = channels(clients), now.Add(fresh)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,6 +20,8 @@ type shelf struct {
 	clients []store.Client
 	err     error
 	reads   int
+	hold    chan struct{} // a read waits for it; nil: it does not
+	begun   chan context.Context
 }
 
 type shelfReader struct {
@@ -28,8 +31,12 @@ type shelfReader struct {
 
 func (r shelfReader) Clients() ([]store.Client, error) { return r.clients, r.err }
 
-func (s *shelf) View(_ context.Context, look func(store.Reader) error) error {
+func (s *shelf) View(ctx context.Context, look func(store.Reader) error) error {
 	s.reads++
+	if s.hold != nil {
+		s.begun <- ctx
+		<-s.hold
+	}
 	return look(shelfReader{shelf: s})
 }
 
@@ -141,6 +148,37 @@ func TestAway(t *testing.T) {
 	s.err = nil
 	if got := d.Ask(t.Context(), "浙里社保"); got.Kind != App {
 		t.Error(got.Kind)
+	}
+}
+
+// TestAStoreThatHangs: who waits while one question reads in vain does not read again, one
+// behind the other; and who asked first and left takes the answer from nobody.
+func TestAStoreThatHangs(t *testing.T) {
+	d, s, _ := desk(t)
+	s.err, s.hold, s.begun = errors.New("disk"), make(chan struct{}), make(chan context.Context, 60)
+	left, leave := context.WithCancel(t.Context())
+	var all sync.WaitGroup
+	ask := func(ctx context.Context) {
+		all.Go(func() {
+			if got := d.Ask(ctx, "浙里社保"); got.Kind != Away {
+				t.Error(got.Kind)
+			}
+		})
+	}
+	ask(left)
+	read := <-s.begun
+	leave()
+	for range 50 {
+		ask(t.Context())
+	}
+	time.Sleep(100 * time.Millisecond) // for those to wait
+	if err := read.Err(); err != nil {
+		t.Errorf("the read ended with the one who asked: %v", err)
+	}
+	close(s.hold)
+	all.Wait()
+	if s.reads > 10 {
+		t.Errorf("%d reads for 51 questions", s.reads)
 	}
 }
 
