@@ -111,9 +111,10 @@ func (j *Judge) named(folded []byte, c called) bool {
 	}
 	for i := 0; i < len(folded); {
 		r, size := utf8.DecodeRune(folded[i:])
+		value, _ := written.Digit(r)
 		switch {
-		case isDigit(r):
-			digits = append(digits, folded[i])
+		case unicode.IsDigit(r): // and not 一, which may be a part of the name
+			digits = append(digits, byte('0'+value))
 		case unicode.IsLetter(r) || unicode.IsMark(r):
 			if !ended() {
 				return false
