@@ -1043,6 +1043,9 @@ func (w Page) WhereMore(n string) string { return w.say("page.where_more", "{n}"
 // WhereNone says "page.where_none".
 func (w Page) WhereNone(text string) string { return w.say("page.where_none", "{text}", text) }
 
+// WhereNoneAtAll says "page.where_none_at_all".
+func (w Page) WhereNoneAtAll() string { return w.say("page.where_none_at_all") }
+
 // WhereNoneTitle says "page.where_none_title".
 func (w Page) WhereNoneTitle() string { return w.say("page.where_none_title") }
 
@@ -6387,6 +6390,9 @@ func (w Shown) ImportReasons(file string) string {
 func (w Shown) AgencyImported(added, changed, telephones, unchanged string) string {
 	return w.say("shown.agency.imported", "{added}", added, "{changed}", changed, "{telephones}", telephones, "{unchanged}", unchanged)
 }
+
+// AgencySample says "shown.agency.sample".
+func (w Shown) AgencySample() string { return w.say("shown.agency.sample") }
 
 // AgencyNone says "shown.agency.none".
 func (w Shown) AgencyNone() string { return w.say("shown.agency.none") }
