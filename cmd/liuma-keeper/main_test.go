@@ -36,7 +36,7 @@ func TestScripts(t *testing.T) {
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "quorum": quorum, "freeport": freeport, "awaitserved": awaitServed, "terminate": terminate, "mode": mode, "digits": digits,
+			"exits": exits, "quorum": quorum, "freeport": freeport, "awaitserved": awaitServed, "terminate": terminate, "mode": mode, "digits": digits, "heard": heardAloud,
 		},
 	})
 }
@@ -118,6 +118,15 @@ func mode(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("%s has mode %s, want %s", file, got, args[0])
 		}
 	}
+}
+
+// heard VARIABLE sets a variable to the forty digits that the last command printed.
+func heardAloud(ts *testscript.TestScript, neg bool, args []string) {
+	found := regexp.MustCompile(`\d{4}( \d{4}){9}`).FindString(ts.ReadFile("stdout"))
+	if found == "" {
+		ts.Fatalf("no digits")
+	}
+	ts.Setenv(args[0], found)
 }
 
 // digits VARIABLE FILE sets a variable to what is read aloud of a request or an admission.

@@ -119,7 +119,7 @@ func (d Desk) underWay(f *keeper.KeyFile) (*keeper.Member, error) {
 	s, err := read[ceremonyState](data)
 	defer s.wipe()
 	if err != nil || s.Format != stateFormat || s.ID != f.ID() {
-		return nil, fmt.Errorf("%w: %s", ErrFile, stateFile)
+		return nil, fmt.Errorf("%w: %s", ErrState, stateFile)
 	}
 	for _, have := range f.KeySets() {
 		if have.ID == s.KeySet {
@@ -138,7 +138,7 @@ func (d Desk) underWay(f *keeper.KeyFile) (*keeper.Member, error) {
 	}
 	m, err := keeper.Resume(draft, f.Custody())
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", ErrFile, stateFile, err)
+		return nil, fmt.Errorf("%w: %s: %w", ErrState, stateFile, err)
 	}
 	return m, nil
 }

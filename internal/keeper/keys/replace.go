@@ -69,7 +69,7 @@ func (d Desk) asking(f *keeper.KeyFile) (*askState, error) {
 	s, err := read[askState](data)
 	if err != nil || s.Format != stateFormat || s.Ask.ID != f.ID() || !bytes.Equal(s.Ask.Identity, f.Custody().Public()) {
 		s.wipe()
-		return nil, fmt.Errorf("%w: %s", ErrFile, askFile)
+		return nil, fmt.Errorf("%w: %s", ErrState, askFile)
 	}
 	return &s, nil
 }
@@ -153,7 +153,7 @@ func (d Desk) whereAsking(f *keeper.KeyFile, a *askState) (Where, error) {
 	if err != nil {
 		return Where{}, err
 	}
-	path, err := d.carry(fileOf(a.Ask.ID, kindAsk, 0), data)
+	path, err := d.carry(fileOfAsking(a.Ask.ID, kindAsk), data)
 	if err != nil {
 		return Where{}, err
 	}
@@ -164,12 +164,15 @@ func (d Desk) whereAsking(f *keeper.KeyFile, a *askState) (Where, error) {
 func viewAsking(f *keeper.KeyFile, a *askState) Where {
 	w := Where{Stage: Gathered, ID: a.Ask.ID, Shape: a.Ask.shape(), Member: a.Ask.Member, Sets: f.KeySets()}
 	ids := make([]keeper.ID, w.Shape.N)
+	for _, set := range w.Sets {
+		copy(ids, set.Members)
+	}
 	for _, g := range a.Gifts {
 		ids[g.Member-1] = g.ID
 	}
 	w.Others = others(w.Member, ids, w.Shape)
 	for _, o := range w.Others {
-		if o.ID == "" {
+		if !slices.ContainsFunc(a.Gifts, func(g gotGift) bool { return g.Member == o.Member }) {
 			w.Stage, w.Waits = Gifts, append(w.Waits, o)
 		}
 	}
@@ -268,7 +271,7 @@ func (d Desk) give(f *keeper.KeyFile, w Where, m message, asked keeper.Hash) (Wh
 	if err != nil {
 		return Where{}, err
 	}
-	path, err := d.carry(fileOf(w.ID, kindGift+"-"+string(m.ID), 0), data)
+	path, err := d.carry(fileOfAsking(w.ID, kindGift+"-"+string(m.ID)), data)
 	if err != nil {
 		return Where{}, err
 	}
