@@ -235,6 +235,7 @@ func TestProgramHoldsNoTests(t *testing.T) {
 		}
 	}
 	visit("cmd/liuma")
+	visit("cmd/liuma-keeper")
 	if !seen["internal/testkit/world"] || !seen["internal/server"] {
 		t.Error("the walk missed rooms that the program has")
 	}

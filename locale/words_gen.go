@@ -8699,6 +8699,9 @@ func (w KeeperCommand) NoLeased() string { return w.say("keeper_command.no.lease
 // NoKeySet says "keeper_command.no.key_set".
 func (w KeeperCommand) NoKeySet() string { return w.say("keeper_command.no.key_set") }
 
+// NoStranger says "keeper_command.no.stranger".
+func (w KeeperCommand) NoStranger() string { return w.say("keeper_command.no.stranger") }
+
 // NoKeyFile says "keeper_command.no.key_file".
 func (w KeeperCommand) NoKeyFile() string { return w.say("keeper_command.no.key_file") }
 

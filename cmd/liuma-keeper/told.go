@@ -92,6 +92,7 @@ func known() []saying {
 		{keeper.ErrPeers, locale.KeeperCommand.NoPeers},
 		{ledger.ErrLeased, locale.KeeperCommand.NoLeased},
 		{keeper.ErrNoKeySet, locale.KeeperCommand.NoKeySet},
+		{keeper.ErrStranger, locale.KeeperCommand.NoStranger},
 		{keeper.ErrFile, locale.KeeperCommand.NoKeyFile},
 		{admission.ErrFormat, locale.KeeperCommand.NoFormat},
 		{admission.ErrRole, locale.KeeperCommand.NoRole},
