@@ -8833,9 +8833,7 @@ func (w KeeperCommand) KeysCarry(members string) string {
 }
 
 // KeysRead says "keeper_command.keys.read".
-func (w KeeperCommand) KeysRead(digits string) string {
-	return w.say("keeper_command.keys.read", "{digits}", digits)
-}
+func (w KeeperCommand) KeysRead() string { return w.say("keeper_command.keys.read") }
 
 // KeysReadNext says "keeper_command.keys.read_next".
 func (w KeeperCommand) KeysReadNext() string { return w.say("keeper_command.keys.read_next") }
@@ -8853,18 +8851,13 @@ func (w KeeperCommand) KeysMember(member string) string {
 	return w.say("keeper_command.keys.member", "{member}", member)
 }
 
-// KeysComma says "keeper_command.keys.comma".
-func (w KeeperCommand) KeysComma() string { return w.say("keeper_command.keys.comma") }
-
 // KeysAsks says "keeper_command.keys.asks".
 func (w KeeperCommand) KeysAsks(keeper, member, shape string) string {
 	return w.say("keeper_command.keys.asks", "{keeper}", keeper, "{member}", member, "{shape}", shape)
 }
 
 // KeysAskRead says "keeper_command.keys.ask_read".
-func (w KeeperCommand) KeysAskRead(digits string) string {
-	return w.say("keeper_command.keys.ask_read", "{digits}", digits)
-}
+func (w KeeperCommand) KeysAskRead() string { return w.say("keeper_command.keys.ask_read") }
 
 // KeysAskWaits says "keeper_command.keys.ask_waits".
 func (w KeeperCommand) KeysAskWaits(members string) string {
@@ -8888,9 +8881,7 @@ func (w KeeperCommand) KeysAsksJoin(keeper, member string) string {
 }
 
 // KeysGiveRead says "keeper_command.keys.give_read".
-func (w KeeperCommand) KeysGiveRead(digits string) string {
-	return w.say("keeper_command.keys.give_read", "{digits}", digits)
-}
+func (w KeeperCommand) KeysGiveRead() string { return w.say("keeper_command.keys.give_read") }
 
 // KeysGiveDismiss says "keeper_command.keys.give_dismiss".
 func (w KeeperCommand) KeysGiveDismiss(keeper string) string {

@@ -108,7 +108,7 @@ func (c *call) stands(w keys.Where) error {
 		lines = append(lines, say.KeysCeremony(fmt.Sprint(w.KeySet), w.Shape.String(), string(w.ID), fmt.Sprint(w.Member)))
 		lines = append(lines, c.toCarry(w)...)
 		if w.Stage == keys.Reading {
-			lines = append(lines, say.KeysRead(w.Digits), say.KeysReadNext())
+			lines = append(lines, say.KeysRead()+"\n    "+w.Digits, say.KeysReadNext())
 			break
 		}
 		file := map[keys.Stage]string{keys.Hellos: "hello", keys.Offers: "offers", keys.Prints: "prints"}[w.Stage]
@@ -138,7 +138,7 @@ func parties(say locale.KeeperCommand, list []keys.Party) string {
 		}
 		out = append(out, name)
 	}
-	return strings.Join(out, say.KeysComma())
+	return strings.Join(out, ", ")
 }
 
 func setsOf(sets []keeper.SetInfo) string {

@@ -47,7 +47,7 @@ func repair(f *flags) runner {
 		for _, id := range done.From {
 			from = append(from, string(id))
 		}
-		lines := []string{c.say().KeysRepaired(strings.Join(from, c.say().KeysComma()), fmt.Sprint(done.Rows))}
+		lines := []string{c.say().KeysRepaired(strings.Join(from, ", "), fmt.Sprint(done.Rows))}
 		if done.Aside != "" {
 			lines = append(lines, c.say().KeysAside(done.Aside))
 		}

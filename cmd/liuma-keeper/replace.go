@@ -104,7 +104,7 @@ func (c *call) gathered(w keys.Where) []string {
 func (c *call) asks(w keys.Where) error {
 	say := c.say()
 	lines := append([]string{say.KeysAsks(string(w.ID), fmt.Sprint(w.Member), w.Shape.String())}, c.toCarry(w)...)
-	lines = append(lines, say.KeysAskRead(w.Digits))
+	lines = append(lines, say.KeysAskRead()+"\n    "+w.Digits)
 	if w.Stage == keys.Gifts {
 		lines = append(lines, say.KeysAskWaits(parties(say, w.Waits)))
 	}
@@ -138,7 +138,7 @@ func give(f *flags) runner {
 		if err != nil {
 			return err
 		}
-		lines := []string{c.say().KeysCarry(string(a.ID)), "    " + w.Carry[0], c.say().KeysGiveRead(w.Digits)}
+		lines := []string{c.say().KeysCarry(string(a.ID)), "    " + w.Carry[0], c.say().KeysGiveRead() + "\n    " + w.Digits}
 		if !a.Joins {
 			lines = append(lines, c.say().KeysGiveDismiss(string(a.ID)))
 		}
