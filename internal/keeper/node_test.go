@@ -196,7 +196,7 @@ func TestMetering(t *testing.T) {
 func TestClosedNode(t *testing.T) {
 	h := newHarness(t, split.Shape{T: 1, N: 1})
 	n := h.nodes[0]
-	key := n.ring.sets[1].Keys[1].(split.ShareKey)
+	key := n.ring.sets[1].Keys[1].(memoryKey)
 	for range 2 {
 		if err := n.Close(); err != nil {
 			t.Fatal(err)
