@@ -14,6 +14,8 @@ FOREIGN := ./test/openid-client ./test/openapi
 LONGEST := ./test/browser ./internal/ceremony ./test/attack ./test/crash ./internal/rehearsal
 # Tests make their files in memory, the go command its own where it always does.
 SCRATCH = GOTMPDIR=$${GOTMPDIR:-$${TMPDIR:-/tmp}} TMPDIR=$$(.ci/scratch)
+# What has a part that is built with -tags pkcs11 alone.
+HSM := ./internal/token/...
 # Where goroutines meet over something that must not be lost. The demo plays one
 # story over these rooms and has time limits that the detector would break.
 RACED = ./internal/ceremony $$(go list ./internal/... ./client/... | grep -v -e '/internal/demo$$' -e '/internal/ceremony$$')
@@ -38,7 +40,7 @@ MUTANTS_FOR ?= 15m
 SHOTS ?= dist/screenshots
 PAGES ?= dist/gallery
 
-.PHONY: lighthouse help quick test ci nightly prepare format vet unit race looks foreign lint demo changed-mutants \
+.PHONY: lighthouse help quick test test-hsm ci nightly prepare format vet unit race looks foreign lint demo changed-mutants \
 	mutants crash arithmetic spraying fuzz bench floods gallery screenshots soak update cover vulncheck build release
 
 help: ## list the targets
@@ -48,7 +50,7 @@ quick: format vet ## formatting, vet, and the packages that you changed; under a
 	@packages=$$(.ci/changed | go run ./test/changed) || exit 1; \
 	if [ -z "$$packages" ]; then echo "make quick: no package changed"; else go test -short -timeout 5m $$packages; fi
 
-test: prepare format vet unit ## every behaviour once; at most 15 minutes on two cores
+test: prepare format vet unit test-hsm ## every behaviour once; at most 15 minutes on two cores
 	@echo "make test: all passed"
 
 ci: prepare race looks foreign lint demo changed-mutants ## what CI runs after make test; at most 40 minutes more
@@ -70,6 +72,10 @@ vet:
 unit: ## all tests but those of make ci, and then the ten slowest packages
 	$(SCRATCH) go test -json -vet=off -timeout 12m $(LONGEST) \
 		$$(go list ./... | grep -vxF "$$(go list $(FOREIGN) $(LONGEST))") | go run ./test/slowest
+
+test-hsm: ## what speaks PKCS#11, built with cgo, against SoftHSM
+	CGO_ENABLED=1 go vet -tags pkcs11 $(HSM)
+	$(SCRATCH) CGO_ENABLED=1 go test -tags pkcs11 -vet=off -timeout 5m $(HSM)
 
 race: ## the rooms under the race detector
 	$(SCRATCH) CGO_ENABLED=1 go test -json -vet=off $(DETECT) -timeout 30m -skip '$(STORIES)' $(RACED) | go run ./test/slowest

@@ -32,6 +32,8 @@ var levels = map[string]int{
 	"internal/progress":             0,
 	"internal/strictjson":           0,
 	"internal/softkey":              0,
+	"internal/token":                1,
+	"internal/token/tokentest":      2,
 	"internal/written":              0,
 	"locale":                        0,
 	"locale/genwords":               9,

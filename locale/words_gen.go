@@ -5543,6 +5543,14 @@ func (w Shown) BenchServerCost(memory, bytes string) string {
 	return w.say("shown.bench.server_cost", "{memory}", memory, "{bytes}", bytes)
 }
 
+// BenchKeeper says "shown.bench.keeper".
+func (w Shown) BenchKeeper(number string) string {
+	return w.say("shown.bench.keeper", "{number}", number)
+}
+
+// BenchKeeperCost says "shown.bench.keeper_cost".
+func (w Shown) BenchKeeperCost() string { return w.say("shown.bench.keeper_cost") }
+
 // BenchEcho says "shown.bench.echo".
 func (w Shown) BenchEcho() string { return w.say("shown.bench.echo") }
 
@@ -6732,6 +6740,9 @@ func (w Refused) KeeperHeard(id string) string { return w.say("refused.keeper.he
 
 // BackupRemote says "refused.backup.remote".
 func (w Refused) BackupRemote() string { return w.say("refused.backup.remote") }
+
+// BenchKeeper says "refused.bench.keeper".
+func (w Refused) BenchKeeper(dir string) string { return w.say("refused.bench.keeper", "{dir}", dir) }
 
 // RestoreFlags says "refused.restore.flags".
 func (w Refused) RestoreFlags() string { return w.say("refused.restore.flags") }
@@ -8735,6 +8746,9 @@ func (w KeeperCommand) StatusPeer() string { return w.say("keeper_command.status
 
 // StatusConnections says "keeper_command.status.connections".
 func (w KeeperCommand) StatusConnections() string { return w.say("keeper_command.status.connections") }
+
+// StatusNone says "keeper_command.status.none".
+func (w KeeperCommand) StatusNone() string { return w.say("keeper_command.status.none") }
 
 // StatusRepair says "keeper_command.status.repair".
 func (w KeeperCommand) StatusRepair() string { return w.say("keeper_command.status.repair") }

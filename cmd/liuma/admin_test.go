@@ -89,7 +89,7 @@ func signingKey(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	c, err := config.Load(ts.MkAbs(ts.Getenv("LIUMA_DATA")))
 	ts.Check(err)
-	keys, err := vault.SigningKeys(c.Vault)
+	keys, err := vault.At(c.Vault).SigningKeys()
 	ts.Check(err)
 	for _, k := range keys {
 		if string(k.State) == args[1] {

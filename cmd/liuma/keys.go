@@ -37,7 +37,7 @@ func (a *keysListCmd) Run(c *cli, t *terminal) error {
 	if err != nil {
 		return err
 	}
-	keys, err := vault.SigningKeys(conf.Vault)
+	keys, err := vault.At(conf.Vault).SigningKeys()
 	if err != nil {
 		return err
 	}

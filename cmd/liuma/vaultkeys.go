@@ -37,7 +37,7 @@ func (a *keysVaultListCmd) Run(c *cli, t *terminal) error {
 	if err != nil {
 		return err
 	}
-	keys, err := vault.RootKeys(conf.Vault)
+	keys, err := vault.At(conf.Vault).RootKeys()
 	if err != nil {
 		return err
 	}

@@ -398,7 +398,6 @@ type Config struct {
 	Agencies *agency.Book
 	Record   Record
 	Vault    *vault.Vault // seals messages that are sent again
-	KeyFile  string       // the file that Vault was opened from
 	Clock    *clock.Clock // the time of Store
 	Logger   *slog.Logger // default: discard
 	// From the configuration, for Status.
@@ -434,8 +433,8 @@ type Server struct {
 }
 
 func (c *Config) check() error {
-	if c.Store == nil || c.Registry == nil || c.Agencies == nil || c.Record == nil || c.Vault == nil || c.KeyFile == "" || c.Clock == nil || c.Policy == nil || c.Letters == nil {
-		return errors.New("admin: config: want Store, Registry, Agencies, Record, Vault, KeyFile, Clock, Policy and Letters")
+	if c.Store == nil || c.Registry == nil || c.Agencies == nil || c.Record == nil || c.Vault == nil || c.Clock == nil || c.Policy == nil || c.Letters == nil {
+		return errors.New("admin: config: want Store, Registry, Agencies, Record, Vault, Clock, Policy and Letters")
 	}
 	if c.Upkeep == nil {
 		return errors.New("admin: config: want Upkeep")

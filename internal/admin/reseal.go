@@ -8,7 +8,6 @@ import (
 
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/store"
-	"github.com/liuma-pin/liuma/internal/vault"
 )
 
 const (
@@ -56,7 +55,7 @@ func (a *Admin) ResealOnce(ctx context.Context) error {
 	if err != nil || state == nil || state.Ended {
 		return err
 	}
-	keys, err := vault.RootKeys(a.c.KeyFile)
+	keys, err := a.c.Vault.KeyFile().RootKeys()
 	if err != nil {
 		return err
 	}

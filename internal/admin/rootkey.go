@@ -30,14 +30,14 @@ func (a *Admin) RotateRootKey(ctx context.Context, reason audit.Reason) (RootKey
 	if err := a.noteRootKey(ctx, audit.RootKeyMade, "begun", reason.Note("")); err != nil {
 		return RootKey{}, err
 	}
-	key, err := vault.RotateRootKey(a.c.KeyFile, a.c.Clock.Now())
+	key, err := a.c.Vault.KeyFile().RotateRootKey(a.c.Clock.Now())
 	if err != nil {
 		return RootKey{}, errors.Join(err, a.noteRootKey(ctx, audit.RootKeyMade, "failed", ""))
 	}
 	// From here on the key is in the file; a crash leaves it there, and it seals
 	// from the next start on.
 	err = a.noteRootKey(ctx, audit.RootKeyMade, "ok", keyNote(key.ID))
-	if err = errors.Join(a.c.Vault.Reload(a.c.KeyFile), err); err != nil {
+	if err = errors.Join(a.c.Vault.Reload(), err); err != nil {
 		return RootKey{}, fmt.Errorf("the key %d was made and seals from the next start of the server on: %w", key.ID, err)
 	}
 	return RootKey{ID: key.ID, Made: key.Made}, nil
@@ -80,12 +80,12 @@ func (a *Admin) DropRootKey(ctx context.Context, id uint32, reason audit.Reason)
 	if err := a.noteRootKey(ctx, audit.RootKeyDropped, "begun", reason.Note(keyNote(id))); err != nil {
 		return out, err
 	}
-	if err := vault.DropRootKey(a.c.KeyFile, id); err != nil {
+	if err := a.c.Vault.KeyFile().DropRootKey(id); err != nil {
 		return out, errors.Join(err, a.noteRootKey(ctx, audit.RootKeyDropped, "failed", keyNote(id)))
 	}
 	// From here on the key is out of the file; a crash leaves it so.
 	err = a.noteRootKey(ctx, audit.RootKeyDropped, "ok", keyNote(id))
-	if err = errors.Join(a.c.Vault.Reload(a.c.KeyFile), err); err != nil {
+	if err = errors.Join(a.c.Vault.Reload(), err); err != nil {
 		return out, fmt.Errorf("the key %d was dropped, and is forgotten at the next start of the server at the latest: %w", id, err)
 	}
 	return out, nil
@@ -93,7 +93,7 @@ func (a *Admin) DropRootKey(ctx context.Context, id uint32, reason audit.Reason)
 
 // older refuses what is no older root key of the key file.
 func (a *Admin) older(id uint32) error {
-	keys, err := vault.RootKeys(a.c.KeyFile)
+	keys, err := a.c.Vault.KeyFile().RootKeys()
 	if err != nil {
 		return err
 	}

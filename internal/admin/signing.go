@@ -33,7 +33,7 @@ type DroppedKey struct {
 // from the next start of a server on; the key before it stays published. The
 // key file is not part of the database, so the audit record has no entry of it.
 func (a *Admin) RotateSigningKey(context.Context) (RotatedKey, error) {
-	key, err := vault.RotateSigningKey(a.c.KeyFile, a.c.Clock.Now())
+	key, err := a.c.Vault.KeyFile().RotateSigningKey(a.c.Clock.Now())
 	return RotatedKey{KID: key.ID, Restart: err == nil && a.c.Server != nil}, err
 }
 
@@ -46,7 +46,7 @@ func (a *Admin) DropSigningKey(ctx context.Context, kid string) (DroppedKey, err
 	if serving && a.c.Vault.SignedLately(kid) {
 		return DroppedKey{}, ErrKeyInUse
 	}
-	keys, err := vault.SigningKeys(a.c.KeyFile)
+	keys, err := a.c.Vault.KeyFile().SigningKeys()
 	if err != nil {
 		return DroppedKey{}, err
 	}
@@ -60,7 +60,7 @@ func (a *Admin) DropSigningKey(ctx context.Context, kid string) (DroppedKey, err
 			return DroppedKey{}, ErrLastDigestKey
 		}
 	}
-	if err := vault.DropSigningKey(a.c.KeyFile, kid); err != nil {
+	if err := a.c.Vault.KeyFile().DropSigningKey(kid); err != nil {
 		return DroppedKey{}, err
 	}
 	return DroppedKey{Published: serving && slices.Contains(a.publishes(), kid)}, nil
@@ -78,7 +78,7 @@ func (a *Admin) publishes() []string {
 // otherKeys reports whether the key file holds other keys than the vault has
 // read, another signing key, or another root key that seals.
 func (a *Admin) otherKeys() (bool, error) {
-	keys, err := vault.SigningKeys(a.c.KeyFile)
+	keys, err := a.c.Vault.KeyFile().SigningKeys()
 	if err != nil {
 		return false, err
 	}
@@ -89,7 +89,7 @@ func (a *Admin) otherKeys() (bool, error) {
 		}
 		there = append(there, k.ID)
 	}
-	roots, err := vault.RootKeys(a.c.KeyFile)
+	roots, err := a.c.Vault.KeyFile().RootKeys()
 	if err != nil {
 		return false, err
 	}

@@ -23,7 +23,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/split"
 )
 
-// ID names a keeper, for example "k1". It is signed into settlements.
+// ID names a keeper, for example "k1". It is signed into settlements, and has at
+// most ledger.MaxKeeperName bytes.
 type ID string
 
 // Header comes with every request that a keeper answers durably.
@@ -230,6 +231,11 @@ const (
 	// Gone is a keeper whose keys or ledger are not there, or not its own; it is
 	// repaired from the others.
 	Gone Fault = "gone"
+	// NoShareKeys is a keeper whose share keys do not answer: its token is away.
+	NoShareKeys Fault = "share_keys"
+	// Uncounted is a keeper whose share keys were asked too often for what its ledger
+	// refused.
+	Uncounted Fault = "uncounted"
 	// CertificateBad is a keeper that the authority may not speak to: the certificate of
 	// one of them has ended, was dismissed, or lacks the role.
 	CertificateBad Fault = "certificate"
@@ -246,13 +252,17 @@ const (
 	SecondCard Fault = "second_card"
 )
 
-// Errors of a node. It has counted and evaluated nothing then, with one
-// exception: ErrKeySet may come after the count, where a row names a key set
-// that the ring does not have.
+// Errors of a node. It has counted and evaluated nothing then.
 var (
-	ErrKeySet  = errors.New("keeper: no such key set here")
+	ErrKeySet  = errors.New("keeper: no such key set here, or not that of the version")
 	ErrRequest = errors.New("keeper: malformed request")
 	ErrMetered = errors.New("keeper: too many commits, retirements or corrections within the hour")
+	// ErrShareKeys: a share key gave no answer, because the token that it lives in is
+	// away, or the ring is wiped.
+	ErrShareKeys = errors.New("keeper: the share keys do not answer; nothing was counted")
+	// ErrUncounted: somebody makes this keeper ask its share keys again and again for
+	// what its ledger then refuses.
+	ErrUncounted = errors.New("keeper: the share keys were asked too often, within the hour, for what the ledger refused")
 	// ErrGone: there is no keeper in its place, or not the one that belongs there.
 	ErrGone = errors.New("keeper: gone")
 )

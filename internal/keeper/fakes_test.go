@@ -169,7 +169,8 @@ func (f *fakeKeeper) spends(v liuma.Verifier) (out []uint64) {
 	defer f.mu.Unlock()
 	for _, s := range f.settled {
 		if ed25519.Verify(v[:], ledger.SettlementMessage(s), s.Signature[:]) {
-			out = append(out, s.S)
+			own, _ := s.Of(string(f.id))
+			out = append(out, own.S)
 		}
 	}
 	return out

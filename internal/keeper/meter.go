@@ -36,3 +36,10 @@ func (m *meter) take(now time.Time) error {
 	m.left--
 	return nil
 }
+
+// give takes one act back.
+func (m *meter) give() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.left = min(m.perHour, m.left+1)
+}

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -75,6 +76,7 @@ func TestNewQuorumRefuses(t *testing.T) {
 		"too few":      func(c *QuorumConfig) { c.Keepers = c.Keepers[1:] },
 		"same id":      func(c *QuorumConfig) { c.Keepers[1] = dead{"k1"} },
 		"no id":        func(c *QuorumConfig) { c.Keepers[1] = dead{""} },
+		"long id":      func(c *QuorumConfig) { c.Keepers[1] = dead{ID(strings.Repeat("k", ledger.MaxKeeperName+1))} },
 		"nil keeper":   func(c *QuorumConfig) { c.Keepers[1] = nil },
 		"no clock":     func(c *QuorumConfig) { c.Now = nil },
 		"no random":    func(c *QuorumConfig) { c.Random = nil },

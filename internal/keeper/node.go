@@ -1,6 +1,7 @@
 package keeper
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,11 @@ const (
 	// DefaultRetirementsPerHour covers deaths and cancellations.
 	DefaultRetirementsPerHour = 1_000
 )
+
+// uncountedPerHour is how often the share keys may be asked, within an hour, for what
+// the ledger then refuses; beyond it requests get ErrUncounted. A correct authority
+// stops at the limits itself, so few of its requests are refused.
+const uncountedPerHour = 10_000
 
 // NodeConfig holds the parts of a node. All but the ceilings and Rows are
 // required.
@@ -48,6 +54,9 @@ type Node struct {
 	log     *slog.Logger
 	commits *meter
 	retires *meter
+	// uncounted gets back what every grant took: what it has lost are derivations
+	// that the ledger then refused.
+	uncounted *meter
 
 	life   sync.RWMutex // held for reading by every request
 	closed bool         // guarded by life
@@ -66,15 +75,12 @@ func NewNode(c NodeConfig) (*Node, error) {
 	if c.CommitsPerHour < 0 || c.RetirementsPerHour < 0 {
 		return nil, errors.New("keeper: negative ceiling")
 	}
-	if c.CommitsPerHour == 0 {
-		c.CommitsPerHour = DefaultCommitsPerHour
-	}
-	if c.RetirementsPerHour == 0 {
-		c.RetirementsPerHour = DefaultRetirementsPerHour
-	}
+	now := c.Ledger.Times().High
 	return &Node{
 		id: c.ID, ledger: c.Ledger, ring: c.Ring, rows: c.Rows, log: c.Logger,
-		commits: newMeter(c.CommitsPerHour, c.Ledger.Times().High), retires: newMeter(c.RetirementsPerHour, c.Ledger.Times().High),
+		commits:   newMeter(cmp.Or(c.CommitsPerHour, DefaultCommitsPerHour), now),
+		retires:   newMeter(cmp.Or(c.RetirementsPerHour, DefaultRetirementsPerHour), now),
+		uncounted: newMeter(uncountedPerHour, now),
 	}, nil
 }
 
@@ -117,11 +123,14 @@ func refusal(err error) (*ledger.Refusal, error) {
 	if ref, ok := errors.AsType[*ledger.Refusal](err); ok {
 		return ref, nil
 	}
+	if errors.Is(err, ledger.ErrKeySet) {
+		return nil, fmt.Errorf("%w: %w", ErrKeySet, err)
+	}
 	return nil, err
 }
 
 // Attempt implements Keeper. Faults that show without counting are refused
-// first: an invalid point, an unknown key set.
+// first: an invalid point, an unknown key set, share keys that do not answer.
 func (n *Node) Attempt(ctx context.Context, req AttemptRequest) (AttemptAnswer, error) {
 	leave, err := n.enter()
 	if err != nil {
@@ -137,22 +146,22 @@ func (n *Node) Attempt(ctx context.Context, req AttemptRequest) (AttemptAnswer, 
 	if err := n.catchUp(ctx, req); err != nil {
 		return AttemptAnswer{}, err
 	}
+	keys, err := n.derive(req.KeySet, req.Card, req.Version)
+	if err != nil {
+		return AttemptAnswer{}, err
+	}
+	defer keys.wipe()
 	spent, err := n.ledger.Spend(ctx, ledger.SpendRequest{
-		Card: req.Card, Head: req.Head, Version: req.Version, Lane: req.Lane, Reserve: req.Reserve, Limits: req.Limits,
+		Card: req.Card, Head: req.Head, Version: req.Version, KeySet: req.KeySet, Lane: req.Lane, Reserve: req.Reserve, Limits: req.Limits,
 		Sender: req.Now, Seen: req.Seen,
 	})
+	n.weigh(err)
 	if err != nil {
 		ref, err := refusal(err)
 		return AttemptAnswer{Answer: n.answer(), Refusal: ref}, err
 	}
-	if spent.KeySet() != req.KeySet {
-		// Counted, and not evaluated: the authority and this ledger name
-		// different key sets for a version that both hold. No crash leaves that
-		// behind.
-		return AttemptAnswer{}, fmt.Errorf("%w: version is of key set %d, not %d", ErrKeySet, spent.KeySet(), req.KeySet)
-	}
 	// A crash from here on leaves the guess counted and unanswered (I-1).
-	shares, err := evaluate(n.ring, spent, spent.KeySet(), req.Blinded)
+	shares, err := evaluate(keys, spent, req.Blinded)
 	if err != nil {
 		return AttemptAnswer{}, err
 	}
@@ -160,6 +169,28 @@ func (n *Node) Attempt(ctx context.Context, req AttemptRequest) (AttemptAnswer, 
 		Answer: Answer{Sequence: spent.Sequence(), Incarnation: spent.Incarnation()},
 		Spend:  spent.S(), Left: spent.Left(), Shares: shares,
 	}, nil
+}
+
+// derive asks the share keys before anything is written down. It takes from the
+// meter what weigh gives back.
+func (n *Node) derive(keySet uint32, card liuma.CardID, version liuma.Version) (*derived, error) {
+	if n.uncounted.take(n.ledger.Times().High) != nil {
+		return nil, ErrUncounted
+	}
+	keys, err := n.ring.derive(keySet, card, version)
+	if err != nil {
+		n.uncounted.give() // no key came out
+		return nil, err
+	}
+	return keys, nil
+}
+
+// weigh is told how the ledger answered the request that keys were derived for.
+// Only its refusals use the meter up: a full disk is nobody's attack.
+func (n *Node) weigh(answer error) {
+	if ref, _ := refusal(answer); ref == nil && !errors.Is(answer, ledger.ErrKeySet) {
+		n.uncounted.give()
+	}
 }
 
 // catchUp applies the commit and the settlements that an attempt carries for
@@ -205,16 +236,22 @@ func (n *Node) Propose(ctx context.Context, req ProposeRequest) (ProposeAnswer, 
 	if !n.ring.has(req.KeySet) {
 		return ProposeAnswer{}, fmt.Errorf("%w: %d", ErrKeySet, req.KeySet)
 	}
+	keys, err := n.derive(req.KeySet, req.Card, req.Version)
+	if err != nil {
+		return ProposeAnswer{}, err
+	}
+	defer keys.wipe()
 	proposed, err := n.ledger.Propose(ctx, ledger.ProposeRequest{
 		Card: req.Card, Head: req.Head, Version: req.Version, Replaces: req.Replaces, Tag: req.Tag, Sender: req.Now, Seen: req.Seen,
 	})
+	n.weigh(err)
 	if err != nil {
 		ref, err := refusal(err)
 		return ProposeAnswer{Answer: n.answer(), Refusal: ref}, err
 	}
 	// A crash from here on leaves the version marked and never evaluated again
 	// (I-3): the authority reserves a higher one.
-	shares, err := evaluate(n.ring, proposed, req.KeySet, req.Blinded)
+	shares, err := evaluate(keys, proposed, req.Blinded)
 	if err != nil {
 		return ProposeAnswer{}, err
 	}

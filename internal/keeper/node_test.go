@@ -18,6 +18,7 @@ func TestNothingIsSpentOnABadRequest(t *testing.T) {
 	q := h.quorum()
 	target := set(t, q, liuma.NewCardID(), 1, good)
 	n := h.nodes[0]
+	n.ring.sets[2] = n.ring.sets[1] // which the version is not of
 	other := ledger.Commitment{Card: liuma.CardID{9}, Version: 1, KeySet: 1, Verifier: liuma.Verifier{1}, Tag: ledger.Tag{9}}
 	unknown := ledger.Commitment{Card: target.Card, Version: 2, Replaces: 1, KeySet: 9, Verifier: liuma.Verifier{1}}
 	for name, tt := range map[string]struct {
@@ -28,6 +29,7 @@ func TestNothingIsSpentOnABadRequest(t *testing.T) {
 		"no card":              {func(r *AttemptRequest) { r.Card = liuma.CardID{} }, ErrRequest},
 		"no version":           {func(r *AttemptRequest) { r.Version = 0 }, ErrRequest},
 		"unknown key set":      {func(r *AttemptRequest) { r.KeySet = 9 }, ErrKeySet},
+		"another key set":      {func(r *AttemptRequest) { r.KeySet = 2 }, ErrKeySet},
 		"lane":                 {func(r *AttemptRequest) { r.Lane = 7 }, ledger.ErrRequest},
 		"clock":                {func(r *AttemptRequest) { r.Now = r.Now.Add(time.Hour) }, ledger.ErrClock},
 		"another card's":       {func(r *AttemptRequest) { r.Commit = &other }, ErrRequest},
@@ -60,39 +62,58 @@ func TestNothingIsSpentOnABadRequest(t *testing.T) {
 }
 
 // TestEvaluateTakesEachGrantOnce (I-1): a grant that no ledger made gives
-// nothing, and a ledger's grant gives shares once.
+// nothing, and a ledger's grant gives shares once, and of no other version.
 func TestEvaluateTakesEachGrantOnce(t *testing.T) {
 	h := newHarness(t, split.Shape{T: 1, N: 1})
 	target := set(t, h.quorum(), liuma.NewCardID(), 1, good)
 	n, p := h.nodes[0], strangePoint()
-	if _, err := evaluate(n.ring, &ledger.Spent{}, 1, p); !errors.Is(err, ledger.ErrUsed) {
+	keys := func(version liuma.Version) *derived {
+		d, err := n.ring.derive(1, target.Card, version)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	if _, err := evaluate(keys(1), &ledger.Spent{}, p); !errors.Is(err, ledger.ErrUsed) {
 		t.Errorf("a Spent that nobody made: %v", err)
 	}
-	if _, err := evaluate(n.ring, (*ledger.Spent)(nil), 1, p); !errors.Is(err, ledger.ErrUsed) {
+	if _, err := evaluate(keys(1), (*ledger.Spent)(nil), p); !errors.Is(err, ledger.ErrUsed) {
 		t.Errorf("no Spent: %v", err)
 	}
-	if _, err := evaluate(n.ring, &ledger.Proposed{}, 1, p); !errors.Is(err, ledger.ErrUsed) {
+	if _, err := evaluate(keys(2), &ledger.Proposed{}, p); !errors.Is(err, ledger.ErrUsed) {
 		t.Errorf("a Proposed that nobody made: %v", err)
 	}
-	spent, err := n.ledger.Spend(t.Context(), ledger.SpendRequest{Card: target.Card, Version: 1, Sender: h.clock.Now()})
-	if err != nil {
-		t.Fatal(err)
+	spend := func() *ledger.Spent {
+		spent, err := n.ledger.Spend(t.Context(), ledger.SpendRequest{Card: target.Card, Version: 1, Sender: h.clock.Now()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return spent
 	}
-	if s, err := evaluate(n.ring, spent, 1, p); err != nil || len(s) != 1 {
+	spent := spend()
+	if s, err := evaluate(keys(1), spent, p); err != nil || len(s) != 1 {
 		t.Errorf("a Spent: %d shares, %v", len(s), err)
 	}
 	again := *spent
-	if _, err := evaluate(n.ring, &again, 1, p); !errors.Is(err, ledger.ErrUsed) {
+	if _, err := evaluate(keys(1), &again, p); !errors.Is(err, ledger.ErrUsed) {
 		t.Errorf("a copy of a Spent: %v", err)
+	}
+	if _, err := evaluate(keys(2), spend(), p); !errors.Is(err, errOtherGrant) {
+		t.Errorf("a Spent of another version: %v", err)
+	}
+	wiped := keys(1)
+	wiped.wipe()
+	if _, err := evaluate(wiped, spend(), p); !errors.Is(err, split.ErrWiped) {
+		t.Errorf("wiped keys: %v", err)
 	}
 	proposed, err := n.ledger.Propose(t.Context(), ledger.ProposeRequest{Card: target.Card, Version: 2, Replaces: 1, Sender: h.clock.Now()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := evaluate(n.ring, proposed, 9, p); !errors.Is(err, ErrKeySet) {
-		t.Errorf("an unknown key set: %v", err)
+	if _, err := evaluate(keys(2), proposed, p); err != nil {
+		t.Errorf("a Proposed: %v", err)
 	}
-	if _, err := evaluate(n.ring, proposed, 1, p); !errors.Is(err, ledger.ErrUsed) {
+	if _, err := evaluate(keys(2), proposed, p); !errors.Is(err, ledger.ErrUsed) {
 		t.Errorf("a Proposed again: %v", err)
 	}
 }
@@ -106,7 +127,7 @@ func TestBadProofsDoNotStopAnAttempt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	forged := ledger.Settlement{Keeper: "k1", Incarnation: a.Incarnation, Card: target.Card, Version: 1, S: a.Spend}
+	forged := ledger.Settlement{Card: target.Card, Version: 1, KeySet: 1, Spends: []ledger.SettledSpend{{Keeper: "k1", Incarnation: a.Incarnation, S: a.Spend}}}
 	req := h.request(target)
 	req.Settlements = []ledger.Settlement{forged}
 	if b, err := n.Attempt(t.Context(), req); err != nil || b.Spend != 2 || b.Left != 4 {

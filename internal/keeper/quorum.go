@@ -160,8 +160,8 @@ func (c QuorumConfig) validate() error {
 	}
 	ids := map[ID]bool{}
 	for _, k := range c.Keepers {
-		if k == nil || k.ID() == "" || ids[k.ID()] {
-			return errors.New("keeper: every keeper of a quorum needs an id of its own")
+		if k == nil || k.ID() == "" || len(k.ID()) > ledger.MaxKeeperName || ids[k.ID()] {
+			return errors.New("keeper: every keeper of a quorum needs an id of its own, not too long")
 		}
 		ids[k.ID()] = true
 	}

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/liuma-pin/liuma"
-	"github.com/liuma-pin/liuma/internal/ledger"
 	"github.com/liuma-pin/liuma/internal/split"
 )
 
@@ -84,43 +82,4 @@ func (r *Ring) wipe() {
 	for _, s := range r.sets {
 		s.wipe()
 	}
-}
-
-// grant is permission to evaluate once. A ledger makes it, after it wrote down
-// the guess or the proposal. No other type can be one.
-type grant interface {
-	*ledger.Spent | *ledger.Proposed
-	Redeem() error
-	Card() liuma.CardID
-	Version() liuma.Version
-}
-
-// evaluate redeems a grant for the shares of all this keeper's subsets. It is
-// the only function that evaluates with a share key, so nothing is evaluated
-// that a ledger has not counted (I-1) or marked (I-3).
-//
-// A crash in here leaves a guess counted and unanswered: lost, never free.
-func evaluate[G grant](r *Ring, g G, keySet uint32, blinded split.Point) ([]split.Share, error) {
-	if err := g.Redeem(); err != nil {
-		return nil, err
-	}
-	set, ok := r.sets[keySet]
-	if !ok {
-		return nil, fmt.Errorf("%w: %d", ErrKeySet, keySet)
-	}
-	subsets := set.Shape.SubsetsOf(set.Member)
-	shares := make([]split.Share, 0, len(subsets))
-	for _, m := range subsets {
-		k, err := split.Derive(set.Keys[m], split.Scope{KeySet: set.ID, Subset: m, Card: g.Card(), Version: g.Version()})
-		if err != nil {
-			return nil, err
-		}
-		s, err := k.Evaluate(blinded)
-		k.Wipe()
-		if err != nil {
-			return nil, err
-		}
-		shares = append(shares, s)
-	}
-	return shares, nil
 }

@@ -43,6 +43,10 @@ func faultOf(err error) Fault {
 	case errors.Is(err, ErrRequest), errors.Is(err, ErrMetered), errors.Is(err, ledger.ErrRequest), errors.Is(err, ledger.ErrSettlement),
 		errors.Is(err, ErrClosed), errors.Is(err, context.Canceled):
 		return ""
+	case errors.Is(err, ErrShareKeys):
+		return NoShareKeys
+	case errors.Is(err, ErrUncounted):
+		return Uncounted
 	case errors.Is(err, ErrGone):
 		return Gone
 	case errors.Is(err, ledger.ErrRolledBack), errors.Is(err, errBelowSeen):
@@ -104,8 +108,10 @@ func (q *Quorum) failed(m *member, card liuma.CardID, err error) {
 	}
 	q.log.Log(context.Background(), level, "keeper gave no answer", "keeper", string(m.id), "fault", string(fault),
 		"since", since, "times", times, "error", err)
-	if fault == RolledBack || fault == ClockOff {
+	switch fault {
+	case RolledBack, ClockOff, NoShareKeys, Uncounted:
 		q.raise(m, card, fault)
+	default:
 	}
 }
 

@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -100,6 +101,9 @@ func (s *Spent) count(b *batch, req SpendRequest, now time.Time, limits Limits) 
 	}
 	if r.Version == 0 || r.Version != req.Version {
 		return &Refusal{Reason: Stale, At: r.Version}
+	}
+	if req.KeySet != 0 && req.KeySet != r.KeySet {
+		return fmt.Errorf("%w: %d, not %d", ErrKeySet, r.KeySet, req.KeySet)
 	}
 	now = b.tick(now)
 	left, refusal := r.Tally.Check(now, req.Lane, req.Reserve, limits)

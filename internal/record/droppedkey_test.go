@@ -15,7 +15,7 @@ import (
 func (h *house) rotate() (before string) {
 	h.t.Helper()
 	before = h.vault.SignsWith()
-	_, err := vault.RotateSigningKey(h.path("vault.key"), h.clock())
+	_, err := vault.At(h.path("vault.key")).RotateSigningKey(h.clock())
 	must(h.t, err)
 	h.readKeys()
 	return before
@@ -78,7 +78,7 @@ func TestDigestsAfterADroppedKey(t *testing.T) {
 	h.write(card(1), 2)
 	h.digest()
 	kept := h.vault.ReceiptKeys()
-	must(t, vault.DropSigningKey(h.path("vault.key"), h.rotate()))
+	must(t, vault.At(h.path("vault.key")).DropSigningKey(h.rotate()))
 	h.readKeys()
 	h.write(card(1), 1)
 	_, err := h.digester.Digest(t.Context())
@@ -114,7 +114,7 @@ func TestResumeAltered(t *testing.T) {
 	h.write(card(1), 1)
 	h.digest()
 	kept := h.vault.ReceiptKeys()
-	must(t, vault.DropSigningKey(h.path("vault.key"), h.rotate()))
+	must(t, vault.At(h.path("vault.key")).DropSigningKey(h.rotate()))
 	h.readKeys()
 	h.attack("UPDATE digests SET token = substr(token, 1, length(token) - 6) || 'AAAAAA'")
 	_, err := h.digester.Resume(t.Context(), kept, "operator", "dropped too early")

@@ -18,7 +18,7 @@ import (
 // this process does not serve it.
 func (d *Data) admin(server *admin.Server, keepers admin.Upkeep, logger *slog.Logger) (*admin.Admin, error) {
 	return admin.New(admin.Config{
-		Store: d.Store, Registry: d.Registry, Agencies: d.Agencies, Record: d.Record, Vault: d.Vault, KeyFile: d.Config.Vault, Clock: d.Clock, Policy: d.Policy, Letters: d.Letters,
+		Store: d.Store, Registry: d.Registry, Agencies: d.Agencies, Record: d.Record, Vault: d.Vault, Clock: d.Clock, Policy: d.Policy, Letters: d.Letters,
 		Issuer: d.Config.Issuer, Shape: d.Config.Keepers.Shape, TextsDriver: d.Config.Texts.Driver, TextsVoice: d.Config.Texts.Voice(),
 		DatabaseFile: d.Config.Database, Retention: admin.Retention{Requests: int(d.Config.Retention.Requests),
 			Ceremonies: int(d.Config.Retention.Ceremonies), Record: int(d.Config.Retention.Record)},

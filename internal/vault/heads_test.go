@@ -226,9 +226,9 @@ func TestHeadsOutliveARotation(t *testing.T) {
 	h, err := CreateHeads(v, dir)
 	must(t, err)
 	must(t, h.Raise("shared", 7))
-	_, err = RotateRootKey(path, now())
+	_, err = At(path).RotateRootKey(now())
 	must(t, err)
-	must(t, v.Reload(path))
+	must(t, v.Reload())
 	must(t, h.Raise("shared", 8))
 	if got := headsOf(t, open(t, path), dir).Get("shared"); got != 8 {
 		t.Errorf("head %d, want 8", got)

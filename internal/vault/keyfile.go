@@ -14,9 +14,11 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/liuma-pin/liuma/internal/token"
 )
 
-// The key file: magic, format version, index root, number of root keys, the root
+// The key file, unless it is sealed to a token (sealedfile.go): magic, format version, index root, number of root keys, the root
 // keys oldest first (id, time when it was made, key), number of signing keys,
 // index of the one that signs (from zero), the signing keys oldest first (P-256
 // scalar, time), and the first bytes of SHA-256 over everything before. Numbers
@@ -50,12 +52,23 @@ var (
 	ErrKeyFileVersion = errors.New("vault: key file of an unknown version")
 )
 
+// KeyFile is the file with an authority's keys.
+type KeyFile struct {
+	Path string
+	// Token opens a file that is sealed to it; nil: the file is not sealed.
+	Token Token
+}
+
 // rawKeys is the content of a key file.
 type rawKeys struct {
-	index   [rootSize]byte  // of what is looked up by its keyed hash; never changes
-	roots   []rawRootKey    // oldest first, at least one; the last one seals
-	signing []rawSigningKey // oldest first, at least one
-	signs   int             // index in signing of the key that signs
+	to      []token.WrappingKey // tokens that the file is sealed to; none: it is not sealed
+	index   [rootSize]byte      // of what is looked up by its keyed hash; never changes
+	roots   []rawRootKey        // oldest first, at least one; the last one seals
+	signing []rawSigningKey     // oldest first, at least one
+	signs   int                 // index in signing of the key that signs
+
+	made []string // signing keys that a change had the token make
+	gone []string // and those that it took out of the file
 }
 
 type rawRootKey struct {
@@ -65,8 +78,9 @@ type rawRootKey struct {
 }
 
 type rawSigningKey struct {
-	scalar [scalarSize]byte
-	made   int64 // Unix seconds
+	scalar  [scalarSize]byte // where the key is not in the token
+	inToken tokenKey
+	made    int64 // Unix seconds
 }
 
 func (r *rawKeys) wipe() {
@@ -92,10 +106,24 @@ func newRawSigningKey(now time.Time) (rawSigningKey, error) {
 }
 
 // encode writes the content of a key file; the caller wipes it.
-func (r *rawKeys) encode() []byte {
+func (r *rawKeys) encode() ([]byte, error) {
+	if len(r.to) > 0 {
+		return r.seal()
+	}
 	content := make([]byte, 0, maxFileSize)
 	content = append(content, magic...)
 	content = append(content, fileVersion)
+	content = append(r.appendRoots(content), byte(len(r.signing)), byte(r.signs))
+	for i := range r.signing {
+		content = append(content, r.signing[i].scalar[:]...)
+		content = binary.BigEndian.AppendUint64(content, uint64(r.signing[i].made))
+	}
+	sum := sha256.Sum256(content)
+	return append(content, sum[:checksumSize]...), nil
+}
+
+// appendRoots writes the index root and the root keys.
+func (r *rawKeys) appendRoots(content []byte) []byte {
 	content = append(content, r.index[:]...)
 	content = append(content, byte(len(r.roots)))
 	for i := range r.roots {
@@ -103,13 +131,7 @@ func (r *rawKeys) encode() []byte {
 		content = binary.BigEndian.AppendUint64(content, uint64(r.roots[i].made))
 		content = append(content, r.roots[i].root[:]...)
 	}
-	content = append(content, byte(len(r.signing)), byte(r.signs))
-	for i := range r.signing {
-		content = append(content, r.signing[i].scalar[:]...)
-		content = binary.BigEndian.AppendUint64(content, uint64(r.signing[i].made))
-	}
-	sum := sha256.Sum256(content)
-	return append(content, sum[:checksumSize]...)
+	return content
 }
 
 // Create makes a key file with fresh keys, mode 0600. It never replaces a file.
@@ -159,13 +181,24 @@ func newKeyFile(now time.Time) ([]byte, error) {
 	defer raw.wipe()
 	rand.Read(raw.index[:])
 	rand.Read(raw.roots[0].root[:])
-	return raw.encode(), nil
+	return raw.encode()
 }
 
-// readKeyFile reads a key file. Mode and size are checked on the open file, so
-// that no other file can be put in its place in between. The caller wipes the
-// result.
-func readKeyFile(path string) (*rawKeys, fs.FileInfo, error) {
+// read reads a key file. The caller wipes the result.
+func (f KeyFile) read() (*rawKeys, fs.FileInfo, error) {
+	content, info, err := readPrivate(f.Path)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer clear(content)
+	raw, err := parseKeyFile(content, f.Token)
+	return raw, info, err
+}
+
+// readPrivate reads a file that is its owner's alone. Mode and size are checked on the
+// open file, so that no other file can be put in its place in between. The caller wipes
+// the result.
+func readPrivate(path string) ([]byte, fs.FileInfo, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, nil, fmt.Errorf("vault: open key file: %w", err)
@@ -181,30 +214,42 @@ func readKeyFile(path string) (*rawKeys, fs.FileInfo, error) {
 	if info.Mode().Perm()&0o077 != 0 {
 		return nil, nil, ErrKeyFileMode
 	}
-	if info.Size() > int64(maxFileSize) {
+	if info.Size() > maxSealedSize {
 		return nil, nil, ErrKeyFileFormat
 	}
 	content := make([]byte, info.Size())
-	defer clear(content)
 	if _, err := io.ReadFull(f, content); err != nil {
+		clear(content)
 		return nil, nil, fmt.Errorf("vault: read key file: %w", err)
 	}
-	raw, err := parseKeyFile(content)
-	return raw, info, err
+	return content, info, nil
 }
 
-// parseKeyFile copies the keys out; the caller wipes content and result.
-func parseKeyFile(content []byte) (*rawKeys, error) {
+// checked takes the checksum off a key file.
+func checked(content []byte) (body []byte, err error) {
 	if len(content) < indexStart+checksumSize || string(content[:len(magic)]) != magic {
 		return nil, ErrKeyFileFormat
 	}
-	if content[len(magic)] != fileVersion {
+	if v := content[len(magic)]; v != fileVersion && v != sealedVersion {
 		return nil, ErrKeyFileVersion
 	}
-	body := content[:len(content)-checksumSize]
+	body = content[:len(content)-checksumSize]
 	sum := sha256.Sum256(body)
 	if subtle.ConstantTimeCompare(sum[:checksumSize], content[len(body):]) != 1 {
 		return nil, ErrKeyFileFormat
+	}
+	return body, nil
+}
+
+// parseKeyFile copies the keys out; the caller wipes content and result. The token
+// opens a file that is sealed.
+func parseKeyFile(content []byte, t Token) (*rawKeys, error) {
+	body, err := checked(content)
+	if err != nil {
+		return nil, err
+	}
+	if content[len(magic)] == sealedVersion {
+		return unseal(body, t)
 	}
 	raw := new(rawKeys)
 	rest, ok := raw.parseRoots(body[indexStart:])

@@ -121,7 +121,7 @@ func TestOpenRefusesOtherFiles(t *testing.T) {
 		"long":              {append(bytes.Clone(good), 0), ErrKeyFileFormat},
 		"other magic":       {append([]byte("LIUMA-vault"), good[len(magic):]...), ErrKeyFileFormat},
 		"damaged":           {damaged, ErrKeyFileFormat},
-		"next version":      {with(len(magic), 4), ErrKeyFileVersion},
+		"next version":      {with(len(magic), 5), ErrKeyFileVersion},
 		"version before":    {with(len(magic), 2), ErrKeyFileVersion},
 		"version zero":      {with(len(magic), 0), ErrKeyFileVersion},
 		"no root key":       {roots(), ErrKeyFileFormat},
@@ -154,14 +154,15 @@ func FuzzParseKeyFile(f *testing.F) {
 	must(f, err)
 	f.Add(good)
 	f.Fuzz(func(t *testing.T, content []byte) {
-		raw, err := parseKeyFile(content)
+		raw, err := parseKeyFile(content, nil)
 		if err != nil {
 			if raw != nil {
 				t.Error("keys beside an error")
 			}
 			return
 		}
-		if !bytes.Equal(content, raw.encode()) {
+		again, err := raw.encode()
+		if err != nil || !bytes.Equal(content, again) {
 			t.Error("accepted another format, or the keys are not those of the file")
 		}
 	})

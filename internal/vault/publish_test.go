@@ -19,9 +19,9 @@ func signedBy(t *testing.T, token string) string {
 // they can have by then, and the key before it stays for as long as its tokens live.
 func TestANewKeyIsPublishedBeforeItSigns(t *testing.T) {
 	path, at := newFile(t), now()
-	keys, err := SigningKeys(path)
+	keys, err := At(path).SigningKeys()
 	must(t, err)
-	next, err := RotateSigningKey(path, at)
+	next, err := At(path).RotateSigningKey(at)
 	must(t, err)
 	v, err := Open(path)
 	must(t, err)
@@ -59,11 +59,11 @@ func TestANewKeyIsPublishedBeforeItSigns(t *testing.T) {
 // the new one signs at once.
 func TestADroppedKeySignsNothing(t *testing.T) {
 	path, at := newFile(t), now()
-	keys, err := SigningKeys(path)
+	keys, err := At(path).SigningKeys()
 	must(t, err)
-	next, err := RotateSigningKey(path, at)
+	next, err := At(path).RotateSigningKey(at)
 	must(t, err)
-	must(t, DropSigningKey(path, keys[0].ID))
+	must(t, At(path).DropSigningKey(keys[0].ID))
 	v, err := Open(path)
 	must(t, err)
 	defer func() { must(t, v.Close()) }()

@@ -30,8 +30,8 @@ type RootKey struct {
 }
 
 // RootKeys lists the root keys of a key file, oldest first.
-func RootKeys(path string) ([]RootKey, error) {
-	raw, _, err := readKeyFile(path)
+func (f KeyFile) RootKeys() ([]RootKey, error) {
+	raw, _, err := f.read()
 	if err != nil {
 		return nil, err
 	}
@@ -53,9 +53,9 @@ func (r *rawKeys) listRoots() []RootKey {
 // RotateRootKey adds a root key to the file, which seals from now on; those
 // before it only open. An open vault takes it over with Reload. The index root
 // and the signing keys stay as they are.
-func RotateRootKey(path string, now time.Time) (RootKey, error) {
+func (f KeyFile) RotateRootKey(now time.Time) (RootKey, error) {
 	var made RootKey
-	_, err := changeKeyFile(path, func(r *rawKeys) error {
+	_, err := f.change(func(r *rawKeys) error {
 		if len(r.roots) >= maxRootKeys {
 			return ErrRootKeys
 		}
@@ -77,8 +77,8 @@ func RotateRootKey(path string, now time.Time) (RootKey, error) {
 
 // DropRootKey destroys an old root key: whatever is still sealed under it opens
 // for nobody any more. The caller has made sure that nothing is.
-func DropRootKey(path string, id uint32) error {
-	_, err := changeKeyFile(path, func(r *rawKeys) error {
+func (f KeyFile) DropRootKey(id uint32) error {
+	_, err := f.change(func(r *rawKeys) error {
 		last := len(r.roots) - 1
 		if r.roots[last].id == id {
 			return ErrRootSeals
@@ -101,8 +101,8 @@ func DropRootKey(path string, id uint32) error {
 // after a rotation or a drop. What is sealed after it has returned is sealed
 // under the file's newest key. The signing keys stay those that were read at
 // Open. It refuses the file of another vault, and then changes nothing.
-func (v *Vault) Reload(path string) error {
-	raw, _, err := readKeyFile(path)
+func (v *Vault) Reload() error {
+	raw, _, err := v.file.read()
 	if err != nil {
 		return err
 	}

@@ -26,7 +26,7 @@ func TestRootKeyRotation(t *testing.T) {
 	must(t, err)
 	must(t, os.WriteFile(thief, stolen, 0o600))
 
-	made, err := RotateRootKey(path, now())
+	made, err := At(path).RotateRootKey(now())
 	must(t, err)
 	if made != (RootKey{ID: 2, Seals: true, Made: now()}) {
 		t.Errorf("made %+v", made)
@@ -34,7 +34,7 @@ func TestRootKeyRotation(t *testing.T) {
 	if v.SealsWith() != 1 {
 		t.Error("the open vault seals under the new key before it was reloaded")
 	}
-	must(t, v.Reload(path))
+	must(t, v.Reload())
 	if v.SealsWith() != 2 {
 		t.Errorf("seals under %d after the reload", v.SealsWith())
 	}
@@ -78,9 +78,9 @@ func TestRotationKeepsIndexHandleAndChallenge(t *testing.T) {
 	index, mac, handle, kid := v.Index(IndexIDNumber, "x"), v.RowMAC("code", []byte("x")), v.Handle("zj-hrss", card), v.SignsWith()
 	challenge, err := v.NewChallenge("zj-hrss", now(), time.Minute)
 	must(t, err)
-	_, err = RotateRootKey(path, now())
+	_, err = At(path).RotateRootKey(now())
 	must(t, err)
-	must(t, v.Reload(path))
+	must(t, v.Reload())
 	for name, v := range map[string]*Vault{"reloaded": v, "opened": open(t, path)} {
 		if v.Index(IndexIDNumber, "x") != index || v.RowMAC("code", []byte("x")) != mac || v.Handle("zj-hrss", card) != handle || v.SignsWith() != kid {
 			t.Errorf("%s: something else than the root changed", name)
@@ -97,16 +97,16 @@ func TestReseal(t *testing.T) {
 	if same, changed, err := v.Reseal(CardFacts, []byte("id"), old); err != nil || changed || !bytes.Equal(same, old) {
 		t.Errorf("under the newest key already: %v, %v", changed, err)
 	}
-	_, err = RotateRootKey(path, now())
+	_, err = At(path).RotateRootKey(now())
 	must(t, err)
-	must(t, v.Reload(path))
+	must(t, v.Reload())
 	fresh, changed, err := v.Reseal(CardFacts, []byte("id"), old)
 	must(t, err)
 	if !changed || sealedUnder(fresh) != 2 {
 		t.Errorf("changed %v, under %d", changed, sealedUnder(fresh))
 	}
-	must(t, DropRootKey(path, 1))
-	must(t, v.Reload(path))
+	must(t, At(path).DropRootKey(1))
+	must(t, v.Reload())
 	if plain, err := v.Unseal(CardFacts, []byte("id"), fresh); err != nil || string(plain) != "facts" {
 		t.Errorf("resealed: %q, %v", plain, err)
 	}
@@ -125,37 +125,37 @@ func TestReseal(t *testing.T) {
 
 func TestRootKeysListAndDrop(t *testing.T) {
 	path := newFile(t)
-	keys, err := RootKeys(path)
+	keys, err := At(path).RootKeys()
 	must(t, err)
 	first := keys[0].Made
 	if len(keys) != 1 || keys[0].ID != 1 || !keys[0].Seals || first.IsZero() {
 		t.Errorf("a new file: %+v", keys)
 	}
-	if err := DropRootKey(path, 1); !errors.Is(err, ErrRootSeals) {
+	if err := At(path).DropRootKey(1); !errors.Is(err, ErrRootSeals) {
 		t.Errorf("dropped the one that seals: %v", err)
 	}
 	later := now().Add(time.Hour)
 	for _, at := range []time.Time{now(), later} {
-		_, err := RotateRootKey(path, at)
+		_, err := At(path).RotateRootKey(at)
 		must(t, err)
 	}
-	if err := DropRootKey(path, 4); !errors.Is(err, ErrNoRootKey) {
+	if err := At(path).DropRootKey(4); !errors.Is(err, ErrNoRootKey) {
 		t.Errorf("dropped nothing: %v", err)
 	}
-	keys, err = RootKeys(path)
+	keys, err = At(path).RootKeys()
 	must(t, err)
 	want := []RootKey{{ID: 1, Made: first, Until: now()}, {ID: 2, Made: now(), Until: later}, {ID: 3, Seals: true, Made: later}}
 	if !slices.Equal(keys, want) {
 		t.Errorf("%+v, want %+v", keys, want)
 	}
-	must(t, DropRootKey(path, 1))
-	must(t, DropRootKey(path, 2))
+	must(t, At(path).DropRootKey(1))
+	must(t, At(path).DropRootKey(2))
 	// An id is not given out again.
-	if made, err := RotateRootKey(path, later); err != nil || made.ID != 4 {
+	if made, err := At(path).RotateRootKey(later); err != nil || made.ID != 4 {
 		t.Errorf("%+v, %v, want key 4", made, err)
 	}
-	must(t, DropRootKey(path, 3))
-	if keys, err := RootKeys(path); err != nil || len(keys) != 1 || keys[0].ID != 4 {
+	must(t, At(path).DropRootKey(3))
+	if keys, err := At(path).RootKeys(); err != nil || len(keys) != 1 || keys[0].ID != 4 {
 		t.Errorf("left: %+v, %v", keys, err)
 	}
 }
@@ -163,12 +163,12 @@ func TestRootKeysListAndDrop(t *testing.T) {
 func TestRootKeysAreBounded(t *testing.T) {
 	path := newFile(t)
 	for range maxRootKeys - 1 {
-		_, err := RotateRootKey(path, now())
+		_, err := At(path).RotateRootKey(now())
 		must(t, err)
 	}
 	before, err := os.ReadFile(path)
 	must(t, err)
-	if _, err := RotateRootKey(path, now()); !errors.Is(err, ErrRootKeys) {
+	if _, err := At(path).RotateRootKey(now()); !errors.Is(err, ErrRootKeys) {
 		t.Errorf("one too many: %v", err)
 	}
 	after, err := os.ReadFile(path)
@@ -177,7 +177,7 @@ func TestRootKeysAreBounded(t *testing.T) {
 		t.Error("a refused change changed the file")
 	}
 	for range maxSigningKeys - 1 {
-		_, err := RotateSigningKey(path, now())
+		_, err := At(path).RotateSigningKey(now())
 		must(t, err)
 	}
 	full, err := os.ReadFile(path)
@@ -193,17 +193,22 @@ func TestReloadRefuses(t *testing.T) {
 	v := open(t, path)
 	sealed, err := v.Seal(CardFacts, []byte("id"), []byte("facts"))
 	must(t, err)
-	if err := v.Reload(newFile(t)); !errors.Is(err, ErrOtherVault) {
+	own, err := os.ReadFile(path)
+	must(t, err)
+	must(t, os.Rename(newFile(t), path))
+	if err := v.Reload(); !errors.Is(err, ErrOtherVault) {
 		t.Errorf("another vault's file: %v", err)
 	}
-	if err := v.Reload(path + ".missing"); !errors.Is(err, fs.ErrNotExist) {
+	must(t, os.Remove(path))
+	if err := v.Reload(); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no file: %v", err)
 	}
+	must(t, os.WriteFile(path, own, 0o600))
 	if _, err := v.Unseal(CardFacts, []byte("id"), sealed); err != nil {
 		t.Errorf("a refused reload changed the vault: %v", err)
 	}
 	must(t, v.Close())
-	if err := v.Reload(path); !errors.Is(err, ErrClosed) {
+	if err := v.Reload(); !errors.Is(err, ErrClosed) {
 		t.Errorf("after Close: %v", err)
 	}
 }
@@ -238,9 +243,9 @@ func TestReloadUnderLoad(t *testing.T) {
 		})
 	}
 	for range maxRootKeys - 1 {
-		_, err := RotateRootKey(path, now())
+		_, err := At(path).RotateRootKey(now())
 		must(t, err)
-		must(t, v.Reload(path))
+		must(t, v.Reload())
 	}
 	close(stop)
 	wg.Wait()

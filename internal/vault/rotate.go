@@ -38,8 +38,8 @@ type SigningKey struct {
 }
 
 // SigningKeys lists the signing keys of a key file, oldest first.
-func SigningKeys(path string) ([]SigningKey, error) {
-	raw, _, err := readKeyFile(path)
+func (f KeyFile) SigningKeys() ([]SigningKey, error) {
+	raw, _, err := f.read()
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +50,7 @@ func SigningKeys(path string) ([]SigningKey, error) {
 func (r *rawKeys) list() ([]SigningKey, error) {
 	keys := make([]SigningKey, len(r.signing))
 	for i := range r.signing {
-		_, public, err := parseSigningKey(&r.signing[i])
+		_, public, err := parseSigningKey(&r.signing[i], nil)
 		if err != nil {
 			return nil, fmt.Errorf("vault: signing key: %w", err)
 		}
@@ -73,14 +73,14 @@ func (r *rawKeys) state(i int) KeyState {
 // authorities publish it once they are started again. It is for sites with
 // several authorities: prepare, copy the file to each and start it again, then
 // rotate. So no authority ever signs with a key that another does not publish.
-func PrepareSigningKey(path string, now time.Time) (SigningKey, error) {
+func (f KeyFile) PrepareSigningKey(now time.Time) (SigningKey, error) {
 	var id int
-	keys, err := changeKeyFile(path, func(r *rawKeys) error {
+	keys, err := f.change(func(r *rawKeys) error {
 		if r.signs != len(r.signing)-1 {
 			return ErrKeyPrepared
 		}
 		id = len(r.signing)
-		return r.add(now)
+		return f.add(r, now)
 	})
 	if err != nil {
 		return SigningKey{}, err
@@ -91,11 +91,11 @@ func PrepareSigningKey(path string, now time.Time) (SigningKey, error) {
 // RotateSigningKey lets the prepared key sign, or a new one if none is
 // prepared. The key that signed before stays published until it is dropped.
 // Running authorities sign with the new key once they are started again.
-func RotateSigningKey(path string, now time.Time) (SigningKey, error) {
+func (f KeyFile) RotateSigningKey(now time.Time) (SigningKey, error) {
 	var id int
-	keys, err := changeKeyFile(path, func(r *rawKeys) error {
+	keys, err := f.change(func(r *rawKeys) error {
 		if r.signs == len(r.signing)-1 {
-			if err := r.add(now); err != nil {
+			if err := f.add(r, now); err != nil {
 				return err
 			}
 		}
@@ -109,11 +109,12 @@ func RotateSigningKey(path string, now time.Time) (SigningKey, error) {
 	return keys[id], nil
 }
 
-func (r *rawKeys) add(now time.Time) error {
+// add makes a signing key: in the token, where the file is sealed to one.
+func (f KeyFile) add(r *rawKeys, now time.Time) error {
 	if len(r.signing) >= maxSigningKeys {
 		return ErrSigningKeys
 	}
-	key, err := newRawSigningKey(now)
+	key, err := f.newSigningKey(r, now)
 	if err != nil {
 		return fmt.Errorf("vault: make a signing key: %w", err)
 	}
@@ -124,10 +125,22 @@ func (r *rawKeys) add(now time.Time) error {
 	return nil
 }
 
+func (f KeyFile) newSigningKey(r *rawKeys, now time.Time) (rawSigningKey, error) {
+	if len(r.to) == 0 {
+		return newRawSigningKey(now)
+	}
+	key, err := newTokenKey(f.Token)
+	if err != nil {
+		return rawSigningKey{}, err
+	}
+	r.made = append(r.made, key.name())
+	return rawSigningKey{inToken: key, made: now.Unix()}, nil
+}
+
 // DropSigningKey destroys a key that does not sign, an old one or the next. Its
 // signatures can no longer be checked.
-func DropSigningKey(path, id string) error {
-	_, err := changeKeyFile(path, func(r *rawKeys) error {
+func (f KeyFile) DropSigningKey(id string) error {
+	_, err := f.change(func(r *rawKeys) error {
 		keys, err := r.list()
 		if err != nil {
 			return err
@@ -141,6 +154,9 @@ func DropSigningKey(path, id string) error {
 			case i < r.signs:
 				r.signs--
 			}
+			if gone := r.signing[i].inToken; gone.is() {
+				r.gone = append(r.gone, gone.name())
+			}
 			copy(r.signing[i:], r.signing[i+1:])
 			last := len(r.signing) - 1
 			clear(r.signing[last:])
@@ -152,68 +168,93 @@ func DropSigningKey(path, id string) error {
 	return err
 }
 
-// changeKeyFile replaces a key file with a changed one, in one rename. A crash
+// change replaces a key file with a changed one, in one rename. A crash
 // leaves the old file or the new one whole, and perhaps the half-written file
 // beside it, which the next change refuses to touch (ErrKeyFileLocked). Because
 // of that file, two changes at once cannot lose each other's key. The secrets
 // of the old file stay on the disk until its blocks are overwritten.
-func changeKeyFile(path string, change func(*rawKeys) error) (signing []SigningKey, err error) {
+//
+// A key that change had the token make is destroyed there if the file does not get
+// it, and one that the file lost once it is lost for good; a crash leaves a key in
+// the token that nothing names.
+func (f KeyFile) change(change func(*rawKeys) error) (signing []SigningKey, err error) {
 	// A symbolic link is followed, so that its target is replaced and not the
 	// link.
-	path, err = filepath.EvalSymlinks(path)
+	path, err := filepath.EvalSymlinks(f.Path)
 	if err != nil {
 		return nil, fmt.Errorf("vault: open key file: %w", err)
 	}
 	fresh := path + ".new"
-	f, err := os.OpenFile(fresh, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	out, err := os.OpenFile(fresh, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("%w: %s", ErrKeyFileLocked, fresh)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("vault: create key file: %w", err)
 	}
-	renamed := false
-	defer func() {
-		if err != nil && !renamed {
-			err = errors.Join(err, os.Remove(fresh))
-		}
-	}()
-	raw, info, err := readKeyFile(path)
+	raw, info, err := f.read()
 	if err != nil {
-		return nil, errors.Join(err, f.Close())
+		return nil, errors.Join(err, out.Close(), os.Remove(fresh))
 	}
 	defer raw.wipe()
-	if err := change(raw); err != nil {
-		return nil, errors.Join(err, f.Close())
+	if signing, err = f.rewrite(out, raw, info, change); err == nil {
+		if err = os.Rename(fresh, path); err != nil {
+			err = fmt.Errorf("vault: replace key file: %w", err)
+		}
 	}
-	content := raw.encode()
-	defer clear(content)
-	if signing, err = checkContent(content); err != nil {
-		return nil, errors.Join(err, f.Close())
+	if err != nil {
+		return nil, errors.Join(err, os.Remove(fresh), f.destroy(raw.made))
 	}
-	err = errors.Join(keepOwner(f, info), f.Chmod(info.Mode().Perm()))
-	if err = errors.Join(err, writeAndClose(f, content)); err != nil {
-		return nil, fmt.Errorf("vault: write key file: %w", err)
-	}
-	if err := os.Rename(fresh, path); err != nil {
-		return nil, fmt.Errorf("vault: replace key file: %w", err)
-	}
-	renamed = true
 	if err := syncDir(filepath.Dir(path)); err != nil {
 		return nil, fmt.Errorf("vault: the key file was replaced, but a power cut may undo it: %w", err)
+	}
+	return signing, f.destroy(raw.gone)
+}
+
+// rewrite changes the keys and writes them to a new file, which it closes.
+func (f KeyFile) rewrite(out *os.File, raw *rawKeys, info fs.FileInfo, change func(*rawKeys) error) ([]SigningKey, error) {
+	if err := change(raw); err != nil {
+		return nil, errors.Join(err, out.Close())
+	}
+	content, err := raw.encode()
+	if err != nil {
+		return nil, errors.Join(err, out.Close())
+	}
+	defer clear(content)
+	signing, err := f.checkContent(content)
+	if err != nil {
+		return nil, errors.Join(err, out.Close())
+	}
+	if err := errors.Join(keepOwner(out, info), out.Chmod(info.Mode().Perm())); err != nil {
+		return nil, errors.Join(fmt.Errorf("vault: write key file: %w", err), out.Close())
+	}
+	if err := writeAndClose(out, content); err != nil {
+		return nil, fmt.Errorf("vault: write key file: %w", err)
 	}
 	return signing, nil
 }
 
+// destroy removes signing keys from the token.
+func (f KeyFile) destroy(names []string) error {
+	var errs []error
+	for _, name := range names {
+		if err := f.Token.Destroy(name); err != nil {
+			errs = append(errs, fmt.Errorf("vault: the key %q stays in the token; remove it there: %w", name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // checkContent opens the new content before it replaces a key file: with a file
-// that cannot be opened, all sealed data would be lost.
-func checkContent(content []byte) ([]SigningKey, error) {
-	raw, err := parseKeyFile(content)
+// that cannot be opened, all sealed data would be lost. A file that is sealed is
+// opened by the token, so that it is known to.
+func (f KeyFile) checkContent(content []byte) ([]SigningKey, error) {
+	raw, err := parseKeyFile(content, f.Token)
 	if err != nil {
 		return nil, err
 	}
 	defer raw.wipe()
-	if _, err := newSigningKeys(raw); err != nil {
+	if _, err := newSigningKeys(raw, f.Token); err != nil {
 		return nil, fmt.Errorf("vault: signing key: %w", err)
 	}
 	return raw.list()

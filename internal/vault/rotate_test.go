@@ -18,7 +18,7 @@ import (
 
 func states(t *testing.T, path string) []KeyState {
 	t.Helper()
-	keys, err := SigningKeys(path)
+	keys, err := At(path).SigningKeys()
 	must(t, err)
 	var s []KeyState
 	for _, k := range keys {
@@ -55,7 +55,7 @@ func TestRotation(t *testing.T) {
 	must(t, err)
 	firstID := kidOf(t, open(t, path))
 
-	next, err := PrepareSigningKey(path, now())
+	next, err := At(path).PrepareSigningKey(now())
 	must(t, err)
 	if next.State != KeyNext || !next.Made.Equal(now()) {
 		t.Errorf("prepared %+v", next)
@@ -68,15 +68,15 @@ func TestRotation(t *testing.T) {
 	if published := prepared.ReceiptKeys(); len(published.Key(next.ID)) != 1 {
 		t.Error("the prepared key is not published")
 	}
-	if _, err := PrepareSigningKey(path, now()); !errors.Is(err, ErrKeyPrepared) {
+	if _, err := At(path).PrepareSigningKey(now()); !errors.Is(err, ErrKeyPrepared) {
 		t.Errorf("prepared twice: %v", err)
 	}
-	if err := DropSigningKey(path, firstID); !errors.Is(err, ErrKeySigns) {
+	if err := At(path).DropSigningKey(firstID); !errors.Is(err, ErrKeySigns) {
 		t.Errorf("dropped the one that signs: %v", err)
 	}
 
 	now2 := now().Add(time.Hour)
-	rotated, err := RotateSigningKey(path, now2)
+	rotated, err := At(path).RotateSigningKey(now2)
 	must(t, err)
 	if rotated.ID != next.ID || rotated.State != KeySigning || !rotated.Made.Equal(now()) {
 		t.Errorf("rotated to %+v, prepared %+v", rotated, next)
@@ -97,10 +97,10 @@ func TestRotation(t *testing.T) {
 		t.Errorf("signed before the rotation: %v", err)
 	}
 
-	if err := DropSigningKey(path, "nobody"); !errors.Is(err, ErrNoSuchKey) {
+	if err := At(path).DropSigningKey("nobody"); !errors.Is(err, ErrNoSuchKey) {
 		t.Errorf("dropped nobody: %v", err)
 	}
-	must(t, DropSigningKey(path, firstID))
+	must(t, At(path).DropSigningKey(firstID))
 	wantStates(t, path, KeySigning)
 	dropped := open(t, path)
 	if kidOf(t, dropped) != next.ID {
@@ -112,16 +112,16 @@ func TestRotation(t *testing.T) {
 
 func TestDropOfTheNextKey(t *testing.T) {
 	path := newFile(t)
-	next, err := PrepareSigningKey(path, now())
+	next, err := At(path).PrepareSigningKey(now())
 	must(t, err)
-	must(t, DropSigningKey(path, next.ID))
+	must(t, At(path).DropSigningKey(next.ID))
 	wantStates(t, path, KeySigning)
 }
 
 func TestSigningKeysAreBounded(t *testing.T) {
 	path := newFile(t)
 	for range maxSigningKeys - 1 {
-		_, err := RotateSigningKey(path, now())
+		_, err := At(path).RotateSigningKey(now())
 		must(t, err)
 	}
 	before, err := os.ReadFile(path)
@@ -129,7 +129,7 @@ func TestSigningKeysAreBounded(t *testing.T) {
 	if want := maxFileSize - (maxRootKeys-1)*rootKeySize; len(before) != want {
 		t.Errorf("%d bytes, want %d", len(before), want)
 	}
-	if _, err := RotateSigningKey(path, now()); !errors.Is(err, ErrSigningKeys) {
+	if _, err := At(path).RotateSigningKey(now()); !errors.Is(err, ErrSigningKeys) {
 		t.Errorf("one too many: %v", err)
 	}
 	after, err := os.ReadFile(path)
@@ -150,7 +150,7 @@ func TestChangeKeepsModeAndLink(t *testing.T) {
 	must(t, os.Chmod(path, 0o400))
 	link := filepath.Join(t.TempDir(), "link")
 	must(t, os.Symlink(path, link))
-	_, err := RotateSigningKey(link, now())
+	_, err := At(link).RotateSigningKey(now())
 	must(t, err)
 	info, err := os.Lstat(path)
 	must(t, err)
@@ -162,7 +162,7 @@ func TestChangeKeepsModeAndLink(t *testing.T) {
 	}
 	wantStates(t, path, KeyOld, KeySigning)
 	must(t, os.Chmod(path, 0o640))
-	if _, err := RotateSigningKey(path, now()); !errors.Is(err, ErrKeyFileMode) {
+	if _, err := At(path).RotateSigningKey(now()); !errors.Is(err, ErrKeyFileMode) {
 		t.Errorf("changed a file that others can read: %v", err)
 	}
 }
@@ -174,7 +174,7 @@ func TestChangeCutShort(t *testing.T) {
 	must(t, os.WriteFile(path+".new", []byte("half"), 0o600))
 	before, err := os.ReadFile(path)
 	must(t, err)
-	if _, err := RotateSigningKey(path, now()); !errors.Is(err, ErrKeyFileLocked) {
+	if _, err := At(path).RotateSigningKey(now()); !errors.Is(err, ErrKeyFileLocked) {
 		t.Errorf("%v, want %v", err, ErrKeyFileLocked)
 	}
 	after, err := os.ReadFile(path)
@@ -192,7 +192,7 @@ func TestChangesAtTheSameTime(t *testing.T) {
 	made := make([]SigningKey, maxSigningKeys-1)
 	for i := range made {
 		wg.Go(func() {
-			k, err := RotateSigningKey(path, now())
+			k, err := At(path).RotateSigningKey(now())
 			if err != nil && !errors.Is(err, ErrKeyFileLocked) {
 				t.Errorf("rotate: %v", err)
 			}
@@ -200,7 +200,7 @@ func TestChangesAtTheSameTime(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	keys, err := SigningKeys(path)
+	keys, err := At(path).SigningKeys()
 	must(t, err)
 	known := map[string]bool{}
 	for _, k := range keys {
@@ -218,14 +218,14 @@ func TestChangesAtTheSameTime(t *testing.T) {
 
 func TestChangeOfNoFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "vault.key")
-	if _, err := RotateSigningKey(path, now()); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := At(path).RotateSigningKey(now()); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("%v", err)
 	}
-	if _, err := SigningKeys(path); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := At(path).SigningKeys(); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("%v", err)
 	}
 	must(t, os.WriteFile(path, []byte("something else"), 0o600))
-	if _, err := RotateSigningKey(path, now()); !errors.Is(err, ErrKeyFileFormat) {
+	if _, err := At(path).RotateSigningKey(now()); !errors.Is(err, ErrKeyFileFormat) {
 		t.Errorf("%v", err)
 	}
 	if b, err := os.ReadFile(path); err != nil || string(b) != "something else" {

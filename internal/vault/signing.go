@@ -5,12 +5,14 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/token"
 )
 
 // signingKeys are the ES256 keys of receipts, ID tokens and digests and
@@ -23,6 +25,7 @@ type signingKeys struct {
 	digests  jose.Signer // typ audit.DigestType
 	archives jose.Signer // typ audit.ArchiveType
 	signs    string      // kid of the one that signs
+	key      any         // and the key: *ecdsa.PrivateKey or *tokenSigner
 	public   []jose.JSONWebKey
 	elder    elderKey // signs for clients in a server's first minutes
 }
@@ -78,11 +81,11 @@ func (v *Vault) SignedLately(kid string) bool {
 	return kid == v.signing.signs || kid != "" && kid == v.signing.elder.kid && v.publishedFor() < PublishedFor+tokensLive
 }
 
-func newSigningKeys(raw *rawKeys) (signingKeys, error) {
+func newSigningKeys(raw *rawKeys, t Token) (signingKeys, error) {
 	var s signingKeys
 	seen := make(map[string]bool)
 	for i := range raw.signing {
-		key, public, err := parseSigningKey(&raw.signing[i])
+		key, public, err := parseSigningKey(&raw.signing[i], t)
 		if err != nil {
 			return signingKeys{}, err
 		}
@@ -91,69 +94,98 @@ func newSigningKeys(raw *rawKeys) (signingKeys, error) {
 		}
 		seen[public.KeyID] = true
 		s.public = append(s.public, public)
-		if i == raw.signs-1 {
-			s.elder.kid = public.KeyID
-			if s.elder.receipts, err = newSigner(key, public.KeyID, receiptType); err != nil {
-				return signingKeys{}, err
-			}
-			if s.elder.idTokens, err = newSigner(key, public.KeyID, idTokenType); err != nil {
-				return signingKeys{}, err
-			}
+		switch i {
+		case raw.signs - 1:
+			err = s.setElder(key, public.KeyID)
+		case raw.signs:
+			err = s.setSigning(key, public.KeyID)
 		}
-		if i != raw.signs {
-			continue
-		}
-		s.signs = public.KeyID
-		if s.receipts, err = newSigner(key, public.KeyID, receiptType); err != nil {
-			return signingKeys{}, err
-		}
-		if s.idTokens, err = newSigner(key, public.KeyID, idTokenType); err != nil {
-			return signingKeys{}, err
-		}
-		if s.digests, err = newSigner(key, public.KeyID, audit.DigestType); err != nil {
-			return signingKeys{}, err
-		}
-		if s.archives, err = newSigner(key, public.KeyID, audit.ArchiveType); err != nil {
+		if err != nil {
 			return signingKeys{}, err
 		}
 	}
 	return s, nil
 }
 
-func parseSigningKey(raw *rawSigningKey) (*ecdsa.PrivateKey, jose.JSONWebKey, error) {
-	key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), raw.scalar[:])
+// setSigning makes the signers of the key that signs.
+func (s *signingKeys) setSigning(key any, kid string) error {
+	s.signs, s.key = kid, key
+	for _, m := range []struct {
+		signer *jose.Signer
+		typ    string
+	}{{&s.receipts, receiptType}, {&s.idTokens, idTokenType}, {&s.digests, audit.DigestType}, {&s.archives, audit.ArchiveType}} {
+		var err error
+		if *m.signer, err = newSigner(key, kid, m.typ); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// setElder makes the signers of the key before it, unless it went with a token that
+// is lost.
+func (s *signingKeys) setElder(key any, kid string) (err error) {
+	if signer, ok := key.(*tokenSigner); ok && errors.Is(signer.trial(), token.ErrNoKey) {
+		return nil
+	}
+	s.elder.kid = kid
+	if s.elder.receipts, err = newSigner(key, kid, receiptType); err != nil {
+		return err
+	}
+	s.elder.idTokens, err = newSigner(key, kid, idTokenType)
+	return err
+}
+
+// parseSigningKey returns what signs, an *ecdsa.PrivateKey or a *tokenSigner, and the
+// key that is published.
+func parseSigningKey(raw *rawSigningKey, t Token) (key any, public jose.JSONWebKey, err error) {
+	if raw.inToken.is() {
+		point, err := raw.inToken.public()
+		if err != nil {
+			return nil, jose.JSONWebKey{}, err
+		}
+		public, err := published(point)
+		return &tokenSigner{token: t, name: raw.inToken.name(), public: public}, public, err
+	}
+	private, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), raw.scalar[:])
 	if err != nil {
 		return nil, jose.JSONWebKey{}, err
 	}
-	public := jose.JSONWebKey{Key: key.Public(), Algorithm: string(jose.ES256), Use: "sig"}
+	public, err = published(&private.PublicKey)
+	return private, public, err
+}
+
+// published is a signing key as clients get it.
+func published(key *ecdsa.PublicKey) (jose.JSONWebKey, error) {
+	public := jose.JSONWebKey{Key: key, Algorithm: string(jose.ES256), Use: "sig"}
 	thumbprint, err := public.Thumbprint(crypto.SHA256)
 	if err != nil {
-		return nil, jose.JSONWebKey{}, err
+		return jose.JSONWebKey{}, err
 	}
 	// The first 16 bytes of the RFC 7638 thumbprint: short, and everyone who
 	// has the key can compute it.
 	public.KeyID = base64.RawURLEncoding.EncodeToString(thumbprint[:16])
-	return key, public, nil
+	return public, nil
 }
 
-func newSigner(key *ecdsa.PrivateKey, id, typ string) (jose.Signer, error) {
-	return jose.NewSigner(
-		jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: key, KeyID: id}},
-		(&jose.SignerOptions{}).WithType(jose.ContentType(typ)))
+func newSigner(key any, id, typ string) (jose.Signer, error) {
+	if private, ok := key.(*ecdsa.PrivateKey); ok {
+		key = jose.JSONWebKey{Key: private, KeyID: id}
+	}
+	return jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: key}, (&jose.SignerOptions{}).WithType(jose.ContentType(typ)))
 }
 
-// sign returns a compact JWS. A closed vault signs nothing.
+// sign returns a compact JWS. A closed vault signs nothing. The lock is not held
+// meanwhile: a token may take its time, and signing needs no key that Close wipes.
 func (v *Vault) sign(signer jose.Signer, payload []byte) (string, error) {
-	var token string
-	err := v.read(func(*keys) error {
-		jws, err := signer.Sign(payload)
-		if err != nil {
-			return fmt.Errorf("vault: sign: %w", err)
-		}
-		token, err = jws.CompactSerialize()
-		return err
-	})
-	return token, err
+	if err := v.read(func(*keys) error { return nil }); err != nil {
+		return "", err
+	}
+	jws, err := signer.Sign(payload)
+	if err != nil {
+		return "", fmt.Errorf("vault: sign: %w", err)
+	}
+	return jws.CompactSerialize()
 }
 
 // ReceiptKeys returns the public keys that receipts and ID tokens are checked

@@ -21,7 +21,9 @@ type Vault struct {
 	mu   sync.RWMutex // guards keys: methods read under RLock, Close and Reload wipe under Lock
 	keys *keys        // nil after Close
 
+	file    KeyFile     // that it was opened from
 	signing signingKeys // immutable; its signers are built once
+	ready   readiness
 	// published tells for how long a server has published its keys; nil without one.
 	published func() time.Duration // guarded by mu
 	pins      sealKeyCache
@@ -65,28 +67,38 @@ func (k *keys) wipe() {
 	clear(k.guard)
 }
 
+// At names a key file that is not sealed to a token.
+func At(path string) KeyFile { return KeyFile{Path: path} }
+
+// Open opens a key file that is not sealed to a token.
+func Open(path string) (*Vault, error) { return At(path).Open() }
+
 // Open reads a key file that Create made. It refuses a file that others can
-// read or write, and a file of another size, format or version.
-func Open(path string) (*Vault, error) {
-	raw, _, err := readKeyFile(path)
+// read or write, and a file of another size, format or version. A file that is sealed
+// is opened by the token.
+func (f KeyFile) Open() (*Vault, error) {
+	raw, _, err := f.read()
 	if err != nil {
 		return nil, err
 	}
 	defer raw.wipe()
-	return newVault(raw)
+	return newVault(raw, f)
 }
 
-func newVault(raw *rawKeys) (*Vault, error) {
+// KeyFile is the file that the vault was opened from.
+func (v *Vault) KeyFile() KeyFile { return v.file }
+
+func newVault(raw *rawKeys, f KeyFile) (*Vault, error) {
 	k, err := deriveKeys(raw)
 	if err != nil {
 		return nil, fmt.Errorf("vault: derive keys: %w", err)
 	}
-	signing, err := newSigningKeys(raw)
+	signing, err := newSigningKeys(raw, f.Token)
 	if err != nil {
 		k.wipe()
 		return nil, fmt.Errorf("vault: signing key: %w", err)
 	}
-	return &Vault{keys: k, signing: signing}, nil
+	return &Vault{keys: k, file: f, signing: signing}, nil
 }
 
 // deriveKeys gives every purpose its own key, by HKDF-SHA256 under a label, so

@@ -156,7 +156,7 @@ func (w *World) OpenPolicy(t *testing.T) *edition.Editions {
 
 // Config is a new copy of the Config that Admin was made with.
 func (w *World) Config() admin.Config {
-	c := admin.Config{Store: w.Store, Registry: w.Registry, Agencies: w.Agencies, Record: w.record, Vault: w.vault, KeyFile: w.KeyFile, Clock: w.clock,
+	c := admin.Config{Store: w.Store, Registry: w.Registry, Agencies: w.Agencies, Record: w.record, Vault: w.vault, Clock: w.clock,
 		Issuer: "https://pin.example.cn", Shape: "2/3", TextsDriver: "none", Upkeep: &w.Upkeep, Policy: w.Policy, Letters: w.Letters, Retention: admin.Retention{Record: 1095}}
 	if w.Server != nil {
 		c.Server = &admin.Server{Since: Start.Add(-time.Hour), Authority: w.Server, Quorum: w.Server, Keepers: w.Server, Outbox: w.Server, Inbox: w.Server}

@@ -20,12 +20,12 @@ func lastDigestKey(t *testing.T, w *World, a admin.Administration) {
 	must(t, err)
 	_, err = a.RotateSigningKey(ctx)
 	must(t, err)
-	before, err := vault.SigningKeys(w.KeyFile)
+	before, err := vault.At(w.KeyFile).SigningKeys()
 	must(t, err)
 	if _, err := a.DropSigningKey(ctx, first); !errors.Is(err, admin.ErrLastDigestKey) || err.Error() != admin.ErrLastDigestKey.Error() {
 		t.Errorf("dropped the key of the last digest: %v", err)
 	}
-	after, err := vault.SigningKeys(w.KeyFile)
+	after, err := vault.At(w.KeyFile).SigningKeys()
 	if diff := cmp.Diff(before, after); diff != "" || err != nil {
 		t.Error("a refusal changed the key file:", diff, err)
 	}
@@ -41,7 +41,7 @@ func lastDigestKey(t *testing.T, w *World, a admin.Administration) {
 	if _, err := a.DropSigningKey(ctx, first); err == nil || errors.Is(err, admin.ErrLastDigestKey) {
 		t.Errorf("the record cannot be read: %v", err)
 	}
-	if left, err := vault.SigningKeys(w.KeyFile); len(left) != 2 || err != nil {
+	if left, err := vault.At(w.KeyFile).SigningKeys(); len(left) != 2 || err != nil {
 		t.Errorf("a key was dropped although the record could not be read: %d left, %v", len(left), err)
 	}
 }

@@ -188,7 +188,7 @@ func refusedRootKeys(t *testing.T, w *World, a admin.Administration) {
 
 func listed(t *testing.T, w *World) []vault.RootKey {
 	t.Helper()
-	keys, err := vault.RootKeys(w.KeyFile)
+	keys, err := vault.At(w.KeyFile).RootKeys()
 	must(t, err)
 	return keys
 }

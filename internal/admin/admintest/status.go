@@ -51,7 +51,7 @@ func status(t *testing.T, w *World, a admin.Administration) {
 // of keepers that are newer than the saved ones.
 func servedStatus(t *testing.T, w *World, a admin.Administration) {
 	furnish(t, w)
-	keys, err := vault.SigningKeys(w.KeyFile)
+	keys, err := vault.At(w.KeyFile).SigningKeys()
 	must(t, err)
 	told := Start
 	want := admin.Status{At: Start, Issuer: "https://pin.example.cn", Shape: "2/3", Retention: admin.Retention{Record: 1095}, Policy: edition.State{Since: Start, Layers: []edition.LayerName{}}, Children: registry.Children{Complete: true}, People: 20, SealKey: sealKey,
@@ -91,7 +91,7 @@ func signingKeys(t *testing.T, w *World, a admin.Administration) {
 	if dropped != (admin.DroppedKey{}) || err != nil {
 		t.Errorf("dropped: %+v, %v", dropped, err)
 	}
-	left, err := vault.SigningKeys(w.KeyFile)
+	left, err := vault.At(w.KeyFile).SigningKeys()
 	if len(left) != 1 || left[0].ID != made.KID || err != nil {
 		t.Errorf("left %+v, %v", left, err)
 	}
@@ -133,7 +133,7 @@ func servedKeys(t *testing.T, w *World, a admin.Administration) {
 
 func refusedKeys(t *testing.T, w *World, a admin.Administration) {
 	t.Helper()
-	before, err := vault.SigningKeys(w.KeyFile)
+	before, err := vault.At(w.KeyFile).SigningKeys()
 	must(t, err)
 	if _, err := a.DropSigningKey(t.Context(), signing(t, w)); !errors.Is(err, vault.ErrKeySigns) {
 		t.Errorf("the key that signs: %v", err)
@@ -143,7 +143,7 @@ func refusedKeys(t *testing.T, w *World, a admin.Administration) {
 			t.Errorf("%q: %v", kid, err)
 		}
 	}
-	after, err := vault.SigningKeys(w.KeyFile)
+	after, err := vault.At(w.KeyFile).SigningKeys()
 	if diff := cmp.Diff(before, after); diff != "" || err != nil {
 		t.Error("a refusal changed something:", diff, err)
 	}
@@ -152,7 +152,7 @@ func refusedKeys(t *testing.T, w *World, a admin.Administration) {
 // signing is the kid of the key file's signing key.
 func signing(t *testing.T, w *World) string {
 	t.Helper()
-	keys, err := vault.SigningKeys(w.KeyFile)
+	keys, err := vault.At(w.KeyFile).SigningKeys()
 	must(t, err)
 	for _, k := range keys {
 		if k.State == vault.KeySigning {

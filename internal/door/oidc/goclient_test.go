@@ -480,7 +480,7 @@ func TestGoClientOverARotation(t *testing.T) {
 		t.Fatal(err)
 	}
 	var fresh vault.SigningKey
-	restart(func(path string) (err error) { fresh, err = vault.RotateSigningKey(path, w.Clock.Now()); return err })
+	restart(func(path string) (err error) { fresh, err = vault.At(path).RotateSigningKey(w.Clock.Now()); return err })
 	w.Clock.Advance(vault.PublishedFor - time.Second)
 	before := old
 	if old = token(); kidOf(t, old) != kidOf(t, before) {
@@ -502,7 +502,7 @@ func TestGoClientOverARotation(t *testing.T) {
 		}
 	}
 	all.Wait()
-	restart(func(path string) error { return vault.DropSigningKey(path, kidOf(t, old)) })
+	restart(func(path string) error { return vault.At(path).DropSigningKey(kidOf(t, old)) })
 	late := w.verifier(w.provider())
 	if _, err := late.Verify(w.ctx, old); err == nil {
 		t.Error("a client that fetched the keys afterwards takes what the dropped key signed")

@@ -265,7 +265,7 @@ func (c *Client) About(ctx context.Context) (keeper.About, error) {
 
 // Attempt implements keeper.Keeper.
 func (c *Client) Attempt(ctx context.Context, q keeper.AttemptRequest) (keeper.AttemptAnswer, error) {
-	if len(q.Settlements) > maxList {
+	if len(q.Settlements) > keeper.MaxSettlements {
 		return keeper.AttemptAnswer{}, keeper.ErrRequest
 	}
 	var b body
@@ -289,7 +289,7 @@ func (c *Client) Commit(ctx context.Context, q keeper.CommitRequest) (keeper.Com
 
 // Settle implements keeper.Keeper.
 func (c *Client) Settle(ctx context.Context, h keeper.Header, list []ledger.Settlement) (keeper.Answer, error) {
-	if len(list) > maxList {
+	if len(list) > keeper.MaxSettlements {
 		return keeper.Answer{}, keeper.ErrRequest
 	}
 	var b body
@@ -310,7 +310,7 @@ func (c *Client) StatusOfTag(ctx context.Context, tag ledger.Tag) (keeper.Status
 
 // Head implements keeper.Keeper.
 func (c *Client) Head(ctx context.Context, h keeper.Header, list []ledger.Head) (keeper.HeadAnswer, error) {
-	if len(list) > maxList {
+	if len(list) > maxHeads {
 		return keeper.HeadAnswer{}, keeper.ErrRequest
 	}
 	var b body

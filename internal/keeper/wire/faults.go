@@ -17,6 +17,7 @@ func faults() []error {
 		ErrKeeper, ErrFrame, ErrRole, ErrBusy, keeper.ErrKeySet, keeper.ErrRequest, keeper.ErrMetered, keeper.ErrGone, keeper.ErrClosed, keeper.ErrNoRows,
 		ledger.ErrPoisoned, ledger.ErrFull, ledger.ErrRolledBack, ledger.ErrRepairing, ledger.ErrOwner, ledger.ErrMissing, ledger.ErrClock, ledger.ErrClosed,
 		ledger.ErrRequest, ledger.ErrSettlement, ledger.ErrConflict, split.ErrPoint, split.ErrWiped, context.DeadlineExceeded,
+		keeper.ErrShareKeys, keeper.ErrUncounted,
 	}
 }
 

@@ -74,26 +74,43 @@ func (r *reader) commitment() ledger.Commitment {
 func (b *body) settlements(list []ledger.Settlement) {
 	b.u16(len(list))
 	for _, s := range list {
-		b.text(s.Keeper)
-		b.raw(s.Incarnation[:])
 		b.raw(s.Card[:])
 		b.u32(uint32(s.Version))
-		b.u64(s.S)
+		b.u32(s.KeySet)
 		b.flag(s.Reopen)
+		b.u8(uint8(len(s.Spends))) //nolint:gosec // at most ledger.MaxSettled; the reader checks
+		for _, spend := range s.Spends {
+			b.text(spend.Keeper)
+			b.raw(spend.Incarnation[:])
+			b.u64(spend.S)
+		}
 		b.raw(s.Signature[:])
 	}
 }
 
+// settlements reads proofs, whose spends have one order (ledger.Settlement.Validate
+// refuses others).
 func (r *reader) settlements() []ledger.Settlement {
-	n := r.count(maxList)
+	n := r.count(keeper.MaxSettlements)
 	if n == 0 {
 		return nil
 	}
 	out := make([]ledger.Settlement, n)
 	for i := range out {
 		s := &out[i]
-		s.Keeper, s.Incarnation, s.Card, s.Version, s.S, s.Reopen = r.text(), r.incarnation(), r.card(), r.pinVersion(), r.u64(), r.flag()
+		s.Card, s.Version, s.KeySet, s.Reopen = r.card(), r.pinVersion(), r.u32(), r.flag()
+		spends := r.u8()
+		if spends > ledger.MaxSettled {
+			r.fail = true
+		}
+		for range spends {
+			if r.fail { // nothing more is kept of a body that is refused
+				return nil
+			}
+			s.Spends = append(s.Spends, ledger.SettledSpend{Keeper: r.text(), Incarnation: r.incarnation(), S: r.u64()})
+		}
 		r.into(s.Signature[:])
+		r.fail = r.fail || s.Validate() != nil
 	}
 	return out
 }
@@ -107,7 +124,7 @@ func (b *body) heads(list []ledger.Head) {
 }
 
 func (r *reader) heads() []ledger.Head {
-	n := r.count(maxList)
+	n := r.count(maxHeads)
 	if n == 0 {
 		return nil
 	}

@@ -63,10 +63,10 @@ func openResealed(t testing.TB) storetest.Resealed {
 		Sealed: storetest.Sealed{Store: s, Thief: f, Alarms: func() int { return int(alarms.Load()) }},
 		Vault:  v, Reopen: reopen,
 		Rotate: func() {
-			_, err := vault.RotateRootKey(file, time.UnixMilli(1))
-			f.must(errors.Join(err, v.Reload(file)))
+			_, err := vault.At(file).RotateRootKey(time.UnixMilli(1))
+			f.must(errors.Join(err, v.Reload()))
 		},
-		Drop: func(id uint32) { f.must(errors.Join(vault.DropRootKey(file, id), v.Reload(file))) },
+		Drop: func(id uint32) { f.must(errors.Join(vault.At(file).DropRootKey(id), v.Reload())) },
 	}
 }
 
@@ -87,8 +87,8 @@ func TestResealingKeepsTheSharedVersion(t *testing.T) {
 	w.take("clients")
 	w.stop("zj-hrss", true)
 	w.putBack("clients")
-	_, err := vault.RotateRootKey(file, time.UnixMilli(1))
-	w.must(errors.Join(err, w.vault.Reload(file)))
+	_, err := vault.At(file).RotateRootKey(time.UnixMilli(1))
+	w.must(errors.Join(err, w.vault.Reload()))
 	r, err := reseal()
 	if err != nil || r.Refused != 1 {
 		t.Errorf("a client that was put back: %+v, %v", r, err)
@@ -99,8 +99,8 @@ func TestResealingKeepsTheSharedVersion(t *testing.T) {
 		t.Errorf("head %d after the shared row was sealed anew", got)
 	}
 	w.must(w.heads.Raise(sharedHead, 1000))
-	_, err = vault.RotateRootKey(file, time.UnixMilli(1))
-	w.must(errors.Join(err, w.vault.Reload(file)))
+	_, err = vault.At(file).RotateRootKey(time.UnixMilli(1))
+	w.must(errors.Join(err, w.vault.Reload()))
 	_, err = reseal()
 	w.refused("a database that was put back", err, store.ErrOldDatabase)
 }
