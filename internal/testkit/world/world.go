@@ -32,6 +32,9 @@ type Config struct {
 	Clock *Clock
 	// Shape of the keepers: "1/1", "2/3" or "3/5"; default 1/1.
 	Shape string
+	// House, if set, is where the keepers are, in the place of Shape: the authority joins
+	// them. Whoever made it closes it.
+	House House
 	// Configure, if set, changes the configuration before the directory is made.
 	Configure func(*config.Config) error
 	// Native and Hosted, if set, are where the doors answer after Serve; there
@@ -50,6 +53,14 @@ type Config struct {
 	// Server holds further options for opening the system. Its Now is replaced
 	// by Clock's, and its Texts by Inbox if Phones is set.
 	Server server.Options
+}
+
+// House is keepers on addresses of their own (package keepers).
+type House interface {
+	// Settings are what the configuration of an authority says that has joined.
+	Settings() config.Keepers
+	// Join has an authority admitted at every keeper, with the files in its directory.
+	Join(dir string) error
 }
 
 // World is a system and who is around it. Opening, serving and closing are for
@@ -108,6 +119,11 @@ func New(ctx context.Context, c Config) (_ *World, err error) {
 	if err := c.Init(ctx, c.Dir, conf); err != nil {
 		return nil, err
 	}
+	if c.House != nil {
+		if err := c.House.Join(c.Dir); err != nil {
+			return nil, err
+		}
+	}
 	if err := w.Open(ctx); err != nil {
 		return nil, err
 	}
@@ -132,6 +148,9 @@ func (c Config) configuration() (config.Config, error) {
 		return config.Config{}, err
 	}
 	conf.Keepers.Directories = config.DefaultDirectories(shape)
+	if c.House != nil {
+		conf.Keepers = c.House.Settings()
+	}
 	if c.Native != nil {
 		conf.Channel.Listen = c.Native.Addr().String()
 	}
