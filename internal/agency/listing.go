@@ -51,7 +51,7 @@ func NewListing(all []store.Agency, regions *directory.Regions) *Listing {
 	l.hay = make([]string, len(l.all))
 	for i := range l.all {
 		l.hay[i] = hayOf(&l.all[i])
-		if number, ok := written.Dialled(l.all[i].Telephone); ok {
+		if number, ok := written.Dialled(l.all[i].Telephone); ok && dials(&l.all[i]) {
 			l.dialled[number] = true
 		}
 		l.index(int32(i))
@@ -73,8 +73,12 @@ func (l *Listing) Agency(code liuma.Agency) (store.Agency, bool) {
 	return a, ok && !a.Closed
 }
 
+// dials reports whether somebody answers at the number of an agency: those of a sample's
+// offices are made up, and those of its hotlines are the nation's own.
+func dials(a *store.Agency) bool { return !a.Sample || a.Kind == store.AgencyHotline }
+
 // Has reports whether a telephone number, in digits alone (written.Dialled), is that of an
-// office or a hotline that is open.
+// office or a hotline that is open, and not one that was made up.
 func (l *Listing) Has(number string) bool { return l.dialled[number] }
 
 // Region is a listed region, or the nearest one above it that is: codes that were made up,

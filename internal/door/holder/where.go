@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/agency"
@@ -117,7 +118,9 @@ func (h *handler) whereView(r *http.Request) *view {
 func (h *handler) whereFound(v *view, l *agency.Listing, a asking) {
 	found, more := l.Search(agency.Query{Region: a.region, Text: a.text})
 	if len(found) == 0 {
-		v.Say = v.T.WhereNone(a.text)
+		if v.Say = v.T.WhereNone(a.text); !quotable(a.text) {
+			v.Say, v.Search.Text = v.T.WhereNoneAtAll(), ""
+		}
 		v.Tips = []string{v.T.WhereNoneWords(), v.T.WhereNoneWider(), v.T.WhereNoneCall(v.Hotline)}
 		v.TipsTitle = v.T.WhereNoneTitle()
 		return
@@ -127,6 +130,16 @@ func (h *handler) whereFound(v *view, l *agency.Listing, a asking) {
 		v.Say = v.T.WhereMore(count)
 	}
 	h.wherePaged(v, l, a, found)
+}
+
+// quotedMost is how long a name may be that the page repeats.
+const quotedMost = 16
+
+// quotable reports whether what was typed may be repeated where nothing is found. An
+// address can be sent to somebody, and what it brings stands on our page: no sentence of a
+// stranger's, no number and no other address.
+func quotable(typed string) bool {
+	return utf8.RuneCountInString(typed) <= quotedMost && !agency.Hides(typed)
 }
 
 // whereAround shows the offices of a region, or of the next one above it that has some.

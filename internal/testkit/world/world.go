@@ -55,11 +55,11 @@ type Config struct {
 	Server server.Options
 }
 
-// House is keepers behind connections.
+// House is keepers on addresses of their own (package keepers).
 type House interface {
 	// Settings are what the configuration of an authority says that has joined.
 	Settings() config.Keepers
-	// Join admits the authority whose data directory it is.
+	// Join has an authority admitted at every keeper, with the files in its directory.
 	Join(dir string) error
 }
 
