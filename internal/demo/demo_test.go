@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/demo/posts"
 	"github.com/liuma-pin/liuma/internal/evidence/standin"
 	"github.com/liuma-pin/liuma/internal/server"
 	"github.com/liuma-pin/liuma/internal/store"
@@ -64,11 +65,49 @@ func TestPlay(t *testing.T) {
 	private(t, c.Dir)
 }
 
+// This test's program is the keepers' as well.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 3 && os.Args[1] == posts.Argument {
+		os.Exit(posts.Main(os.Args[2], os.Stdin, os.Stdout, os.Stderr))
+	}
+	os.Exit(m.Run())
+}
+
+// The whole play with three keepers, of which some fail in it.
+func TestPlayWithThreeKeepers(t *testing.T) {
+	var out bytes.Buffer
+	c := small(t, &out)
+	c.Keepers = 3
+	var err error
+	if c.Program, err = posts.Itself(); err != nil {
+		t.Fatal(err)
+	}
+	if err := Run(t.Context(), c); err != nil {
+		t.Fatalf("%v\n%s", err, out.String())
+	}
+	text := out.String()
+	for _, line := range []string{
+		"密钥仪式：三家互换文件", "key is missing", "a second keeper’s directory", "【8】三家保管方", "its process is killed", "Two of three",
+		"the PIN that was set meanwhile has reached it", "its line is cut", "unavailable：只剩一家", "all three are back", "【17】全部步骤都如预期",
+	} {
+		if !strings.Contains(text, line) {
+			t.Errorf("the transcript lacks %q", line)
+		}
+	}
+	if strings.Contains(text, "单进程形态") {
+		t.Error("the transcript speaks of one process")
+	}
+	if _, err := os.Stat(filepath.Join(c.Dir, "data", "keepers", "k1")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a keeper within the authority's directory: %v", err)
+	}
+	private(t, c.Dir)
+}
+
 // private fails if another account could read the files that the play left.
 func private(t *testing.T, dir string) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
+		if err != nil || d.IsDir() || filepath.Base(filepath.Dir(path)) == "carry" { // made to be handed over
 			return err
 		}
 		info, err := d.Info()
@@ -183,6 +222,8 @@ func TestBadConfig(t *testing.T) {
 		"out":        func(c *Config) { c.Out = nil },
 		"people":     func(c *Config) { c.People = minPeople - 1 },
 		"candidates": func(c *Config) { c.Candidates = AllPINs + 1 },
+		"keepers":    func(c *Config) { c.Keepers = 2 },
+		"no program": func(c *Config) { c.Keepers = 3 },
 		"guessing":   func(c *Config) { c.Guessing = 0 },
 	} {
 		t.Run(name, func(t *testing.T) {
