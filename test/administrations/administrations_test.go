@@ -84,7 +84,7 @@ func (m *machine) starts() {
 	m.t.Helper()
 	line, ready := "exec liuma-keeper serve", "serves, and listens"
 	if m.name == "s" {
-		line, ready = "exec liuma serve", "serving"
+		line, ready = "exec liuma serve --listen 127.0.0.1:0", "\"msg\":\"serving"
 	}
 	m.log = &logged{}
 	m.serving = m.command(context.Background(), line)
