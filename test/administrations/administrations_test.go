@@ -10,6 +10,7 @@ package administrations
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -262,7 +263,7 @@ func (w *walk) does(m *machine, line string) {
 		m.starts()
 	case strings.HasSuffix(line, "--lost"): // its machine is gone, with all that was there
 		m.stops()
-		if err := os.RemoveAll(m.place()); err != nil {
+		if err := errors.Join(os.RemoveAll(m.home), os.Mkdir(m.home, 0o700)); err != nil {
 			w.t.Fatal(err)
 		}
 		w.stands("whole", 2)

@@ -224,6 +224,8 @@ for (const button of document.querySelectorAll("[data-pass]")) {
 // Three keepers, if there are: how each stands, and what a visitor may do to it.
 const posts = document.querySelectorAll("[data-post]");
 
+const postStates = { runs: "post_runs", mute: "post_mute", cut_off: "post_cut_off", killed: "post_killed", died: "post_died" };
+
 function setText(element, text) {
   if (element.textContent !== text) element.textContent = text; // a status that stays the same is not read out again
 }
@@ -234,8 +236,8 @@ function writePosts(keepers) {
     if (!post) continue;
     post.dataset.state = keeper.state;
     const put = (name, text) => setText(post.querySelector(`[data-post-${name}]`), text);
-    put("state", sayFirst(`post_${keeper.state}`) + (keeper.why ? ` (${keeper.why})` : ""));
-    put("seen", sayFirst(keeper.fault ? "post_away" : "post_whole") + (keeper.fault ? ` (${keeper.fault})` : ""));
+    put("state", sayFirst(postStates[keeper.state]) + (keeper.why ? ` (${keeper.why})` : ""));
+    put("seen", keeper.fault ? `${sayFirst("post_away")} (${keeper.fault})` : sayFirst("post_whole"));
     for (const name of ["sequence", "counted", "commits"]) put(name, keeper.own ? String(keeper.own[name]) : "–");
     put("last", keeper.last ? `${time(keeper.last.at)} ${order(keeper.last.title)[0].text}` : sayFirst("post_nothing"));
     const down = keeper.state === "killed" || keeper.state === "died";
