@@ -201,9 +201,8 @@ func TestWalk(t *testing.T) {
 		w.step(line)
 	}
 	w.stands("whole", 3)
-	if out := w.machines["s"].runs("liuma keeper status"); strings.Count(out, "key sets 1, 2 (new PINs: 2)") != 3 {
-		t.Errorf("not all have the second key set:\n%s", out)
-	}
+	s := w.machines["s"]
+	s.awaits("the second key set", func() bool { return strings.Count(s.runs("liuma keeper status"), "key sets 1 2 (new PINs: 2)") == 3 })
 }
 
 func free(t *testing.T) string {
