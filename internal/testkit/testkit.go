@@ -17,6 +17,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -36,6 +37,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/server"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/testkit/world"
+	"github.com/liuma-pin/liuma/internal/vault"
 )
 
 // Start is the time at which every test's clock starts.
@@ -80,6 +82,8 @@ type Options struct {
 	// each keeper.
 	Store  func(store.Store) store.Store
 	Keeper func(keeper.Keeper) keeper.Keeper
+	// Token, if set, is what the vault's key file is sealed to, and what signs.
+	Token vault.Token
 	// Faults, if set, stands before Store and Keeper.
 	Faults *Faults
 	// Counts, if set, counts the authority's round trips to its store.
@@ -130,13 +134,16 @@ func New(t testing.TB, o Options) *Env {
 	}
 	e := &Env{T: t}
 	c := world.Config{Dir: o.Dir, Clock: o.Clock, Shape: o.Shape, Configure: o.configure, Phones: o.Inbox, Gateway: o.Gateway,
-		Server: server.Options{Logger: o.Logger, Policy: o.Policy, Rules: o.Rules, Wait: o.Wait, Texts: o.Texts,
+		Server: server.Options{Logger: o.Logger, Policy: o.Policy, Rules: o.Rules, Wait: o.Wait, Texts: o.Texts, Token: o.Token,
 			BetweenStore: o.betweenStore, BetweenKeeper: o.betweenKeeper}}
 	if o.Phones {
 		c.Server.Outbox = func(off *server.Data) authority.Outbox { return newPhones(t, off, o.Clock.Now) }
 	}
 	if o.Configure == nil && firstOf(t) {
 		c.Init = initPrepared
+	}
+	if o.Token != nil {
+		c.Init = o.initEnclosed
 	}
 	var err error
 	if o.Listen {
@@ -165,6 +172,15 @@ func (o Options) configure(c *config.Config) error {
 		o.Configure(c)
 	}
 	return nil
+}
+
+// initEnclosed makes a data directory whose key file is sealed to Token.
+func (o Options) initEnclosed(ctx context.Context, dir string, c config.Config) error {
+	if err := server.Init(ctx, dir, c); err != nil {
+		return err
+	}
+	_, err := vault.KeyFile{Path: filepath.Join(dir, c.Vault), Token: o.Token}.Enclose(nil, o.Clock.Now())
+	return err
 }
 
 func (o Options) betweenStore(s store.Store) store.Store {

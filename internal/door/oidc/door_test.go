@@ -206,6 +206,8 @@ func (b brokenTokens) SignIDToken(vault.IDToken) (string, error) {
 	return "", errors.New("no signature today")
 }
 
+func (brokenTokens) Ready() error { return nil }
+
 func (brokenTokens) ReceiptKeys() jose.JSONWebKeySet { return jose.JSONWebKeySet{} }
 
 func TestNothingEscapes(t *testing.T) {
