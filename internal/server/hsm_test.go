@@ -20,21 +20,21 @@ func TestTokenOfTheVaultAway(t *testing.T) {
 	hsm := tokentest.NewSoft(t, "one")
 	e := testkit.New(t, testkit.Options{Token: hsm})
 	c := e.Channel("zj-hrss")
-	card := e.Enroll(c, e.People[0], "730418")
-	if v := e.Verify(c, card, "730418"); v.Verdict != liuma.Right || v.Receipt == "" {
+	card := e.Enroll(c, e.People[0], "835162")
+	if v := e.Verify(c, card, "835162"); v.Verdict != liuma.Right || v.Receipt == "" {
 		t.Fatalf("%+v", v)
 	}
 	hsm.TakeOut(token.ErrAway)
 	eventually(t, "not ready", func() bool { return e.System.Authority.Ready(t.Context()) != nil })
 	for range 7 {
-		_, err := e.Authority().Verify(t.Context(), c, e.VerifyRequest(c, card, "905273"))
+		_, err := e.Authority().Verify(t.Context(), c, e.VerifyRequest(c, card, "802751"))
 		if liuma.CodeOf(err) != liuma.CodeUnavailable || !errors.Is(err, token.ErrAway) {
 			t.Fatalf("%v, want unavailable", err)
 		}
 	}
 	hsm.TakeOut(nil)
 	eventually(t, "ready again", func() bool { return e.System.Authority.Ready(t.Context()) == nil })
-	if v := e.Verify(c, card, "730418"); v.Verdict != liuma.Right || v.Receipt == "" {
+	if v := e.Verify(c, card, "835162"); v.Verdict != liuma.Right || v.Receipt == "" {
 		t.Errorf("once it is back: %+v", v)
 	}
 }
