@@ -142,8 +142,8 @@ cover: ## statements that the tests reach
 vulncheck: ## known vulnerabilities that our code can reach; needs the network
 	go run $(GOVULNCHECK) ./...
 
-build: ## the program, at dist/liuma
-	CGO_ENABLED=0 go build -trimpath -o dist/liuma ./cmd/liuma
+build: ## the programs, at dist/liuma and dist/liuma-keeper
+	CGO_ENABLED=0 go build -trimpath -o dist/ ./cmd/liuma ./cmd/liuma-keeper
 
 build-hsm: ## the program for machines with a hardware security module; it needs a C compiler
 	CGO_ENABLED=1 go build -trimpath -tags pkcs11 -o dist/liuma-hsm ./cmd/liuma

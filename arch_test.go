@@ -60,6 +60,8 @@ var levels = map[string]int{
 	"internal/store":                3,
 	"internal/keeper":               3,
 	"internal/keeper/wire":          4,
+	"internal/keeper/admission":     5,
+	"internal/keeper/host":          6,
 	"internal/store/rows":           4,
 	"internal/store/sqlite":         5,
 	"internal/store/storetest":      5,
@@ -108,6 +110,7 @@ var levels = map[string]int{
 	"examples/agencies":             0,
 	"examples/channel/miniapp":      8,
 	"cmd/liuma":                     12,
+	"cmd/liuma-keeper":              12,
 }
 
 type pkg struct {

@@ -37,7 +37,7 @@ type file struct {
 }
 
 var (
-	keyForm         = regexp.MustCompile(`^[a-z]+(\.[a-z0-9_]+)+$`)
+	keyForm         = regexp.MustCompile(`^[a-z][a-z_]*(\.[a-z0-9_]+)+$`)
 	placeholderForm = regexp.MustCompile(`\{([a-z][a-z0-9_]*)\}`)
 )
 

@@ -5,39 +5,41 @@ package locale
 // Words are the sentences of one language, by area.
 type Words struct {
 	look
-	Page     Page
-	Notice   Notice
-	Ration   Ration
-	Letter   Letter
-	Held     Held
-	Standin  Standin
-	Demo     Demo
-	Window   Window
-	Terminal Terminal
-	Console  Console
-	Shown    Shown
-	Refused  Refused
-	Guide    Guide
-	Genuine  Genuine
+	Page          Page
+	Notice        Notice
+	Ration        Ration
+	Letter        Letter
+	Held          Held
+	Standin       Standin
+	Demo          Demo
+	Window        Window
+	Terminal      Terminal
+	Console       Console
+	Shown         Shown
+	Refused       Refused
+	Guide         Guide
+	Genuine       Genuine
+	KeeperCommand KeeperCommand
 }
 
 func newWords(l look) *Words {
 	return &Words{
-		look:     l,
-		Page:     Page{l},
-		Notice:   Notice{l},
-		Ration:   Ration{l},
-		Letter:   Letter{l},
-		Held:     Held{l},
-		Standin:  Standin{l},
-		Demo:     Demo{l},
-		Window:   Window{l},
-		Terminal: Terminal{l},
-		Console:  Console{l},
-		Shown:    Shown{l},
-		Refused:  Refused{l},
-		Guide:    Guide{l},
-		Genuine:  Genuine{l},
+		look:          l,
+		Page:          Page{l},
+		Notice:        Notice{l},
+		Ration:        Ration{l},
+		Letter:        Letter{l},
+		Held:          Held{l},
+		Standin:       Standin{l},
+		Demo:          Demo{l},
+		Window:        Window{l},
+		Terminal:      Terminal{l},
+		Console:       Console{l},
+		Shown:         Shown{l},
+		Refused:       Refused{l},
+		Guide:         Guide{l},
+		Genuine:       Genuine{l},
+		KeeperCommand: KeeperCommand{l},
 	}
 }
 
@@ -1041,6 +1043,9 @@ func (w Page) WhereMore(n string) string { return w.say("page.where_more", "{n}"
 // WhereNone says "page.where_none".
 func (w Page) WhereNone(text string) string { return w.say("page.where_none", "{text}", text) }
 
+// WhereNoneAtAll says "page.where_none_at_all".
+func (w Page) WhereNoneAtAll() string { return w.say("page.where_none_at_all") }
+
 // WhereNoneTitle says "page.where_none_title".
 func (w Page) WhereNoneTitle() string { return w.say("page.where_none_title") }
 
@@ -1143,8 +1148,8 @@ func (w Page) WhereServices() string { return w.say("page.where_services") }
 func (w Page) RuleOfNation() string { return w.say("page.rule_of_nation") }
 
 // RuleOf says "page.rule_of".
-func (w Page) RuleOf(province, region string) string {
-	return w.say("page.rule_of", "{province}", province, "{region}", region)
+func (w Page) RuleOf(place, region string) string {
+	return w.say("page.rule_of", "{place}", place, "{region}", region)
 }
 
 // RuleTries says "page.rule_tries".
@@ -2258,6 +2263,12 @@ func (w Demo) Right(clock string) string { return w.say("demo.right", "{clock}",
 func (w Demo) Wrong(n int, pin, count string) string {
 	return w.sayOf("demo.wrong", n, "{pin}", pin, "{count}", count)
 }
+
+// WrongLast says "demo.wrong_last".
+func (w Demo) WrongLast(pin string) string { return w.say("demo.wrong_last", "{pin}", pin) }
+
+// NewLinkFewer says "demo.new_link_fewer".
+func (w Demo) NewLinkFewer() string { return w.say("demo.new_link_fewer") }
 
 // LinksWrong says "demo.links_wrong".
 func (w Demo) LinksWrong(pin string) string { return w.say("demo.links_wrong", "{pin}", pin) }
@@ -6322,6 +6333,9 @@ func (w Shown) SimulateFileIs() string { return w.say("shown.simulate.file_is") 
 // SimulateChart says "shown.simulate.chart".
 func (w Shown) SimulateChart() string { return w.say("shown.simulate.chart") }
 
+// SimulateCaption says "shown.simulate.caption".
+func (w Shown) SimulateCaption() string { return w.say("shown.simulate.caption") }
+
 // SimulateYear says "shown.simulate.year".
 func (w Shown) SimulateYear() string { return w.say("shown.simulate.year") }
 
@@ -6400,6 +6414,9 @@ func (w Shown) ImportReasons(file string) string {
 func (w Shown) AgencyImported(added, changed, telephones, unchanged string) string {
 	return w.say("shown.agency.imported", "{added}", added, "{changed}", changed, "{telephones}", telephones, "{unchanged}", unchanged)
 }
+
+// AgencySample says "shown.agency.sample".
+func (w Shown) AgencySample() string { return w.say("shown.agency.sample") }
 
 // AgencyNone says "shown.agency.none".
 func (w Shown) AgencyNone() string { return w.say("shown.agency.none") }
@@ -8226,6 +8243,9 @@ func (w Guide) OtherLines(line, hotline string) string {
 // OtherLapse says "guide.other_lapse".
 func (w Guide) OtherLapse() string { return w.say("guide.other_lapse") }
 
+// Printed says "guide.printed".
+func (w Guide) Printed(address string) string { return w.say("guide.printed", "{address}", address) }
+
 // GenuineWay says "guide.genuine_way".
 func (w Guide) GenuineWay() string { return w.say("guide.genuine_way") }
 
@@ -8371,3 +8391,474 @@ func (w Genuine) CodeTitle() string { return w.say("genuine.code_title") }
 
 // Code says "genuine.code".
 func (w Genuine) Code() string { return w.say("genuine.code") }
+
+// KeeperCommand are the sentences whose keys begin with "keeper_command.".
+type KeeperCommand struct{ look }
+
+// Description says "keeper_command.description".
+func (w KeeperCommand) Description() string { return w.say("keeper_command.description") }
+
+// Usage says "keeper_command.usage".
+func (w KeeperCommand) Usage() string { return w.say("keeper_command.usage") }
+
+// UsageOf says "keeper_command.usage_of".
+func (w KeeperCommand) UsageOf(command string) string {
+	return w.say("keeper_command.usage_of", "{command}", command)
+}
+
+// Commands says "keeper_command.commands".
+func (w KeeperCommand) Commands() string { return w.say("keeper_command.commands") }
+
+// Flags says "keeper_command.flags".
+func (w KeeperCommand) Flags() string { return w.say("keeper_command.flags") }
+
+// More says "keeper_command.more".
+func (w KeeperCommand) More() string { return w.say("keeper_command.more") }
+
+// AboutInit says "keeper_command.about.init".
+func (w KeeperCommand) AboutInit() string { return w.say("keeper_command.about.init") }
+
+// AboutServe says "keeper_command.about.serve".
+func (w KeeperCommand) AboutServe() string { return w.say("keeper_command.about.serve") }
+
+// AboutStatus says "keeper_command.about.status".
+func (w KeeperCommand) AboutStatus() string { return w.say("keeper_command.about.status") }
+
+// AboutAdmit says "keeper_command.about.admit".
+func (w KeeperCommand) AboutAdmit() string { return w.say("keeper_command.about.admit") }
+
+// AboutCallers says "keeper_command.about.callers".
+func (w KeeperCommand) AboutCallers() string { return w.say("keeper_command.about.callers") }
+
+// AboutDismiss says "keeper_command.about.dismiss".
+func (w KeeperCommand) AboutDismiss() string { return w.say("keeper_command.about.dismiss") }
+
+// AboutRenew says "keeper_command.about.renew".
+func (w KeeperCommand) AboutRenew() string { return w.say("keeper_command.about.renew") }
+
+// AboutRequest says "keeper_command.about.request".
+func (w KeeperCommand) AboutRequest() string { return w.say("keeper_command.about.request") }
+
+// AboutAccept says "keeper_command.about.accept".
+func (w KeeperCommand) AboutAccept() string { return w.say("keeper_command.about.accept") }
+
+// AboutVersion says "keeper_command.about.version".
+func (w KeeperCommand) AboutVersion() string { return w.say("keeper_command.about.version") }
+
+// AboutHelp says "keeper_command.about.help".
+func (w KeeperCommand) AboutHelp() string { return w.say("keeper_command.about.help") }
+
+// FlagDir says "keeper_command.flag.dir".
+func (w KeeperCommand) FlagDir() string { return w.say("keeper_command.flag.dir") }
+
+// FlagID says "keeper_command.flag.id".
+func (w KeeperCommand) FlagID() string { return w.say("keeper_command.flag.id") }
+
+// FlagMember says "keeper_command.flag.member".
+func (w KeeperCommand) FlagMember() string { return w.say("keeper_command.flag.member") }
+
+// FlagShape says "keeper_command.flag.shape".
+func (w KeeperCommand) FlagShape() string { return w.say("keeper_command.flag.shape") }
+
+// FlagAddress says "keeper_command.flag.address".
+func (w KeeperCommand) FlagAddress() string { return w.say("keeper_command.flag.address") }
+
+// FlagListen says "keeper_command.flag.listen".
+func (w KeeperCommand) FlagListen() string { return w.say("keeper_command.flag.listen") }
+
+// FlagMetrics says "keeper_command.flag.metrics".
+func (w KeeperCommand) FlagMetrics() string { return w.say("keeper_command.flag.metrics") }
+
+// FlagLost says "keeper_command.flag.lost".
+func (w KeeperCommand) FlagLost() string { return w.say("keeper_command.flag.lost") }
+
+// FlagLog says "keeper_command.flag.log".
+func (w KeeperCommand) FlagLog() string { return w.say("keeper_command.flag.log") }
+
+// FlagJson says "keeper_command.flag.json".
+func (w KeeperCommand) FlagJson() string { return w.say("keeper_command.flag.json") }
+
+// FlagRole says "keeper_command.flag.role".
+func (w KeeperCommand) FlagRole() string { return w.say("keeper_command.flag.role") }
+
+// FlagHeard says "keeper_command.flag.heard".
+func (w KeeperCommand) FlagHeard() string { return w.say("keeper_command.flag.heard") }
+
+// FlagFor says "keeper_command.flag.for".
+func (w KeeperCommand) FlagFor() string { return w.say("keeper_command.flag.for") }
+
+// FlagOut says "keeper_command.flag.out".
+func (w KeeperCommand) FlagOut() string { return w.say("keeper_command.flag.out") }
+
+// SaidInitDone says "keeper_command.said.init_done".
+func (w KeeperCommand) SaidInitDone(dir, keeper, shape, member, address string) string {
+	return w.say("keeper_command.said.init_done", "{dir}", dir, "{keeper}", keeper, "{shape}", shape, "{member}", member, "{address}", address)
+}
+
+// SaidIssuerDigits says "keeper_command.said.issuer_digits".
+func (w KeeperCommand) SaidIssuerDigits(digits string) string {
+	return w.say("keeper_command.said.issuer_digits", "{digits}", digits)
+}
+
+// SaidInitNext says "keeper_command.said.init_next".
+func (w KeeperCommand) SaidInitNext() string { return w.say("keeper_command.said.init_next") }
+
+// SaidInitLost says "keeper_command.said.init_lost".
+func (w KeeperCommand) SaidInitLost() string { return w.say("keeper_command.said.init_lost") }
+
+// SaidServing says "keeper_command.said.serving".
+func (w KeeperCommand) SaidServing(keeper, address string) string {
+	return w.say("keeper_command.said.serving", "{keeper}", keeper, "{address}", address)
+}
+
+// SaidServingMetrics says "keeper_command.said.serving_metrics".
+func (w KeeperCommand) SaidServingMetrics(address string) string {
+	return w.say("keeper_command.said.serving_metrics", "{address}", address)
+}
+
+// SaidStopped says "keeper_command.said.stopped".
+func (w KeeperCommand) SaidStopped() string { return w.say("keeper_command.said.stopped") }
+
+// SaidAsks says "keeper_command.said.asks".
+func (w KeeperCommand) SaidAsks(name, roles string) string {
+	return w.say("keeper_command.said.asks", "{name}", name, "{roles}", roles)
+}
+
+// SaidAdmitted says "keeper_command.said.admitted".
+func (w KeeperCommand) SaidAdmitted(name, roles, until string) string {
+	return w.say("keeper_command.said.admitted", "{name}", name, "{roles}", roles, "{until}", until)
+}
+
+// SaidAdmissionFile says "keeper_command.said.admission_file".
+func (w KeeperCommand) SaidAdmissionFile(file, digits string) string {
+	return w.say("keeper_command.said.admission_file", "{file}", file, "{digits}", digits)
+}
+
+// SaidInForce says "keeper_command.said.in_force".
+func (w KeeperCommand) SaidInForce() string { return w.say("keeper_command.said.in_force") }
+
+// SaidAtStart says "keeper_command.said.at_start".
+func (w KeeperCommand) SaidAtStart() string { return w.say("keeper_command.said.at_start") }
+
+// SaidNoCallers says "keeper_command.said.no_callers".
+func (w KeeperCommand) SaidNoCallers() string { return w.say("keeper_command.said.no_callers") }
+
+// SaidCaller says "keeper_command.said.caller".
+func (w KeeperCommand) SaidCaller(name, roles, until, state string) string {
+	return w.say("keeper_command.said.caller", "{name}", name, "{roles}", roles, "{until}", until, "{state}", state)
+}
+
+// SaidDismissed says "keeper_command.said.dismissed".
+func (w KeeperCommand) SaidDismissed(name string) string {
+	return w.say("keeper_command.said.dismissed", "{name}", name)
+}
+
+// SaidRenewed says "keeper_command.said.renewed".
+func (w KeeperCommand) SaidRenewed(until string) string {
+	return w.say("keeper_command.said.renewed", "{until}", until)
+}
+
+// SaidRequested says "keeper_command.said.requested".
+func (w KeeperCommand) SaidRequested(file, digits string) string {
+	return w.say("keeper_command.said.requested", "{file}", file, "{digits}", digits)
+}
+
+// SaidAccepted says "keeper_command.said.accepted".
+func (w KeeperCommand) SaidAccepted(keeper, address, roles, until string) string {
+	return w.say("keeper_command.said.accepted", "{keeper}", keeper, "{address}", address, "{roles}", roles, "{until}", until)
+}
+
+// StateServes says "keeper_command.state.serves".
+func (w KeeperCommand) StateServes() string { return w.say("keeper_command.state.serves") }
+
+// StateGone says "keeper_command.state.gone".
+func (w KeeperCommand) StateGone() string { return w.say("keeper_command.state.gone") }
+
+// StateRolledBack says "keeper_command.state.rolled_back".
+func (w KeeperCommand) StateRolledBack() string { return w.say("keeper_command.state.rolled_back") }
+
+// StateRepairing says "keeper_command.state.repairing".
+func (w KeeperCommand) StateRepairing() string { return w.say("keeper_command.state.repairing") }
+
+// StateUnrepaired says "keeper_command.state.unrepaired".
+func (w KeeperCommand) StateUnrepaired() string { return w.say("keeper_command.state.unrepaired") }
+
+// StatePoisoned says "keeper_command.state.poisoned".
+func (w KeeperCommand) StatePoisoned() string { return w.say("keeper_command.state.poisoned") }
+
+// StateFull says "keeper_command.state.full".
+func (w KeeperCommand) StateFull() string { return w.say("keeper_command.state.full") }
+
+// StateClock says "keeper_command.state.clock".
+func (w KeeperCommand) StateClock() string { return w.say("keeper_command.state.clock") }
+
+// StateFaulty says "keeper_command.state.faulty".
+func (w KeeperCommand) StateFaulty() string { return w.say("keeper_command.state.faulty") }
+
+// NextGone says "keeper_command.next.gone".
+func (w KeeperCommand) NextGone() string { return w.say("keeper_command.next.gone") }
+
+// NextRolledBack says "keeper_command.next.rolled_back".
+func (w KeeperCommand) NextRolledBack() string { return w.say("keeper_command.next.rolled_back") }
+
+// NextRepairing says "keeper_command.next.repairing".
+func (w KeeperCommand) NextRepairing() string { return w.say("keeper_command.next.repairing") }
+
+// NextUnrepaired says "keeper_command.next.unrepaired".
+func (w KeeperCommand) NextUnrepaired() string { return w.say("keeper_command.next.unrepaired") }
+
+// NextPoisoned says "keeper_command.next.poisoned".
+func (w KeeperCommand) NextPoisoned() string { return w.say("keeper_command.next.poisoned") }
+
+// NextFull says "keeper_command.next.full".
+func (w KeeperCommand) NextFull() string { return w.say("keeper_command.next.full") }
+
+// NextClock says "keeper_command.next.clock".
+func (w KeeperCommand) NextClock() string { return w.say("keeper_command.next.clock") }
+
+// NextFaulty says "keeper_command.next.faulty".
+func (w KeeperCommand) NextFaulty() string { return w.say("keeper_command.next.faulty") }
+
+// StatusKeeper says "keeper_command.status.keeper".
+func (w KeeperCommand) StatusKeeper() string { return w.say("keeper_command.status.keeper") }
+
+// StatusOf says "keeper_command.status.of".
+func (w KeeperCommand) StatusOf(keeper, shape, member, address string) string {
+	return w.say("keeper_command.status.of", "{keeper}", keeper, "{shape}", shape, "{member}", member, "{address}", address)
+}
+
+// StatusState says "keeper_command.status.state".
+func (w KeeperCommand) StatusState() string { return w.say("keeper_command.status.state") }
+
+// StatusWhy says "keeper_command.status.why".
+func (w KeeperCommand) StatusWhy() string { return w.say("keeper_command.status.why") }
+
+// StatusLedger says "keeper_command.status.ledger".
+func (w KeeperCommand) StatusLedger() string { return w.say("keeper_command.status.ledger") }
+
+// StatusSequence says "keeper_command.status.sequence".
+func (w KeeperCommand) StatusSequence(sequence, sets string) string {
+	return w.say("keeper_command.status.sequence", "{sequence}", sequence, "{sets}", sets)
+}
+
+// StatusSince says "keeper_command.status.since".
+func (w KeeperCommand) StatusSince() string { return w.say("keeper_command.status.since") }
+
+// StatusDoor says "keeper_command.status.door".
+func (w KeeperCommand) StatusDoor() string { return w.say("keeper_command.status.door") }
+
+// StatusUntil says "keeper_command.status.until".
+func (w KeeperCommand) StatusUntil(until string) string {
+	return w.say("keeper_command.status.until", "{until}", until)
+}
+
+// StatusIssuer says "keeper_command.status.issuer".
+func (w KeeperCommand) StatusIssuer() string { return w.say("keeper_command.status.issuer") }
+
+// StatusAsked says "keeper_command.status.asked".
+func (w KeeperCommand) StatusAsked() string { return w.say("keeper_command.status.asked") }
+
+// StatusCaller says "keeper_command.status.caller".
+func (w KeeperCommand) StatusCaller() string { return w.say("keeper_command.status.caller") }
+
+// StatusPeer says "keeper_command.status.peer".
+func (w KeeperCommand) StatusPeer() string { return w.say("keeper_command.status.peer") }
+
+// StatusConnections says "keeper_command.status.connections".
+func (w KeeperCommand) StatusConnections() string { return w.say("keeper_command.status.connections") }
+
+// StatusRepair says "keeper_command.status.repair".
+func (w KeeperCommand) StatusRepair() string { return w.say("keeper_command.status.repair") }
+
+// StatusRepairRuns says "keeper_command.status.repair_runs".
+func (w KeeperCommand) StatusRepairRuns(began, from string) string {
+	return w.say("keeper_command.status.repair_runs", "{began}", began, "{from}", from)
+}
+
+// StatusRepairDone says "keeper_command.status.repair_done".
+func (w KeeperCommand) StatusRepairDone(ended, rows, from string) string {
+	return w.say("keeper_command.status.repair_done", "{ended}", ended, "{rows}", rows, "{from}", from)
+}
+
+// StatusRepairFailed says "keeper_command.status.repair_failed".
+func (w KeeperCommand) StatusRepairFailed(ended, why string) string {
+	return w.say("keeper_command.status.repair_failed", "{ended}", ended, "{why}", why)
+}
+
+// StatusWarning says "keeper_command.status.warning".
+func (w KeeperCommand) StatusWarning() string { return w.say("keeper_command.status.warning") }
+
+// WarningDoorEnds says "keeper_command.warning.door_ends".
+func (w KeeperCommand) WarningDoorEnds() string { return w.say("keeper_command.warning.door_ends") }
+
+// WarningIssuerEnds says "keeper_command.warning.issuer_ends".
+func (w KeeperCommand) WarningIssuerEnds() string { return w.say("keeper_command.warning.issuer_ends") }
+
+// WarningCallerEnds says "keeper_command.warning.caller_ends".
+func (w KeeperCommand) WarningCallerEnds() string { return w.say("keeper_command.warning.caller_ends") }
+
+// WarningPeerEnds says "keeper_command.warning.peer_ends".
+func (w KeeperCommand) WarningPeerEnds() string { return w.say("keeper_command.warning.peer_ends") }
+
+// WarningFilesUnread says "keeper_command.warning.files_unread".
+func (w KeeperCommand) WarningFilesUnread() string {
+	return w.say("keeper_command.warning.files_unread")
+}
+
+// WarningClocksApart says "keeper_command.warning.clocks_apart".
+func (w KeeperCommand) WarningClocksApart() string {
+	return w.say("keeper_command.warning.clocks_apart")
+}
+
+// WarningTimeLags says "keeper_command.warning.time_lags".
+func (w KeeperCommand) WarningTimeLags() string { return w.say("keeper_command.warning.time_lags") }
+
+// WarningNobody says "keeper_command.warning.nobody".
+func (w KeeperCommand) WarningNobody() string { return w.say("keeper_command.warning.nobody") }
+
+// CallerAdmitted says "keeper_command.caller.admitted".
+func (w KeeperCommand) CallerAdmitted() string { return w.say("keeper_command.caller.admitted") }
+
+// CallerEnded says "keeper_command.caller.ended".
+func (w KeeperCommand) CallerEnded() string { return w.say("keeper_command.caller.ended") }
+
+// CallerDismissed says "keeper_command.caller.dismissed".
+func (w KeeperCommand) CallerDismissed() string { return w.say("keeper_command.caller.dismissed") }
+
+// NoCommand says "keeper_command.no.command".
+func (w KeeperCommand) NoCommand(name string) string {
+	return w.say("keeper_command.no.command", "{name}", name)
+}
+
+// NoArguments says "keeper_command.no.arguments".
+func (w KeeperCommand) NoArguments(given, command string) string {
+	return w.say("keeper_command.no.arguments", "{given}", given, "{command}", command)
+}
+
+// NoArgument says "keeper_command.no.argument".
+func (w KeeperCommand) NoArgument(name, command string) string {
+	return w.say("keeper_command.no.argument", "{name}", name, "{command}", command)
+}
+
+// NoValue says "keeper_command.no.value".
+func (w KeeperCommand) NoValue(flag, value, command string) string {
+	return w.say("keeper_command.no.value", "{flag}", flag, "{value}", value, "{command}", command)
+}
+
+// NoMissing says "keeper_command.no.missing".
+func (w KeeperCommand) NoMissing(flag, command string) string {
+	return w.say("keeper_command.no.missing", "{flag}", flag, "{command}", command)
+}
+
+// NoFile says "keeper_command.no.file".
+func (w KeeperCommand) NoFile(file string) string {
+	return w.say("keeper_command.no.file", "{file}", file)
+}
+
+// NoFileExists says "keeper_command.no.file_exists".
+func (w KeeperCommand) NoFileExists(file string) string {
+	return w.say("keeper_command.no.file_exists", "{file}", file)
+}
+
+// NoPermission says "keeper_command.no.permission".
+func (w KeeperCommand) NoPermission(file string) string {
+	return w.say("keeper_command.no.permission", "{file}", file)
+}
+
+// NoHost says "keeper_command.no.host".
+func (w KeeperCommand) NoHost() string { return w.say("keeper_command.no.host") }
+
+// NoExists says "keeper_command.no.exists".
+func (w KeeperCommand) NoExists() string { return w.say("keeper_command.no.exists") }
+
+// NoMode says "keeper_command.no.mode".
+func (w KeeperCommand) NoMode() string { return w.say("keeper_command.no.mode") }
+
+// NoHostFile says "keeper_command.no.host_file".
+func (w KeeperCommand) NoHostFile() string { return w.say("keeper_command.no.host_file") }
+
+// NoBusy says "keeper_command.no.busy".
+func (w KeeperCommand) NoBusy() string { return w.say("keeper_command.no.busy") }
+
+// NoServed says "keeper_command.no.served".
+func (w KeeperCommand) NoServed() string { return w.say("keeper_command.no.served") }
+
+// NoNotServed says "keeper_command.no.not_served".
+func (w KeeperCommand) NoNotServed() string { return w.say("keeper_command.no.not_served") }
+
+// NoLeased says "keeper_command.no.leased".
+func (w KeeperCommand) NoLeased() string { return w.say("keeper_command.no.leased") }
+
+// NoKeySet says "keeper_command.no.key_set".
+func (w KeeperCommand) NoKeySet() string { return w.say("keeper_command.no.key_set") }
+
+// NoKeyFile says "keeper_command.no.key_file".
+func (w KeeperCommand) NoKeyFile() string { return w.say("keeper_command.no.key_file") }
+
+// NoIssuerKey says "keeper_command.no.issuer_key".
+func (w KeeperCommand) NoIssuerKey() string { return w.say("keeper_command.no.issuer_key") }
+
+// NoPath says "keeper_command.no.path".
+func (w KeeperCommand) NoPath() string { return w.say("keeper_command.no.path") }
+
+// NoNotAPeer says "keeper_command.no.not_a_peer".
+func (w KeeperCommand) NoNotAPeer() string { return w.say("keeper_command.no.not_a_peer") }
+
+// NoPeers says "keeper_command.no.peers".
+func (w KeeperCommand) NoPeers() string { return w.say("keeper_command.no.peers") }
+
+// NoRepairing says "keeper_command.no.repairing".
+func (w KeeperCommand) NoRepairing() string { return w.say("keeper_command.no.repairing") }
+
+// NoFormat says "keeper_command.no.format".
+func (w KeeperCommand) NoFormat() string { return w.say("keeper_command.no.format") }
+
+// NoName says "keeper_command.no.name".
+func (w KeeperCommand) NoName() string { return w.say("keeper_command.no.name") }
+
+// NoAddress says "keeper_command.no.address".
+func (w KeeperCommand) NoAddress() string { return w.say("keeper_command.no.address") }
+
+// NoRole says "keeper_command.no.role".
+func (w KeeperCommand) NoRole() string { return w.say("keeper_command.no.role") }
+
+// NoKey says "keeper_command.no.key".
+func (w KeeperCommand) NoKey() string { return w.say("keeper_command.no.key") }
+
+// NoOtherKey says "keeper_command.no.other_key".
+func (w KeeperCommand) NoOtherKey() string { return w.say("keeper_command.no.other_key") }
+
+// NoFingerprint says "keeper_command.no.fingerprint".
+func (w KeeperCommand) NoFingerprint() string { return w.say("keeper_command.no.fingerprint") }
+
+// NoUnheard says "keeper_command.no.unheard".
+func (w KeeperCommand) NoUnheard() string { return w.say("keeper_command.no.unheard") }
+
+// NoTerm says "keeper_command.no.term".
+func (w KeeperCommand) NoTerm() string { return w.say("keeper_command.no.term") }
+
+// NoEnded says "keeper_command.no.ended".
+func (w KeeperCommand) NoEnded() string { return w.say("keeper_command.no.ended") }
+
+// NoEarly says "keeper_command.no.early".
+func (w KeeperCommand) NoEarly() string { return w.say("keeper_command.no.early") }
+
+// NoIssuer says "keeper_command.no.issuer".
+func (w KeeperCommand) NoIssuer() string { return w.say("keeper_command.no.issuer") }
+
+// NoTaken says "keeper_command.no.taken".
+func (w KeeperCommand) NoTaken() string { return w.say("keeper_command.no.taken") }
+
+// NoUnknown says "keeper_command.no.unknown".
+func (w KeeperCommand) NoUnknown() string { return w.say("keeper_command.no.unknown") }
+
+// NoDismissed says "keeper_command.no.dismissed".
+func (w KeeperCommand) NoDismissed() string { return w.say("keeper_command.no.dismissed") }
+
+// NoFull says "keeper_command.no.full".
+func (w KeeperCommand) NoFull() string { return w.say("keeper_command.no.full") }
+
+// NoNotInForce says "keeper_command.no.not_in_force".
+func (w KeeperCommand) NoNotInForce(why string) string {
+	return w.say("keeper_command.no.not_in_force", "{why}", why)
+}

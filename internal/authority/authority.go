@@ -25,7 +25,7 @@ import (
 // *keeper.Quorum implements it and documents errors and durability.
 type Quorum interface {
 	Attempt(ctx context.Context, t keeper.Target, g keeper.Guess, secret []byte) (keeper.Outcome, error)
-	Propose(ctx context.Context, current keeper.Target, version liuma.Version, secret []byte) (liuma.Verifier, error)
+	Propose(ctx context.Context, current keeper.Target, version liuma.Version, keySet uint32, secret []byte) (liuma.Verifier, error)
 	Commit(ctx context.Context, c ledger.Commitment, head keeper.Head) (all bool, err error)
 	Tagged(ctx context.Context, tag ledger.Tag) (ledger.Row, error)
 	Retag(ctx context.Context, current keeper.Target, to ledger.Tag) (all bool, err error)

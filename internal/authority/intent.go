@@ -32,9 +32,13 @@ const proposeTries = 4
 
 // Reserve opens an intent on a card, in the caller's transaction, and takes its
 // version. It replaces an intent that only waits for acknowledgements, and an
-// intent that its owner left before anything was committed.
+// intent that its owner left before anything was committed. The version stays with
+// the key set of this moment, whatever the keepers change to meanwhile.
 func (a *Authority) Reserve(tx store.Tx, card *store.Card, ch liuma.ChannelID, bn liuma.BusinessNo) (store.Intent, error) {
-	now := a.Now()
+	now, keySet := a.Now(), a.quorum.KeySet()
+	if keySet == 0 {
+		return store.Intent{}, liuma.Fail(liuma.CodeUnavailable, keeper.ErrNoQuorum)
+	}
 	switch there, err := tx.Intent(card.ID); {
 	case errors.Is(err, store.ErrNotFound):
 	case err != nil:
@@ -49,7 +53,7 @@ func (a *Authority) Reserve(tx store.Tx, card *store.Card, ch liuma.ChannelID, b
 	}
 	card.Reserved = max(card.Reserved, card.Version) + 1
 	in := store.Intent{
-		Card: card.ID, From: card.Version, Version: card.Reserved, KeySet: a.quorum.KeySet(),
+		Card: card.ID, From: card.Version, Version: card.Reserved, KeySet: keySet,
 		State: store.IntentReserved, Owner: a.process, Lease: now.Add(intentLease),
 		Channel: ch, BusinessNo: bn, At: now,
 	}
@@ -87,7 +91,7 @@ func (a *Authority) propose(ctx context.Context, in store.Intent, p pin.PIN) (st
 			return in, err
 		}
 		err = p.Use(func(secret []byte) (err error) {
-			in.Verifier, err = a.quorum.Propose(ctx, current, in.Version, secret)
+			in.Verifier, err = a.quorum.Propose(ctx, current, in.Version, in.KeySet, secret)
 			return err
 		})
 		in.PINForm = p.Form()

@@ -107,7 +107,7 @@ func setPINs(ctx context.Context, c Config, s *server.System, cards []store.Card
 	for i := range errs {
 		wg.Go(func() {
 			for card := range work {
-				v, err := s.Quorum.Propose(ctx, keeper.Target{Card: card.ID, Tag: ledger.Tag(card.Holder)}, card.Version, secretOf(card.ID))
+				v, err := s.Quorum.Propose(ctx, keeper.Target{Card: card.ID, Tag: ledger.Tag(card.Holder)}, card.Version, card.KeySet, secretOf(card.ID))
 				if err != nil {
 					errs[i] = err
 					continue

@@ -139,7 +139,7 @@ func cryptoFloor(ctx context.Context) (float64, error) {
 		if err != nil {
 			return err
 		}
-		message := ledger.SettlementMessage(ledger.Settlement{Keeper: "k1", Version: 1, S: 1})
+		message := ledger.SettlementMessage(ledger.Settlement{Version: 1, KeySet: 1, Spends: []ledger.SettledSpend{{Keeper: "k1", S: 1}}})
 		proof := key.Sign(message)
 		if !verifies(key.Verifier(), message, proof[:]) {
 			return errors.New("proof does not verify")

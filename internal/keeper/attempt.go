@@ -83,7 +83,7 @@ const (
 // answered is one keeper's answer.
 type answered struct {
 	state   state
-	settled bool // a settlement was signed for its spend
+	settled bool // a settlement was signed that covers its spend
 	AttemptAnswer
 }
 
@@ -144,13 +144,17 @@ func (a *attempt) send(ctx context.Context, m *member, head uint64) (AttemptAnsw
 // shares.
 var errForm = errors.New("keeper: malformed answer")
 
-// wellFormed wants a refusal, or one share for each of the member's subsets.
+// wellFormed wants a refusal, or the number of the spend and one share for each of
+// the member's subsets.
 func (m *member) wellFormed(ans AttemptAnswer) error {
 	if ans.Refusal != nil {
 		if len(ans.Shares) != 0 {
 			return errForm
 		}
 		return nil
+	}
+	if ans.Spend == 0 {
+		return errForm
 	}
 	return m.wellFormedShares(ans.Shares)
 }
@@ -171,6 +175,7 @@ func (m *member) wellFormedShares(shares []split.Share) error {
 func (a *attempt) run(ctx context.Context) (Outcome, error) {
 	if len(a.answers) == 1 { // a single keeper: its reply is there already
 		a.take(<-a.replies)
+		a.settle()
 		out, _ := a.decide(true)
 		if out.Verdict == liuma.Unavailable && ctx.Err() != nil {
 			return out, ctx.Err()
@@ -194,6 +199,7 @@ func (a *attempt) run(ctx context.Context) (Outcome, error) {
 			out, _ := a.decide(true)
 			return Outcome{Verdict: liuma.Unavailable, Evaluated: out.Evaluated, Stale: out.Stale, Behind: out.Behind}, ctx.Err()
 		}
+		a.settle()
 		over = over || a.waiting == 0
 		if over || late || a.key != nil {
 			if out, decided := a.decide(over); decided {
@@ -220,7 +226,6 @@ func (a *attempt) take(r reply[AttemptAnswer]) {
 	if a.key == nil {
 		a.tryWith(r.from.number - 1)
 	}
-	a.settle()
 }
 
 // noteStale handles a keeper that answered stale. If it missed a commit, the
@@ -309,26 +314,6 @@ func mergeShares(into, from []split.Share) ([]split.Share, bool) {
 	return into, true
 }
 
-// settle signs a settlement for every spend of a right guess that has none yet.
-func (a *attempt) settle() {
-	if a.key == nil {
-		return
-	}
-	for i := range a.answers {
-		at := &a.answers[i]
-		if at.state != evaluated || at.settled {
-			continue
-		}
-		at.settled = true
-		s := ledger.Settlement{
-			Keeper: string(a.q.members[i].id), Incarnation: at.Incarnation,
-			Card: a.target.Card, Version: a.target.Version, S: at.Spend, Reopen: a.how.Reopen,
-		}
-		s.Signature = a.key.Sign(ledger.SettlementMessage(s))
-		a.q.settle(a.q.members[i], s)
-	}
-}
-
 // decide gives the verdict, if there is one yet; over says that no more answers
 // are waited for.
 func (a *attempt) decide(over bool) (Outcome, bool) {
@@ -415,6 +400,7 @@ func (a *attempt) linger(start time.Time) {
 		select {
 		case r := <-a.replies:
 			a.take(r)
+			a.settle()
 		case <-end.C:
 			return
 		case <-a.q.base.Done():

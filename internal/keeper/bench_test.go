@@ -54,6 +54,31 @@ func BenchmarkQuorumAttempt(b *testing.B) {
 	}
 }
 
+// BenchmarkSignatures counts how many signatures a right verdict takes, beside the
+// spends that they cover: with a signature a spend, as settlements once were, the
+// two numbers would be the same.
+func BenchmarkSignatures(b *testing.B) {
+	for _, shape := range shapes() {
+		b.Run(shape.String(), func(b *testing.B) {
+			h := newHarness(b, shape)
+			target := set(b, h.quorum(), liuma.NewCardID(), 1, good)
+			var proofs heard
+			q := h.quorum(proofs.listen)
+			for b.Loop() {
+				want(b, attemptPIN(b, q, target, good), liuma.Right)
+			}
+			b.StopTimer()
+			h.settledAll(target.Card)
+			covered := 0
+			for _, s := range proofs.all() {
+				covered += len(s.Spends)
+			}
+			b.ReportMetric(float64(len(proofs.all()))/float64(b.N), "signatures/op")
+			b.ReportMetric(float64(covered)/float64(b.N), "spends/op")
+		})
+	}
+}
+
 // BenchmarkNodeAttempt measures the work of one keeper: count, then evaluate.
 func BenchmarkNodeAttempt(b *testing.B) {
 	h := newHarness(b, split.Shape{T: 1, N: 1})

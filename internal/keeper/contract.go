@@ -23,7 +23,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/split"
 )
 
-// ID names a keeper, for example "k1". It is signed into settlements.
+// ID names a keeper, for example "k1". It is signed into settlements, and has at
+// most ledger.MaxKeeperName bytes.
 type ID string
 
 // Header comes with every request that a keeper answers durably.
@@ -235,6 +236,12 @@ const (
 	// Uncounted is a keeper whose share keys were asked too often for what its ledger
 	// refused.
 	Uncounted Fault = "uncounted"
+	// CertificateBad is a keeper that the authority may not speak to: the certificate of
+	// one of them has ended, was dismissed, or lacks the role.
+	CertificateBad Fault = "certificate"
+	// Stranger is another keeper in this one's place: another id, member, shape or issuer,
+	// or share keys that are not those of the others.
+	Stranger Fault = "stranger"
 	// Silent is a keeper that gave no answer, for whatever other reason.
 	Silent Fault = "silent"
 	// RowBehind is the database's fault, not the keeper's: the keeper has seen a

@@ -41,6 +41,9 @@ var (
 	ErrExists = errors.New("keeper: the directory has a keeper already")
 	ErrMode   = errors.New("keeper: readable by others than its owner")
 	ErrFile   = errors.New("keeper: keeper.json is damaged or of another version")
+	// ErrNoKeySet: the keeper has an identity and no key set yet; its key ceremony is
+	// not finished.
+	ErrNoKeySet = errors.New("keeper: no key set yet")
 )
 
 // storedKeeper is keeper.json. Byte members are base64 in JSON.
@@ -57,6 +60,9 @@ type storedKeySet struct {
 	N      int           `json:"n"`
 	Member int           `json:"member"`
 	Keys   []storedShare `json:"share_keys"`
+	// Members are the ids of all members, in the order of their numbers; absent where
+	// the key set was made within one process.
+	Members []ID `json:"members,omitempty"`
 }
 
 type storedShare struct {
@@ -87,13 +93,13 @@ func (k *storedKeeper) set(id uint32) (storedKeySet, bool) {
 }
 
 // write writes keeper.json.
-func (k *storedKeeper) write(dir string) error {
+func (k *storedKeeper) write(d Disk, dir string) error {
 	data, err := json.MarshalIndent(k, "", "  ")
 	if err != nil {
 		return fmt.Errorf("keeper: encode: %w", err)
 	}
 	defer clear(data)
-	return writeFile(dir, keeperFile, append(data, '\n'))
+	return d.Write(dir, keeperFile, append(data, '\n'))
 }
 
 func (k *storedKeeper) wipe() {
@@ -157,11 +163,11 @@ func CreateQuorum(ctx context.Context, dirs []string, shape split.Shape) (keySet
 func newMembers(keySet uint32, shape split.Shape) ([]*Member, error) {
 	var members []*Member
 	for i := 1; i <= shape.N; i++ {
-		identity, err := identityKEM().GenerateKey()
+		custody, err := newMemory()
 		if err != nil {
-			return nil, fmt.Errorf("keeper: make identity: %w", err)
+			return nil, err
 		}
-		m, err := NewMember(keySet, shape, i, IDOf(i), identity)
+		m, err := NewMember(keySet, shape, i, IDOf(i), custody)
 		if err != nil {
 			return nil, err
 		}
@@ -218,23 +224,17 @@ func (m *Member) save(dir string) error {
 	if err != nil {
 		return err
 	}
-	stored := storedKeeper{Format: keeperFormat, ID: m.id}
+	stored := &storedKeeper{Format: keeperFormat, ID: m.hello.ID}
 	defer stored.wipe()
-	if stored.Identity, err = m.identity.Bytes(); err != nil {
+	if stored.Identity, err = m.custody.Save(); err != nil {
 		return fmt.Errorf("keeper: identity: %w", err)
 	}
-	ks := storedKeySet{ID: set.ID, T: set.Shape.T, N: set.Shape.N, Member: set.Member}
-	for _, s := range set.Shape.SubsetsOf(set.Member) {
-		err := m.keys[s].Use(func(key []byte) error {
-			ks.Keys = append(ks.Keys, storedShare{Subset: s, Key: bytes.Clone(key)})
-			return nil
-		})
-		if err != nil {
-			return err
-		}
+	ks, err := set.stored()
+	if err != nil {
+		return err
 	}
 	stored.KeySets = []storedKeySet{ks}
-	return stored.write(dir)
+	return stored.write(Disk{}, dir)
 }
 
 // prepareDir makes a directory for a new keeper.
@@ -252,43 +252,6 @@ func prepareDir(dir string) error {
 		return fmt.Errorf("keeper: look into directory: %w", err)
 	}
 	return nil
-}
-
-// writeFile replaces a file in one step: a crash leaves the old file or the
-// new one, and at worst a temporary one beside it.
-func writeFile(dir, name string, data []byte) error {
-	temp, err := writeTemp(dir, name, data)
-	if err == nil {
-		err = os.Rename(temp, filepath.Join(dir, name))
-	}
-	if err != nil {
-		if temp != "" {
-			err = errors.Join(err, os.Remove(temp))
-		}
-		return fmt.Errorf("keeper: write %s: %w", name, err)
-	}
-	// Until this is done the rename may be lost with the machine's power.
-	d, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("keeper: sync directory: %w", err)
-	}
-	if err := errors.Join(d.Sync(), d.Close()); err != nil {
-		return fmt.Errorf("keeper: sync directory: %w", err)
-	}
-	return nil
-}
-
-// writeTemp writes a durable file of mode 0600 beside name. It returns the
-// file's path also with an error, if the file was made.
-func writeTemp(dir, name string, data []byte) (path string, err error) {
-	f, err := os.CreateTemp(dir, "."+name+".*")
-	if err != nil {
-		return "", err
-	}
-	if _, err = f.Write(data); err == nil {
-		err = f.Sync()
-	}
-	return f.Name(), errors.Join(err, f.Close())
 }
 
 // readKeeper reads keeper.json. It refuses a directory or file that anyone but
@@ -346,21 +309,18 @@ func openPrivate(path string, kind fs.FileMode) (*os.File, error) {
 func (k *storedKeeper) ring() (*Ring, error) {
 	// The identity is only needed in later key ceremonies, but damage should
 	// show now.
-	if _, err := (identityKEM()).NewPrivateKey(k.Identity); err != nil {
-		return nil, ErrFile
+	custody, err := loadMemory(k.Identity)
+	if err != nil {
+		return nil, err
+	}
+	if len(k.KeySets) == 0 {
+		return nil, ErrNoKeySet
 	}
 	var sets []KeySet
 	for _, s := range k.KeySets {
-		set := KeySet{
-			ID: s.ID, Shape: split.Shape{T: s.T, N: s.N}, Member: s.Member,
-			Keys: map[split.Subset]split.ShareMAC{},
-		}
-		for _, share := range s.Keys {
-			key, err := split.ParseShareKey(share.Key)
-			if err != nil || set.Keys[share.Subset] != nil {
-				return nil, ErrFile
-			}
-			set.Keys[share.Subset] = key
+		set, err := s.open(custody)
+		if err != nil {
+			return nil, err
 		}
 		sets = append(sets, set)
 	}

@@ -159,7 +159,7 @@ func TestOpenNodeRefuses(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := writeFile(dir, keeperFile, b); err != nil {
+			if err := (Disk{}).Write(dir, keeperFile, b); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -194,7 +194,7 @@ func TestOpenNodeRefuses(t *testing.T) {
 		"format":            {edit(func(k *storedKeeper) { k.Format = "liuma-keeper/2" }), ErrFile},
 		"no id":             {edit(func(k *storedKeeper) { k.ID = "" }), ErrFile},
 		"short identity":    {edit(func(k *storedKeeper) { k.Identity = k.Identity[1:] }), ErrFile},
-		"no key set":        {edit(func(k *storedKeeper) { k.KeySets = nil }), ErrFile},
+		"no key set":        {edit(func(k *storedKeeper) { k.KeySets = nil }), ErrNoKeySet},
 		"short share key":   {edit(func(k *storedKeeper) { k.KeySets[0].Keys[0].Key = []byte("short") }), ErrFile},
 		"zero share key":    {edit(func(k *storedKeeper) { k.KeySets[0].Keys[0].Key = make([]byte, 32) }), ErrFile},
 		"subset twice":      {edit(func(k *storedKeeper) { k.KeySets[0].Keys = append(k.KeySets[0].Keys, k.KeySets[0].Keys[0]) }), ErrFile},
@@ -356,7 +356,7 @@ func TestCeremonyFindsAMemberWithAnotherKey(t *testing.T) {
 	for i, m := range members {
 		for _, o := range offers(t, m) {
 			if i == 0 && o.To == 3 { // member 1 gives member 3 another key than it gave member 2
-				m.keys[o.Subset] = split.NewShareKey()
+				m.keys[o.Subset] = memoryKey{split.NewShareKey()}
 				o = offerTo(t, m, o.Subset, 3)
 			}
 			if err := members[o.To-1].Accept(o); err != nil {
@@ -420,7 +420,7 @@ func TestCheckRefusesStrangeFingerprints(t *testing.T) {
 func TestWriteFileReplacesWhole(t *testing.T) {
 	dir := t.TempDir()
 	for _, s := range []string{"one", "two"} {
-		if err := writeFile(dir, "f", []byte(s)); err != nil {
+		if err := (Disk{}).Write(dir, "f", []byte(s)); err != nil {
 			t.Fatal(err)
 		}
 		if b, err := os.ReadFile(filepath.Join(dir, "f")); err != nil || string(b) != s {
@@ -430,10 +430,10 @@ func TestWriteFileReplacesWhole(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(dir, "d"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := writeFile(dir, "d", []byte("three")); err == nil {
+	if err := (Disk{}).Write(dir, "d", []byte("three")); err == nil {
 		t.Error("a file took a directory's place")
 	}
-	if err := writeFile(filepath.Join(dir, "none"), "f", nil); err == nil {
+	if err := (Disk{}).Write(filepath.Join(dir, "none"), "f", nil); err == nil {
 		t.Error("a file in no directory")
 	}
 	entries, err := os.ReadDir(dir)

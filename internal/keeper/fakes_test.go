@@ -69,7 +69,7 @@ func newFakes(t testing.TB, shape split.Shape) []*fakeKeeper {
 		if err != nil {
 			t.Fatal(err)
 		}
-		out = append(out, &fakeKeeper{dead: dead{m.id}, set: set})
+		out = append(out, &fakeKeeper{dead: dead{m.hello.ID}, set: set})
 	}
 	return out
 }
@@ -169,7 +169,8 @@ func (f *fakeKeeper) spends(v liuma.Verifier) (out []uint64) {
 	defer f.mu.Unlock()
 	for _, s := range f.settled {
 		if ed25519.Verify(v[:], ledger.SettlementMessage(s), s.Signature[:]) {
-			out = append(out, s.S)
+			own, _ := s.Of(string(f.id))
+			out = append(out, own.S)
 		}
 	}
 	return out
@@ -234,7 +235,7 @@ func fakeTarget(t testing.TB, fakes []*fakeKeeper, pin string) Target {
 	q, _ := fakeQuorum(t, fakes)
 	defer q.Close()
 	card := liuma.NewCardID()
-	v, err := q.Propose(context.Background(), before(card, 1), 1, []byte(pin))
+	v, err := q.Propose(context.Background(), before(card, 1), 1, 1, []byte(pin))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -163,7 +163,7 @@ func before(card liuma.CardID, version liuma.Version) Target {
 // set sets a PIN, which follows the version below it, and returns the target that the authority would hold.
 func set(t testing.TB, q *Quorum, card liuma.CardID, version liuma.Version, pin string) Target {
 	t.Helper()
-	v, err := q.Propose(t.Context(), before(card, version), version, []byte(pin))
+	v, err := q.Propose(t.Context(), before(card, version), version, 1, []byte(pin))
 	if err != nil {
 		t.Fatalf("propose: %v", err)
 	}

@@ -9,6 +9,9 @@ import (
 	"github.com/liuma-pin/liuma/internal/ledger"
 )
 
+// headsPerSend bounds the heads in one request.
+const headsPerSend = 256
+
 // headTries is how often one keeper is asked again because other acts of the
 // same card moved its row on meanwhile.
 const headTries = 3
@@ -82,7 +85,7 @@ func (q *Quorum) sendHeads(m *member) {
 		if pause > 0 && !q.sleep(pause) {
 			return // lastHeads has tried once more
 		}
-		heads := m.risen(perSend)
+		heads := m.risen(headsPerSend)
 		if len(heads) == 0 {
 			select {
 			case <-m.rose:
@@ -142,7 +145,7 @@ func (q *Quorum) lastHeads() {
 	var all sync.WaitGroup
 	for _, m := range q.members {
 		all.Go(func() {
-			for heads := m.risen(perSend); len(heads) > 0 && q.sendSome(ctx, m, heads); heads = m.risen(perSend) {
+			for heads := m.risen(headsPerSend); len(heads) > 0 && q.sendSome(ctx, m, heads); heads = m.risen(headsPerSend) {
 			}
 		})
 	}

@@ -46,7 +46,7 @@ func TestRowThatWasPutBackServesNobody(t *testing.T) {
 			if out.Behind != 9 || out.Evaluated != 0 {
 				t.Errorf("%+v, want behind and nothing evaluated", out)
 			}
-			if _, err := q.Propose(t.Context(), target, 2, []byte(bad)); !errors.Is(err, ErrBehind) {
+			if _, err := q.Propose(t.Context(), target, 2, 1, []byte(bad)); !errors.Is(err, ErrBehind) {
 				t.Errorf("propose: %v", err)
 			}
 			c := ledger.Commitment{Card: target.Card, Version: 2, Replaces: 1, KeySet: 1, Verifier: liuma.Verifier{1}, Tag: target.Tag}
@@ -88,7 +88,7 @@ func TestRowThatMovesOnIsReadAgain(t *testing.T) {
 		if out.Behind != 0 || out.Evaluated != shape.N && shape.N == 1 {
 			t.Errorf("%s: %+v", shape, out)
 		}
-		if _, err := q.Propose(t.Context(), target, 2, []byte(bad)); err != nil {
+		if _, err := q.Propose(t.Context(), target, 2, 1, []byte(bad)); err != nil {
 			t.Errorf("%s: propose: %v", shape, err)
 		}
 		c := ledger.Commitment{Card: target.Card, Version: 2, Replaces: 1, KeySet: 1, Verifier: liuma.Verifier{1}, Tag: target.Tag}
@@ -189,7 +189,7 @@ func TestLaggingKeeperIsCaughtUp(t *testing.T) {
 			set(t, q, card, 1, good)
 			set(t, away, card, 2, bad)
 			current := set(t, away, card, 3, good)
-			v, err := q.Propose(t.Context(), current, 4, []byte(bad))
+			v, err := q.Propose(t.Context(), current, 4, 1, []byte(bad))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -221,7 +221,7 @@ func TestReplacingWhatIsNotThere(t *testing.T) {
 		old := set(t, q, card, 1, good)
 		set(t, q, card, 2, bad)
 		for _, current := range []Target{{Card: card, Tag: old.Tag}, old} {
-			if _, err := q.Propose(t.Context(), current, 7, []byte(good)); !errors.Is(err, ErrStale) {
+			if _, err := q.Propose(t.Context(), current, 7, 1, []byte(good)); !errors.Is(err, ErrStale) {
 				t.Errorf("%s: propose over %d: %v", shape, current.Version, err)
 			}
 			c := ledger.Commitment{Card: card, Version: 7, Replaces: current.Version, KeySet: 1, Verifier: liuma.Verifier{1}, Tag: old.Tag}
@@ -272,7 +272,7 @@ func TestTaggedRestsOnAQuorum(t *testing.T) {
 		}
 	}
 	stranger := Target{Card: liuma.NewCardID(), Tag: target.Tag}
-	if _, err := q.Propose(t.Context(), stranger, 1, []byte(bad)); !errors.Is(err, ErrTagTaken) {
+	if _, err := q.Propose(t.Context(), stranger, 1, 1, []byte(bad)); !errors.Is(err, ErrTagTaken) {
 		t.Errorf("a second card of a holder: %v", err)
 	}
 	if row, err := q.Held(t.Context(), target.Card); err != nil || row.Head != 0 || row.Verifier != target.Verifier {

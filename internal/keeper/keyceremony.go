@@ -1,45 +1,67 @@
 package keeper
 
 import (
-	"crypto/hpke"
+	"crypto/rand"
+	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/liuma-pin/liuma/internal/split"
 )
 
 // The key ceremony, which makes a key set, as messages between its members:
 //
-//  1. every member says Hello to all others, with its identity's public key;
+//  1. every member says Hello to all others, with its identity's public key and a
+//     number that it has just drawn. All hellos together are the Meeting;
 //  2. of each subset, the first member makes the share key and sends it to
-//     each other member in an Offer, sealed to that member's identity;
+//     each other member in an Offer, sealed to that member's identity and bound to
+//     the Meeting;
 //  3. every member tells all others a Fingerprint of each share key it holds,
-//     and is done when all holders of a subset have the same.
+//     and is done when all holders of a subset have the same;
+//  4. all members compare their Transcripts, which are the same only if nobody gave
+//     one of them another message than the others.
 //
 // Sealing hides the keys from the carriers of the messages. It does not prove
-// who sent a message, so messages travel between members that know one another:
-// in one process, or over connections that both ends authenticate.
+// who sent a message: who carries messages could put an identity of their own in.
+// In one process, or over connections that both ends authenticate, nobody can;
+// otherwise the fourth step finds it (internal/keeper/keys).
 const (
+	meetingLabel     = "liuma/1/key-meeting"
 	offerLabel       = "liuma/1/share-offer"
 	fingerprintLabel = "liuma/1/share-fingerprint"
+	transcriptLabel  = "liuma/1/key-transcript"
 )
 
 // ErrCeremony is a message that does not fit the key ceremony, which must then
 // be begun anew; no card has a version under an unfinished key set.
 var ErrCeremony = errors.New("keeper: ceremony")
 
-// Stored traffic may be read many years later, while share keys are still in
-// use. So they are sealed with the hybrid of ML-KEM-768 and X25519.
-func identityKEM() hpke.KEM { return hpke.MLKEM768X25519() }
-func offerKDF() hpke.KDF    { return hpke.HKDFSHA256() }
-func offerAEAD() hpke.AEAD  { return hpke.AES256GCM() }
+// Hash is a SHA-256 or HMAC value, in hexadecimal where it is text.
+type Hash [sha256.Size]byte
 
-// Hello is a member's identity.
+// MarshalText implements encoding.TextMarshaler.
+func (h Hash) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, h[:]), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (h *Hash) UnmarshalText(text []byte) error {
+	if len(text) != hex.EncodedLen(len(h)) {
+		return errors.New("keeper: not a hash")
+	}
+	_, err := hex.Decode(h[:], text)
+	return err
+}
+
+// Hello is a member's identity in one ceremony.
 type Hello struct {
+	KeySet uint32
+	Shape  split.Shape
 	Member int
 	ID     ID
 	Public []byte
+	Nonce  [16]byte // drawn for this ceremony alone
 }
 
 // Offer is one share key, sealed to one member.
@@ -55,83 +77,114 @@ type Offer struct {
 type Fingerprint struct {
 	Member int
 	Subset split.Subset
-	Sum    [32]byte
+	Sum    Hash
 }
 
 // Member is one keeper's side of a key ceremony. It belongs to one goroutine.
 type Member struct {
-	keySet   uint32
-	shape    split.Shape
-	number   int
-	id       ID
-	identity hpke.PrivateKey
-	peers    map[int]hpke.PublicKey
-	keys     map[split.Subset]split.ShareKey
-	agreed   map[split.Subset]map[int]bool // members that have shown the same fingerprint
+	hello   Hello
+	custody Custody
+	met     map[int]Hello
+	keys    map[split.Subset]HeldKey
+	sums    map[split.Subset]map[int]Hash // what other members have shown
 }
 
 // NewMember begins a key ceremony for one keeper, whose identity it uses.
-func NewMember(keySet uint32, shape split.Shape, number int, id ID, identity hpke.PrivateKey) (*Member, error) {
-	if err := shape.Validate(); err != nil {
+func NewMember(keySet uint32, shape split.Shape, number int, id ID, custody Custody) (*Member, error) {
+	h := Hello{KeySet: keySet, Shape: shape, Member: number, ID: id}
+	rand.Read(h.Nonce[:]) // never fails since Go 1.24
+	m, err := newMember(h, custody)
+	if err != nil {
 		return nil, err
 	}
-	if keySet == 0 || number < 1 || number > shape.N || id == "" || identity == nil {
-		return nil, fmt.Errorf("%w: a member needs key set, number, id and identity", ErrCeremony)
-	}
-	m := &Member{
-		keySet: keySet, shape: shape, number: number, id: id, identity: identity,
-		peers:  map[int]hpke.PublicKey{number: identity.PublicKey()},
-		keys:   map[split.Subset]split.ShareKey{},
-		agreed: map[split.Subset]map[int]bool{},
-	}
 	for _, s := range shape.SubsetsOf(number) {
-		m.agreed[s] = map[int]bool{}
-		if s.First() == number {
-			m.keys[s] = split.NewShareKey()
+		if s.First() != number {
+			continue
+		}
+		if m.keys[s], err = custody.Generate(); err != nil {
+			m.Wipe()
+			return nil, fmt.Errorf("%w: make the key of subset %d: %w", ErrCeremony, s, err)
 		}
 	}
 	return m, nil
 }
 
-// Hello introduces the member to the others.
-func (m *Member) Hello() Hello {
-	return Hello{Member: m.number, ID: m.id, Public: m.identity.PublicKey().Bytes()}
+func newMember(h Hello, custody Custody) (*Member, error) {
+	if err := h.Shape.Validate(); err != nil {
+		return nil, err
+	}
+	if h.KeySet == 0 || h.Member < 1 || h.Member > h.Shape.N || h.ID == "" || custody == nil {
+		return nil, fmt.Errorf("%w: a member needs key set, number, id and identity", ErrCeremony)
+	}
+	h.Public = custody.Public()
+	return &Member{
+		hello: h, custody: custody, met: map[int]Hello{h.Member: h},
+		keys: map[split.Subset]HeldKey{}, sums: map[split.Subset]map[int]Hash{},
+	}, nil
 }
+
+// Hello introduces the member to the others.
+func (m *Member) Hello() Hello { return m.hello }
 
 // Meet takes another member's Hello. A number is met once.
 func (m *Member) Meet(h Hello) error {
-	if h.Member < 1 || h.Member > m.shape.N || h.ID == "" || h.ID == m.id || m.peers[h.Member] != nil {
+	shape := m.hello.Shape
+	fits := h.KeySet == m.hello.KeySet && h.Shape == shape && h.Member >= 1 && h.Member <= shape.N && h.ID != ""
+	for _, other := range m.met {
+		fits = fits && h.Member != other.Member && h.ID != other.ID
+	}
+	if !fits {
 		return fmt.Errorf("%w: an unexpected hello from member %d", ErrCeremony, h.Member)
 	}
-	pk, err := identityKEM().NewPublicKey(h.Public)
-	if err != nil {
+	if err := m.custody.Check(h.Public); err != nil {
 		return fmt.Errorf("%w: identity of member %d: %w", ErrCeremony, h.Member, err)
 	}
-	m.peers[h.Member] = pk
+	m.met[h.Member] = h
 	return nil
+}
+
+// Meeting is a hash of all hellos, the same at all members that met the same
+// members in this ceremony.
+func (m *Member) Meeting() (Hash, error) {
+	shape := m.hello.Shape
+	if len(m.met) != shape.N {
+		return Hash{}, fmt.Errorf("%w: %d of %d members met", ErrCeremony, len(m.met), shape.N)
+	}
+	b := appendFields(nil, []byte(meetingLabel), binary.BigEndian.AppendUint32(nil, m.hello.KeySet), []byte{byte(shape.T), byte(shape.N)})
+	for i := 1; i <= shape.N; i++ {
+		h := m.met[i]
+		b = appendFields(b, []byte{byte(i)}, []byte(h.ID), h.Public, h.Nonce[:])
+	}
+	return sha256.Sum256(b), nil
+}
+
+func appendFields(b []byte, fields ...[]byte) []byte {
+	for _, f := range fields {
+		b = binary.BigEndian.AppendUint32(b, uint32(len(f))) //nolint:gosec // fields are short
+		b = append(b, f...)
+	}
+	return b
 }
 
 // Offer seals each share key that this member makes to each other member of
 // its subset.
 func (m *Member) Offer() ([]Offer, error) {
-	if len(m.peers) != m.shape.N {
-		return nil, fmt.Errorf("%w: %d of %d members met", ErrCeremony, len(m.peers), m.shape.N)
+	meeting, err := m.Meeting()
+	if err != nil {
+		return nil, err
 	}
+	own, shape := m.hello.Member, m.hello.Shape
 	var out []Offer
-	for _, s := range m.shape.SubsetsOf(m.number) {
-		if s.First() != m.number {
+	for _, s := range shape.SubsetsOf(own) {
+		if s.First() != own {
 			continue
 		}
-		for to := m.number + 1; to <= m.shape.N; to++ {
+		for to := own + 1; to <= shape.N; to++ {
 			if !s.Has(to) {
 				continue
 			}
-			o := Offer{KeySet: m.keySet, Subset: s, From: m.number, To: to}
-			err := m.keys[s].Use(func(key []byte) (err error) {
-				o.Sealed, err = hpke.Seal(m.peers[to], offerKDF(), offerAEAD(), m.info(o), key)
-				return err
-			})
-			if err != nil {
+			o := Offer{KeySet: m.hello.KeySet, Subset: s, From: own, To: to}
+			if o.Sealed, err = m.keys[s].Seal(m.met[to].Public, OfferInfo(meeting, m.hello.Shape, o)); err != nil {
 				return nil, fmt.Errorf("%w: seal subset %d to member %d: %w", ErrCeremony, s, to, err)
 			}
 			out = append(out, o)
@@ -140,104 +193,131 @@ func (m *Member) Offer() ([]Offer, error) {
 	return out, nil
 }
 
-// info is the text that an offer is bound to: key set, shape, subset, sender,
-// receiver and both identities.
-func (m *Member) info(o Offer) []byte {
-	var b []byte
-	for _, field := range [][]byte{
-		[]byte(offerLabel),
-		binary.BigEndian.AppendUint32(nil, o.KeySet),
-		{byte(m.shape.T), byte(m.shape.N), byte(o.Subset), byte(o.From), byte(o.To)},
-		m.peers[o.From].Bytes(), m.peers[o.To].Bytes(),
-	} {
-		b = binary.BigEndian.AppendUint32(b, uint32(len(field)))
-		b = append(b, field...)
-	}
-	return b
+// OfferInfo is the text that an offer is bound to: key set, shape, subset, sender,
+// receiver, and the meeting, which has all identities and was not there before.
+func OfferInfo(meeting Hash, shape split.Shape, o Offer) []byte {
+	return appendFields(nil, []byte(offerLabel), binary.BigEndian.AppendUint32(nil, o.KeySet),
+		[]byte{byte(shape.T), byte(shape.N), byte(o.Subset), byte(o.From), byte(o.To)}, meeting[:])
 }
 
 // Accept opens an offer to this member. It takes one key per subset, from the
 // subset's first member.
 func (m *Member) Accept(o Offer) error {
+	meeting, err := m.Meeting()
+	if err != nil {
+		return err
+	}
 	_, have := m.keys[o.Subset]
-	fits := o.KeySet == m.keySet && o.To == m.number && o.From == o.Subset.First() &&
-		o.Subset.Has(m.number) && o.Subset.Size() == m.shape.N-m.shape.T+1 && m.peers[o.From] != nil
+	fits := o.KeySet == m.hello.KeySet && o.To == m.hello.Member && o.From == o.Subset.First() &&
+		o.Subset.Has(m.hello.Member) && o.Subset.Size() == m.hello.Shape.N-m.hello.Shape.T+1
 	if have || !fits {
 		return fmt.Errorf("%w: an unexpected offer from member %d", ErrCeremony, o.From)
 	}
-	key, err := hpke.Open(m.identity, offerKDF(), offerAEAD(), m.info(o), o.Sealed)
+	key, err := m.custody.Open(o.Sealed, OfferInfo(meeting, m.hello.Shape, o))
 	if err != nil {
 		return fmt.Errorf("%w: offer from member %d: %w", ErrCeremony, o.From, err)
 	}
-	defer clear(key)
-	k, err := split.ParseShareKey(key)
-	if err != nil {
-		return fmt.Errorf("%w: offer from member %d: %w", ErrCeremony, o.From, err)
-	}
-	m.keys[o.Subset] = k
+	m.keys[o.Subset] = key
 	return nil
 }
 
 // Fingerprints lists the fingerprints of all share keys that this member holds.
 func (m *Member) Fingerprints() ([]Fingerprint, error) {
 	var out []Fingerprint
-	for _, s := range m.shape.SubsetsOf(m.number) {
+	for _, s := range m.hello.Shape.SubsetsOf(m.hello.Member) {
 		sum, err := m.fingerprint(s)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, Fingerprint{Member: m.number, Subset: s, Sum: sum})
+		out = append(out, Fingerprint{Member: m.hello.Member, Subset: s, Sum: sum})
 	}
 	return out, nil
 }
 
-func (m *Member) fingerprint(s split.Subset) ([32]byte, error) {
+func (m *Member) fingerprint(s split.Subset) (Hash, error) {
 	k, ok := m.keys[s]
 	if !ok {
-		return [32]byte{}, fmt.Errorf("%w: no share key of subset %d yet", ErrCeremony, s)
+		return Hash{}, fmt.Errorf("%w: no share key of subset %d yet", ErrCeremony, s)
 	}
-	return fingerprint(m.keySet, s, k)
+	return fingerprint(m.hello.KeySet, s, k)
 }
 
 // fingerprint tells a share key from others without revealing anything of it.
-func fingerprint(keySet uint32, s split.Subset, k split.ShareMAC) ([32]byte, error) {
-	b := binary.BigEndian.AppendUint32(nil, uint32(len(fingerprintLabel)))
-	b = append(b, fingerprintLabel...)
+func fingerprint(keySet uint32, s split.Subset, k split.ShareMAC) (Hash, error) {
+	b := appendFields(nil, []byte(fingerprintLabel))
 	b = binary.BigEndian.AppendUint32(b, keySet)
-	return k.MAC(append(b, byte(s)))
+	sum, err := k.MAC(append(b, byte(s)))
+	return sum, err
 }
 
-// Check compares another member's fingerprint with this member's own.
-// Fingerprints of subsets that this member is not in are ignored.
+// Check compares another member's fingerprint with this member's own, or, of a
+// subset that this member is not in, with that of the subset's other members.
 func (m *Member) Check(f Fingerprint) error {
-	if f.Member < 1 || f.Member > m.shape.N || f.Member == m.number || !f.Subset.Has(f.Member) {
+	own, shape := m.hello.Member, m.hello.Shape
+	if f.Member < 1 || f.Member > shape.N || f.Member == own || !f.Subset.Has(f.Member) || !slices.Contains(shape.Subsets(), f.Subset) {
 		return fmt.Errorf("%w: an unexpected fingerprint from member %d", ErrCeremony, f.Member)
 	}
-	if !f.Subset.Has(m.number) {
-		return nil
+	if f.Subset.Has(own) {
+		sum, err := m.fingerprint(f.Subset)
+		if err != nil {
+			return err
+		}
+		if sum != f.Sum { // fingerprints are shown to all; comparing them leaks nothing
+			return fmt.Errorf("%w: member %d holds another key of subset %d", ErrCeremony, f.Member, f.Subset)
+		}
 	}
-	sum, err := m.fingerprint(f.Subset)
-	if err != nil {
-		return err
+	for other, sum := range m.sums[f.Subset] {
+		if sum != f.Sum {
+			return fmt.Errorf("%w: members %d and %d hold different keys of subset %d", ErrCeremony, f.Member, other, f.Subset)
+		}
 	}
-	if sum != f.Sum { // fingerprints are shown to all; comparing them leaks nothing
-		return fmt.Errorf("%w: member %d holds another key of subset %d", ErrCeremony, f.Member, f.Subset)
+	if m.sums[f.Subset] == nil {
+		m.sums[f.Subset] = map[int]Hash{}
 	}
-	m.agreed[f.Subset][f.Member] = true
+	m.sums[f.Subset][f.Member] = f.Sum
 	return nil
 }
 
 // Done gives this member's part of the key set, once all holders of each of its
 // subsets have shown the same fingerprint.
 func (m *Member) Done() (KeySet, error) {
-	set := KeySet{ID: m.keySet, Shape: m.shape, Member: m.number, Keys: map[split.Subset]split.ShareMAC{}}
-	for _, s := range m.shape.SubsetsOf(m.number) {
-		if len(m.agreed[s]) != s.Size()-1 {
+	set := KeySet{ID: m.hello.KeySet, Shape: m.hello.Shape, Member: m.hello.Member, Keys: map[split.Subset]split.ShareMAC{}}
+	for _, s := range set.Shape.SubsetsOf(set.Member) {
+		if len(m.sums[s]) != s.Size()-1 {
 			return KeySet{}, fmt.Errorf("%w: subset %d is not agreed by all", ErrCeremony, s)
 		}
 		set.Keys[s] = m.keys[s]
 	}
 	return set, set.validate()
+}
+
+// Transcript is a hash of all that the ceremony agreed on: who met, with which
+// identities, and the fingerprints of all share keys, also of those that this
+// member does not hold. Members whose transcripts are the same saw the same.
+func (m *Member) Transcript() (Hash, error) {
+	meeting, err := m.Meeting()
+	if err != nil {
+		return Hash{}, err
+	}
+	b := appendFields(nil, []byte(transcriptLabel), meeting[:])
+	for _, s := range m.hello.Shape.Subsets() {
+		shown := len(m.sums[s])
+		var sum Hash
+		for _, sum = range m.sums[s] { // all the same (Check)
+			break
+		}
+		if s.Has(m.hello.Member) {
+			shown++
+			if sum, err = m.fingerprint(s); err != nil {
+				return Hash{}, err
+			}
+		}
+		if shown != s.Size() {
+			return Hash{}, fmt.Errorf("%w: subset %d is not agreed by all", ErrCeremony, s)
+		}
+		b = appendFields(b, []byte{byte(s)}, sum[:])
+	}
+	return sha256.Sum256(b), nil
 }
 
 // Wipe clears the share keys of an abandoned key ceremony.

@@ -45,7 +45,7 @@ func TestRowPutBackByOneChange(t *testing.T) {
 				if out := attemptPIN(t, q, target, good); out.Verdict != liuma.Unavailable || out.Behind != 9 || out.Evaluated != 0 {
 					t.Errorf("%s: %+v", name, out)
 				}
-				if _, err := q.Propose(t.Context(), target, 2, []byte(bad)); !errors.Is(err, ErrBehind) {
+				if _, err := q.Propose(t.Context(), target, 2, 1, []byte(bad)); !errors.Is(err, ErrBehind) {
 					t.Errorf("%s: propose: %v", name, err)
 				}
 				c := ledger.Commitment{Card: target.Card, Version: 2, Replaces: 1, KeySet: 1, Verifier: liuma.Verifier{1}, Tag: target.Tag}

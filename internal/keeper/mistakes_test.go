@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -25,7 +26,6 @@ func TestQuorumRefusesMistakes(t *testing.T) {
 	for name, f := range map[string]func(*Target, *Guess){
 		"no card":     func(t *Target, _ *Guess) { t.Card = liuma.CardID{} },
 		"no version":  func(t *Target, _ *Guess) { t.Version = 0 },
-		"no key set":  func(t *Target, _ *Guess) { t.KeySet = 0 },
 		"no verifier": func(t *Target, _ *Guess) { t.Verifier = liuma.Verifier{} },
 		"no lane":     func(_ *Target, g *Guess) { g.Lane = 2 },
 		"reserve":     func(_ *Target, g *Guess) { g.Reserve = -1 },
@@ -39,7 +39,7 @@ func TestQuorumRefusesMistakes(t *testing.T) {
 	if _, err := q.Attempt(t.Context(), target, Guess{}, nil); !errors.Is(err, ErrRequest) {
 		t.Errorf("no secret: %v, want ErrRequest", err)
 	}
-	if _, err := q.Propose(t.Context(), target, 0, []byte(good)); !errors.Is(err, ErrRequest) {
+	if _, err := q.Propose(t.Context(), target, 0, 1, []byte(good)); !errors.Is(err, ErrRequest) {
 		t.Errorf("no version: %v, want ErrRequest", err)
 	}
 	if _, err := q.Commit(t.Context(), ledger.Commitment{Card: target.Card}, Head{}); !errors.Is(err, ErrRequest) {
@@ -76,8 +76,8 @@ func TestNewQuorumRefuses(t *testing.T) {
 		"too few":      func(c *QuorumConfig) { c.Keepers = c.Keepers[1:] },
 		"same id":      func(c *QuorumConfig) { c.Keepers[1] = dead{"k1"} },
 		"no id":        func(c *QuorumConfig) { c.Keepers[1] = dead{""} },
+		"long id":      func(c *QuorumConfig) { c.Keepers[1] = dead{ID(strings.Repeat("k", ledger.MaxKeeperName+1))} },
 		"nil keeper":   func(c *QuorumConfig) { c.Keepers[1] = nil },
-		"no key set":   func(c *QuorumConfig) { c.KeySet = 0 },
 		"no clock":     func(c *QuorumConfig) { c.Now = nil },
 		"no random":    func(c *QuorumConfig) { c.Random = nil },
 		"no logger":    func(c *QuorumConfig) { c.Logger = nil },

@@ -127,7 +127,7 @@ func TestBadProofsDoNotStopAnAttempt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	forged := ledger.Settlement{Keeper: "k1", Incarnation: a.Incarnation, Card: target.Card, Version: 1, S: a.Spend}
+	forged := ledger.Settlement{Card: target.Card, Version: 1, KeySet: 1, Spends: []ledger.SettledSpend{{Keeper: "k1", Incarnation: a.Incarnation, S: a.Spend}}}
 	req := h.request(target)
 	req.Settlements = []ledger.Settlement{forged}
 	if b, err := n.Attempt(t.Context(), req); err != nil || b.Spend != 2 || b.Left != 4 {
@@ -143,7 +143,7 @@ func TestCarriedCommitIsAppliedFirst(t *testing.T) {
 	h := newHarness(t, split.Shape{T: 1, N: 1})
 	q := h.quorum()
 	old := set(t, q, liuma.NewCardID(), 1, good)
-	v, err := q.Propose(t.Context(), old, 2, []byte(bad))
+	v, err := q.Propose(t.Context(), old, 2, 1, []byte(bad))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -217,7 +217,7 @@ func TestMetering(t *testing.T) {
 func TestClosedNode(t *testing.T) {
 	h := newHarness(t, split.Shape{T: 1, N: 1})
 	n := h.nodes[0]
-	key := n.ring.sets[1].Keys[1].(split.ShareKey)
+	key := n.ring.sets[1].Keys[1].(memoryKey)
 	for range 2 {
 		if err := n.Close(); err != nil {
 			t.Fatal(err)

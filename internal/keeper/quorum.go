@@ -22,7 +22,7 @@ type QuorumConfig struct {
 	// member 1 of every key set.
 	Keepers []Keeper
 	Shape   split.Shape
-	KeySet  uint32 // the key set that new versions are made with
+	KeySet  uint32 // the key set that new versions are made with; 0: see SetKeySet
 	Now     func() time.Time
 	Random  io.Reader     // for blinding: crypto/rand.Reader outside of tests
 	Seen    map[ID]uint64 // highest sequences, from Quorum.Seen of an earlier process
@@ -75,7 +75,7 @@ const (
 // way.
 type Quorum struct {
 	shape      split.Shape
-	keySet     uint32
+	keySet     atomic.Uint32 // 0: not known
 	members    []*member
 	now        func() time.Time
 	random     io.Reader
@@ -121,10 +121,11 @@ func NewQuorum(c QuorumConfig) (*Quorum, error) {
 		return nil, err
 	}
 	q := &Quorum{
-		shape: c.Shape, keySet: c.KeySet, now: c.Now, random: c.Random,
+		shape: c.Shape, now: c.Now, random: c.Random,
 		alarm: c.Alarm, log: c.Logger, timing: c.Timing.withDefaults(), maxPending: c.MaxPending,
 		lineages: map[liuma.CardID]*lineage{}, unproved: map[liuma.CardID]bool{}, doubt: make(chan struct{}, 1),
 	}
+	q.keySet.Store(c.KeySet)
 	if q.maxPending == 0 {
 		q.maxPending = defaultMaxPending
 	}
@@ -154,21 +155,26 @@ func (c QuorumConfig) validate() error {
 	if c.Now == nil || c.Random == nil || c.Logger == nil {
 		return errors.New("keeper: a quorum needs a clock, a random source and a logger")
 	}
-	if c.KeySet == 0 || c.MaxPending < 0 {
-		return errors.New("keeper: a quorum needs a key set, and no negative bound")
+	if c.MaxPending < 0 {
+		return errors.New("keeper: a quorum needs no negative bound")
 	}
 	ids := map[ID]bool{}
 	for _, k := range c.Keepers {
-		if k == nil || k.ID() == "" || ids[k.ID()] {
-			return errors.New("keeper: every keeper of a quorum needs an id of its own")
+		if k == nil || k.ID() == "" || len(k.ID()) > ledger.MaxKeeperName || ids[k.ID()] {
+			return errors.New("keeper: every keeper of a quorum needs an id of its own, not too long")
 		}
 		ids[k.ID()] = true
 	}
 	return nil
 }
 
-// KeySet is the key set that new versions are made with.
-func (q *Quorum) KeySet() uint32 { return q.keySet }
+// KeySet is the key set that new versions are made with; 0 while it is not known, as
+// long as too few keepers on other machines have said what they hold.
+func (q *Quorum) KeySet() uint32 { return q.keySet.Load() }
+
+// SetKeySet has new versions made with another key set. Those that were reserved under
+// the one before go on with it.
+func (q *Quorum) SetKeySet(id uint32) { q.keySet.Store(id) }
 
 // Seen returns the highest sequence had from each keeper. Save it and pass it
 // to the next quorum: then a keeper that was rolled back in between is noticed.

@@ -206,7 +206,7 @@ func (r *Repair) keyFile(out *Repaired) (*storedKeeper, error) {
 		return nil, err
 	}
 	// A crash before it is there leaves what was there: nothing, or a damaged file.
-	if err := k.write(dir); err != nil {
+	if err := k.write(Disk{}, dir); err != nil {
 		k.wipe()
 		return nil, err
 	}
@@ -221,7 +221,7 @@ func (r *Repair) keyFile(out *Repaired) (*storedKeeper, error) {
 func rebuildKeys(member int, peers []*storedKeeper) (*storedKeeper, error) {
 	k := &storedKeeper{Format: keeperFormat, ID: IDOf(member)}
 	for _, of := range peers[0].KeySets {
-		set := storedKeySet{ID: of.ID, T: of.T, N: of.N, Member: member}
+		set := storedKeySet{ID: of.ID, T: of.T, N: of.N, Member: member, Members: of.Members}
 		for _, m := range set.shape().SubsetsOf(member) {
 			var key []byte
 			for _, p := range peers {
@@ -247,13 +247,13 @@ func rebuildKeys(member int, peers []*storedKeeper) (*storedKeeper, error) {
 		}
 		k.KeySets = append(k.KeySets, set)
 	}
-	identity, err := identityKEM().GenerateKey()
+	custody, err := newMemory()
 	if err == nil {
-		k.Identity, err = identity.Bytes()
+		k.Identity, err = custody.Save()
 	}
 	if err != nil {
 		k.wipe()
-		return nil, fmt.Errorf("keeper: make identity: %w", err)
+		return nil, err
 	}
 	return k, nil
 }

@@ -82,7 +82,7 @@ func TestRetagReachesTheKeeperThatWasAway(t *testing.T) {
 	}
 	q := h.quorum()
 	second := Target{Card: liuma.NewCardID(), Tag: target.Tag}
-	if _, err := h.quorum(at(kill, 3)).Propose(t.Context(), second, 1, []byte(bad)); !errors.Is(err, ErrTagTaken) {
+	if _, err := h.quorum(at(kill, 3)).Propose(t.Context(), second, 1, 1, []byte(bad)); !errors.Is(err, ErrTagTaken) {
 		t.Errorf("the old tag of a card that has a new one nowhere else: %v", err)
 	}
 	if all, err := h.quorum(at(deadToRetags, 2)).Retag(t.Context(), target, to); err != nil || all {

@@ -61,11 +61,11 @@ func TestRetireNeedsEveryKeeper(t *testing.T) {
 				t.Errorf("another card: %+v, %v", out, err)
 			}
 			anew := Target{Card: liuma.NewCardID(), Tag: target.Tag}
-			if _, err := q.Propose(t.Context(), anew, 1, []byte(bad)); !errors.Is(err, ErrTagTaken) {
+			if _, err := q.Propose(t.Context(), anew, 1, 1, []byte(bad)); !errors.Is(err, ErrTagTaken) {
 				t.Errorf("the tag within thirty days: %v", err)
 			}
 			h.clock.Add(31 * 24 * time.Hour)
-			if _, err := q.Propose(t.Context(), anew, 1, []byte(bad)); err != nil {
+			if _, err := q.Propose(t.Context(), anew, 1, 1, []byte(bad)); err != nil {
 				t.Errorf("the tag after thirty days: %v", err)
 			}
 		})

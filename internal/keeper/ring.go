@@ -39,7 +39,7 @@ func (s KeySet) validate() error {
 // wipe clears the share keys that are held in memory.
 func (s KeySet) wipe() {
 	for _, k := range s.Keys {
-		if held, ok := k.(split.ShareKey); ok {
+		if held, ok := k.(interface{ Wipe() }); ok {
 			held.Wipe()
 		}
 	}

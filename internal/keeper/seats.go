@@ -24,9 +24,9 @@ import (
 // Errors of seats. ErrTooFew names every keeper that is gone.
 var (
 	ErrTooFew = errors.New("keeper: too few keepers are there")
-	// ErrStranger: a directory holds another keeper than the one that belongs there,
-	// or one of another quorum.
-	ErrStranger = errors.New("keeper: another keeper's directory")
+	// ErrStranger: in a keeper's directory, or at its address, is another keeper than the
+	// one that belongs there, or one of another quorum.
+	ErrStranger = errors.New("keeper: another keeper than the one that belongs there")
 )
 
 // IDOf is the name of a member of a quorum whose keepers are in one process.

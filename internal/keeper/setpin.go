@@ -16,17 +16,17 @@ import (
 // version both reach it (I-3).
 func (q *Quorum) majority() int { return max(q.shape.T, q.shape.N-q.shape.T+1) }
 
-// Propose has a version that is not committed evaluated, and returns the
-// verifier of the secret under it. It replaces current, which at enrolment has
+// Propose has a version that is not committed evaluated under a key set, and returns
+// the verifier of the secret under it. It replaces current, which at enrolment has
 // only card, tag and head. It waits up to timing.Propose for all n,
 // since only shares that two keepers hold can be checked. The caller wipes
 // secret. After any error the version is used up: reserve a higher one.
 //
 // A crash during or after it leaves marks at some keepers and no commit
 // anywhere, so the old PIN stays (I-7).
-func (q *Quorum) Propose(ctx context.Context, current Target, version liuma.Version, secret []byte) (liuma.Verifier, error) {
-	if current.Card.IsZero() || version == 0 || current.Tag.IsZero() {
-		return liuma.Verifier{}, fmt.Errorf("%w: a proposal needs card, tag and version", ErrRequest)
+func (q *Quorum) Propose(ctx context.Context, current Target, version liuma.Version, keySet uint32, secret []byte) (liuma.Verifier, error) {
+	if current.Card.IsZero() || version == 0 || keySet == 0 || current.Tag.IsZero() {
+		return liuma.Verifier{}, fmt.Errorf("%w: a proposal needs card, tag, version and key set", ErrRequest)
 	}
 	if err := q.provedAt(ctx, current.Card, current.Head.At); err != nil {
 		return liuma.Verifier{}, err
@@ -38,7 +38,7 @@ func (q *Quorum) Propose(ctx context.Context, current Target, version liuma.Vers
 	defer guess.Wipe()
 	req := ProposeRequest{
 		Card: current.Card, Version: version, Replaces: current.Version, Tag: current.Tag,
-		KeySet: q.keySet, Blinded: guess.Blinded(),
+		KeySet: keySet, Blinded: guess.Blinded(),
 	}
 	replies, err := ask(ctx, q, func(ctx context.Context, m *member) (ProposeAnswer, error) {
 		return q.proposeAt(ctx, m, req, current)

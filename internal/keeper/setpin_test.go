@@ -76,7 +76,7 @@ func TestProposals(t *testing.T) {
 	card := liuma.NewCardID()
 	set(t, q, card, 1, good)
 	propose := func(q *Quorum, v liuma.Version) error {
-		_, err := q.Propose(t.Context(), before(card, 2), v, []byte(good))
+		_, err := q.Propose(t.Context(), before(card, 2), v, 1, []byte(good))
 		return err
 	}
 	if err := propose(q, 1); !errors.Is(err, ErrVersionUsed) {
@@ -119,7 +119,7 @@ func TestNoTwoProposalsOfAVersionSucceed(t *testing.T) {
 			var wg sync.WaitGroup
 			for i := range 4 {
 				wg.Go(func() {
-					_, err := q.Propose(t.Context(), before(card, 1), v+1, fmt.Appendf(nil, "%06d", i))
+					_, err := q.Propose(t.Context(), before(card, 1), v+1, 1, fmt.Appendf(nil, "%06d", i))
 					if err == nil {
 						won.Add(1)
 					} else if !errors.Is(err, ErrVersionUsed) {

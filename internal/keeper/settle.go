@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/liuma-pin/liuma"
@@ -15,12 +16,53 @@ const (
 	// later settlement clears everything that an earlier one would, except in
 	// the other lane.
 	perCard = 4
-	// perSend bounds the settlements in one request.
-	perSend = 256
+	// MaxSettlements bounds the settlements in one request. So many of the largest
+	// fit into a frame between machines.
+	MaxSettlements = 128
 )
 
-// settle hands a proof to its keeper. A right verdict does not wait until the
-// proof is on disk: losing it only leaves a guess counted. With one keeper in
+// settle signs one settlement for all spends of a right guess that have none yet,
+// and hands it to each of their keepers. It first takes the replies that are
+// there already, so that most often one signature covers all keepers; one that
+// answers later gets a settlement of its own. It is not waited for, since the
+// card's next attempt is to find its settlement waiting.
+func (a *attempt) settle() {
+	if a.key == nil {
+		return
+	}
+	for there := true; there && a.waiting > 0; {
+		select {
+		case r := <-a.replies:
+			a.take(r)
+		default:
+			there = false
+		}
+	}
+	s := ledger.Settlement{Card: a.target.Card, Version: a.target.Version, KeySet: a.target.KeySet, Reopen: a.how.Reopen}
+	var to []*member
+	for i, m := range a.q.members {
+		at := &a.answers[i]
+		if at.state != evaluated || at.settled {
+			continue
+		}
+		at.settled = true
+		to = append(to, m)
+		// The name is that of the connection, whatever the keeper says: it can
+		// spoil its own part, and nobody else's.
+		s.Spends = append(s.Spends, ledger.SettledSpend{Keeper: string(m.id), Incarnation: at.Incarnation, S: at.Spend})
+	}
+	if len(to) == 0 {
+		return
+	}
+	slices.SortFunc(s.Spends, func(x, y ledger.SettledSpend) int { return strings.Compare(x.Keeper, y.Keeper) })
+	s.Signature = a.key.Sign(ledger.SettlementMessage(s))
+	for _, m := range to {
+		a.q.settle(m, s)
+	}
+}
+
+// settle hands a proof to one of its keepers. A right verdict does not wait until
+// the proof is on disk: losing it only leaves a guess counted. With one keeper in
 // process it is handed over before the verdict is given, so that the card's
 // next attempt finds it; with several it also travels with that attempt.
 func (q *Quorum) settle(m *member, s ledger.Settlement) {
@@ -55,7 +97,7 @@ func (q *Quorum) sendSettlements(ctx context.Context, m *member, batch []ledger.
 func (q *Quorum) resend(m *member) {
 	wait := q.timing.Resend
 	for {
-		batch := m.batch(perSend)
+		batch := m.batch(MaxSettlements)
 		if len(batch) == 0 {
 			select {
 			case <-m.wake:
@@ -150,11 +192,17 @@ func (m *member) acknowledged(list []ledger.Settlement) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, s := range list {
-		rest := slices.DeleteFunc(slices.Clone(m.pending[s.Card]), func(o ledger.Settlement) bool { return o == s })
+		rest := slices.DeleteFunc(slices.Clone(m.pending[s.Card]), func(o ledger.Settlement) bool { return same(o, s) })
 		if len(rest) == 0 {
 			delete(m.pending, s.Card)
 			continue
 		}
 		m.pending[s.Card] = rest
 	}
+}
+
+// same: two settlements of one card that prove the same. Signatures are of the
+// whole message, and the same for the same one.
+func same(x, y ledger.Settlement) bool {
+	return x.Version == y.Version && x.Signature == y.Signature && slices.Equal(x.Spends, y.Spends)
 }

@@ -56,7 +56,7 @@ func TestDeadShareKeysCountNothing(t *testing.T) {
 		for range 7 {
 			want(t, attemptPIN(t, q, target, bad), liuma.Unavailable)
 		}
-		if _, err := q.Propose(t.Context(), target, 2, []byte(bad)); err == nil {
+		if _, err := q.Propose(t.Context(), target, 2, 1, []byte(bad)); err == nil {
 			t.Errorf("%s: a PIN was set without share keys", shape)
 		}
 		for i := range h.nodes {

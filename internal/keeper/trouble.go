@@ -55,6 +55,10 @@ func faultOf(err error) Fault {
 		return ClockOff
 	case errors.Is(err, errForm):
 		return Disagrees
+	case errors.Is(err, ErrCertificate):
+		return CertificateBad
+	case errors.Is(err, ErrStranger):
+		return Stranger
 	}
 	return Silent
 }

@@ -341,25 +341,34 @@ func TestSettlementsAreRepeated(t *testing.T) {
 	})
 }
 
+// proofOf is a settlement of one spend, without a signature.
+func proofOf(card liuma.CardID, v liuma.Version, s uint64) ledger.Settlement {
+	return ledger.Settlement{Card: card, Version: v, KeySet: 1, Spends: []ledger.SettledSpend{{Keeper: "k1", S: s}}}
+}
+
 func TestPendingSettlementsAreBounded(t *testing.T) {
 	m := &member{pending: map[liuma.CardID][]ledger.Settlement{}}
 	card := liuma.CardID{1}
 	for s := range uint64(10) {
-		if !m.keep(ledger.Settlement{Card: card, Version: 1, S: s}, 2) {
+		if !m.keep(proofOf(card, 1, s), 2) {
 			t.Fatal("no room for a card that waits already")
 		}
 	}
-	if got := m.waiting(card); len(got) != perCard || got[perCard-1].S != 9 {
+	if got := m.waiting(card); len(got) != perCard || got[perCard-1].Spends[0].S != 9 {
 		t.Errorf("%v, want the last %d", got, perCard)
 	}
-	m.keep(ledger.Settlement{Card: card, Version: 2, S: 11}, 2)
+	m.keep(proofOf(card, 2, 11), 2)
 	if got := m.waiting(card); len(got) != 1 {
 		t.Errorf("%v, want only that of the new version", got)
 	}
-	if !m.keep(ledger.Settlement{Card: liuma.CardID{2}}, 2) || m.keep(ledger.Settlement{Card: liuma.CardID{3}}, 2) {
+	if !m.keep(proofOf(liuma.CardID{2}, 1, 1), 2) || m.keep(proofOf(liuma.CardID{3}, 1, 1), 2) {
 		t.Error("not two cards")
 	}
-	m.acknowledged(m.batch(perSend))
+	m.acknowledged([]ledger.Settlement{proofOf(card, 2, 12), proofOf(card, 1, 11)})
+	if len(m.waiting(card)) != 1 {
+		t.Error("another settlement's acknowledgement took this one")
+	}
+	m.acknowledged(m.batch(MaxSettlements))
 	if len(m.pending) != 0 {
 		t.Error("acknowledged settlements still wait")
 	}
@@ -374,14 +383,14 @@ func TestProposeWaitsASecondForAll(t *testing.T) {
 		defer q.Close()
 		fakes[0].does(script{before: after(time.Hour)})
 		start := time.Now()
-		a, err := q.Propose(t.Context(), before(liuma.CardID{1}, 1), 1, []byte("314159"))
+		a, err := q.Propose(t.Context(), before(liuma.CardID{1}, 1), 1, 1, []byte("314159"))
 		if err != nil || time.Since(start) != time.Second {
 			t.Fatalf("%v after %s, want nil after 1s", err, time.Since(start))
 		}
 		fakes[0].does(script{before: after(900 * time.Millisecond)})
 		fakes[1].does(script{before: down})
 		start = time.Now()
-		b, err := q.Propose(t.Context(), before(liuma.CardID{1}, 1), 1, []byte("314159"))
+		b, err := q.Propose(t.Context(), before(liuma.CardID{1}, 1), 1, 1, []byte("314159"))
 		if err != nil || time.Since(start) != 900*time.Millisecond || a != b {
 			t.Fatalf("%v after %s, want nil after 900ms, and the same verifier", err, time.Since(start))
 		}
@@ -423,7 +432,7 @@ func TestOneBadProofDoesNotHoldUpTheOthers(t *testing.T) {
 		m := q.members[0]
 		picky := &faulty{Keeper: fakes[0], settle: func(ctx context.Context, h Header, list []ledger.Settlement) (Answer, error) {
 			for _, s := range list {
-				if s.S == 2 {
+				if s.Spends[0].S == 2 {
 					return Answer{}, ledger.ErrSettlement
 				}
 			}
@@ -431,13 +440,13 @@ func TestOneBadProofDoesNotHoldUpTheOthers(t *testing.T) {
 		}}
 		m.Keeper = picky
 		for s := range uint64(4) {
-			m.keep(ledger.Settlement{Card: liuma.CardID{byte(s + 1)}, Version: 1, S: s + 1}, 10)
+			m.keep(proofOf(liuma.CardID{byte(s + 1)}, 1, s+1), 10)
 		}
 		m.wake <- struct{}{}
 		synctest.Wait()
 		var got []uint64
 		for _, s := range fakes[0].noted().settled {
-			got = append(got, s.S)
+			got = append(got, s.Spends[0].S)
 		}
 		slices.Sort(got)
 		if !slices.Equal(got, []uint64{1, 3, 4}) || m.cardsWaiting() != 0 {

@@ -200,8 +200,9 @@ var (
 	// ErrKeySet: the version is of another key set than the sender holds. No crash
 	// leaves that behind.
 	ErrKeySet = errors.New("ledger: the version is of another key set")
-	// ErrSettlement is a proof that is not valid here: forged, for another
-	// keeper or incarnation, or for a spend or version that never existed.
+	// ErrSettlement is a proof that is not valid here: forged, of another key set,
+	// without a spend of this keeper and incarnation, for a spend or version that
+	// never existed, or in another order than the one.
 	ErrSettlement = errors.New("ledger: settlement does not verify")
 	// ErrUsed is returned by the second Redeem of a Spent or Proposed, and by
 	// any Redeem of one that no ledger made.
@@ -210,20 +211,39 @@ var (
 	ErrConflict = errors.New("ledger: two verifiers for one version")
 )
 
-// Settlement is a proof, by the key of the PIN itself, that spend S was right.
-// It names keeper and incarnation, so it cannot be replayed elsewhere or after
-// a restore, and it clears nothing later than S.
+// Settlement is a proof, by the key of the PIN itself, that spends were right:
+// one signature for all keepers that counted the same guess. It names each of
+// them with incarnation and number, so at no keeper does it clear anything later
+// than that keeper's own spend, and it cannot be replayed elsewhere or after a
+// restore.
 type Settlement struct {
-	Keeper      string
-	Incarnation [16]byte
-	Card        liuma.CardID
-	Version     liuma.Version
-	S           uint64
+	Card    liuma.CardID
+	Version liuma.Version
+	KeySet  uint32 // of Version
 	// Reopen, from the known lane only, clears the stranger lane as well: the
 	// holder reopens it through a known link. It is covered by the signature.
-	Reopen    bool
+	Reopen bool
+	// Spends are those that were right, one a keeper, in strictly rising order of
+	// the keepers' names. The sender takes the names from its connections, never
+	// from what a keeper says, so that no keeper can name a spend of another.
+	Spends    []SettledSpend
 	Signature [64]byte // Ed25519 over SettlementMessage
 }
+
+// SettledSpend is one keeper's part of a Settlement.
+type SettledSpend struct {
+	Keeper      string
+	Incarnation [16]byte
+	S           uint64
+}
+
+const (
+	// MaxSettled is how many spends one Settlement covers at most: the keepers of
+	// the largest shape.
+	MaxSettled = 5
+	// MaxKeeperName bounds the name of a keeper, in bytes.
+	MaxKeeperName = 32
+)
 
 // SpendRequest asks for one guess to be counted.
 type SpendRequest struct {

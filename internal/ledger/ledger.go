@@ -21,8 +21,8 @@ const keepEvery = time.Minute
 
 // Config holds the parts of a Ledger. Keeper, Backend and Limits are required.
 type Config struct {
-	// Keeper is the name of the keeper whose ledger this is. Settlements that
-	// name another keeper are refused.
+	// Keeper is the name of the keeper whose ledger this is, of at most
+	// MaxKeeperName bytes. Settlements without it are refused.
 	Keeper string
 	// Owner tells this keeper's ledger from every other: a ledger that says
 	// another is refused (ErrOwner), and one that says none is taken for this
@@ -49,8 +49,8 @@ type Config struct {
 }
 
 func (c Config) validate() (Config, error) {
-	if c.Keeper == "" || c.Backend == nil {
-		return c, errors.New("ledger: want the keeper's name and a backend")
+	if c.Keeper == "" || len(c.Keeper) > MaxKeeperName || c.Backend == nil {
+		return c, errors.New("ledger: want the keeper's name, not too long, and a backend")
 	}
 	if err := c.Limits.Validate(); err != nil {
 		return c, fmt.Errorf("ledger: %w", err)

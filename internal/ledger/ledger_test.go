@@ -3,12 +3,16 @@ package ledger_test
 import (
 	"bytes"
 	"crypto/ed25519"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"log/slog"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
+
+	"pgregory.net/rapid"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/ledger"
@@ -23,6 +27,7 @@ func TestOpenValidatesConfig(t *testing.T) {
 	good := ledger.Config{Keeper: "k1", Backend: backend, Limits: ledger.NationalLimits()}
 	for name, change := range map[string]func(*ledger.Config){
 		"no keeper":      func(c *ledger.Config) { c.Keeper = "" },
+		"a long name":    func(c *ledger.Config) { c.Keeper = strings.Repeat("k", ledger.MaxKeeperName+1) },
 		"no backend":     func(c *ledger.Config) { c.Backend = nil },
 		"no limits":      func(c *ledger.Config) { c.Limits = ledger.Limits{} },
 		"seven attempts": func(c *ledger.Config) { c.Limits.Attempts = 7 },
@@ -51,19 +56,62 @@ func TestOpenValidatesConfig(t *testing.T) {
 // authority must agree on them.
 func TestSettlementMessage(t *testing.T) {
 	s := ledger.Settlement{
-		Keeper: "k1", Incarnation: [16]byte{0xaa}, Card: liuma.CardID{0xbb}, Version: 0x01020304, S: 5, Reopen: true,
-		Signature: [64]byte{0xff},
+		Card: liuma.CardID{0xbb}, Version: 0x01020304, KeySet: 7, Reopen: true, Signature: [64]byte{0xff},
+		Spends: []ledger.SettledSpend{{Keeper: "k1", Incarnation: [16]byte{0xaa}, S: 5}, {Keeper: "k20", Incarnation: [16]byte{0xcc}, S: 0x0600}},
 	}
-	want := "0000000e" + hex.EncodeToString([]byte("liuma/1/settle")) +
-		"00000002" + "6b31" +
-		"00000010" + "aa" + strings.Repeat("00", 15) +
+	want := "0000000e" + hex.EncodeToString([]byte("liuma/2/settle")) +
+		"00000004" + hex.EncodeToString([]byte("nist")) +
+		"00000004" + "00000007" +
 		"00000010" + "bb" + strings.Repeat("00", 15) +
 		"00000004" + "01020304" +
+		"00000001" + "01" +
+		"00000002" + "6b31" +
+		"00000010" + "aa" + strings.Repeat("00", 15) +
 		"00000008" + "0000000000000005" +
-		"00000001" + "01"
+		"00000003" + "6b3230" +
+		"00000010" + "cc" + strings.Repeat("00", 15) +
+		"00000008" + "0000000000000600"
 	if got := hex.EncodeToString(ledger.SettlementMessage(s)); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
+}
+
+// TestSettlementMessageIsReadOneWay: the message holds all that is signed, so no
+// two settlements have the same one.
+func TestSettlementMessageIsReadOneWay(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := ledger.Settlement{
+			Version: liuma.Version(rapid.Uint32().Draw(t, "version")), KeySet: rapid.Uint32().Draw(t, "key set"), Reopen: rapid.Bool().Draw(t, "reopen"),
+		}
+		copy(s.Card[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "card"))
+		for range rapid.IntRange(0, ledger.MaxSettled).Draw(t, "keepers") {
+			spend := ledger.SettledSpend{Keeper: rapid.StringN(0, 8, ledger.MaxKeeperName).Draw(t, "keeper"), S: rapid.Uint64().Draw(t, "s")}
+			copy(spend.Incarnation[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "incarnation"))
+			s.Spends = append(s.Spends, spend)
+		}
+		m := ledger.SettlementMessage(s)
+		part := func(n int) []byte { // n bytes, or any number if n is 0
+			size := int(binary.BigEndian.Uint32(m))
+			out := m[4 : 4+size]
+			if m = m[4+size:]; n > 0 && size != n {
+				t.Fatalf("%d bytes, want %d", size, n)
+			}
+			return out
+		}
+		var got ledger.Settlement
+		part(0)
+		part(0)
+		got.KeySet = binary.BigEndian.Uint32(part(4))
+		got.Card = liuma.CardID(part(16))
+		got.Version = liuma.Version(binary.BigEndian.Uint32(part(4)))
+		got.Reopen = part(1)[0] == 1
+		for len(m) > 0 {
+			got.Spends = append(got.Spends, ledger.SettledSpend{Keeper: string(part(0)), Incarnation: [16]byte(part(16)), S: binary.BigEndian.Uint64(part(8))})
+		}
+		if !reflect.DeepEqual(got, s) {
+			t.Fatalf("%+v was signed, %+v is read", s, got)
+		}
+	})
 }
 
 // TestCacheForgets: rows beyond the cache are read from the backend, and are
@@ -157,7 +205,7 @@ func TestOnlySettlementsWait(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := ledger.Settlement{Keeper: "k1", Incarnation: spent.Incarnation(), Card: c.Card, Version: 1, S: spent.S()}
+		s := ledger.Settlement{Card: c.Card, Version: 1, Spends: []ledger.SettledSpend{{Keeper: "k1", Incarnation: spent.Incarnation(), S: spent.S()}}}
 		s.Signature = [64]byte(ed25519.Sign(key, ledger.SettlementMessage(s)))
 		if err := l.Settle(t.Context(), ledger.SettleRequest{Settlements: []ledger.Settlement{s}, Sender: time.Now()}); err != nil {
 			t.Fatal(err)

@@ -11,33 +11,71 @@ import (
 )
 
 // settleLabel tells settlements from everything else that a PIN's key may sign.
-const settleLabel = "liuma/1/settle"
+// The 1 of it was a settlement of one keeper alone.
+const settleLabel = "liuma/2/settle"
+
+// suite names the curve and the functions of the split check, of which there is
+// one. A settlement of another does not verify here.
+const suite = "nist"
 
 // backlog is the length of the queue from which Settle waits for its own
 // requests to be done, so that a flood of proofs cannot fill the memory.
 const backlog = 4096
 
 // SettlementMessage returns the bytes that a settlement's signature covers: the
-// label and every member but the signature, each after its length as four
-// bytes, big endian. Numbers are big endian: version four bytes, s eight,
-// reopen one.
+// label, the suite, every member but the signature, and then for each spend
+// keeper, incarnation and s; each after its length as four bytes, big endian.
+// Numbers are big endian: key set and version four bytes, s eight, reopen one.
 func SettlementMessage(s Settlement) []byte {
-	var version [4]byte
-	var number [8]byte
-	reopen := []byte{0}
-	binary.BigEndian.PutUint32(version[:], uint32(s.Version))
-	binary.BigEndian.PutUint64(number[:], s.S)
-	if s.Reopen {
-		reopen[0] = 1
-	}
-	m := make([]byte, 0, 128)
-	for _, part := range [][]byte{
-		[]byte(settleLabel), []byte(s.Keeper), s.Incarnation[:], s.Card[:], version[:], number[:], reopen,
-	} {
+	m := make([]byte, 0, 96+64*len(s.Spends))
+	add := func(part []byte) {
 		m = binary.BigEndian.AppendUint32(m, uint32(len(part)))
 		m = append(m, part...)
 	}
+	reopen := []byte{0}
+	if s.Reopen {
+		reopen[0] = 1
+	}
+	add([]byte(settleLabel))
+	add([]byte(suite))
+	add(binary.BigEndian.AppendUint32(nil, s.KeySet))
+	add(s.Card[:])
+	add(binary.BigEndian.AppendUint32(nil, uint32(s.Version)))
+	add(reopen)
+	for _, spend := range s.Spends {
+		add([]byte(spend.Keeper))
+		add(spend.Incarnation[:])
+		add(binary.BigEndian.AppendUint64(nil, spend.S))
+	}
 	return m
+}
+
+// Validate wants one to MaxSettled spends in the one order that they can have:
+// strictly rising names, so that no keeper stands there twice. It looks at
+// nothing else that a keeper says of itself: a keeper that answers nonsense must
+// not spoil the proof for the others.
+func (s Settlement) Validate() error {
+	if len(s.Spends) == 0 || len(s.Spends) > MaxSettled {
+		return ErrSettlement
+	}
+	last := ""
+	for _, spend := range s.Spends {
+		if spend.Keeper <= last || len(spend.Keeper) > MaxKeeperName {
+			return ErrSettlement
+		}
+		last = spend.Keeper
+	}
+	return nil
+}
+
+// Of is the keeper's part of a valid settlement, if it has one.
+func (s Settlement) Of(keeper string) (SettledSpend, bool) {
+	for _, spend := range s.Spends {
+		if spend.Keeper == keeper {
+			return spend, true
+		}
+	}
+	return SettledSpend{}, false
 }
 
 // SettleRequest brings settlements.
@@ -62,7 +100,7 @@ func (l *Ledger) Settle(ctx context.Context, req SettleRequest) error {
 	}
 	var bad error
 	for _, s := range req.Settlements {
-		row, err := l.verify(ctx, s)
+		p, err := l.verify(ctx, s)
 		if errors.Is(err, ErrSettlement) {
 			bad = err
 			continue
@@ -70,51 +108,67 @@ func (l *Ledger) Settle(ctx context.Context, req SettleRequest) error {
 		if err != nil {
 			return err
 		}
-		if row.Version != s.Version {
+		if p.row.Version != s.Version {
 			continue
 		}
-		if err := l.queueProof(ctx, s, row.Verifier, now.High); err != nil {
+		if err := l.queueProof(ctx, p, now.High); err != nil {
 			return err
 		}
 	}
 	return bad
 }
 
+// proof is a settlement that was checked against the card's row.
+type proof struct {
+	own    SettledSpend // this ledger's part, the only one that clears anything here
+	reopen bool
+	row    Row // as it was then
+}
+
 // verify checks a proof against the card's row. It runs in the caller, beside
 // the writer, because checking a signature is by far the slowest part.
-func (l *Ledger) verify(ctx context.Context, s Settlement) (Row, error) {
-	if s.Keeper != l.cfg.Keeper || s.Incarnation != l.Meta().Incarnation {
-		return Row{}, ErrSettlement
+func (l *Ledger) verify(ctx context.Context, s Settlement) (proof, error) {
+	if err := s.Validate(); err != nil {
+		return proof{}, err
+	}
+	own, ok := s.Of(l.cfg.Keeper)
+	if !ok || own.Incarnation != l.Meta().Incarnation {
+		return proof{}, ErrSettlement
 	}
 	row, err := l.row(ctx, s.Card)
 	if err != nil {
-		return Row{}, err
+		return proof{}, err
 	}
-	if s.Version > row.Version || s.Version == 0 || s.S > row.Tally.Spent {
-		return Row{}, ErrSettlement
+	p := proof{own: own, reopen: s.Reopen, row: row}
+	if s.Version > row.Version || s.Version == 0 || own.S == 0 || own.S > row.Tally.Spent {
+		return proof{}, ErrSettlement
 	}
 	if s.Version < row.Version {
-		return row, nil
+		return p, nil
+	}
+	if s.KeySet != row.KeySet {
+		return proof{}, ErrSettlement
 	}
 	if !ed25519.Verify(row.Verifier[:], SettlementMessage(s), s.Signature[:]) {
-		return Row{}, ErrSettlement
+		return proof{}, ErrSettlement
 	}
-	return row, nil
+	return p, nil
 }
 
-func (l *Ledger) queueProof(ctx context.Context, s Settlement, verifier liuma.Verifier, now time.Time) error {
+func (l *Ledger) queueProof(ctx context.Context, p proof, now time.Time) error {
+	card := p.row.Card
 	o := &op{
-		cards:   []liuma.CardID{s.Card},
+		cards:   []liuma.CardID{card},
 		now:     now,
 		patient: true,
 		work: func(b *batch) error {
 			// The row may have changed since the proof was checked against it.
-			r := b.row(s.Card)
-			if b.meta.Incarnation != s.Incarnation || r.Version != s.Version || r.Verifier != verifier {
+			r := b.row(card)
+			if b.meta.Incarnation != p.own.Incarnation || r.Version != p.row.Version || r.Verifier != p.row.Verifier {
 				return nil
 			}
-			if r.Tally.Clear(s.S, s.Reopen) {
-				b.touch(s.Card)
+			if r.Tally.Clear(p.own.S, p.reopen) {
+				b.touch(card)
 			}
 			return nil
 		},

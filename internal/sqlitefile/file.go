@@ -64,6 +64,19 @@ func Take(path string) (_ *File, err error) {
 	return &File{path: path, lease: lease}, nil
 }
 
+// Hold takes a lease without a database: on the work with other files of a
+// directory. ErrInUse: another process, or another Hold, has it.
+func Hold(path string) (release func() error, err error) {
+	lease, err := os.OpenFile(path+".lock", os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := lock(lease); err != nil {
+		return nil, errors.Join(err, lease.Close())
+	}
+	return lease.Close, nil
+}
+
 // makePrivate creates the file before SQLite does, with a mode that keeps
 // others out; SQLite gives the same mode to companions that it makes.
 func makePrivate(path string) error {

@@ -75,7 +75,8 @@ func (k *watchedKeeper) Commit(ctx context.Context, q keeper.CommitRequest) (kee
 func (k *watchedKeeper) Settle(ctx context.Context, header keeper.Header, all []ledger.Settlement) (keeper.Answer, error) {
 	a, err := k.Keeper.Settle(ctx, header, all)
 	for _, s := range all {
-		facts := []Fact{cardFact(s.Card), versionFact(s.Version), {"spend", fmt.Sprint(s.S)}, {"signature", bytesOf(s.Signature[:])}}
+		own, _ := s.Of(string(k.ID()))
+		facts := []Fact{cardFact(s.Card), versionFact(s.Version), {"spend", fmt.Sprint(own.S)}, {"signature", bytesOf(s.Signature[:])}}
 		k.saw(both(words.KeeperClears), append(facts, outcomeOf(err, nil)...)...)
 	}
 	return a, err

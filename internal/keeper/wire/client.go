@@ -1,9 +1,9 @@
 package wire
 
 import (
-	"bufio"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,13 +16,19 @@ import (
 	"github.com/liuma-pin/liuma/internal/ledger"
 )
 
-// ClientConfig says where a keeper is. All but Dial and Logger are required.
+// ClientConfig says where a keeper is. All but Renew, Greet, Dial and Logger are required.
 type ClientConfig struct {
 	ID      keeper.ID
 	Address string // host:port
 	// TLS has the certificate with the roles of this side and, in RootCAs and ServerName,
 	// who the keeper must be.
-	TLS    *tls.Config
+	TLS *tls.Config
+	// Renew, if set, is asked for TLS anew before each connection, so that a certificate
+	// which was renewed meanwhile is used.
+	Renew func() (*tls.Config, error)
+	// Greet, if set, hears what the keeper says of itself on every new connection before
+	// anything else is asked on it. Its error ends the connection.
+	Greet  func(keeper.About) error
 	Dial   func(ctx context.Context, network, address string) (net.Conn, error)
 	Logger *slog.Logger
 }
@@ -32,7 +38,6 @@ type ClientConfig struct {
 // one fails with ErrDown, having sent nothing. Safe for concurrent use.
 type Client struct {
 	c    ClientConfig
-	tls  *tls.Config
 	dial chan struct{} // capacity 1: who holds it may dial
 
 	mu     sync.Mutex
@@ -50,8 +55,8 @@ const redialAfter = 500 * time.Millisecond
 
 // NewClient checks the Config. It does not connect.
 func NewClient(c ClientConfig) (*Client, error) {
-	if c.ID == "" || c.Address == "" || c.TLS == nil || len(c.TLS.Certificates) == 0 || c.TLS.RootCAs == nil {
-		return nil, errors.New("wire: a client needs a keeper's name and address, a certificate and the keeper's issuer")
+	if c.ID == "" || c.Address == "" || !whole(c.TLS) {
+		return nil, errIncomplete
 	}
 	if c.Dial == nil {
 		c.Dial = (&net.Dialer{Timeout: handshakeTime}).DialContext
@@ -59,9 +64,28 @@ func NewClient(c ClientConfig) (*Client, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	t := c.TLS.Clone()
+	return &Client{c: c, dial: make(chan struct{}, 1)}, nil
+}
+
+var errIncomplete = errors.New("wire: a client needs a keeper's name and address, a certificate and the keeper's issuer")
+
+func whole(t *tls.Config) bool { return t != nil && len(t.Certificates) > 0 && t.RootCAs != nil }
+
+// settings are what the next connection is made with.
+func (c *Client) settings() (*tls.Config, error) {
+	t := c.c.TLS
+	if c.c.Renew != nil {
+		var err error
+		if t, err = c.c.Renew(); err != nil {
+			return nil, err
+		}
+		if !whole(t) {
+			return nil, errIncomplete
+		}
+	}
+	t = t.Clone()
 	t.MinVersion, t.NextProtos = tls.VersionTLS13, []string{ALPN}
-	return &Client{c: c, tls: t, dial: make(chan struct{}, 1)}, nil
+	return t, nil
 }
 
 // ID implements keeper.Keeper.
@@ -79,7 +103,19 @@ func (c *Client) Close() error {
 	return nil
 }
 
-// connected is the connection, made if there is none.
+// Drop ends the connection that there is, so that the next request makes a new one and
+// greets the keeper anew.
+func (c *Client) Drop(why error) {
+	c.mu.Lock()
+	l := c.line
+	c.mu.Unlock()
+	if l != nil {
+		l.end(why)
+	}
+}
+
+// connected is the connection, made if there is none. While another call tries anew to
+// reach a keeper that could not be reached, this one fails at once.
 func (c *Client) connected(ctx context.Context) (*line, error) {
 	for {
 		c.mu.Lock()
@@ -90,7 +126,7 @@ func (c *Client) connected(ctx context.Context) (*line, error) {
 			return nil, ErrClosed
 		case l != nil && l.alive():
 			return l, nil
-		case time.Since(failed) < redialAfter:
+		case time.Since(failed) < redialAfter, why != nil && len(c.dial) == cap(c.dial):
 			return nil, fmt.Errorf("%w: %w", ErrDown, why)
 		}
 		select {
@@ -131,21 +167,10 @@ func (c *Client) connect(ctx context.Context, old *line) error {
 	return nil
 }
 
+// open makes a connection and hears what the keeper says of itself.
 func (c *Client) open(ctx context.Context) (*line, error) {
-	raw, err := c.c.Dial(ctx, "tcp", c.c.Address)
+	conn, err := c.handshake(ctx)
 	if err != nil {
-		return nil, err
-	}
-	conn := tls.Client(raw, c.tls)
-	err = conn.HandshakeContext(ctx)
-	if err == nil && conn.ConnectionState().NegotiatedProtocol != ALPN {
-		err = ErrVersion
-	}
-	if err == nil {
-		err = hello(conn)
-	}
-	if err != nil {
-		_ = raw.Close() // it is given up
 		return nil, err
 	}
 	l := newLine(conn)
@@ -154,136 +179,57 @@ func (c *Client) open(ctx context.Context) (*line, error) {
 			c.c.Logger.Warn("the connection to a keeper ended", "keeper", string(c.c.ID), "err", err)
 		}
 	}()
+	if c.c.Greet == nil {
+		return l, nil
+	}
+	a, err := callOn(ctx, l, about, nil, (*reader).about)
+	if err == nil {
+		err = c.c.Greet(a)
+	}
+	if err != nil {
+		l.end(err)
+		return nil, err
+	}
 	return l, nil
 }
 
-// line is one connection at the client.
-type line struct {
-	conn net.Conn
-	out  chan frame
-	ctx  context.Context
-	stop context.CancelCauseFunc
-
-	mu    sync.Mutex
-	next  uint64                // guarded by mu: number of the next request
-	calls map[uint64]chan frame // guarded by mu: under way
-}
-
-func newLine(conn net.Conn) *line {
-	l := &line{conn: conn, out: make(chan frame, maxCalls), calls: map[uint64]chan frame{}}
-	l.ctx, l.stop = context.WithCancelCause(context.Background())
-	return l
-}
-
-func (l *line) alive() bool { return l.ctx.Err() == nil }
-
-// end gives the connection up. Whoever waits for an answer gets ErrLost.
-func (l *line) end(why error) {
-	l.stop(why)
-	_ = l.conn.Close() // it is given up
-}
-
-// run reads answers until the connection ends, while others are written and the keeper is
-// asked whether it is there.
-func (l *line) run() error {
-	go func() {
-		if err := send(l.ctx, l.conn, l.out); err != nil {
-			l.end(err)
-		}
-	}()
-	go l.ping()
-	err := l.read()
-	if cause := context.Cause(l.ctx); cause != nil {
-		err = cause
+// handshake connects, and wants the keeper that the settings name.
+func (c *Client) handshake(ctx context.Context) (net.Conn, error) {
+	settings, err := c.settings()
+	if err != nil {
+		return nil, err
 	}
-	l.end(err)
-	if errors.Is(err, ErrClosed) {
-		return nil
+	raw, err := c.c.Dial(ctx, "tcp", c.c.Address)
+	if err != nil {
+		return nil, err
+	}
+	conn := tls.Client(raw, settings)
+	err = conn.HandshakeContext(ctx)
+	if err == nil && conn.ConnectionState().NegotiatedProtocol != ALPN {
+		err = ErrVersion
+	}
+	if err == nil {
+		err = hello(conn) // a keeper that refuses the certificate says so here
+	}
+	if err != nil {
+		_ = raw.Close() // it is given up
+		return nil, judged(err)
+	}
+	return conn, nil
+}
+
+// judged adds to an error of a handshake what it says about certificates.
+func judged(err error) error {
+	var unknown x509.UnknownAuthorityError
+	var host x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	switch alert, ok := errors.AsType[*net.OpError](err); {
+	case errors.As(err, &unknown), errors.As(err, &host):
+		return fmt.Errorf("%w: %w", keeper.ErrStranger, err)
+	case errors.As(err, &invalid), ok && alert.Op == "remote error":
+		return fmt.Errorf("%w: %w", keeper.ErrCertificate, err)
 	}
 	return err
-}
-
-func (l *line) read() error {
-	r := bufio.NewReaderSize(l.conn, 32<<10)
-	for {
-		if err := l.conn.SetReadDeadline(time.Now().Add(silence)); err != nil {
-			return err
-		}
-		f, err := readFrame(r)
-		if err != nil {
-			return err
-		}
-		l.mu.Lock()
-		answer := l.calls[f.id]
-		delete(l.calls, f.id)
-		l.mu.Unlock()
-		if answer != nil {
-			answer <- f // capacity 1, and nobody else sends to it
-		}
-	}
-}
-
-// ping keeps a quiet connection known to be alive: without answers read gives up.
-func (l *line) ping() {
-	t := time.NewTicker(pingEvery)
-	defer t.Stop()
-	for {
-		select {
-		case <-t.C:
-			select {
-			case l.out <- frame{kind: ping}: // number 0, which no call has
-			default: // the connection is anything but quiet
-			}
-		case <-l.ctx.Done():
-			return
-		}
-	}
-}
-
-// ask sends one request and waits for its answer. It is the only place that sends one,
-// and it does so once.
-//
-// A connection that ends while it waits leaves it unknown whether the keeper counted.
-func (l *line) ask(ctx context.Context, k kind, b body) ([]byte, error) {
-	answer := make(chan frame, 1)
-	l.mu.Lock()
-	if len(l.calls) >= maxCalls {
-		l.mu.Unlock()
-		return nil, ErrBusy
-	}
-	l.next++
-	id := l.next
-	l.calls[id] = answer
-	l.mu.Unlock()
-	defer func() {
-		l.mu.Lock()
-		delete(l.calls, id)
-		l.mu.Unlock()
-	}()
-	select {
-	case l.out <- frame{id: id, kind: k, body: b}:
-	default: // as many as there may be calls wait to be written
-		return nil, ErrBusy
-	}
-	select {
-	case f := <-answer:
-		return answerOf(k, f)
-	case <-ctx.Done():
-		return nil, fmt.Errorf("%w: %w", ErrLost, ctx.Err())
-	case <-l.ctx.Done():
-		return nil, fmt.Errorf("%w: %w", ErrLost, context.Cause(l.ctx))
-	}
-}
-
-// answerOf is the body of an answer to a request of a type, or the fault in it.
-func answerOf(k kind, f frame) ([]byte, error) {
-	switch {
-	case f.kind == fault && len(f.body) == 1:
-		return nil, faultOf(f.body[0])
-	case f.kind != k|answered:
-		return nil, malformed(f.kind)
-	}
-	return f.body, nil
 }
 
 // call makes a request of a type and reads its answer.
@@ -293,6 +239,12 @@ func call[A any](ctx context.Context, c *Client, k kind, b body, read func(*read
 	if err != nil {
 		return none, err
 	}
+	return callOn(ctx, l, k, b, read)
+}
+
+// callOn is call on one connection.
+func callOn[A any](ctx context.Context, l *line, k kind, b body, read func(*reader) A) (A, error) {
+	var none A
 	got, err := l.ask(ctx, k, b)
 	if err != nil {
 		return none, err
@@ -305,9 +257,14 @@ func call[A any](ctx context.Context, c *Client, k kind, b body, read func(*read
 	return a, nil
 }
 
+// About asks the keeper what it is.
+func (c *Client) About(ctx context.Context) (keeper.About, error) {
+	return call(ctx, c, about, nil, (*reader).about)
+}
+
 // Attempt implements keeper.Keeper.
 func (c *Client) Attempt(ctx context.Context, q keeper.AttemptRequest) (keeper.AttemptAnswer, error) {
-	if len(q.Settlements) > maxList {
+	if len(q.Settlements) > keeper.MaxSettlements {
 		return keeper.AttemptAnswer{}, keeper.ErrRequest
 	}
 	var b body
@@ -331,7 +288,7 @@ func (c *Client) Commit(ctx context.Context, q keeper.CommitRequest) (keeper.Com
 
 // Settle implements keeper.Keeper.
 func (c *Client) Settle(ctx context.Context, h keeper.Header, list []ledger.Settlement) (keeper.Answer, error) {
-	if len(list) > maxList {
+	if len(list) > keeper.MaxSettlements {
 		return keeper.Answer{}, keeper.ErrRequest
 	}
 	var b body
@@ -352,7 +309,7 @@ func (c *Client) StatusOfTag(ctx context.Context, tag ledger.Tag) (keeper.Status
 
 // Head implements keeper.Keeper.
 func (c *Client) Head(ctx context.Context, h keeper.Header, list []ledger.Head) (keeper.HeadAnswer, error) {
-	if len(list) > maxList {
+	if len(list) > maxHeads {
 		return keeper.HeadAnswer{}, keeper.ErrRequest
 	}
 	var b body

@@ -43,12 +43,15 @@ func FuzzRequest(f *testing.F) {
 	point := somePoint(f)
 	card := liuma.CardID{1}
 	q := keeper.AttemptRequest{Header: header(), Card: card, Version: 1, KeySet: 1, Blinded: point, Limits: ledger.NationalLimits(), Settlements: []ledger.Settlement{settlement(1)}}
-	var a, p, c, s body
+	var a, p, c, s, z body
 	a.attempt(q)
 	p.propose(keeper.ProposeRequest{Header: header(), Card: card, Version: 1, Blinded: point})
 	c.commit(keeper.CommitRequest{Header: header()})
 	s.header(header())
 	s.settlements(q.Settlements)
+	z.header(header()) // spends out of order, and one too many
+	z.settlements([]ledger.Settlement{{Version: 1, Spends: []ledger.SettledSpend{{Keeper: "k2"}, {Keeper: "k1"}}}, {Version: 1, Spends: make([]ledger.SettledSpend, ledger.MaxSettled+1)}})
+	f.Add(uint8(settle), []byte(z))
 	for k, b := range map[kind]body{attempt: a, propose: p, commit: c, settle: s, status: card[:], scan: card[:]} {
 		f.Add(uint8(k), []byte(b))
 	}
@@ -76,6 +79,18 @@ func FuzzRequest(f *testing.F) {
 			again.commit(q)
 		case keeper.RetagRequest:
 			again.retag(q)
+		case []any:
+			list, ok := q[1].([]ledger.Settlement)
+			if !ok {
+				return
+			}
+			for _, s := range list {
+				if s.Validate() != nil {
+					t.Errorf("the keeper was asked to take %+v", s)
+				}
+			}
+			again.header(q[0].(keeper.Header))
+			again.settlements(list)
 		default:
 			return
 		}

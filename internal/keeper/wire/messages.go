@@ -25,6 +25,7 @@ const (
 	retire      kind = 10
 	unretire    kind = 11
 	scan        kind = 12
+	about       kind = 13
 
 	answered kind = 0x80
 	fault    kind = 0xff
@@ -73,26 +74,43 @@ func (r *reader) commitment() ledger.Commitment {
 func (b *body) settlements(list []ledger.Settlement) {
 	b.u16(len(list))
 	for _, s := range list {
-		b.text(s.Keeper)
-		b.raw(s.Incarnation[:])
 		b.raw(s.Card[:])
 		b.u32(uint32(s.Version))
-		b.u64(s.S)
+		b.u32(s.KeySet)
 		b.flag(s.Reopen)
+		b.u8(uint8(len(s.Spends))) //nolint:gosec // at most ledger.MaxSettled; the reader checks
+		for _, spend := range s.Spends {
+			b.text(spend.Keeper)
+			b.raw(spend.Incarnation[:])
+			b.u64(spend.S)
+		}
 		b.raw(s.Signature[:])
 	}
 }
 
+// settlements reads proofs, whose spends have one order (ledger.Settlement.Validate
+// refuses others).
 func (r *reader) settlements() []ledger.Settlement {
-	n := r.count(maxList)
+	n := r.count(keeper.MaxSettlements)
 	if n == 0 {
 		return nil
 	}
 	out := make([]ledger.Settlement, n)
 	for i := range out {
 		s := &out[i]
-		s.Keeper, s.Incarnation, s.Card, s.Version, s.S, s.Reopen = r.text(), r.incarnation(), r.card(), r.pinVersion(), r.u64(), r.flag()
+		s.Card, s.Version, s.KeySet, s.Reopen = r.card(), r.pinVersion(), r.u32(), r.flag()
+		spends := r.u8()
+		if spends > ledger.MaxSettled {
+			r.fail = true
+		}
+		for range spends {
+			if r.fail { // nothing more is kept of a body that is refused
+				return nil
+			}
+			s.Spends = append(s.Spends, ledger.SettledSpend{Keeper: r.text(), Incarnation: r.incarnation(), S: r.u64()})
+		}
 		r.into(s.Signature[:])
+		r.fail = r.fail || s.Validate() != nil
 	}
 	return out
 }
@@ -106,7 +124,7 @@ func (b *body) heads(list []ledger.Head) {
 }
 
 func (r *reader) heads() []ledger.Head {
-	n := r.count(maxList)
+	n := r.count(maxHeads)
 	if n == 0 {
 		return nil
 	}
@@ -287,6 +305,57 @@ func (r *reader) retag() keeper.RetagRequest {
 
 func (r *reader) statusAnswer() keeper.StatusAnswer {
 	return keeper.StatusAnswer{Answer: r.answer(), Row: r.row()}
+}
+
+// mostKeySets is how many key sets a keeper tells of: a rotation a month for five years.
+const mostKeySets = 64
+
+func (b *body) about(a keeper.About) {
+	b.text(string(a.ID))
+	b.u8(uint8(a.Member))  //nolint:gosec // of a shape; the reader checks
+	b.u8(uint8(a.Shape.T)) //nolint:gosec // as above
+	b.u8(uint8(a.Shape.N)) //nolint:gosec // as above
+	b.text(a.Release)
+	b.answer(a.Answer)
+	sets := a.KeySets[max(0, len(a.KeySets)-mostKeySets):] // the latest
+	b.u16(len(sets))
+	for _, s := range sets {
+		b.u32(s.ID)
+		b.u8(uint8(len(s.Prints))) //nolint:gosec // at most mostShares
+		for _, p := range s.Prints {
+			b.u8(uint8(p.Subset))
+			b.raw(p.Sum[:])
+		}
+	}
+}
+
+// about reads what a keeper says of itself. Each key set has a fingerprint for every
+// subset that the member is in, in their order, and no other.
+func (r *reader) about() keeper.About {
+	a := keeper.About{ID: keeper.ID(r.text()), Member: int(r.u8()), Shape: split.Shape{T: int(r.u8()), N: int(r.u8())}, Release: r.text(), Answer: r.answer()}
+	if a.ID == "" || a.Shape.Validate() != nil || a.Member < 1 || a.Member > a.Shape.N {
+		r.fail = true
+		return keeper.About{}
+	}
+	subsets, last := a.Shape.SubsetsOf(a.Member), uint32(0)
+	for range r.count(mostKeySets) {
+		s := keeper.HeldKeySet{ID: r.u32()}
+		if s.ID <= last || int(r.u8()) != len(subsets) {
+			r.fail = true
+		}
+		for _, m := range subsets {
+			p := keeper.Fingerprint{Member: a.Member, Subset: split.Subset(r.u8())}
+			r.into(p.Sum[:])
+			r.fail = r.fail || p.Subset != m
+			s.Prints = append(s.Prints, p)
+		}
+		if r.fail {
+			return keeper.About{}
+		}
+		last = s.ID
+		a.KeySets = append(a.KeySets, s)
+	}
+	return a
 }
 
 // page is a part of a scan: rows in card order, and whether more may follow.

@@ -2,7 +2,9 @@ package wire
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
+	"net/url"
 	"strings"
 )
 
@@ -24,9 +26,36 @@ const (
 // roleSpace opens the names (URI, RFC 5280) by which a certificate gives roles.
 const roleSpace = "liuma:role:"
 
-// roleNames are the names after roleSpace.
-func roleNames() map[string]Role {
-	return map[string]Role{"authority": Authority, "closer": Closer, "peer": Peer, "administrator": Administrator}
+// roleNames are the names after roleSpace, each at the place of its bit.
+func roleNames() []string { return []string{"authority", "closer", "peer", "administrator"} }
+
+// RoleNamed is the role of a name: authority, closer, peer or administrator.
+func RoleNamed(name string) (Role, error) {
+	for i, n := range roleNames() {
+		if n == name {
+			return 1 << i, nil
+		}
+	}
+	return 0, fmt.Errorf("%w: %q", ErrRole, name)
+}
+
+// Names are the names of the roles, in the order of their bits.
+func (r Role) Names() (names []string) {
+	for i, n := range roleNames() {
+		if r&(1<<i) != 0 {
+			names = append(names, n)
+		}
+	}
+	return names
+}
+
+// URIs are the names by which a certificate gives the roles.
+func (r Role) URIs() (uris []*url.URL) {
+	for _, n := range r.Names() {
+		scheme, rest, _ := strings.Cut(roleSpace+n, ":")
+		uris = append(uris, &url.URL{Scheme: scheme, Opaque: rest})
+	}
+	return uris
 }
 
 // RolesOf reads the roles from the certificate of a connection. A certificate without
@@ -35,16 +64,19 @@ func RolesOf(s tls.ConnectionState) (Role, error) {
 	if len(s.PeerCertificates) == 0 {
 		return 0, fmt.Errorf("%w: no certificate", ErrRole)
 	}
-	var roles Role
-	names := roleNames()
-	for _, u := range s.PeerCertificates[0].URIs {
+	return RolesIn(s.PeerCertificates[0])
+}
+
+// RolesIn reads the roles from a certificate, as RolesOf does.
+func RolesIn(cert *x509.Certificate) (roles Role, err error) {
+	for _, u := range cert.URIs {
 		name, ours := strings.CutPrefix(u.String(), roleSpace)
 		if !ours {
 			continue
 		}
-		r, ok := names[name]
-		if !ok {
-			return 0, fmt.Errorf("%w: %q", ErrRole, name)
+		r, err := RoleNamed(name)
+		if err != nil {
+			return 0, err
 		}
 		roles |= r
 	}
@@ -62,7 +94,7 @@ func may(k kind) Role {
 		return Authority | Closer | Peer | Administrator
 	case attempt, propose, commit, settle, statusOfTag, head, admit:
 		return Authority
-	case status:
+	case status, about:
 		return Authority | Peer | Administrator
 	case retag, retire:
 		return Closer

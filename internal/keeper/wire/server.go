@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -19,17 +20,26 @@ import (
 
 // Rows is what a keeper gives to its peers and its administrator (keeper.Node).
 type Rows interface {
+	// About says what the keeper is. The authority asks it as well.
+	About(ctx context.Context) (keeper.About, error)
 	Scan(ctx context.Context, after liuma.CardID, visit func(ledger.Row) error) error
 }
 
-// ServerConfig holds the parts of a server. All but Connections and Call are required.
+// ServerConfig holds the parts of a server. All but Allow, Release, Connections
+// and Call are required.
 type ServerConfig struct {
 	Keeper keeper.Keeper
 	Rows   Rows
 	// TLS has the keeper's certificate and the pool of its parties' issuers; the server
-	// sets the rest (TLS 1.3, a verified certificate of the other side, no tickets).
-	TLS    *tls.Config
+	// sets the rest (TLS 1.3, a verified certificate of the other side with a role, no
+	// tickets).
+	TLS *tls.Config
+	// Allow may refuse the certificate of the other side, which TLS has verified; nil:
+	// none is refused. Recheck asks it again.
+	Allow  func(*x509.Certificate) error
 	Logger *slog.Logger
+	// Release is the keeper's program, as it is told to who asks.
+	Release string
 	// Connections is how many there may be at once; 16 if zero.
 	Connections int
 	// Call is how long one request may take; 5 s if zero.
@@ -45,9 +55,9 @@ type Server struct {
 	slots chan struct{}
 
 	mu     sync.Mutex
-	open   map[net.Conn]bool // guarded by mu
-	closed bool              // guarded by mu
-	done   sync.WaitGroup    // connections and their requests
+	open   map[net.Conn]other // guarded by mu
+	closed bool               // guarded by mu
+	done   sync.WaitGroup     // connections and their requests
 }
 
 // NewServer checks the Config.
@@ -63,7 +73,11 @@ func NewServer(c ServerConfig) (*Server, error) {
 	}
 	t := c.TLS.Clone()
 	t.MinVersion, t.NextProtos, t.ClientAuth, t.SessionTicketsDisabled = tls.VersionTLS13, []string{ALPN}, tls.RequireAndVerifyClientCert, true
-	s := &Server{c: c, tls: t, slots: make(chan struct{}, c.Connections), open: map[net.Conn]bool{}}
+	if c.Allow == nil {
+		c.Allow = func(*x509.Certificate) error { return nil }
+	}
+	t.VerifyConnection = withRole(c.Allow)
+	s := &Server{c: c, tls: t, slots: make(chan struct{}, c.Connections), open: map[net.Conn]other{}}
 	s.base, s.stop = context.WithCancel(context.Background())
 	return s, nil
 }
@@ -108,7 +122,7 @@ func (s *Server) take(conn net.Conn) bool {
 		s.c.Logger.Warn("a connection to the keeper was refused: there are too many", "from", conn.RemoteAddr().String())
 		return false
 	}
-	s.open[conn] = true
+	s.open[conn] = other{}
 	s.done.Go(func() {
 		defer func() {
 			s.mu.Lock()
@@ -155,12 +169,15 @@ func (s *Server) serve(raw net.Conn) error {
 	if err != nil {
 		return err
 	}
-	if err := hello(conn); err != nil {
-		return err
-	}
 	p := &party{server: s, roles: roles, out: make(chan frame, maxCalls), slots: make(chan struct{}, maxCalls)}
 	p.ctx, p.stop = context.WithCancel(s.base)
 	defer p.stop()
+	if err := s.known(raw, other{cert: state.PeerCertificates[0], stop: p.stop}); err != nil {
+		return err
+	}
+	if err := hello(conn); err != nil {
+		return err
+	}
 	written := make(chan error, 1)
 	go func() { written <- send(p.ctx, conn, p.out) }()
 	err = p.read(conn)
@@ -235,6 +252,9 @@ func (p *party) read(conn net.Conn) error {
 			return err
 		}
 		f, err := readFrame(r)
+		if err == nil {
+			err = p.ctx.Err() // it was read before the connection was ended
+		}
 		if err != nil {
 			return err
 		}
@@ -303,6 +323,8 @@ func (s *Server) call(ctx context.Context, f frame) (body, error) {
 		return s.status(ctx, f.kind, r)
 	case scan:
 		return s.scan(ctx, r)
+	case about:
+		return handle(r, func(*reader) struct{} { return struct{}{} }, func(struct{}) (keeper.About, error) { return s.about(ctx) }, (*body).about)
 	}
 	h := r.header()
 	var a keeper.Answer
@@ -354,6 +376,12 @@ func handle[Q, A any](r *reader, read func(*reader) Q, call func(Q) (A, error), 
 	var b body
 	write(&b, a)
 	return b, nil
+}
+
+func (s *Server) about(ctx context.Context) (keeper.About, error) {
+	a, err := s.c.Rows.About(ctx)
+	a.Release = s.c.Release
+	return a, err
 }
 
 func (s *Server) status(ctx context.Context, k kind, r *reader) (body, error) {

@@ -22,7 +22,10 @@ package wire
 
 import (
 	"errors"
+	"fmt"
 	"time"
+
+	"github.com/liuma-pin/liuma/internal/keeper"
 )
 
 // version is the first byte of each side.
@@ -33,13 +36,14 @@ const ALPN = "liuma-keeper/1"
 
 // Bounds of a connection. A party that needs more is refused, not served slowly.
 const (
-	// maxFrame is the largest frame after its length: 256 settlements fit.
+	// maxFrame is the largest frame after its length. keeper.MaxSettlements of the
+	// largest fit, which take 48,000 bytes.
 	maxFrame = 64 << 10
 	// maxCalls is how many requests of one connection are worked on at once, and how
 	// many a client has under way.
 	maxCalls = 2048
-	// maxList is how many settlements or heads one request holds.
-	maxList = 256
+	// maxHeads is how many heads one request holds.
+	maxHeads = 256
 	// rowsPerPage is how many rows of a scan one answer holds.
 	rowsPerPage = 128
 )
@@ -62,7 +66,7 @@ var (
 	ErrBusy    = errors.New("wire: too many requests are under way; nothing was sent")
 	ErrFrame   = errors.New("wire: malformed frame")
 	ErrVersion = errors.New("wire: another version of the protocol")
-	ErrRole    = errors.New("wire: the certificate's role may not do that")
+	ErrRole    = fmt.Errorf("wire: the certificate's role may not do that: %w", keeper.ErrCertificate)
 	ErrKeeper  = errors.New("wire: the keeper failed")
 	ErrClosed  = errors.New("wire: closed")
 )

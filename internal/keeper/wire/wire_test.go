@@ -28,7 +28,8 @@ func header() keeper.Header {
 }
 
 func settlement(i int) ledger.Settlement {
-	return ledger.Settlement{Keeper: fmt.Sprintf("keeper-%d", i), Incarnation: [16]byte{1, 2}, Card: liuma.CardID{3}, Version: 4, S: uint64(i), Reopen: i%2 == 0, Signature: [64]byte{9}}
+	return ledger.Settlement{Card: liuma.CardID{3}, Version: 4, KeySet: 5, Reopen: i%2 == 0, Signature: [64]byte{9}, Spends: []ledger.SettledSpend{
+		{Keeper: fmt.Sprintf("keeper-%d", i), Incarnation: [16]byte{1, 2}, S: uint64(i)}, {Keeper: "keeper-7", Incarnation: [16]byte{8}, S: 1 << 50}}}
 }
 
 // TestEveryRequest: what the keeper is asked is what the client was, and what the client
@@ -121,9 +122,13 @@ func TestFaultsArriveAsTheyWere(t *testing.T) {
 func TestRoles(t *testing.T) {
 	k := &stub{}
 	p := serve(t, k, k)
-	for name, bit := range roleNames() {
+	for _, name := range (Authority | Closer | Peer | Administrator).Names() {
+		bit, err := RoleNamed(name)
+		if err != nil {
+			t.Fatal(err)
+		}
 		c := p.client(name)
-		for f := attempt; f <= scan; f++ {
+		for f := attempt; f <= about; f++ {
 			l, err := c.connected(t.Context())
 			if err != nil {
 				t.Fatal(err)
@@ -311,8 +316,14 @@ func TestBounds(t *testing.T) {
 	if err := p.client("authority").Admit(t.Context(), header()); !errors.Is(err, ErrDown) {
 		t.Errorf("a second connection: %v", err)
 	}
-	if _, err := c.Settle(t.Context(), header(), make([]ledger.Settlement, maxList+1)); !errors.Is(err, keeper.ErrRequest) {
+	if _, err := c.Settle(t.Context(), header(), make([]ledger.Settlement, keeper.MaxSettlements+1)); !errors.Is(err, keeper.ErrRequest) {
 		t.Errorf("a long list: %v", err)
+	}
+	if _, err := c.Attempt(t.Context(), keeper.AttemptRequest{Settlements: make([]ledger.Settlement, keeper.MaxSettlements+1)}); !errors.Is(err, keeper.ErrRequest) {
+		t.Errorf("an attempt with a long list: %v", err)
+	}
+	if _, err := c.Head(t.Context(), header(), make([]ledger.Head, maxHeads+1)); !errors.Is(err, keeper.ErrRequest) {
+		t.Errorf("a long list of heads: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	var busy, sent atomic.Int32
@@ -370,7 +381,7 @@ func TestQuorumOverTheWire(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = q.Close() })
 	target := keeper.Target{Card: liuma.NewCardID(), KeySet: keySet, Tag: ledger.Tag{1}}
-	v, err := q.Propose(t.Context(), target, 1, []byte("135790"))
+	v, err := q.Propose(t.Context(), target, 1, 1, []byte("135790"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -402,6 +413,58 @@ func TestQuorumOverTheWire(t *testing.T) {
 		if err != nil || a.Row.Tally.Spent != 7 {
 			t.Errorf("keeper %d counted %d, %v", i+1, a.Row.Tally.Spent, err)
 		}
+	}
+}
+
+// TestLargestSettlementsFit: as many as one request may hold, each of the largest
+// quorum and with the longest names, fit into a frame, beside an attempt as well.
+func TestLargestSettlementsFit(t *testing.T) {
+	k := &stub{}
+	c := serve(t, k, k).client("authority")
+	list := make([]ledger.Settlement, keeper.MaxSettlements)
+	for i := range list {
+		list[i] = ledger.Settlement{Card: liuma.CardID{byte(i)}, Version: 1, KeySet: 1, Signature: [64]byte{1}}
+		for n := range ledger.MaxSettled {
+			list[i].Spends = append(list[i].Spends, ledger.SettledSpend{Keeper: fmt.Sprintf("%0*d", ledger.MaxKeeperName, n), S: 1})
+		}
+	}
+	if _, err := c.Settle(t.Context(), header(), list); err != nil {
+		t.Error(err)
+	}
+	if _, err := c.Attempt(t.Context(), keeper.AttemptRequest{Header: header(), Blinded: somePoint(t), Commit: &ledger.Commitment{}, Settlements: list}); err != nil {
+		t.Error(err)
+	}
+	asked := k.seen()
+	if len(asked) != 2 || !reflect.DeepEqual(asked[0], []any{header(), list}) || !reflect.DeepEqual(asked[1].(keeper.AttemptRequest).Settlements, list) {
+		t.Error("the keeper was asked something else")
+	}
+}
+
+// TestSettlementsHaveOneSpelling: spends out of order, twice, none, too many or with
+// names that are too long are refused before the keeper is asked.
+func TestSettlementsHaveOneSpelling(t *testing.T) {
+	k := &stub{}
+	c := serve(t, k, k).client("authority")
+	name := func(names ...string) (list []ledger.SettledSpend) {
+		for _, n := range names {
+			list = append(list, ledger.SettledSpend{Keeper: n, S: 1})
+		}
+		return list
+	}
+	for what, spends := range map[string][]ledger.SettledSpend{
+		"out of order": name("k2", "k1"), "twice": name("k1", "k1"), "none": nil, "six": name("k1", "k2", "k3", "k4", "k5", "k6"),
+		"no name": name(""), "a long name": name(strings.Repeat("k", ledger.MaxKeeperName+1)),
+	} {
+		list := []ledger.Settlement{settlement(1), {Version: 1, Spends: spends}, settlement(2)}
+		if _, err := c.Settle(t.Context(), header(), list); !errors.Is(err, ErrFrame) {
+			t.Errorf("%s: %v", what, err)
+		}
+		if _, err := c.Attempt(t.Context(), keeper.AttemptRequest{Header: header(), Blinded: somePoint(t), Settlements: list}); !errors.Is(err, ErrFrame) {
+			t.Errorf("%s, with an attempt: %v", what, err)
+		}
+	}
+	if n := len(k.seen()); n != 0 {
+		t.Errorf("the keeper was asked %d times", n)
 	}
 }
 

@@ -83,6 +83,7 @@ type stub struct {
 	slow   func(context.Context) // called in every Attempt
 	answer keeper.AttemptAnswer  // of an Attempt
 	rows   []ledger.Row          // of Status and Scan
+	about  keeper.About
 }
 
 func (s *stub) note(v any) error {
@@ -145,6 +146,7 @@ func (s *stub) Retire(_ context.Context, h keeper.Header, c liuma.CardID) (keepe
 func (s *stub) Unretire(_ context.Context, h keeper.Header, c liuma.CardID) (keeper.Answer, error) {
 	return ack(), s.note([]any{"unretire", h, c})
 }
+func (s *stub) About(context.Context) (keeper.About, error) { return s.about, s.err }
 func (s *stub) Scan(_ context.Context, after liuma.CardID, visit func(ledger.Row) error) error {
 	for _, r := range s.rows {
 		if string(r.Card[:]) > string(after[:]) {

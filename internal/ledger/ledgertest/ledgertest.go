@@ -15,6 +15,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -64,6 +65,7 @@ func Run(t *testing.T, place func(testing.TB) Place) {
 		{"RetagMovesATag", RetagMovesATag},
 		{"RetireIsReversible", RetireIsReversible},
 		{"OnlyProofsSettle", OnlyProofsSettle},
+		{"ProofsOfManyKeepers", ProofsOfManyKeepers},
 		{"SettlementClearsNothingLater", SettlementClearsNothingLater},
 		{"SettlementsRideAlong", SettlementsRideAlong},
 		{"RolledBackStopsServing", RolledBackStopsServing},
@@ -251,12 +253,24 @@ func (r *rig) spend(h *holder, lane ledger.Lane, reserve int) *ledger.Spent {
 	return s
 }
 
-// proof is the settlement that the right PIN signs for spend number s.
+// proof is the settlement that the right PIN signs for spend number s here and
+// for other numbers at two other keepers, as in a quorum of three.
 func (r *rig) proof(h *holder, s uint64, reopen bool) ledger.Settlement {
-	p := ledger.Settlement{
-		Keeper: keeperName, Incarnation: r.ledger.Meta().Incarnation, Card: h.card, Version: h.version, S: s, Reopen: reopen,
-	}
+	p := ledger.Settlement{Card: h.card, Version: h.version, KeySet: 1, Reopen: reopen, Spends: []ledger.SettledSpend{
+		{Keeper: "k0", Incarnation: [16]byte{1}, S: s + 3},
+		{Keeper: keeperName, Incarnation: r.ledger.Meta().Incarnation, S: s},
+		{Keeper: "k2", Incarnation: [16]byte{2}, S: s + 1},
+	}}
 	return sign(h, p)
+}
+
+// ownPart is the place of this keeper's spend in a proof.
+const ownPart = 1
+
+// changed is a copy of the proof with some of its spends changed.
+func changed(p ledger.Settlement, change func([]ledger.SettledSpend) []ledger.SettledSpend) ledger.Settlement {
+	p.Spends = change(slices.Clone(p.Spends))
+	return p
 }
 
 func sign(h *holder, p ledger.Settlement) ledger.Settlement {

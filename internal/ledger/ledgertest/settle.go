@@ -1,7 +1,12 @@
 package ledgertest
 
 import (
+	"bytes"
+	"crypto/ed25519"
 	"errors"
+	"math"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -9,38 +14,85 @@ import (
 	"github.com/liuma-pin/liuma/internal/ledger"
 )
 
+// forgeries are changes of a proof after which it must clear nothing. Each that
+// signs has the right PIN's key: nothing but the ledger's own rules is in its way.
+func (r *rig) forgeries(h, other *holder) map[string]func(ledger.Settlement) ledger.Settlement {
+	type (
+		proof  = ledger.Settlement
+		spends = []ledger.SettledSpend
+	)
+	spend := func(change func(*ledger.SettledSpend)) func(proof) proof {
+		return func(p proof) proof {
+			return changed(p, func(l spends) spends { change(&l[ownPart]); return l })
+		}
+	}
+	signed := func(change func(proof) proof) func(proof) proof {
+		return func(p proof) proof { return sign(h, change(p)) }
+	}
+	list := func(change func(spends) spends) func(proof) proof {
+		return signed(func(p proof) proof { return changed(p, change) })
+	}
+	with := func(change func(*proof)) func(proof) proof {
+		return func(p proof) proof { change(&p); return p }
+	}
+	return map[string]func(proof) proof{
+		"no signature":                with(func(p *proof) { p.Signature = [64]byte{} }),
+		"signature changed":           with(func(p *proof) { p.Signature[5] ^= 1 }),
+		"number changed":              spend(func(s *ledger.SettledSpend) { s.S++ }),
+		"reopen added":                with(func(p *proof) { p.Reopen = true }),
+		"another key":                 with(func(p *proof) { *p = sign(other, *p) }),
+		"card changed":                with(func(p *proof) { p.Card = other.card }),
+		"another keeper":              list(func(l spends) spends { return slices.Delete(l, ownPart, ownPart+1) }),
+		"another incarnation":         signed(spend(func(s *ledger.SettledSpend) { s.Incarnation[0] ^= 1 })),
+		"incarnation changed":         spend(func(s *ledger.SettledSpend) { s.Incarnation[0] ^= 1 }),
+		"a version that never was":    signed(with(func(p *proof) { p.Version = 2 })),
+		"no version":                  signed(with(func(p *proof) { p.Version = 0 })),
+		"a number that never was":     signed(spend(func(s *ledger.SettledSpend) { s.S = 5 })),
+		"no number":                   signed(spend(func(s *ledger.SettledSpend) { s.S = 0 })),
+		"an unknown card":             func(p proof) proof { x := newHolder(r.t); p.Card = x.card; return sign(x, p) },
+		"a keeper's name cut in two":  signed(spend(func(s *ledger.SettledSpend) { s.Keeper = "k" })),
+		"everything, by another card": func(proof) proof { return r.proof(other, 99, true) },
+		"another key set":             signed(with(func(p *proof) { p.KeySet = 2 })),
+		"key set changed":             with(func(p *proof) { p.KeySet = 2 }),
+		"another suite": func(p proof) proof {
+			m := bytes.Replace(ledger.SettlementMessage(p), []byte("nist"), []byte("fine"), 1)
+			p.Signature = [64]byte(ed25519.Sign(h.key, m))
+			return p
+		},
+		"no spends":                 list(func(spends) spends { return nil }),
+		"another's part changed":    func(p proof) proof { return changed(p, func(l spends) spends { l[0].S--; return l }) },
+		"another's part taken away": func(p proof) proof { return changed(p, func(l spends) spends { return l[ownPart:] }) },
+		"another's part added": func(p proof) proof {
+			return changed(p, func(l spends) spends { return append(l, ledger.SettledSpend{Keeper: "k3", S: 1}) })
+		},
+		"not in order":            list(func(l spends) spends { l[0], l[2] = l[2], l[0]; return l }),
+		"own part twice":          list(func(l spends) spends { return slices.Insert(l, ownPart, l[ownPart]) }),
+		"own part twice, of two":  list(func(l spends) spends { l = slices.Insert(l, ownPart, l[ownPart]); l[ownPart].S = 2; return l }),
+		"another's part twice":    list(func(l spends) spends { return append(l, l[2]) }),
+		"a part without a name":   list(func(l spends) spends { l[0].Keeper = ""; return l }),
+		"a name that is too long": list(func(l spends) spends { l[2].Keeper = "k" + strings.Repeat("2", ledger.MaxKeeperName); return l }),
+		"more than the largest quorum": list(func(l spends) spends {
+			return append(l, ledger.SettledSpend{Keeper: "k3"}, ledger.SettledSpend{Keeper: "k4"}, ledger.SettledSpend{Keeper: "k5"})
+		}),
+	}
+}
+
 // OnlyProofsSettle is the part of I-2 about signatures: a settlement that is
-// forged, changed, replayed or meant for another keeper, incarnation, card or
-// version clears nothing.
+// forged, changed, replayed, without a spend of this keeper and incarnation, in
+// another order than the one, or meant for another key set, card or version
+// clears nothing.
 func OnlyProofsSettle(t *testing.T, place func(testing.TB) Place) {
 	r := newRig(t, place(t))
 	h, other := r.enroll(), r.enroll()
-	own := r.spend(h, ledger.Known, 2)
+	first := r.spend(h, ledger.Known, 2)
 	for range 3 {
 		r.spend(h, ledger.Stranger, 2)
 		r.spend(other, ledger.Known, 2)
 	}
-	good := r.proof(h, own.S(), false)
+	good := r.proof(h, first.S(), false)
 	before := r.row(h)
-	for name, change := range map[string]func(*ledger.Settlement){
-		"no signature":                func(p *ledger.Settlement) { p.Signature = [64]byte{} },
-		"signature changed":           func(p *ledger.Settlement) { p.Signature[5] ^= 1 },
-		"number changed":              func(p *ledger.Settlement) { p.S++ },
-		"reopen added":                func(p *ledger.Settlement) { p.Reopen = true },
-		"another key":                 func(p *ledger.Settlement) { *p = sign(other, *p) },
-		"card changed":                func(p *ledger.Settlement) { p.Card = other.card },
-		"another keeper":              func(p *ledger.Settlement) { p.Keeper = "k2"; *p = sign(h, *p) },
-		"another incarnation":         func(p *ledger.Settlement) { p.Incarnation[0] ^= 1; *p = sign(h, *p) },
-		"a version that never was":    func(p *ledger.Settlement) { p.Version = 2; *p = sign(h, *p) },
-		"no version":                  func(p *ledger.Settlement) { p.Version = 0; *p = sign(h, *p) },
-		"a number that never was":     func(p *ledger.Settlement) { p.S = 5; *p = sign(h, *p) },
-		"an unknown card":             func(p *ledger.Settlement) { x := newHolder(t); p.Card = x.card; *p = sign(x, *p) },
-		"a keeper's name cut in two":  func(p *ledger.Settlement) { p.Keeper = "k" },
-		"everything, by another card": func(p *ledger.Settlement) { *p = r.proof(other, 99, true) },
-	} {
-		p := good
-		change(&p)
-		if err := r.settle(p); !errors.Is(err, ledger.ErrSettlement) {
+	for name, forge := range r.forgeries(h, other) {
+		if err := r.settle(forge(good)); !errors.Is(err, ledger.ErrSettlement) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -49,13 +101,48 @@ func OnlyProofsSettle(t *testing.T, place func(testing.TB) Place) {
 		t.Fatalf("a proof that does not hold changed %+v, was %+v", row, before)
 	}
 	bad := good
-	bad.S++
+	bad.Version++
 	if err := r.settle(bad, good); !errors.Is(err, ledger.ErrSettlement) {
 		t.Errorf("one good and one bad proof: %v", err)
 	}
 	r.reopen()
-	if row := r.row(h); row.Tally.Cleared != [2]uint64{0, own.S()} || row.Tally.Failures != [2]uint32{3, 0} {
+	if row := r.row(h); row.Tally.Cleared != [2]uint64{0, first.S()} || row.Tally.Failures != [2]uint32{3, 0} {
 		t.Errorf("the good proof was not taken: %+v", row.Tally)
+	}
+}
+
+// ProofsOfManyKeepers: of a settlement a ledger takes its own part, wherever that
+// stands and whatever the others are, so that no keeper spoils it for another.
+func ProofsOfManyKeepers(t *testing.T, place func(testing.TB) Place) {
+	r := newRig(t, place(t))
+	type spends = []ledger.SettledSpend
+	for name, change := range map[string]func(spends) spends{
+		"alone": func(l spends) spends { return l[ownPart : ownPart+1] },
+		"first": func(l spends) spends { return l[ownPart:] },
+		"last":  func(l spends) spends { return l[:ownPart+1] },
+		"of five": func(l spends) spends {
+			return append(l, ledger.SettledSpend{Keeper: "k3", S: 1}, ledger.SettledSpend{Keeper: "k4", S: 2})
+		},
+		"others with endless counts": func(l spends) spends { l[0].S, l[2].S = math.MaxUint64, math.MaxUint64; return l },
+		"others that counted none":   func(l spends) spends { l[0].S, l[2].S = 0, 0; return l },
+		"others of no incarnation":   func(l spends) spends { l[0].Incarnation, l[2].Incarnation = [16]byte{}, [16]byte{}; return l },
+		"others of this incarnation": func(l spends) spends {
+			l[0].Incarnation, l[2].Incarnation = l[ownPart].Incarnation, l[ownPart].Incarnation
+			return l
+		},
+	} {
+		h := r.enroll()
+		for range 2 {
+			r.spend(h, ledger.Stranger, 0)
+		}
+		r.spend(h, ledger.Stranger, 0)
+		if err := r.settle(sign(h, changed(r.proof(h, 2, false), change))); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		r.spend(h, ledger.Stranger, 0) // takes the proof along
+		if tally := r.row(h).Tally; tally.Cleared[ledger.Stranger] != 2 || tally.Kept != 2 || tally.Spent != 4 {
+			t.Errorf("%s: %+v after a proof of 2 of 4", name, tally)
+		}
 	}
 }
 

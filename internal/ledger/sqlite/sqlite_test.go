@@ -65,6 +65,7 @@ func TestSpentOnlyAfterDurable(t *testing.T) {
 
 func TestSettlementClearsNothingLater(t *testing.T) {
 	ledgertest.OnlyProofsSettle(t, newFile)
+	ledgertest.ProofsOfManyKeepers(t, newFile)
 	ledgertest.SettlementClearsNothingLater(t, newFile)
 }
 

@@ -1,0 +1,98 @@
+// Command liuma-keeper runs one keeper on a machine of its own: it makes the keeper's
+// directory, serves, and admits and dismisses callers. It only wires: every rule is in a
+// package under internal/keeper. It guarantees that an error is one line with the next
+// step, that the exit status tells failure (1) from a wrong command line (2), and that it
+// is made of the least that a keeper needs: a test names the packages. It trusts everybody
+// who may run it with the keeper's directory.
+//
+// Start here: commands, in commands.go; each command has a file of its name.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/liuma-pin/liuma/internal/process"
+	"github.com/liuma-pin/liuma/locale"
+)
+
+// The exit statuses.
+const (
+	exitOK    = 0
+	exitFail  = 1
+	exitUsage = 2
+)
+
+// terminal holds the streams that commands write, and the language of the sentences.
+type terminal struct {
+	out, err io.Writer
+	words    *locale.Words
+}
+
+// say are this command's sentences.
+func (t *terminal) say() locale.KeeperCommand { return t.words.KeeperCommand }
+
+// line prints a sentence.
+func (t *terminal) line(said string) error {
+	_, err := fmt.Fprintln(t.out, said)
+	return err
+}
+
+func main() {
+	// A second signal ends the process at once: the first one asks it to.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	t := &terminal{out: os.Stdout, err: os.Stderr, words: locale.In(spoken(os.Getenv))}
+	// Before anything is read: most commands hold keys.
+	if err := process.KeepPrivate(); err != nil {
+		os.Exit(report(t, err))
+	}
+	os.Exit(run(ctx, os.Args[1:], t))
+}
+
+// spoken is the language that the environment asks a program to speak: Chinese where it is
+// a Chinese one, and English everywhere else.
+func spoken(getenv func(string) string) locale.Lang {
+	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
+		if value := strings.ToLower(getenv(name)); value != "" {
+			if value == "zh" || strings.HasPrefix(value, "zh_") || strings.HasPrefix(value, "zh-") || strings.HasPrefix(value, "zh.") {
+				return locale.Chinese
+			}
+			return locale.English
+		}
+	}
+	return locale.English
+}
+
+// run is one command, from its arguments to its exit status.
+func run(ctx context.Context, args []string, t *terminal) int {
+	if len(args) == 0 || args[0] == "--help" || args[0] == "-h" {
+		args = []string{"help"}
+	}
+	if args[0] == "--version" {
+		args = []string{"version"}
+	}
+	for _, c := range commands() {
+		if c.name == args[0] {
+			return report(t, c.execute(ctx, args[1:], t))
+		}
+	}
+	return report(t, wrong(func(w locale.KeeperCommand) string { return w.NoCommand(args[0]) }))
+}
+
+// report prints an error as one line, and turns it into an exit status.
+func report(t *terminal, err error) int {
+	if err == nil {
+		return exitOK
+	}
+	fmt.Fprintf(t.err, "liuma-keeper: %s\n", strings.Join(strings.Fields(told(t.words, err)), " "))
+	if _, ok := err.(*usageError); ok { //nolint:errorlint // made last, by a command
+		return exitUsage
+	}
+	return exitFail
+}

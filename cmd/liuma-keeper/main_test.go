@@ -1,0 +1,226 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/liuma-pin/liuma/internal/keeper"
+	"github.com/liuma-pin/liuma/internal/keeper/admission"
+	"github.com/liuma-pin/liuma/internal/keeper/host"
+	"github.com/liuma-pin/liuma/internal/split"
+	"github.com/liuma-pin/liuma/locale"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"liuma-keeper": main})
+}
+
+// The scripts run the real program, each in a directory of its own.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits, "quorum": quorum, "freeport": freeport, "awaitserved": awaitServed, "terminate": terminate, "mode": mode, "digits": digits,
+		},
+	})
+}
+
+// exits STATUS COMMAND… runs a command that must end with that status.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		e, ok := errors.AsType[*exec.ExitError](err)
+		if !ok {
+			ts.Fatalf("%v", err)
+		}
+		got = e.ExitCode()
+	}
+	if strconv.Itoa(got) != args[0] {
+		ts.Fatalf("exit status %d, want %s", got, args[0])
+	}
+}
+
+// quorum DIR… gives the directories the keys of 2 of 3.
+func quorum(ts *testscript.TestScript, neg bool, args []string) {
+	for i := range args {
+		args[i] = ts.MkAbs(args[i])
+	}
+	_, err := keeper.CreateQuorum(context.Background(), args, split.Shape{T: 2, N: 3})
+	ts.Check(err)
+}
+
+// freeport VARIABLE sets a variable to a free port on loopback.
+func freeport(ts *testscript.TestScript, neg bool, args []string) {
+	port, err := freePort()
+	ts.Check(err)
+	ts.Setenv(args[0], port)
+}
+
+func freePort() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	return port, errors.Join(err, l.Close())
+}
+
+// awaitserved DIR waits until a keeper serves there.
+func awaitServed(ts *testscript.TestScript, neg bool, args []string) {
+	ts.Check(served(ts.MkAbs(args[0])))
+}
+
+// served waits until a keeper serves a directory.
+func served(dir string) error {
+	var last error
+	for range 300 {
+		d, err := host.Open(dir)
+		if err != nil {
+			return err
+		}
+		if _, last = d.Ask().Status(context.Background()); last == nil {
+			return nil
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return last
+}
+
+// terminate sends SIGTERM to the processes in the background.
+func terminate(ts *testscript.TestScript, neg bool, args []string) {
+	for _, cmd := range ts.BackgroundCmds() {
+		ts.Check(cmd.Process.Signal(syscall.SIGTERM))
+	}
+}
+
+// mode OCTAL FILE… checks permissions.
+func mode(ts *testscript.TestScript, neg bool, args []string) {
+	for _, file := range args[1:] {
+		info, err := os.Stat(ts.MkAbs(file))
+		ts.Check(err)
+		if got := strconv.FormatUint(uint64(info.Mode().Perm()), 8); got != args[0] {
+			ts.Fatalf("%s has mode %s, want %s", file, got, args[0])
+		}
+	}
+}
+
+// digits VARIABLE FILE sets a variable to what is read aloud of a request or an admission.
+func digits(ts *testscript.TestScript, neg bool, args []string) {
+	data := []byte(ts.ReadFile(args[1]))
+	if r, err := admission.ParseRequest(data); err == nil {
+		ts.Setenv(args[0], r.Fingerprint().String())
+		return
+	}
+	a, err := admission.ParseAdmission(data)
+	ts.Check(err)
+	ts.Setenv(args[0], a.Fingerprint().String())
+}
+
+// TestSmallestImports: the program is made of these packages of the house and no others.
+// Whatever knows holders, channels, staff, pages or configuration is not among them.
+func TestSmallestImports(t *testing.T) {
+	want := []string{
+		"",                          // the words of the domain
+		"cmd/liuma-keeper",          // wiring
+		"internal/clock",            // the machine's clocks
+		"internal/keeper",           // counting and evaluating
+		"internal/keeper/admission", // who may call
+		"internal/keeper/host",      // the directory and the doors
+		"internal/keeper/keys",      // the key ceremony
+		"internal/keeper/wire",      // frames over TLS
+		"internal/ledger",           // the counts
+		"internal/ledger/sqlite",    // where they lie
+		"internal/process",          // no core dumps
+		"internal/split",            // the split check
+		"internal/split/p256",       // its curve
+		"internal/sqlitefile",       // files of SQLite
+		"locale",                    // the sentences
+	}
+	out, err := exec.Command("go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", ".").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const house = "github.com/liuma-pin/liuma"
+	var got []string
+	for path := range strings.FieldsSeq(string(out)) {
+		if path == house || strings.HasPrefix(path, house+"/") {
+			got = append(got, strings.TrimPrefix(strings.TrimPrefix(path, house), "/"))
+			continue
+		}
+		for _, never := range []string{"yaml", "kong", "webauthn", "pgx", "grpc", "prometheus"} {
+			if strings.Contains(path, never) {
+				t.Errorf("the keeper's program has %s in it", path)
+			}
+		}
+	}
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		t.Errorf("the keeper's program is made of\n%s\nand not of\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// Every command and every flag has a sentence in both languages, and a row in
+// docs/KEEPERS.md.
+func TestEverythingIsDocumented(t *testing.T) {
+	doc, err := os.ReadFile("../../docs/KEEPERS.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, lang := range []locale.Lang{locale.Chinese, locale.English} {
+		for _, c := range commands() {
+			var out bytes.Buffer
+			if err := c.help(&terminal{out: &out, words: locale.In(lang)}); err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Contains(doc, []byte("`liuma-keeper "+c.name)) {
+				t.Errorf("docs/KEEPERS.md has no `liuma-keeper %s`", c.name)
+			}
+			for _, flag := range regexp.MustCompile(`(?m)^  (--[a-z]+)\S* +(.*)$`).FindAllStringSubmatch(out.String(), -1) {
+				if len(flag[2]) < 8 || !strings.HasSuffix(flag[2], ".") && !strings.HasSuffix(flag[2], "。") {
+					t.Errorf("%s %s: help %q", c.name, flag[1], flag[2])
+				}
+				if flag[1] != "--dir" && !bytes.Contains(doc, []byte(flag[1])) {
+					t.Errorf("docs/KEEPERS.md does not name %s of %s", flag[1], c.name)
+				}
+			}
+		}
+	}
+}
+
+// Every error of the packages below that a person may meet has a sentence of its own.
+func TestKnownErrorsAreTold(t *testing.T) {
+	for _, lang := range []locale.Lang{locale.Chinese, locale.English} {
+		for _, k := range known() {
+			if got := told(locale.In(lang), fmt.Errorf("somewhere: %w", k.err)); got == "" || strings.Contains(got, k.err.Error()) {
+				t.Errorf("%s: %v is told as %q", lang, k.err, got)
+			}
+		}
+	}
+	for file, name := range map[string]string{"admission.go": "admission", "dir.go": "host"} {
+		source, err := os.ReadFile(filepath.Join("../../internal/keeper", name, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`errors\.New\("([^"]+)"\)`).FindAllSubmatch(source, -1) {
+			if !slices.ContainsFunc(known(), func(k saying) bool { return k.err.Error() == string(m[1]) }) {
+				t.Errorf("%q has no sentence", m[1])
+			}
+		}
+	}
+}

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+
+	"github.com/liuma-pin/liuma/internal/keeper/host"
+)
+
+// serve runs the keeper until ctx ends.
+func serve(f *flags) runner {
+	level := f.text("log", "info", f.say.FlagLog())
+	return func(ctx context.Context, c *call) error {
+		var l slog.Level
+		if err := l.UnmarshalText([]byte(strings.ToUpper(*level))); err != nil {
+			return badValue("serve", "log", *level)
+		}
+		d, err := c.open()
+		if err != nil {
+			return err
+		}
+		logger := slog.New(slog.NewJSONHandler(c.err, &slog.HandlerOptions{Level: l}))
+		h, err := host.Start(ctx, d, host.Options{Logger: logger, Release: release()})
+		if err != nil {
+			return err
+		}
+		err = h.Serve(ctx, func(at host.Addresses) {
+			said := c.say().SaidServing(string(d.Keeper), at.Door)
+			if at.Metrics != "" {
+				said += "\n" + c.say().SaidServingMetrics(at.Metrics)
+			}
+			_ = c.line(said) // a closed terminal stops no keeper
+		})
+		if err != nil {
+			return err
+		}
+		return c.line(c.say().SaidStopped())
+	}
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+
+	"github.com/liuma-pin/liuma/internal/keeper"
+	"github.com/liuma-pin/liuma/internal/keeper/admission"
+	"github.com/liuma-pin/liuma/internal/keeper/host"
+	"github.com/liuma-pin/liuma/internal/ledger"
+	"github.com/liuma-pin/liuma/locale"
+)
+
+// usageError is a wrong command line.
+type usageError struct{ error }
+
+func (e *usageError) Unwrap() error { return e.error }
+
+// wrong makes one whose sentence stands in the catalogue.
+func wrong(say func(locale.KeeperCommand) string) error { return &usageError{refuse(say)} }
+
+// refuse makes an error whose sentence stands in the catalogue.
+func refuse(say func(locale.KeeperCommand) string) error {
+	return locale.Refuse(func(w *locale.Words) string { return say(w.KeeperCommand) })
+}
+
+// told says an error: by the sentence of what it is, if that is known, and else in its own
+// words.
+func told(w *locale.Words, err error) string {
+	if r, ok := errors.AsType[*locale.Refusal](err); ok {
+		return r.Told(w, func(err error) string { return told(w, err) })
+	}
+	for _, k := range known() {
+		if errors.Is(err, k.err) {
+			return k.say(w.KeeperCommand)
+		}
+	}
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		switch {
+		case errors.Is(p, fs.ErrNotExist):
+			return w.KeeperCommand.NoFile(p.Path)
+		case errors.Is(p, fs.ErrExist):
+			return w.KeeperCommand.NoFileExists(p.Path)
+		case errors.Is(p, fs.ErrPermission):
+			return w.KeeperCommand.NoPermission(p.Path)
+		}
+	}
+	return err.Error()
+}
+
+// saying is the sentence of an error, with the next step.
+type saying struct {
+	err error
+	say func(locale.KeeperCommand) string
+}
+
+// known are the errors that have sentences. The first one that fits is said.
+func known() []saying {
+	return []saying{
+		{host.ErrNoHost, locale.KeeperCommand.NoHost},
+		{host.ErrExists, locale.KeeperCommand.NoExists},
+		{host.ErrMode, locale.KeeperCommand.NoMode},
+		{keeper.ErrMode, locale.KeeperCommand.NoMode},
+		{admission.ErrName, locale.KeeperCommand.NoName},
+		{admission.ErrAddress, locale.KeeperCommand.NoAddress},
+		{host.ErrFile, locale.KeeperCommand.NoHostFile},
+		{host.ErrBusy, locale.KeeperCommand.NoBusy},
+		{host.ErrServed, locale.KeeperCommand.NoServed},
+		{host.ErrNotServed, locale.KeeperCommand.NoNotServed},
+		{host.ErrNoIssuerKey, locale.KeeperCommand.NoIssuerKey},
+		{host.ErrPath, locale.KeeperCommand.NoPath},
+		{host.ErrNotAPeer, locale.KeeperCommand.NoNotAPeer},
+		{host.ErrRepairing, locale.KeeperCommand.NoRepairing},
+		{keeper.ErrPeers, locale.KeeperCommand.NoPeers},
+		{ledger.ErrLeased, locale.KeeperCommand.NoLeased},
+		{keeper.ErrNoKeySet, locale.KeeperCommand.NoKeySet},
+		{keeper.ErrFile, locale.KeeperCommand.NoKeyFile},
+		{admission.ErrFormat, locale.KeeperCommand.NoFormat},
+		{admission.ErrRole, locale.KeeperCommand.NoRole},
+		{admission.ErrKey, locale.KeeperCommand.NoKey},
+		{admission.ErrOtherKey, locale.KeeperCommand.NoOtherKey},
+		{admission.ErrFingerprint, locale.KeeperCommand.NoFingerprint},
+		{admission.ErrUnheard, locale.KeeperCommand.NoUnheard},
+		{admission.ErrTerm, locale.KeeperCommand.NoTerm},
+		{admission.ErrEnded, locale.KeeperCommand.NoEnded},
+		{admission.ErrEarly, locale.KeeperCommand.NoEarly},
+		{admission.ErrIssuer, locale.KeeperCommand.NoIssuer},
+		{admission.ErrTaken, locale.KeeperCommand.NoTaken},
+		{admission.ErrUnknown, locale.KeeperCommand.NoUnknown},
+		{admission.ErrDismissed, locale.KeeperCommand.NoDismissed},
+		{admission.ErrFull, locale.KeeperCommand.NoFull},
+	}
+}

@@ -1,0 +1,149 @@
+// Package admission is how a keeper lets somebody call it: who wants to asks with a
+// request, the keeper's administrator hears its fingerprint read aloud and grants roles,
+// and the keeper, which is the issuer of the certificates of its callers, answers with an
+// admission.
+//
+// It guarantees that a certificate has the roles that the administrator granted, whatever
+// the request wanted; that nobody new is admitted unless the fingerprint that was heard is
+// that of the request; that whom the list of callers does not name, or names as dismissed,
+// ended or with other roles, is refused, although the issuer signed the certificate; and
+// that a dismissed key is never admitted again. It trusts whoever reads and hears the
+// fingerprint, the clock, and the issuer's key. It does not trust a request or an
+// admission: each is read strictly, and has one spelling.
+//
+// A caller has a key of its own, which never leaves it. No issuer is shared: each keeper
+// signs for its own door alone, so that no administration can admit somebody at another.
+//
+// Start here: Request, Callers.Admit, then Admission.TLS.
+package admission
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/big"
+	"regexp"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// Errors of requests, admissions and lists of callers.
+var (
+	ErrFormat      = errors.New("admission: damaged, of another version, or not as this program writes it")
+	ErrName        = errors.New("admission: a name has 1 to 32 of a-z, 0-9 and dashes, and begins with a letter")
+	ErrAddress     = errors.New("admission: an address is HOST:PORT")
+	ErrRole        = errors.New("admission: no role, or one that is not known")
+	ErrKey         = errors.New("admission: not a key of P-256")
+	ErrOtherKey    = errors.New("admission: the key is not the one that was admitted")
+	ErrFingerprint = errors.New("admission: the fingerprint is not the one that was heard")
+	ErrUnheard     = errors.New("admission: a new key is admitted only by the fingerprint that was heard")
+	ErrTerm        = errors.New("admission: it would end in the past, or after the issuer")
+	ErrEnded       = errors.New("admission: the certificate has ended")
+	ErrEarly       = errors.New("admission: the certificate has not begun; is the clock right?")
+	ErrIssuer      = errors.New("admission: the certificate is not of the keeper's issuer")
+	ErrTaken       = errors.New("admission: a caller of this name has another key")
+	ErrUnknown     = errors.New("admission: no caller of this name, or certificate, was admitted")
+	ErrDismissed   = errors.New("admission: dismissed")
+	ErrFull        = errors.New("admission: the list of callers is full")
+)
+
+const (
+	// DefaultTerm is how long an admission lasts.
+	DefaultTerm = 400 * 24 * time.Hour
+	// skew is how far a certificate begins before it was made, for the other side's clock.
+	skew = time.Minute
+	// maxFile is longer than any request or admission.
+	maxFile = 16 << 10
+)
+
+var nameForm = regexp.MustCompile(`^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$`)
+
+// ValidName refuses what is no name of a caller or a keeper.
+func ValidName(name string) error {
+	if !nameForm.MatchString(name) {
+		return ErrName
+	}
+	return nil
+}
+
+// Fingerprint tells a request or a keeper's issuer from every other. It is read aloud
+// where both sides know each other's voice.
+type Fingerprint [sha256.Size]byte
+
+// fingerprint hashes the parts under a label, each with its length before it.
+func fingerprint(label string, parts ...[]byte) Fingerprint {
+	h := sha256.New()
+	for _, p := range append([][]byte{[]byte(label)}, parts...) {
+		h.Write(binary.BigEndian.AppendUint32(nil, uint32(len(p)))) //nolint:gosec // files are bounded
+		h.Write(p)
+	}
+	return Fingerprint(h.Sum(nil))
+}
+
+// spoken is how many decimal digits of a fingerprint are read aloud: 106 bits, so that
+// nobody finds another request with the same ones.
+const spoken = 32
+
+// String is what is read aloud: eight groups of four digits.
+func (f Fingerprint) String() string {
+	n := new(big.Int).SetBytes(f[:])
+	n.Mod(n, new(big.Int).Exp(big.NewInt(10), big.NewInt(spoken), nil))
+	digits := fmt.Sprintf("%0*s", spoken, n.String())
+	var groups []string
+	for ; len(digits) > 0; digits = digits[4:] {
+		groups = append(groups, digits[:4])
+	}
+	return strings.Join(groups, " ")
+}
+
+// Heard reports whether the digits that somebody typed as they heard them are all those
+// of the fingerprint. Blanks and dashes between them do not count.
+func (f Fingerprint) Heard(typed string) bool {
+	return plain(typed) == plain(f.String())
+}
+
+// plain leaves out what may stand between digits, and folds full-width ones.
+func plain(typed string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r >= '０' && r <= '９':
+			return r - '０' + '0'
+		case r == '-' || unicode.IsSpace(r):
+			return -1
+		}
+		return r
+	}, typed)
+}
+
+// DecodeFile reads a file of a keeper: known members alone, and one spelling but for the
+// blanks between them. The format is named in the error.
+func DecodeFile(data []byte, format string, into any) error {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(into); err != nil {
+		return fmt.Errorf("%w: want %s", ErrFormat, format)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return fmt.Errorf("%w: more than one document", ErrFormat)
+	}
+	var there, again bytes.Buffer
+	if err := errors.Join(json.Compact(&there, data), json.Compact(&again, EncodeFile(into))); err != nil || !bytes.Equal(there.Bytes(), again.Bytes()) {
+		return fmt.Errorf("%w: members twice, in another order or spelt otherwise", ErrFormat)
+	}
+	return nil
+}
+
+// EncodeFile writes what DecodeFile reads, of a type that holds nothing that JSON cannot
+// say.
+func EncodeFile(v any) []byte {
+	data, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		panic("admission: " + err.Error())
+	}
+	return append(data, '\n')
+}

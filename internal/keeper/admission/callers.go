@@ -1,0 +1,248 @@
+package admission
+
+import (
+	"crypto/x509"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/liuma-pin/liuma/internal/keeper/wire"
+)
+
+const (
+	callersFormat = "liuma-callers/1"
+	// maxCallers is how many admissions a list holds.
+	maxCallers     = 1000
+	maxCallersFile = 1 << 20
+	// overlap is how long an older certificate of a caller goes on beside a newer one.
+	overlap = 30 * 24 * time.Hour
+)
+
+// Caller is one admission, as the keeper that gave it keeps it.
+type Caller struct {
+	Name      string
+	Roles     wire.Role
+	Number    string // of the certificate
+	Key       string // a hash of the public key
+	From      time.Time
+	Until     time.Time // its certificate's end, or earlier: when a newer one took its place
+	Dismissed time.Time // zero: it is not
+}
+
+// State is nil while the caller may call.
+func (c Caller) State(now time.Time) error {
+	switch {
+	case !c.Dismissed.IsZero():
+		return ErrDismissed
+	case now.After(c.Until):
+		return ErrEnded
+	}
+	return nil
+}
+
+// Callers is a keeper's list of whom it admitted, oldest first. A certificate that it
+// does not name is no one's, whoever signed it. The zero Callers admits nobody.
+type Callers struct{ list []Caller }
+
+// callersFile is the file of a list.
+type callersFile struct {
+	Format  string       `json:"format"`
+	Callers []callerFile `json:"callers"`
+}
+
+type callerFile struct {
+	Name      string    `json:"name"`
+	Roles     []string  `json:"roles"`
+	Number    string    `json:"certificate"`
+	Key       string    `json:"key"`
+	From      time.Time `json:"from"`
+	Until     time.Time `json:"until"`
+	Dismissed time.Time `json:"dismissed,omitzero"`
+}
+
+// ParseCallers reads a list.
+func ParseCallers(data []byte) (Callers, error) {
+	if len(data) > maxCallersFile {
+		return Callers{}, fmt.Errorf("%w: too long", ErrFormat)
+	}
+	var f callersFile
+	if err := DecodeFile(data, callersFormat, &f); err != nil {
+		return Callers{}, err
+	}
+	if f.Format != callersFormat || len(f.Callers) > maxCallers {
+		return Callers{}, fmt.Errorf("%w: want %s", ErrFormat, callersFormat)
+	}
+	var c Callers
+	for _, e := range f.Callers {
+		roles, err := rolesNamed(e.Roles)
+		if err != nil {
+			return Callers{}, err
+		}
+		if err := ValidName(e.Name); err != nil {
+			return Callers{}, err
+		}
+		if !c.add(Caller{Name: e.Name, Roles: roles, Number: e.Number, Key: e.Key, From: e.From, Until: e.Until, Dismissed: e.Dismissed}) {
+			return Callers{}, fmt.Errorf("%w: a certificate stands in it twice", ErrFormat)
+		}
+	}
+	return c, nil
+}
+
+// add reports false for a certificate that is there already.
+func (c *Callers) add(e Caller) bool {
+	if slices.ContainsFunc(c.list, func(o Caller) bool { return o.Number == e.Number }) {
+		return false
+	}
+	c.list = append(c.list, e)
+	return true
+}
+
+// Encode writes the list's file.
+func (c Callers) Encode() []byte {
+	f := callersFile{Format: callersFormat, Callers: []callerFile{}}
+	for _, e := range c.list {
+		f.Callers = append(f.Callers, callerFile{Name: e.Name, Roles: e.Roles.Names(), Number: e.Number, Key: e.Key, From: e.From, Until: e.Until, Dismissed: e.Dismissed})
+	}
+	return EncodeFile(f)
+}
+
+// List is every admission, oldest first.
+func (c Callers) List() []Caller { return slices.Clone(c.list) }
+
+// Grant is what the keeper's administrator decides about a request.
+type Grant struct {
+	Roles wire.Role
+	// Heard is the fingerprint as it was read aloud. It may be empty for a caller that
+	// was admitted before by this name with this key.
+	Heard string
+	// Until is when the admission ends; DefaultTerm from now if zero.
+	Until time.Time
+}
+
+// Admit admits who made a request, with the roles of the grant, and notes it in the list,
+// which the caller keeps before it hands the admission out. Who is admitted already gets a
+// newer certificate: the older ones end thirty days later, or at once where they have a
+// role that was not granted again.
+func (c *Callers) Admit(i *Issuer, at Place, r *Request, g Grant, now time.Time) (*Admission, error) {
+	if err := at.Validate(); err != nil {
+		return nil, err
+	}
+	if at.Keeper != i.keeper {
+		return nil, ErrIssuer
+	}
+	if len(g.Roles.Names()) == 0 {
+		return nil, ErrRole
+	}
+	if err := c.mayAdmit(r, g.Heard, now); err != nil {
+		return nil, err
+	}
+	if g.Until.IsZero() {
+		g.Until = now.Add(DefaultTerm)
+	}
+	key, err := r.publicKey()
+	if err != nil {
+		return nil, err
+	}
+	cert, err := i.caller(r.Name, g.Roles, key, now, g.Until)
+	if err != nil {
+		return nil, err
+	}
+	a := &Admission{Place: at, root: i.cert, cert: cert}
+	if err := a.read(); err != nil {
+		return nil, err
+	}
+	c.renew(r.Name, g.Roles, now)
+	c.list = append(c.list, Caller{
+		Name: r.Name, Roles: g.Roles, Number: number(cert), Key: r.keyHash(),
+		From: now.UTC().Truncate(time.Second), Until: cert.NotAfter,
+	})
+	return a, nil
+}
+
+// mayAdmit refuses a key that was dismissed, a second key of a name, and a new key
+// whose fingerprint was not heard.
+func (c *Callers) mayAdmit(r *Request, heard string, now time.Time) error {
+	if len(c.list) >= maxCallers {
+		return ErrFull
+	}
+	known := false
+	for _, e := range c.list {
+		switch same, state := e.Key == r.keyHash(), e.State(now); {
+		case same && errors.Is(state, ErrDismissed):
+			return ErrDismissed
+		case state == nil && same != (e.Name == r.Name):
+			return ErrTaken
+		case same && e.Name == r.Name: // an ended one too: its digits were heard
+			known = true
+		}
+	}
+	switch {
+	case heard == "" && !known:
+		return ErrUnheard
+	case heard != "" && !r.Fingerprint().Heard(heard):
+		return ErrFingerprint
+	}
+	return nil
+}
+
+// renew ends the older certificates of a name, and forgets those that had ended.
+func (c *Callers) renew(name string, roles wire.Role, now time.Time) {
+	c.list = slices.DeleteFunc(slices.Clone(c.list), func(e Caller) bool { // a copy of the list goes on as it was
+		return e.Name == name && errors.Is(e.State(now), ErrEnded)
+	})
+	now = now.UTC().Truncate(time.Second)
+	for k, e := range c.list {
+		if e.Name != name || e.State(now) != nil {
+			continue
+		}
+		end := now.Add(overlap)
+		if e.Roles&^roles != 0 {
+			end = now.Add(-time.Second)
+		}
+		if end.Before(e.Until) {
+			c.list[k].Until = end
+		}
+	}
+}
+
+// Dismiss refuses a caller from now on, with all its certificates and for good: a key
+// that was dismissed is not admitted again.
+func (c *Callers) Dismiss(name string, now time.Time) error {
+	c.list = slices.Clone(c.list) // a copy of the list goes on as it was
+	found := false
+	for k, e := range c.list {
+		if e.Name == name && e.Dismissed.IsZero() {
+			c.list[k].Dismissed, found = now.UTC().Truncate(time.Second), true
+		}
+	}
+	if !found {
+		return fmt.Errorf("%w: %s", ErrUnknown, name)
+	}
+	return nil
+}
+
+// Allowed refuses a connection whose certificate is not that of a caller which may call,
+// with the roles that stand in the list.
+func (c Callers) Allowed(cert *x509.Certificate, now time.Time) error {
+	n := number(cert)
+	at := slices.IndexFunc(c.list, func(e Caller) bool { return e.Number == n })
+	if at < 0 {
+		return ErrUnknown
+	}
+	e := c.list[at]
+	roles, err := wire.RolesIn(cert)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w: %w", ErrRole, err)
+	case roles != e.Roles || cert.Subject.CommonName != e.Name:
+		return fmt.Errorf("%w: the list has other ones for this certificate", ErrRole)
+	case now.After(cert.NotAfter):
+		return ErrEnded
+	}
+	return e.State(now)
+}
+
+// number is the serial number of a certificate.
+func number(cert *x509.Certificate) string { return hex.EncodeToString(cert.SerialNumber.Bytes()) }

@@ -1,0 +1,119 @@
+package keeper
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/liuma-pin/liuma/internal/sqlitefile"
+)
+
+// Disk writes the files of a keeper's directory, each in one step. The zero Disk
+// is the one that is used.
+type Disk struct {
+	// At, where a test sets it, is called at each moment of a write with the file's
+	// name; an error is one of the disk.
+	At func(file, moment string) error
+}
+
+func (d Disk) at(file, moment string) error {
+	if d.At == nil {
+		return nil
+	}
+	return d.At(file, moment)
+}
+
+// Write replaces a file, which only its owner can read, in one step: a crash
+// leaves the old file or the new one, and at worst a temporary one beside it (see
+// Sweep).
+func (d Disk) Write(dir, name string, data []byte) error {
+	temp, err := d.temporary(dir, name, data)
+	if err == nil {
+		err = d.at(name, "before rename")
+	}
+	if err == nil {
+		err = os.Rename(temp, filepath.Join(dir, name))
+	}
+	if err != nil {
+		if temp != "" {
+			err = errors.Join(err, os.Remove(temp))
+		}
+		return fmt.Errorf("keeper: write %s: %w", name, err)
+	}
+	// Until this is done the rename may be lost with the machine's power.
+	err = d.at(name, "after rename")
+	if err == nil {
+		err = sqlitefile.SyncDir(dir)
+	}
+	if err != nil {
+		return fmt.Errorf("keeper: sync directory: %w", err)
+	}
+	return nil
+}
+
+// temporary writes a durable file of mode 0600 beside name. It returns the
+// file's path also with an error, if the file was made.
+func (d Disk) temporary(dir, name string, data []byte) (path string, err error) {
+	if err := d.at(name, "before"); err != nil {
+		return "", err
+	}
+	f, err := os.CreateTemp(dir, "."+name+".*")
+	if err != nil {
+		return "", err
+	}
+	half := len(data) / 2
+	if _, err = f.Write(data[:half]); err == nil {
+		err = d.at(name, "half written")
+	}
+	if err == nil {
+		_, err = f.Write(data[half:])
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	return f.Name(), errors.Join(err, f.Close())
+}
+
+// Remove removes a file durably; it may be gone already.
+func (d Disk) Remove(dir, name string) error {
+	err := d.at(name, "before removing")
+	if err == nil {
+		err = os.Remove(filepath.Join(dir, name))
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = d.at(name, "after removing")
+	}
+	if err == nil {
+		err = sqlitefile.SyncDir(dir)
+	}
+	if err != nil {
+		return fmt.Errorf("keeper: remove %s: %w", name, err)
+	}
+	return nil
+}
+
+// Sweep removes what writes of these files left that a crash cut off. Nobody may
+// write them meanwhile.
+func (d Disk) Sweep(dir string, names ...string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("keeper: sweep: %w", err)
+	}
+	for _, e := range entries {
+		for _, name := range names {
+			if !strings.HasPrefix(e.Name(), "."+name+".") {
+				continue
+			}
+			if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
+				return fmt.Errorf("keeper: sweep: %w", err)
+			}
+		}
+	}
+	return nil
+}

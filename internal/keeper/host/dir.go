@@ -1,0 +1,216 @@
+// Package host is a keeper on a machine of its own: its directory, the door by which
+// those whom it admitted call it, and the door by which its administrator looks after it.
+//
+// It guarantees that nobody is served whom the list of callers does not name, and that a
+// caller who is dismissed loses the connections that are open as well; that the keeper's
+// door shows itself to its own machine's account alone; that a keeper whose clock, disk or
+// ledger is wrong, or which has no ledger, says so and serves nobody wrongly; and that no
+// card, tag, key or fingerprint of a PIN is in a log line, a status or a metric. It trusts
+// whoever can read or write in the directory, which has mode 0700, the machine's clock
+// within the bounds of package ledger, and package admission about who is who.
+//
+// docs/KEEPERS.md is how it is run; docs/decisions/0061-each-keeper-admits-its-callers.md
+// says why each keeper is the issuer of its callers.
+//
+// Start here: Dir, then Host.Serve.
+package host
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/liuma-pin/liuma/internal/keeper"
+	"github.com/liuma-pin/liuma/internal/keeper/admission"
+	"github.com/liuma-pin/liuma/internal/split"
+	"github.com/liuma-pin/liuma/internal/sqlitefile"
+)
+
+// Names in a keeper's directory, beside those of package keeper.
+const (
+	hostFile      = "host.json"
+	issuerFile    = "issuer.pem"
+	issuerKeyFile = "issuer.key"
+	doorFile      = "server.pem" // with its key
+	callersFile   = "callers.json"
+	peersDir      = "peers"
+	socketName    = "keeper.sock"
+
+	// The leases: on the files above, and on serving.
+	changing = "host"
+	serving  = "serve"
+)
+
+const (
+	hostFormat = "liuma-host/1"
+	// maxFile is more than any of the files has.
+	maxFile = 1 << 20
+	// doorTerm is how long the certificate of the keeper's door lasts.
+	doorTerm = 400 * 24 * time.Hour
+	// holdFor is how long a change waits for another one.
+	holdFor = 5 * time.Second
+)
+
+// Errors of a keeper's directory.
+var (
+	ErrNoHost = errors.New("host: no keeper was set up in this directory")
+	ErrExists = errors.New("host: a keeper was set up in this directory before")
+	ErrMode   = errors.New("host: readable by others than its owner")
+	ErrFile   = errors.New("host: host.json is damaged, or not as it must be")
+	ErrBusy   = errors.New("host: another process changes this directory")
+)
+
+// Config says which keeper it is and where it is called. It is host.json.
+type Config struct {
+	admission.Place        // Address is what callers call
+	Listen          string // host:port that the keeper's door listens at
+	Metrics         string // host:port of the metrics; empty: there are none
+}
+
+// hostJSON is the file.
+type hostJSON struct {
+	Format  string    `json:"format"`
+	Keeper  keeper.ID `json:"keeper"`
+	Member  int       `json:"member"`
+	T       int       `json:"t"`
+	N       int       `json:"n"`
+	Address string    `json:"address"`
+	Listen  string    `json:"listen"`
+	Metrics string    `json:"metrics,omitempty"`
+}
+
+func (c Config) validate() error {
+	if err := c.Place.Validate(); err != nil {
+		return fmt.Errorf("%w: %w", ErrFile, err)
+	}
+	_, _, err := net.SplitHostPort(c.Listen)
+	if err == nil && c.Metrics != "" {
+		_, _, err = net.SplitHostPort(c.Metrics)
+	}
+	if err != nil {
+		return fmt.Errorf("%w: listen or metrics: %w", ErrFile, admission.ErrAddress)
+	}
+	return nil
+}
+
+// Dir is the directory of a keeper.
+type Dir struct {
+	Config
+	path string
+	disk keeper.Disk
+}
+
+// Create makes a keeper's directory, if there is none: its issuer, the certificate of its
+// door, and an empty list of callers. The keeper's keys are another matter.
+//
+// A crash in here leaves a directory without host.json: begin again.
+func Create(path string, c Config, now time.Time) (*Dir, error) {
+	if err := c.validate(); err != nil {
+		return nil, err
+	}
+	if err := errors.Join(os.MkdirAll(path, 0o700), os.Chmod(path, 0o700)); err != nil { //nolint:gosec // a directory needs its owner's x
+		return nil, fmt.Errorf("host: make directory: %w", err)
+	}
+	d := &Dir{Config: c, path: path}
+	return d, d.change(func() error {
+		if _, err := os.Lstat(filepath.Join(path, hostFile)); !errors.Is(err, fs.ErrNotExist) {
+			return errors.Join(ErrExists, err)
+		}
+		issuer, err := admission.NewIssuer(c.Keeper, now)
+		if err != nil {
+			return err
+		}
+		cert, key, err := issuer.Encode()
+		defer clear(key)
+		if err != nil {
+			return err
+		}
+		err = errors.Join(d.disk.Write(path, issuerKeyFile, key), d.disk.Write(path, issuerFile, cert), d.disk.Write(path, callersFile, admission.Callers{}.Encode()))
+		if err == nil {
+			err = d.renewDoor(issuer, now, now.Add(doorTerm))
+		}
+		if err != nil {
+			return err
+		}
+		return d.disk.Write(path, hostFile, admission.EncodeFile(hostJSON{
+			Format: hostFormat, Keeper: c.Keeper, Member: c.Member, T: c.Shape.T, N: c.Shape.N,
+			Address: c.Address, Listen: c.Listen, Metrics: c.Metrics,
+		}))
+	})
+}
+
+// Open reads a keeper's directory.
+func Open(path string) (*Dir, error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, ErrNoHost
+	case err != nil:
+		return nil, fmt.Errorf("host: %w", err)
+	case !info.IsDir() || info.Mode().Perm()&0o077 != 0:
+		return nil, fmt.Errorf("%w: %s has mode %s", ErrMode, path, info.Mode())
+	}
+	d := &Dir{path: path}
+	data, err := d.read(hostFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, ErrNoHost
+	}
+	if err != nil {
+		return nil, err
+	}
+	var f hostJSON
+	if err := admission.DecodeFile(data, hostFormat, &f); err != nil || f.Format != hostFormat {
+		return nil, errors.Join(ErrFile, err)
+	}
+	d.Config = Config{
+		Place:  admission.Place{Keeper: f.Keeper, Member: f.Member, Shape: split.Shape{T: f.T, N: f.N}, Address: f.Address},
+		Listen: f.Listen, Metrics: f.Metrics,
+	}
+	return d, d.validate()
+}
+
+// Path is where the directory is.
+func (d *Dir) Path() string { return d.path }
+
+// read reads a file that only its owner can reach.
+func (d *Dir) read(name string) ([]byte, error) {
+	f, err := os.Open(filepath.Join(d.path, name))
+	if err != nil {
+		return nil, fmt.Errorf("host: %w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("host: %w", err)
+	case !info.Mode().IsRegular() || info.Mode().Perm()&0o077 != 0:
+		return nil, fmt.Errorf("%w: %s has mode %s", ErrMode, f.Name(), info.Mode())
+	}
+	data, err := io.ReadAll(io.LimitReader(f, maxFile))
+	if err != nil {
+		return nil, fmt.Errorf("host: %w", err)
+	}
+	return data, nil
+}
+
+// change keeps other processes from the directory's files while f changes them, so that
+// none takes back what another one wrote.
+func (d *Dir) change(f func() error) error {
+	for end := time.Now().Add(holdFor); ; time.Sleep(50 * time.Millisecond) {
+		release, err := sqlitefile.Hold(filepath.Join(d.path, changing))
+		switch {
+		case errors.Is(err, sqlitefile.ErrInUse) && time.Now().Before(end):
+			continue
+		case errors.Is(err, sqlitefile.ErrInUse):
+			return ErrBusy
+		case err != nil:
+			return fmt.Errorf("host: %w", err)
+		}
+		return errors.Join(f(), release())
+	}
+}

@@ -1,0 +1,215 @@
+package host
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/liuma-pin/liuma/internal/clock"
+	"github.com/liuma-pin/liuma/internal/keeper"
+	"github.com/liuma-pin/liuma/internal/keeper/admission"
+	"github.com/liuma-pin/liuma/internal/keeper/wire"
+	"github.com/liuma-pin/liuma/internal/ledger"
+	"github.com/liuma-pin/liuma/internal/sqlitefile"
+)
+
+// ErrServed: another process serves the directory.
+var ErrServed = errors.New("host: this keeper is served by another process")
+
+// Options are what a Host needs beside its directory. Logger is required.
+type Options struct {
+	Logger  *slog.Logger
+	Machine clock.Machine // this machine's clocks when nil
+	Release string        // of the program, as it is told to callers
+}
+
+// Host is a keeper that serves.
+type Host struct {
+	dir     *Dir
+	log     *slog.Logger
+	open    keeper.OpenConfig
+	machine clock.Machine
+	release string
+	began   time.Time
+	seat    *seat
+	server  *wire.Server
+	root    *x509.Certificate
+	files   atomic.Pointer[files]
+	free    func() error    // gives the lease on serving back
+	base    context.Context // of repairs; ended by stop
+	stop    context.CancelFunc
+
+	mending sync.Mutex // held while a repair runs
+	mu      sync.Mutex
+	repair  RepairStatus // guarded by mu
+	unread  error        // guarded by mu: why the files were not taken in
+}
+
+// files are what is read from the directory while the keeper serves.
+type files struct {
+	callers admission.Callers
+	door    tls.Certificate
+	as      []fs.FileInfo // as they were when they were read
+}
+
+// connections is how many callers may be connected at once: many more than there are
+// authorities and peers, since one that hangs keeps its place for a while.
+const connections = 64
+
+// Start opens the keeper in a directory. A keeper without its ledger, or with one that is
+// of no use, is served as one that is gone, so that it can be repaired; one without keys,
+// or whose ledger another process has, is an error.
+func Start(ctx context.Context, dir *Dir, o Options) (h *Host, err error) {
+	if o.Machine == nil {
+		o.Machine = clock.System()
+	}
+	h = &Host{
+		dir: dir, log: o.Logger, machine: o.Machine, release: o.Release, seat: &seat{id: dir.Keeper},
+		open: keeper.OpenConfig{Machine: o.Machine, Limits: ledger.NationalLimits(), Logger: o.Logger},
+	}
+	h.base, h.stop = context.WithCancel(context.Background())
+	h.began = h.now()
+	h.free, err = sqlitefile.Hold(filepath.Join(dir.path, serving))
+	if errors.Is(err, sqlitefile.ErrInUse) {
+		return nil, ErrServed
+	}
+	if err != nil {
+		return nil, fmt.Errorf("host: %w", err)
+	}
+	if err := h.begin(ctx); err != nil {
+		return nil, errors.Join(err, h.seat.empty(keeper.ErrClosed), h.free())
+	}
+	return h, nil
+}
+
+// now is this machine's wall clock.
+func (h *Host) now() time.Time { return h.machine.Read().Wall }
+
+// begin reads the directory's files and opens the node.
+func (h *Host) begin(ctx context.Context) (err error) {
+	if h.root, err = h.dir.Root(); err != nil {
+		return err
+	}
+	if err := h.Reload(); err != nil {
+		return err
+	}
+	if err := h.sitDown(ctx); err != nil {
+		return err
+	}
+	pool := x509.NewCertPool()
+	pool.AddCert(h.root)
+	h.server, err = wire.NewServer(wire.ServerConfig{
+		Keeper: h.seat, Rows: h.seat, Allow: h.allow, Logger: h.log, Release: h.release, Connections: connections,
+		TLS: &tls.Config{
+			MinVersion: tls.VersionTLS13, ClientCAs: pool, Time: h.now,
+			Certificates:   []tls.Certificate{h.files.Load().door},
+			GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &h.files.Load().door, nil },
+		},
+	})
+	return err
+}
+
+// sitDown opens the node; a ledger that is of no use leaves the seat empty.
+func (h *Host) sitDown(ctx context.Context) error {
+	n, err := keeper.OpenNode(ctx, h.dir.path, h.open)
+	switch {
+	case err == nil && n.ID() != h.dir.Keeper:
+		return errors.Join(fmt.Errorf("%w: keeper.json is of %s", ErrFile, n.ID()), n.Close())
+	case err == nil:
+		h.seat.fill(n)
+		return nil
+	case keeper.Stops(err), errors.Is(err, keeper.ErrNoKeySet), errors.Is(err, keeper.ErrFile):
+		return err
+	}
+	if _, none := os.Lstat(filepath.Join(h.dir.path, keeperFile)); errors.Is(none, fs.ErrNotExist) {
+		return keeper.ErrNoKeySet
+	}
+	h.log.Error("the keeper's ledger is of no use; repair it", "err", err)
+	h.seat.empty(err) //nolint:errcheck // there is no node in it yet
+	return nil
+}
+
+// keeperFile is the key file, which package keeper reads.
+const keeperFile = "keeper.json"
+
+// allow asks the list of callers about the other side of a connection.
+func (h *Host) allow(cert *x509.Certificate) error {
+	if err := h.files.Load().callers.Allowed(cert, h.now()); err != nil {
+		return fmt.Errorf("%s: %w", cert.Subject.CommonName, err)
+	}
+	return nil
+}
+
+// Reload takes in the list of callers and the certificate of the door. Whoever is not
+// allowed any more is refused from here on, also on connections that are open. What cannot
+// be read leaves what was read before.
+func (h *Host) Reload() error {
+	next, err := h.dir.load()
+	h.mu.Lock()
+	h.unread = err
+	h.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	h.files.Store(next)
+	h.recheck()
+	return nil
+}
+
+// recheck ends the connections of callers that may not call any more.
+func (h *Host) recheck() {
+	if h.server == nil {
+		return
+	}
+	if n := h.server.Recheck(); n > 0 {
+		h.log.Info("connections were ended: their callers are not admitted any more", "connections", n)
+	}
+}
+
+// load reads what is taken in while the keeper serves.
+func (d *Dir) load() (f *files, err error) {
+	f = &files{}
+	if f.as, err = d.stat(); err != nil {
+		return nil, err
+	}
+	if f.callers, err = d.Callers(); err != nil {
+		return nil, fmt.Errorf("%s: %w", callersFile, err)
+	}
+	f.door, err = d.door()
+	return f, err
+}
+
+// stat says which files lie in the directory.
+func (d *Dir) stat() (infos []fs.FileInfo, err error) {
+	for _, name := range []string{callersFile, doorFile} {
+		info, err := os.Stat(filepath.Join(d.path, name))
+		if err != nil {
+			return nil, fmt.Errorf("host: %w", err)
+		}
+		infos = append(infos, info)
+	}
+	return infos, nil
+}
+
+// changed reports whether other files lie in the directory than those that were read.
+func (h *Host) changed() bool {
+	infos, err := h.dir.stat()
+	if err != nil {
+		return true
+	}
+	for i, was := range h.files.Load().as {
+		if is := infos[i]; !os.SameFile(is, was) || !is.ModTime().Equal(was.ModTime()) || is.Size() != was.Size() {
+			return true
+		}
+	}
+	return false
+}

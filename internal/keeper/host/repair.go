@@ -1,0 +1,161 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/liuma-pin/liuma/internal/keeper"
+	"github.com/liuma-pin/liuma/internal/keeper/wire"
+)
+
+// ErrRepairing: a repair is under way.
+var ErrRepairing = errors.New("host: the keeper is being repaired")
+
+// errUnrepaired is why the seat is empty after a repair that failed.
+var errUnrepaired = errors.New("host: not repaired")
+
+// RepairStatus is the last repair since the process began.
+type RepairStatus struct {
+	Began time.Time   `json:"began"`
+	Ended time.Time   `json:"ended,omitzero"`  // zero while it is under way
+	From  []keeper.ID `json:"from"`            // whose rows it takes
+	Rows  uint64      `json:"rows"`            // that were taken in
+	Aside string      `json:"aside,omitempty"` // in the keeper's directory: what was there of the ledger
+	Why   string      `json:"why,omitempty"`   // with Ended: why it failed
+}
+
+// BeginRepair takes in the rows of the other keepers that admitted this one, highest counts
+// winning, and gives the ledger a new incarnation and a sequence above seen and above every
+// one that a caller named. The keeper serves nobody meanwhile. A ledger that is lost, or of
+// no use, is made anew.
+func (h *Host) BeginRepair(seen uint64) error {
+	if !h.mending.TryLock() {
+		return ErrRepairing
+	}
+	peers, err := h.peers()
+	if err == nil && seen >= mostSeen {
+		err = fmt.Errorf("%w: a sequence that no keeper has", keeper.ErrRequest)
+	}
+	if need := h.dir.Shape.N - h.dir.Shape.T + 1; err == nil && (h.dir.Shape.N == 1 || len(peers) < need) {
+		err = fmt.Errorf("%w: %d admitted this one, %d are needed", keeper.ErrPeers, len(peers), need)
+	}
+	if err != nil {
+		hangUp(peers)
+		h.mending.Unlock()
+		return err
+	}
+	status := RepairStatus{Began: h.now()}
+	for _, p := range peers {
+		status.From = append(status.From, p.ID())
+	}
+	h.mu.Lock()
+	h.repair = status
+	h.mu.Unlock()
+	go func() {
+		defer h.mending.Unlock()
+		defer hangUp(peers)
+		h.log.Warn("the keeper's repair begins", "from", status.From)
+		h.repaired(h.mend(h.base, max(seen, h.seat.seen.Load()), peers))
+	}()
+	return nil
+}
+
+// endRepair cuts a repair off, which can be begun again, and lets no other begin.
+func (h *Host) endRepair() {
+	h.stop()
+	h.mending.Lock()
+}
+
+// peers are the other keepers that admitted this one. The caller hangs up.
+func (h *Host) peers() (peers []*wire.Client, err error) {
+	admitted, err := h.dir.Peers()
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range admitted {
+		if a.Roles&(wire.Peer|wire.Administrator) == 0 {
+			continue
+		}
+		c, err := h.dir.Call(a, h.log)
+		if err != nil {
+			return peers, fmt.Errorf("%s: %w", a.Keeper, err)
+		}
+		peers = append(peers, c)
+	}
+	return peers, nil
+}
+
+func hangUp(peers []*wire.Client) {
+	for _, p := range peers {
+		_ = p.Close() // it was only read from
+	}
+}
+
+// mend does the repair, and leaves a node in the seat, or none.
+func (h *Host) mend(ctx context.Context, seen uint64, peers []*wire.Client) error {
+	if err := h.seat.empty(ErrRepairing); err != nil { // a poisoned ledger closes like this
+		h.log.Warn("the ledger that is to be repaired was not closed well", "err", err)
+	}
+	n, err := h.usable(ctx)
+	if err != nil {
+		return h.notRepaired(err)
+	}
+	sources := make([]keeper.RowSource, len(peers))
+	for i, p := range peers {
+		sources[i] = p
+	}
+	if err := n.Repair(ctx, seen, sources...); err != nil {
+		return h.notRepaired(errors.Join(err, n.Close()))
+	}
+	h.seat.fill(n)
+	// What the others counted meanwhile. Without it the keeper serves, and lacks that.
+	if err := n.Level(ctx, sources...); err != nil {
+		h.log.Warn("the repaired keeper lacks what was counted meanwhile: repair it once more", "err", err)
+	}
+	return nil
+}
+
+// usable is the node with the ledger that is there, if it is whole, and else with an empty
+// one.
+func (h *Host) usable(ctx context.Context) (*keeper.Node, error) {
+	n, err := keeper.OpenNode(ctx, h.dir.path, h.open)
+	if err == nil {
+		if err = n.Examine(ctx); err == nil {
+			return n, nil
+		}
+		err = errors.Join(err, n.Close())
+	}
+	if keeper.Stops(err) {
+		return nil, err
+	}
+	h.log.Warn("the keeper's own ledger is of no use", "err", err)
+	n, aside, err := keeper.OpenToRepair(ctx, h.dir.path, h.open)
+	h.mu.Lock()
+	h.repair.Aside = aside
+	h.mu.Unlock()
+	return n, err
+}
+
+// notRepaired leaves the seat empty.
+func (h *Host) notRepaired(err error) error {
+	err = fmt.Errorf("%w: %w", errUnrepaired, err)
+	return errors.Join(err, h.seat.empty(err))
+}
+
+// repaired notes how the repair ended.
+func (h *Host) repaired(err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.repair.Ended = h.now()
+	if n, bad := h.seat.sits(); bad == nil {
+		h.repair.Rows = n.Taken()
+	}
+	if err != nil {
+		h.repair.Why = err.Error()
+		h.log.Error("the keeper's repair failed; begin it again", "err", err)
+		return
+	}
+	h.log.Info("the keeper was repaired, and serves", "rows", h.repair.Rows)
+}

@@ -1,0 +1,182 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/keeper"
+	"github.com/liuma-pin/liuma/internal/keeper/wire"
+	"github.com/liuma-pin/liuma/internal/ledger"
+)
+
+// seat is the node's place at the door. It answers for the node in it, or says that there
+// is none (keeper.ErrGone), and counts what was asked and how it ended.
+type seat struct {
+	id    keeper.ID
+	tally tally
+	seen  atomic.Uint64 // the highest sequence that a caller said it had from this keeper
+	apart atomic.Int64  // when a request was last refused for its clock, in Unix seconds
+
+	mu   sync.RWMutex
+	node *keeper.Node // guarded by mu; nil: the seat is empty
+	why  error        // guarded by mu; with an empty seat
+}
+
+var (
+	_ keeper.Keeper = (*seat)(nil)
+	_ wire.Rows     = (*seat)(nil)
+)
+
+// mostSeen is more than any keeper counts. What is above it was made up, and a repair does
+// not follow it.
+const mostSeen = 1 << 62
+
+// sits is the node in the seat, or why there is none.
+func (s *seat) sits() (*keeper.Node, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.node == nil {
+		return nil, fmt.Errorf("%w: %w", keeper.ErrGone, s.why)
+	}
+	return s.node, nil
+}
+
+// fill puts a node into the seat.
+func (s *seat) fill(n *keeper.Node) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.node, s.why = n, nil
+}
+
+// empty takes the node out and closes it.
+func (s *seat) empty(why error) error {
+	s.mu.Lock()
+	n := s.node
+	s.node, s.why = nil, why
+	s.mu.Unlock()
+	if n == nil {
+		return nil
+	}
+	return n.Close()
+}
+
+// heard notes what a request says of this keeper.
+func (s *seat) heard(h keeper.Header) {
+	for old := s.seen.Load(); h.Seen > old && h.Seen < mostSeen; old = s.seen.Load() {
+		if s.seen.CompareAndSwap(old, h.Seen) {
+			return
+		}
+	}
+}
+
+// asked has the node answer a request, and counts it.
+func asked[A any](s *seat, what string, h keeper.Header, ask func(*keeper.Node) (A, error), refusal func(A) *ledger.Refusal) (a A, err error) {
+	s.heard(h)
+	n, err := s.sits()
+	if err == nil {
+		a, err = ask(n)
+	}
+	switch ref := refusal(a); {
+	case err != nil:
+		s.tally.add("failures", failureOf(err))
+		if errors.Is(err, ledger.ErrClock) {
+			s.apart.Store(time.Now().Unix())
+		}
+	case ref != nil:
+		s.tally.add("refusals", string(ref.Reason))
+	default:
+		s.tally.add(what, "")
+	}
+	return a, err
+}
+
+// never is the refusal of an answer that has none.
+func never[A any](A) *ledger.Refusal { return nil }
+
+// ID implements keeper.Keeper.
+func (s *seat) ID() keeper.ID { return s.id }
+
+// Attempt implements keeper.Keeper.
+func (s *seat) Attempt(ctx context.Context, r keeper.AttemptRequest) (keeper.AttemptAnswer, error) {
+	return asked(s, "spends", r.Header, func(n *keeper.Node) (keeper.AttemptAnswer, error) { return n.Attempt(ctx, r) },
+		func(a keeper.AttemptAnswer) *ledger.Refusal { return a.Refusal })
+}
+
+// Propose implements keeper.Keeper.
+func (s *seat) Propose(ctx context.Context, r keeper.ProposeRequest) (keeper.ProposeAnswer, error) {
+	return asked(s, "proposals", r.Header, func(n *keeper.Node) (keeper.ProposeAnswer, error) { return n.Propose(ctx, r) },
+		func(a keeper.ProposeAnswer) *ledger.Refusal { return a.Refusal })
+}
+
+// Commit implements keeper.Keeper.
+func (s *seat) Commit(ctx context.Context, r keeper.CommitRequest) (keeper.CommitAnswer, error) {
+	return asked(s, "commits", r.Header, func(n *keeper.Node) (keeper.CommitAnswer, error) { return n.Commit(ctx, r) },
+		func(a keeper.CommitAnswer) *ledger.Refusal { return a.Refusal })
+}
+
+// Settle implements keeper.Keeper.
+func (s *seat) Settle(ctx context.Context, h keeper.Header, list []ledger.Settlement) (keeper.Answer, error) {
+	return asked(s, "settlements", h, func(n *keeper.Node) (keeper.Answer, error) { return n.Settle(ctx, h, list) }, never)
+}
+
+// Status implements keeper.Keeper.
+func (s *seat) Status(ctx context.Context, card liuma.CardID) (keeper.StatusAnswer, error) {
+	return asked(s, "looks", keeper.Header{}, func(n *keeper.Node) (keeper.StatusAnswer, error) { return n.Status(ctx, card) }, never)
+}
+
+// StatusOfTag implements keeper.Keeper.
+func (s *seat) StatusOfTag(ctx context.Context, tag ledger.Tag) (keeper.StatusAnswer, error) {
+	return asked(s, "looks", keeper.Header{}, func(n *keeper.Node) (keeper.StatusAnswer, error) { return n.StatusOfTag(ctx, tag) }, never)
+}
+
+// Head implements keeper.Keeper.
+func (s *seat) Head(ctx context.Context, h keeper.Header, heads []ledger.Head) (keeper.HeadAnswer, error) {
+	return asked(s, "heads", h, func(n *keeper.Node) (keeper.HeadAnswer, error) { return n.Head(ctx, h, heads) }, never)
+}
+
+// Retag implements keeper.Keeper.
+func (s *seat) Retag(ctx context.Context, r keeper.RetagRequest) (keeper.CommitAnswer, error) {
+	return asked(s, "retags", r.Header, func(n *keeper.Node) (keeper.CommitAnswer, error) { return n.Retag(ctx, r) },
+		func(a keeper.CommitAnswer) *ledger.Refusal { return a.Refusal })
+}
+
+// Admit implements keeper.Keeper.
+func (s *seat) Admit(ctx context.Context, h keeper.Header) error {
+	_, err := asked(s, "admits", h, func(n *keeper.Node) (struct{}, error) { return struct{}{}, n.Admit(ctx, h) }, never)
+	return err
+}
+
+// Retire implements keeper.Keeper.
+func (s *seat) Retire(ctx context.Context, h keeper.Header, card liuma.CardID) (keeper.Answer, error) {
+	return asked(s, "retirements", h, func(n *keeper.Node) (keeper.Answer, error) { return n.Retire(ctx, h, card) }, never)
+}
+
+// Unretire implements keeper.Keeper.
+func (s *seat) Unretire(ctx context.Context, h keeper.Header, card liuma.CardID) (keeper.Answer, error) {
+	return asked(s, "unretirements", h, func(n *keeper.Node) (keeper.Answer, error) { return n.Unretire(ctx, h, card) }, never)
+}
+
+// About implements wire.Rows.
+func (s *seat) About(ctx context.Context) (keeper.About, error) {
+	return asked(s, "looks", keeper.Header{}, func(n *keeper.Node) (keeper.About, error) { return n.About(ctx) }, never)
+}
+
+// Scan implements wire.Rows.
+func (s *seat) Scan(ctx context.Context, after liuma.CardID, visit func(ledger.Row) error) error {
+	n, err := s.sits()
+	if err != nil {
+		return err
+	}
+	return n.Scan(ctx, after, func(r ledger.Row) error {
+		if err := visit(r); err != nil {
+			return err // also the end of a page, which is no fault
+		}
+		s.tally.add("scanned", "")
+		return nil
+	})
+}

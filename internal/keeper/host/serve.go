@@ -1,0 +1,174 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/liuma-pin/liuma/internal/keeper"
+	"github.com/liuma-pin/liuma/internal/keeper/wire"
+)
+
+const (
+	// lookEvery is how often it is looked whether callers have ended and files have
+	// changed.
+	lookEvery = time.Second
+	// tellEvery is how often the log says what was asked.
+	tellEvery = time.Minute
+	// shutFor is how long the doors beside the keeper's may take to end.
+	shutFor = 2 * time.Second
+)
+
+// Addresses are where a Host listens.
+type Addresses struct {
+	Door    string
+	Metrics string // empty: there are none
+}
+
+// Serve answers until ctx ends: what was begun is counted and answered to its end, the
+// ledger is closed, and its lease given back. ready hears once where it listens. A Host
+// serves once.
+func (h *Host) Serve(ctx context.Context, ready func(Addresses)) (err error) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	doors, at, err := h.listen(ctx)
+	if err != nil {
+		return errors.Join(err, h.close())
+	}
+	ended := make(chan error, len(doors))
+	for _, d := range doors {
+		go func() { ended <- d.serve() }()
+	}
+	h.log.Info("serving", "keeper", string(h.dir.Keeper), "door", at.Door, "metrics", at.Metrics, "release", h.release)
+	ready(at)
+	go h.watch(ctx)
+	left := len(doors)
+	select {
+	case <-ctx.Done():
+	case err = <-ended: // none ends by itself
+		left--
+	}
+	stop()
+	for _, d := range doors {
+		d.shut()
+	}
+	for range left {
+		err = errors.Join(err, <-ended)
+	}
+	return errors.Join(err, h.close())
+}
+
+// close ends a repair, and gives the ledger and the directory back.
+func (h *Host) close() error {
+	h.endRepair()
+	err := errors.Join(h.seat.empty(keeper.ErrClosed), h.free())
+	h.tell("stopped")
+	return err
+}
+
+// listening is one door: serve returns nil after shut.
+type listening struct {
+	serve func() error
+	shut  func()
+}
+
+// listen opens the doors: the keeper's own, the one for its administrator, and the
+// metrics.
+func (h *Host) listen(ctx context.Context) (doors []listening, at Addresses, err error) {
+	defer func() {
+		if err != nil {
+			for _, d := range doors {
+				d.shut()
+			}
+		}
+	}()
+	door, err := net.Listen("tcp", h.dir.Listen)
+	if err != nil {
+		return nil, at, fmt.Errorf("host: %w", err)
+	}
+	at.Door = door.Addr().String()
+	doors = append(doors, listening{
+		serve: func() error {
+			if err := h.server.Serve(door); !errors.Is(err, wire.ErrClosed) {
+				return err
+			}
+			return nil
+		},
+		shut: func() { _ = errors.Join(h.server.Close(), door.Close()) },
+	})
+	socket, err := listenSocket(h.dir.path)
+	if err != nil {
+		return doors, at, err
+	}
+	doors = append(doors, h.overHTTP(ctx, socket, h.socketRoutes()))
+	if h.dir.Metrics == "" {
+		return doors, at, nil
+	}
+	metrics, err := net.Listen("tcp", h.dir.Metrics)
+	if err != nil {
+		return doors, at, fmt.Errorf("host: %w", err)
+	}
+	at.Metrics = metrics.Addr().String()
+	return append(doors, h.overHTTP(ctx, metrics, h.metricRoutes())), at, nil
+}
+
+// overHTTP is a door of a few small requests.
+func (h *Host) overHTTP(ctx context.Context, l net.Listener, routes http.Handler) listening {
+	s := &http.Server{
+		Handler: http.MaxBytesHandler(routes, 1<<10), MaxHeaderBytes: 8 << 10, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
+		WriteTimeout: 10 * time.Second, IdleTimeout: time.Minute, BaseContext: func(net.Listener) context.Context { return ctx },
+	}
+	return listening{
+		serve: func() error {
+			if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+				return err
+			}
+			return nil
+		},
+		shut: func() {
+			ctx, cancel := context.WithTimeout(context.Background(), shutFor)
+			defer cancel()
+			if s.Shutdown(ctx) != nil {
+				_ = s.Close() // who holds a connection open is not waited for
+			}
+			_ = l.Close() // if it was never served
+		},
+	}
+}
+
+// watch takes in what changes while the keeper serves: time, and files.
+func (h *Host) watch(ctx context.Context) {
+	look, tell := time.NewTicker(lookEvery), time.NewTicker(tellEvery)
+	defer look.Stop()
+	defer tell.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-look.C:
+			if !h.changed() {
+				h.recheck()
+			} else if err := h.Reload(); err != nil {
+				h.log.Error("files of the keeper were not taken in", "err", err)
+			}
+		case <-tell.C:
+			h.tell("asked")
+		}
+	}
+}
+
+// tell logs how often what was asked.
+func (h *Host) tell(what string) {
+	var args []any
+	for _, n := range sorted(h.seat.tally.read()) {
+		name := n.what
+		if n.kind != "" {
+			name += "." + n.kind
+		}
+		args = append(args, name, n.n)
+	}
+	h.log.Info(what, args...)
+}

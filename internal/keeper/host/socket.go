@@ -1,0 +1,205 @@
+package host
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/liuma-pin/liuma/internal/keeper"
+	"github.com/liuma-pin/liuma/internal/keeper/admission"
+)
+
+// Errors of the administrator's door.
+var (
+	// ErrNotServed: no process serves the directory.
+	ErrNotServed = errors.New("host: no keeper serves in this directory")
+	// ErrPath: the path of the socket is longer than systems allow.
+	ErrPath = errors.New("host: the directory's path is too long for a socket; start in the directory, or choose a shorter one")
+)
+
+// maxPath is how long a socket's path may be on every system that has them.
+const maxPath = 100
+
+// socketPath is where the door of a directory is, by the shorter of two names.
+func socketPath(dir string) (string, error) {
+	abs, err := filepath.Abs(filepath.Join(dir, socketName))
+	if err != nil {
+		return "", fmt.Errorf("host: %w", err)
+	}
+	if len(abs) <= maxPath {
+		return abs, nil
+	}
+	if here, err := os.Getwd(); err == nil {
+		if rel, err := filepath.Rel(here, abs); err == nil && len(rel) <= maxPath {
+			return rel, nil
+		}
+	}
+	return "", ErrPath
+}
+
+// listenSocket makes the socket. The process has the lease on serving, so one that is
+// there was left by a dead process. Until the mode is set the directory's keeps others
+// out.
+func listenSocket(dir string) (net.Listener, error) {
+	path, err := socketPath(dir)
+	if err != nil {
+		return nil, err
+	}
+	if info, err := os.Lstat(path); err == nil && info.Mode().Type() == fs.ModeSocket {
+		if err := os.Remove(path); err != nil {
+			return nil, fmt.Errorf("host: %w", err)
+		}
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("host: %w", err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		return nil, errors.Join(fmt.Errorf("host: %w", err), l.Close())
+	}
+	return l, nil
+}
+
+// problem is an answer that is none. Its text is for logs and for the administrator of
+// this keeper; its code is for programs.
+type problem struct {
+	Code  string `json:"code"`
+	Error string `json:"error"`
+}
+
+// codes are the errors that arrive as they were, by their codes.
+func codes() map[string]error {
+	return map[string]error{"repairing": ErrRepairing, "peers": keeper.ErrPeers, "format": admission.ErrFormat, "mode": ErrMode}
+}
+
+// refused answers with an error.
+func refused(w http.ResponseWriter, status int, err error) {
+	p := problem{Code: "other", Error: err.Error()}
+	for code, known := range codes() {
+		if errors.Is(err, known) {
+			p.Code = code
+		}
+	}
+	answer(w, status, p)
+}
+
+// socketRoutes are what the administrator may ask on the keeper's machine.
+func (h *Host) socketRoutes() http.Handler {
+	m := http.NewServeMux()
+	m.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) {
+		answer(w, http.StatusOK, h.Status(r.Context()))
+	})
+	m.HandleFunc("POST /reload", func(w http.ResponseWriter, _ *http.Request) {
+		if err := h.Reload(); err != nil {
+			refused(w, http.StatusConflict, err)
+			return
+		}
+		answer(w, http.StatusOK, struct{}{})
+	})
+	m.HandleFunc("POST /repair", func(w http.ResponseWriter, r *http.Request) {
+		var q repairRequest
+		dec := json.NewDecoder(r.Body)
+		dec.DisallowUnknownFields()
+		if err := dec.Decode(&q); err != nil {
+			refused(w, http.StatusBadRequest, keeper.ErrRequest)
+			return
+		}
+		if err := h.BeginRepair(q.Seen); err != nil {
+			refused(w, http.StatusConflict, err)
+			return
+		}
+		answer(w, http.StatusAccepted, struct{}{})
+	})
+	return m
+}
+
+// repairRequest asks for a repair. Seen is the highest sequence that somebody had from
+// this keeper, if it is known; what callers say is known anyway.
+type repairRequest struct {
+	Seen uint64 `json:"seen"`
+}
+
+func answer(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v) // who does not read it loses it
+}
+
+// Asker asks the keeper that serves a directory, on its machine.
+type Asker struct{ dir string }
+
+// Ask makes the way to the keeper that serves in d.
+func (d *Dir) Ask() Asker { return Asker{d.path} }
+
+// Status asks how the keeper stands.
+func (a Asker) Status(ctx context.Context) (s Status, err error) {
+	err = a.ask(ctx, http.MethodGet, "/status", nil, &s)
+	return s, err
+}
+
+// Reload has the keeper take in the files that were changed.
+func (a Asker) Reload(ctx context.Context) error {
+	return a.ask(ctx, http.MethodPost, "/reload", nil, nil)
+}
+
+// Repair has the keeper begin its repair; Status says how far it is.
+func (a Asker) Repair(ctx context.Context, seen uint64) error {
+	return a.ask(ctx, http.MethodPost, "/repair", repairRequest{seen}, nil)
+}
+
+// ask makes one request. ErrNotServed: nobody listens.
+func (a Asker) ask(ctx context.Context, method, path string, body, into any) error {
+	socket, err := socketPath(a.dir)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	sent, err := json.Marshal(body)
+	if err != nil {
+		return fmt.Errorf("host: %w", err)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, "http://keeper"+path, bytes.NewReader(sent))
+	if err != nil {
+		return fmt.Errorf("host: %w", err)
+	}
+	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
+	}}
+	resp, err := transport.RoundTrip(req)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
+		return ErrNotServed
+	}
+	if err != nil {
+		return fmt.Errorf("host: %w", err)
+	}
+	defer resp.Body.Close()
+	got := io.LimitReader(resp.Body, maxFile)
+	if resp.StatusCode >= http.StatusBadRequest {
+		var p problem
+		if err := json.NewDecoder(got).Decode(&p); err != nil || p.Error == "" {
+			p.Error = resp.Status
+		}
+		if known, ok := codes()[p.Code]; ok {
+			return fmt.Errorf("%w (%s)", known, p.Error)
+		}
+		return fmt.Errorf("host: the keeper refused: %s", p.Error)
+	}
+	if into == nil {
+		return nil
+	}
+	if err := json.NewDecoder(got).Decode(into); err != nil {
+		return fmt.Errorf("host: read the answer: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,98 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"sync"
+
+	"github.com/liuma-pin/liuma/internal/keeper"
+	"github.com/liuma-pin/liuma/internal/ledger"
+)
+
+// count names one number of a tally: what was counted and, where it has kinds, which.
+type count struct{ what, kind string }
+
+// tally counts what was asked since the process began. Nothing in it is about a card.
+type tally struct {
+	mu sync.Mutex
+	n  map[count]uint64 // guarded by mu
+}
+
+func (t *tally) add(what, kind string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.n == nil {
+		t.n = map[count]uint64{}
+	}
+	t.n[count{what, kind}]++
+}
+
+// read is a copy of the numbers.
+func (t *tally) read() map[count]uint64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return maps.Clone(t.n)
+}
+
+// states are all of them, the first when all is well.
+func states() []State {
+	return []State{Serves, Gone, RolledBack, Repairing, Unrepaired, Poisoned, Full, ClockOff, Faulty}
+}
+
+// State is how a keeper stands. Its text is a code; the sentences are in the catalogue.
+type State string
+
+// The states.
+const (
+	Serves     State = "serves"
+	Gone       State = "gone"        // its ledger or its keys are not there, or not its own
+	RolledBack State = "rolled_back" // its ledger is an older copy
+	Repairing  State = "repairing"
+	Unrepaired State = "unrepaired" // a repair was begun and did not end
+	Poisoned   State = "poisoned"   // a disk error: restart
+	Full       State = "full"       // no room on the disk
+	ClockOff   State = "clock"
+	Faulty     State = "faulty" // anything else
+)
+
+// stateOf is what an error of the node says about it.
+func stateOf(err error) State {
+	switch {
+	case err == nil:
+		return Serves
+	case errors.Is(err, ErrRepairing):
+		return Repairing
+	case errors.Is(err, errUnrepaired), errors.Is(err, ledger.ErrRepairing):
+		return Unrepaired
+	case errors.Is(err, keeper.ErrGone), errors.Is(err, ledger.ErrMissing), errors.Is(err, ledger.ErrOwner):
+		return Gone
+	case errors.Is(err, ledger.ErrRolledBack):
+		return RolledBack
+	case errors.Is(err, ledger.ErrPoisoned):
+		return Poisoned
+	case errors.Is(err, ledger.ErrFull):
+		return Full
+	case errors.Is(err, ledger.ErrClock):
+		return ClockOff
+	}
+	return Faulty
+}
+
+// failureOf names an error of a request in a metric: by the state that it shows, or by what
+// was wrong with the request.
+func failureOf(err error) string {
+	switch {
+	case errors.Is(err, keeper.ErrMetered):
+		return "metered"
+	case errors.Is(err, keeper.ErrKeySet):
+		return "key_set"
+	case errors.Is(err, keeper.ErrRequest), errors.Is(err, ledger.ErrRequest):
+		return "request"
+	case errors.Is(err, ledger.ErrSettlement):
+		return "settlement"
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return "time"
+	}
+	return string(stateOf(err))
+}

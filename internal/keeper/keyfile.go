@@ -1,0 +1,221 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/liuma-pin/liuma/internal/ledger/sqlite"
+	"github.com/liuma-pin/liuma/internal/split"
+)
+
+// KeyFile is keeper.json for whoever works on a keeper's key sets. One process at a
+// time may have it. It holds share keys and is wiped after use.
+type KeyFile struct {
+	disk    Disk
+	dir     string
+	stored  *storedKeeper
+	custody Custody
+}
+
+// MakeKeyFile makes a keeper's directory, if there is none, and in it the keeper's
+// identity, which has no key set yet. ErrExists: a keeper with key sets, or a
+// ledger, is there. An identity without a key set is made anew unless it has the
+// same id: nothing rests on it.
+//
+// A crash in here leaves no keeper.json, or one without a key set: begin again.
+func MakeKeyFile(d Disk, dir string, id ID) (*KeyFile, error) {
+	if id == "" {
+		return nil, fmt.Errorf("%w: a keeper needs an id", ErrRequest)
+	}
+	switch f, err := OpenKeyFile(d, dir); {
+	case err == nil && len(f.stored.KeySets) == 0 && f.ID() == id:
+		return f, nil
+	case err == nil:
+		defer f.Wipe()
+		if len(f.stored.KeySets) > 0 {
+			return nil, fmt.Errorf("%w: %s", ErrExists, dir)
+		}
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, err
+	default:
+		if err := prepareDir(dir); err != nil {
+			return nil, err
+		}
+	}
+	if _, err := os.Lstat(filepath.Join(dir, ledgerFile)); !errors.Is(err, fs.ErrNotExist) {
+		return nil, errors.Join(fmt.Errorf("%w: %s has a ledger", ErrExists, dir), err)
+	}
+	custody, err := newMemory()
+	if err != nil {
+		return nil, err
+	}
+	f := &KeyFile{disk: d, dir: dir, custody: custody, stored: &storedKeeper{Format: keeperFormat, ID: id}}
+	if f.stored.Identity, err = custody.Save(); err == nil {
+		err = f.stored.write(d, dir)
+	}
+	if err != nil {
+		f.Wipe()
+		return nil, err
+	}
+	return f, nil
+}
+
+// OpenKeyFile reads keeper.json. fs.ErrNotExist: there is none, and so nothing that
+// others could read in the directory.
+func OpenKeyFile(d Disk, dir string) (*KeyFile, error) {
+	if _, err := os.Lstat(filepath.Join(dir, keeperFile)); errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("keeper: %w", err)
+	}
+	stored, err := readKeeper(dir)
+	if err != nil {
+		return nil, err
+	}
+	f := &KeyFile{disk: d, dir: dir, stored: stored}
+	if f.custody, err = loadMemory(stored.Identity); err == nil && len(stored.KeySets) > 0 {
+		var r *Ring
+		if r, err = stored.ring(); err == nil { // whole, or not worked with
+			r.wipe()
+		}
+	}
+	if err != nil {
+		f.Wipe()
+		return nil, err
+	}
+	return f, nil
+}
+
+// ID is the keeper's.
+func (f *KeyFile) ID() ID { return f.stored.ID }
+
+// Custody has the keeper's identity.
+func (f *KeyFile) Custody() Custody { return f.custody }
+
+// Wipe clears the secrets.
+func (f *KeyFile) Wipe() { f.stored.wipe() }
+
+// SetInfo describes a key set that a keeper holds its part of; nothing in it is
+// secret.
+type SetInfo struct {
+	ID      uint32
+	Shape   split.Shape
+	Member  int
+	Members []ID // empty where it was made within one process
+}
+
+// KeySets describes the key sets, by rising number.
+func (f *KeyFile) KeySets() (out []SetInfo) {
+	for _, s := range f.stored.KeySets {
+		out = append(out, SetInfo{ID: s.ID, Shape: s.shape(), Member: s.Member, Members: slices.Clone(s.Members)})
+	}
+	slices.SortFunc(out, func(a, b SetInfo) int { return int(int64(a.ID) - int64(b.ID)) })
+	return out
+}
+
+// Keys are the share keys of a key set. The caller wipes them.
+func (f *KeyFile) Keys(id uint32) (map[split.Subset]HeldKey, error) {
+	s, ok := f.stored.set(id)
+	if !ok {
+		return nil, fmt.Errorf("%w: %d", ErrKeySet, id)
+	}
+	out := map[split.Subset]HeldKey{}
+	for _, k := range s.Keys {
+		key, err := f.custody.Load(k.Key)
+		if err != nil {
+			return nil, ErrFile
+		}
+		out[k.Subset] = key
+	}
+	return out, nil
+}
+
+// FingerprintOf tells a share key from others without revealing anything of it.
+func FingerprintOf(keySet uint32, s split.Subset, k split.ShareMAC) (Hash, error) {
+	return fingerprint(keySet, s, k)
+}
+
+// NewSet is a key set to be added to a keeper.
+type NewSet struct {
+	KeySet
+	Members []ID
+}
+
+// Add takes in key sets, all in one step. It refuses a number that is there, and a
+// member or shape other than that of the key sets which are there.
+func (f *KeyFile) Add(sets ...NewSet) error {
+	next := &storedKeeper{Format: f.stored.Format, ID: f.stored.ID, Identity: f.stored.Identity, KeySets: slices.Clone(f.stored.KeySets)}
+	taken := false
+	defer func() {
+		for i := len(f.stored.KeySets); !taken && i < len(next.KeySets); i++ {
+			for _, k := range next.KeySets[i].Keys {
+				clear(k.Key)
+			}
+		}
+	}()
+	for _, set := range sets {
+		if err := set.validate(); err != nil {
+			return err
+		}
+		for _, have := range next.KeySets {
+			if have.ID == set.ID || have.Member != set.Member || have.shape() != set.Shape {
+				return fmt.Errorf("%w: key set %d, member %d of %s, beside key set %d", ErrRequest, set.ID, set.Member, set.Shape, have.ID)
+			}
+		}
+		s, err := set.stored()
+		if err != nil {
+			return err
+		}
+		s.Members = slices.Clone(set.Members)
+		next.KeySets = append(next.KeySets, s)
+	}
+	if err := next.write(f.disk, f.dir); err != nil {
+		return err
+	}
+	f.stored, taken = next, true
+	return nil
+}
+
+// MakeLedger makes the ledger of a keeper that gets its first key set, and leaves
+// one that is there.
+func (f *KeyFile) MakeLedger(ctx context.Context) error {
+	b, err := sqlite.Open(ctx, filepath.Join(f.dir, ledgerFile), sqlite.Config{})
+	if err != nil {
+		return err
+	}
+	return b.Close()
+}
+
+// stored is the key set as keeper.json has it.
+func (s KeySet) stored() (storedKeySet, error) {
+	out := storedKeySet{ID: s.ID, T: s.Shape.T, N: s.Shape.N, Member: s.Member}
+	for _, m := range slices.Sorted(maps.Keys(s.Keys)) {
+		held, ok := s.Keys[m].(HeldKey)
+		if !ok {
+			return storedKeySet{}, errors.New("keeper: a share key that cannot be kept")
+		}
+		saved, err := held.Save()
+		if err != nil {
+			return storedKeySet{}, fmt.Errorf("keeper: share key of subset %d: %w", m, err)
+		}
+		out.Keys = append(out.Keys, storedShare{Subset: m, Key: saved})
+	}
+	return out, nil
+}
+
+// open finds the share keys of a stored key set.
+func (s storedKeySet) open(custody Custody) (KeySet, error) {
+	set := KeySet{ID: s.ID, Shape: s.shape(), Member: s.Member, Keys: map[split.Subset]split.ShareMAC{}}
+	for _, share := range s.Keys {
+		key, err := custody.Load(share.Key)
+		if err != nil || set.Keys[share.Subset] != nil {
+			return KeySet{}, ErrFile
+		}
+		set.Keys[share.Subset] = key
+	}
+	return set, nil
+}

@@ -1,0 +1,515 @@
+package keys
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/liuma-pin/liuma/internal/keeper"
+	"github.com/liuma-pin/liuma/internal/split"
+)
+
+// stateFormat is the form of ceremony.json and asking.json.
+const stateFormat = "liuma-key-work/1"
+
+// ceremonyState is ceremony.json. It holds share keys.
+type ceremonyState struct {
+	Format string      `json:"format"`
+	ID     keeper.ID   `json:"id"`
+	KeySet uint32      `json:"key_set"`
+	T      int         `json:"t"`
+	N      int         `json:"n"`
+	Member int         `json:"member"`
+	Nonce  shortBytes  `json:"nonce"`
+	Met    []helloFile `json:"met"`
+	Keys   []keptKey   `json:"share_keys"`
+	Prints []keptPrint `json:"fingerprints"`
+}
+
+type keptKey struct {
+	Subset split.Subset `json:"subset"`
+	Key    []byte       `json:"key"`
+}
+
+type keptPrint struct {
+	Member int          `json:"member"`
+	Subset split.Subset `json:"subset"`
+	Sum    keeper.Hash  `json:"sum"`
+}
+
+func (s ceremonyState) wipe() {
+	for _, k := range s.Keys {
+		clear(k.Key)
+	}
+}
+
+// save writes a ceremony under way.
+func (d Desk) save(m *keeper.Member) error {
+	draft, err := m.Draft()
+	if err != nil {
+		return err
+	}
+	defer draft.Wipe()
+	h := draft.Hello
+	s := ceremonyState{Format: stateFormat, ID: h.ID, KeySet: h.KeySet, T: h.Shape.T, N: h.Shape.N, Member: h.Member, Nonce: h.Nonce}
+	for _, o := range draft.Met {
+		s.Met = append(s.Met, helloOf(o))
+	}
+	for _, k := range draft.Keys {
+		s.Keys = append(s.Keys, keptKey{Subset: k.Subset, Key: k.Saved})
+	}
+	for _, f := range draft.Prints {
+		s.Prints = append(s.Prints, keptPrint(f))
+	}
+	data, err := marshal(s)
+	if err != nil {
+		return err
+	}
+	defer clear(data)
+	return d.Disk.Write(d.Dir, stateFile, data)
+}
+
+func helloOf(h keeper.Hello) helloFile {
+	return helloFile{
+		head:   headOf(kindHello, Who{ID: h.ID, Member: h.Member, Shape: h.Shape}),
+		KeySet: h.KeySet, Identity: h.Public, Nonce: h.Nonce,
+	}
+}
+
+// secret reads a file of the directory that holds secrets; nil if there is none. The
+// caller clears it.
+func (d Desk) secret(name string) ([]byte, error) {
+	f, err := os.Open(filepath.Join(d.Dir, name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("keys: %w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("keys: %w", err)
+	}
+	if !info.Mode().IsRegular() || info.Mode().Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("%w: %s has mode %s", keeper.ErrMode, name, info.Mode())
+	}
+	const maxState = 1 << 20
+	data, err := io.ReadAll(io.LimitReader(f, maxState))
+	if err != nil {
+		return nil, fmt.Errorf("keys: %w", err)
+	}
+	return data, nil
+}
+
+// underWay is the ceremony of the directory; nil if there is none. One whose key set
+// the keeper has is finished: a crash came before its file was removed.
+func (d Desk) underWay(f *keeper.KeyFile) (*keeper.Member, error) {
+	data, err := d.secret(stateFile)
+	if data == nil || err != nil {
+		return nil, err
+	}
+	defer clear(data)
+	s, err := read[ceremonyState](data)
+	defer s.wipe()
+	if err != nil || s.Format != stateFormat || s.ID != f.ID() {
+		return nil, fmt.Errorf("%w: %s", ErrFile, stateFile)
+	}
+	for _, have := range f.KeySets() {
+		if have.ID == s.KeySet {
+			return nil, d.Disk.Remove(d.Dir, stateFile)
+		}
+	}
+	draft := keeper.Draft{Hello: keeper.Hello{KeySet: s.KeySet, Shape: split.Shape{T: s.T, N: s.N}, Member: s.Member, ID: s.ID, Nonce: s.Nonce}}
+	for _, h := range s.Met {
+		draft.Met = append(draft.Met, h.message())
+	}
+	for _, k := range s.Keys {
+		draft.Keys = append(draft.Keys, keeper.SavedKey{Subset: k.Subset, Saved: k.Key})
+	}
+	for _, p := range s.Prints {
+		draft.Prints = append(draft.Prints, keeper.Fingerprint(p))
+	}
+	m, err := keeper.Resume(draft, f.Custody())
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrFile, stateFile, err)
+	}
+	return m, nil
+}
+
+// Begin makes a keeper's directory and begins its first key ceremony. keySet is the
+// number of the key set, on which the members agree; 0 is 1.
+//
+// A crash in here leaves no keeper, or an identity without a ceremony, or one that
+// has begun: Begin goes on from the first two, Status from the last.
+func (d Desk) Begin(w Who, keySet uint32) (Where, error) {
+	if err := w.check(); err != nil {
+		return Where{}, err
+	}
+	if err := os.MkdirAll(d.Dir, 0o700); err != nil {
+		return Where{}, fmt.Errorf("keys: make directory: %w", err)
+	}
+	return d.within(func() (Where, error) {
+		if err := d.free(); err != nil {
+			return Where{}, err
+		}
+		f, err := keeper.MakeKeyFile(d.Disk, d.Dir, w.ID)
+		if err != nil {
+			return Where{}, err
+		}
+		defer f.Wipe()
+		return d.start(f, w, max(keySet, 1))
+	})
+}
+
+// Rotate begins the ceremony of another key set. The key sets that are there go on.
+// keySet is its number, above all that this keeper has; 0 is the next one.
+func (d Desk) Rotate(keySet uint32) (Where, error) {
+	return d.within(func() (Where, error) {
+		if err := d.free(); err != nil {
+			return Where{}, err
+		}
+		f, err := keeper.OpenKeyFile(d.Disk, d.Dir)
+		if err != nil {
+			return Where{}, err
+		}
+		defer f.Wipe()
+		sets := f.KeySets()
+		if len(sets) == 0 {
+			return Where{}, &OrderError{quiet(f)}
+		}
+		last := sets[len(sets)-1]
+		if keySet == 0 {
+			keySet = last.ID + 1
+		}
+		if keySet <= last.ID {
+			return Where{}, fmt.Errorf("%w: %d is not above %d", ErrSet, keySet, last.ID)
+		}
+		w := Who{ID: f.ID(), Member: last.Member, Shape: last.Shape}
+		if err := w.check(); err != nil {
+			return Where{}, err
+		}
+		return d.start(f, w, keySet)
+	})
+}
+
+// start begins a ceremony. What an earlier one left to be carried would only be
+// mistaken for its own.
+func (d Desk) start(f *keeper.KeyFile, w Who, keySet uint32) (Where, error) {
+	m, err := keeper.NewMember(keySet, w.Shape, w.Member, w.ID, f.Custody())
+	if err != nil {
+		return Where{}, err
+	}
+	defer m.Wipe()
+	if err := d.clearCarry(); err != nil {
+		return Where{}, err
+	}
+	if err := d.save(m); err != nil {
+		return Where{}, err
+	}
+	return d.where(f, m)
+}
+
+// Take takes in files of the other members, in whatever order they are given. A file
+// that was taken before is none too many. One that comes too early is an OrderError,
+// and those before it are taken; any other fault leaves all as it was.
+func (d Desk) Take(files ...[]byte) (Where, error) {
+	var list []message
+	for _, data := range files {
+		m, err := parse(data)
+		if err != nil {
+			return Where{}, err
+		}
+		if m.ask != nil || m.gift != nil {
+			return Where{}, fmt.Errorf("%w: a file of %s, which gets its share keys back", ErrOther, m.ID)
+		}
+		list = append(list, m)
+	}
+	slices.SortStableFunc(list, func(a, b message) int { return a.rank() - b.rank() })
+	return d.within(func() (Where, error) {
+		return d.inCeremony(func(f *keeper.KeyFile, m *keeper.Member) (Where, error) {
+			early := false
+			for _, file := range list {
+				err := take(f, m, file)
+				if early = errors.Is(err, ErrOrder); early {
+					break
+				}
+				if err != nil {
+					return Where{}, err
+				}
+			}
+			if err := d.save(m); err != nil {
+				return Where{}, err
+			}
+			w, err := d.where(f, m)
+			if early && err == nil {
+				return Where{}, &OrderError{w}
+			}
+			return w, err
+		})
+	})
+}
+
+// inCeremony runs f with the ceremony under way; an OrderError if there is none.
+func (d Desk) inCeremony(do func(*keeper.KeyFile, *keeper.Member) (Where, error)) (Where, error) {
+	f, err := keeper.OpenKeyFile(d.Disk, d.Dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Where{}, &OrderError{Where{Stage: Nothing}}
+	}
+	if err != nil {
+		return Where{}, err
+	}
+	defer f.Wipe()
+	m, err := d.underWay(f)
+	if err != nil {
+		return Where{}, err
+	}
+	if m == nil {
+		w, err := d.status()
+		if err == nil {
+			err = &OrderError{w}
+		}
+		return Where{}, err
+	}
+	defer m.Wipe()
+	return do(f, m)
+}
+
+// take takes in one file.
+func take(f *keeper.KeyFile, m *keeper.Member, file message) error {
+	own := m.Hello()
+	if file.shape() != own.Shape {
+		return fmt.Errorf("%w: %s says %s, this keeper %s", ErrSet, file.ID, file.shape(), own.Shape)
+	}
+	if file.Member == own.Member {
+		return fmt.Errorf("%w: a file of member %d, which is this keeper's number", ErrTwice, file.Member)
+	}
+	if file.hello != nil {
+		return meet(m, file.hello)
+	}
+	meeting, err := m.Meeting()
+	if err != nil {
+		return &OrderError{view(f, m)}
+	}
+	var of keeper.Hash
+	if file.offers != nil {
+		of = file.offers.Meeting
+	} else {
+		of = file.prints.Meeting
+	}
+	if of != meeting || m.Members()[file.Member-1] != file.ID {
+		return fmt.Errorf("%w: a file of %s", ErrOther, file.ID)
+	}
+	if file.offers != nil {
+		return accept(m, file.offers)
+	}
+	if stage, _ := m.Stage(); stage == keeper.AwaitsOffers {
+		return &OrderError{view(f, m)}
+	}
+	return check(m, file.prints)
+}
+
+// meet takes in a hello.
+func meet(m *keeper.Member, f *helloFile) error {
+	own := m.Hello()
+	if f.KeySet != own.KeySet {
+		return fmt.Errorf("%w: %s begins key set %d, this keeper %d", ErrSet, f.ID, f.KeySet, own.KeySet)
+	}
+	draft, err := m.Draft()
+	if err != nil {
+		return err
+	}
+	defer draft.Wipe()
+	for _, h := range draft.Met {
+		if h.Member != f.Member {
+			continue
+		}
+		if h.ID == f.ID && bytes.Equal(h.Public, f.Identity) && h.Nonce == f.Nonce {
+			return nil
+		}
+		return fmt.Errorf("%w: a hello of member %d", ErrTwice, f.Member)
+	}
+	return m.Meet(f.message())
+}
+
+// accept takes in those offers of a file that are for this member.
+func accept(m *keeper.Member, f *offersFile) error {
+	own := m.Hello()
+	if stage, from := m.Stage(); stage != keeper.AwaitsOffers || !slices.Contains(from, f.Member) {
+		return nil // taken before, or none of them is for this member
+	}
+	for _, o := range f.Offers {
+		if o.To != own.Member {
+			continue
+		}
+		if err := m.Accept(keeper.Offer{KeySet: f.KeySet, Subset: o.Subset, From: f.Member, To: o.To, Sealed: o.Sealed}); err != nil {
+			return err
+		}
+	}
+	if stage, from := m.Stage(); stage == keeper.AwaitsOffers && slices.Contains(from, f.Member) {
+		return fmt.Errorf("%w: the offers of %s lack one for this keeper", ErrFile, f.ID)
+	}
+	return nil
+}
+
+// check takes in fingerprints.
+func check(m *keeper.Member, f *printsFile) error {
+	var of []split.Subset
+	for _, p := range f.Prints {
+		if err := m.Check(keeper.Fingerprint{Member: f.Member, Subset: p.Subset, Sum: p.Sum}); err != nil {
+			return fmt.Errorf("%w: %w", ErrDiffer, err)
+		}
+		of = append(of, p.Subset)
+	}
+	if !slices.Equal(of, f.shape().SubsetsOf(f.Member)) {
+		return fmt.Errorf("%w: the fingerprints of %s are not complete", ErrFile, f.ID)
+	}
+	return nil
+}
+
+// view says how the ceremony stands.
+func view(f *keeper.KeyFile, m *keeper.Member) Where {
+	h, ids := m.Hello(), m.Members()
+	stage, from := m.Stage()
+	w := Where{ID: h.ID, KeySet: h.KeySet, Shape: h.Shape, Member: h.Member, Others: others(h.Member, ids, h.Shape), Sets: f.KeySets()}
+	w.Stage = map[keeper.Stage]Stage{keeper.AwaitsHellos: Hellos, keeper.AwaitsOffers: Offers, keeper.AwaitsPrints: Prints, keeper.AwaitsReading: Reading}[stage]
+	for _, i := range from {
+		w.Waits = append(w.Waits, Party{Member: i, ID: ids[i-1]})
+	}
+	return w
+}
+
+// where says how a ceremony stands that was saved, and writes what is to be carried
+// now.
+func (d Desk) where(f *keeper.KeyFile, m *keeper.Member) (Where, error) {
+	w := view(f, m)
+	stage, _ := m.Stage()
+	who := Who{ID: w.ID, Member: w.Member, Shape: w.Shape}
+	files := []func(*keeper.Member, Who) (string, any, error){writeHello}
+	if stage >= keeper.AwaitsOffers {
+		files = append(files, writeOffers)
+	}
+	if stage >= keeper.AwaitsPrints {
+		files = append(files, writePrints)
+	}
+	for _, write := range files {
+		what, body, err := write(m, who)
+		if err != nil {
+			return Where{}, err
+		}
+		if body == nil {
+			continue
+		}
+		path, err := d.present(fileOf(w.ID, what, w.KeySet), body)
+		if err != nil {
+			return Where{}, err
+		}
+		w.Carry = append(w.Carry, path)
+	}
+	if stage == keeper.AwaitsReading {
+		t, err := m.Transcript()
+		if err != nil {
+			return Where{}, fmt.Errorf("%w: %w", ErrDiffer, err)
+		}
+		w.Digits = digitsOf(t)
+	}
+	return w, nil
+}
+
+// present writes a file that is to be carried, unless it is there and whole. Sealed
+// share keys differ each time, and a file that was carried stays as it was.
+func (d Desk) present(name string, body any) (string, error) {
+	path := filepath.Join(d.Dir, CarryDir, name)
+	if data, err := os.ReadFile(path); err == nil {
+		if _, err := parse(data); err == nil {
+			return path, nil
+		}
+	}
+	data, err := marshal(body)
+	if err != nil {
+		return "", err
+	}
+	return d.carry(name, data)
+}
+
+func writeHello(m *keeper.Member, _ Who) (string, any, error) {
+	return kindHello, helloOf(m.Hello()), nil
+}
+
+// writeOffers has nothing to write for a member that makes no share key.
+func writeOffers(m *keeper.Member, w Who) (string, any, error) {
+	meeting, err := m.Meeting()
+	if err != nil {
+		return "", nil, err
+	}
+	list, err := m.Offer()
+	if err != nil || len(list) == 0 {
+		return "", nil, err
+	}
+	f := offersFile{head: headOf(kindOffers, w), KeySet: m.Hello().KeySet, Meeting: meeting}
+	for _, o := range list {
+		f.Offers = append(f.Offers, offer{Subset: o.Subset, To: o.To, Sealed: o.Sealed})
+	}
+	return kindOffers, f, nil
+}
+
+func writePrints(m *keeper.Member, w Who) (string, any, error) {
+	meeting, err := m.Meeting()
+	if err != nil {
+		return "", nil, err
+	}
+	list, err := m.Fingerprints()
+	if err != nil {
+		return "", nil, err
+	}
+	f := printsFile{head: headOf(kindPrints, w), KeySet: m.Hello().KeySet, Meeting: meeting}
+	for _, p := range list {
+		f.Prints = append(f.Prints, shown{Subset: p.Subset, Sum: p.Sum})
+	}
+	return kindPrints, f, nil
+}
+
+// Finish takes the key set into use, once heard are the digits that another member
+// read. The keeper's ledger is made with its first key set.
+//
+// A crash in here leaves the ceremony as it was, with or without an empty ledger, or
+// a keeper that has the key set.
+func (d Desk) Finish(ctx context.Context, heard string) (Where, error) {
+	return d.within(func() (Where, error) {
+		return d.inCeremony(func(f *keeper.KeyFile, m *keeper.Member) (Where, error) {
+			w, err := d.where(f, m)
+			if err != nil {
+				return Where{}, err
+			}
+			if w.Stage != Reading {
+				return Where{}, &OrderError{w}
+			}
+			if !sameDigits(heard, w.Digits) {
+				return Where{}, ErrReading
+			}
+			set, err := m.Done()
+			if err != nil {
+				return Where{}, err
+			}
+			if len(w.Sets) == 0 {
+				if err := f.MakeLedger(ctx); err != nil {
+					return Where{}, err
+				}
+			}
+			if err := f.Add(keeper.NewSet{KeySet: set, Members: m.Members()}); err != nil {
+				return Where{}, err
+			}
+			if err := d.Disk.Remove(d.Dir, stateFile); err != nil {
+				return Where{}, err
+			}
+			// What is to be carried stays: another member may still want it.
+			return quiet(f), nil
+		})
+	})
+}

@@ -1,0 +1,65 @@
+package keys
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"math/big"
+	"strings"
+
+	"github.com/liuma-pin/liuma/internal/keeper"
+)
+
+// Digits that people read to one another are forty, in groups of four: 132 bits of a
+// hash that takes 262,144 steps to compute.
+//
+// Whoever carries the files may give each member other files, and so choose freely
+// among many transcripts for each of them; nobody commits to anything before the
+// digits are read. If one of the members helps the carrier and says that all fits, it
+// is enough that two others have the same digits: two transcripts of 2^132 values
+// collide after 2^66 tries, and with 2^18 steps for each that is 2^84 hashes, within
+// the days that a ceremony takes. Twenty digits would be 2^33 tries.
+const (
+	digitCount = 40
+	groupSize  = 4
+	stretch    = 1 << 18
+)
+
+// digitsOf are the digits of a hash.
+func digitsOf(h keeper.Hash) string {
+	for range stretch {
+		h = sha256.Sum256(h[:])
+	}
+	n := new(big.Int).SetBytes(h[:])
+	n.Mod(n, new(big.Int).Exp(big.NewInt(10), big.NewInt(digitCount), nil))
+	all := fmt.Sprintf("%0*s", digitCount, n.String())
+	var groups []string
+	for i := 0; i < digitCount; i += groupSize {
+		groups = append(groups, all[i:i+groupSize])
+	}
+	return strings.Join(groups, " ")
+}
+
+// sameDigits compares digits as a person types them with digits: blanks and dashes
+// between them do not count, and full-width ones are digits too.
+func sameDigits(typed, want string) bool {
+	plain := func(s string) string {
+		return strings.Map(func(r rune) rune {
+			switch {
+			case r >= '０' && r <= '９':
+				return r - '０' + '0'
+			case r == ' ' || r == '-' || r == '\u3000' || r == '\t' || r == '\n':
+				return -1
+			}
+			return r
+		}, s)
+	}
+	return want != "" && plain(typed) == plain(want) // they are read aloud: comparing leaks nothing
+}
+
+// hashOf hashes what a file says, under a label.
+func hashOf(label string, data []byte) keeper.Hash {
+	b := binary.BigEndian.AppendUint32(nil, uint32(len(label))) //nolint:gosec // labels are short
+	b = append(b, label...)
+	return sha256.Sum256(append(b, data...))
+}

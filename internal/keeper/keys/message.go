@@ -1,0 +1,224 @@
+package keys
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+
+	"github.com/liuma-pin/liuma/internal/keeper"
+	"github.com/liuma-pin/liuma/internal/split"
+)
+
+// Files that are carried have one spelling: that of marshal. A file of another one is
+// refused, and so is a member that is unknown, twice or missing.
+const (
+	messageFormat = "liuma-key-ceremony/1"
+	// maxMessage is above the largest, the offers of member 1 of 3 of 5 with
+	// twelve sealed keys.
+	maxMessage = 64 << 10
+)
+
+// The kinds of files.
+const (
+	kindHello  = "hello"
+	kindOffers = "offers"
+	kindPrints = "prints"
+	kindAsk    = "ask"
+	kindGift   = "gift"
+)
+
+// head opens every file.
+type head struct {
+	Format string    `json:"format"`
+	Kind   string    `json:"kind"`
+	ID     keeper.ID `json:"id"`
+	Member int       `json:"member"`
+	T      int       `json:"t"`
+	N      int       `json:"n"`
+}
+
+func (h head) shape() split.Shape { return split.Shape{T: h.T, N: h.N} }
+
+func (h head) who() Who { return Who{ID: h.ID, Member: h.Member, Shape: h.shape()} }
+
+func headOf(kind string, w Who) head {
+	return head{Format: messageFormat, Kind: kind, ID: w.ID, Member: w.Member, T: w.Shape.T, N: w.Shape.N}
+}
+
+// helloFile says who a member is in one ceremony.
+type helloFile struct {
+	head
+	KeySet   uint32     `json:"key_set"`
+	Identity []byte     `json:"identity"`
+	Nonce    shortBytes `json:"nonce"`
+}
+
+// offersFile has all share keys that a member made, each sealed to another one.
+type offersFile struct {
+	head
+	KeySet  uint32      `json:"key_set"`
+	Meeting keeper.Hash `json:"meeting"`
+	Offers  []offer     `json:"offers"`
+}
+
+type offer struct {
+	Subset split.Subset `json:"subset"` // bit i-1 is member i
+	To     int          `json:"to"`
+	Sealed []byte       `json:"sealed"`
+}
+
+// printsFile has the fingerprints of all share keys that a member holds.
+type printsFile struct {
+	head
+	KeySet  uint32      `json:"key_set"`
+	Meeting keeper.Hash `json:"meeting"`
+	Prints  []shown     `json:"fingerprints"`
+}
+
+type shown struct {
+	Subset split.Subset `json:"subset"`
+	Sum    keeper.Hash  `json:"sum"`
+}
+
+// askMessage asks for the share keys of a member.
+type askMessage struct {
+	head
+	Joins    bool       `json:"joins"` // a keeper that is there and lacks a key set
+	Identity []byte     `json:"identity"`
+	Nonce    shortBytes `json:"nonce"`
+}
+
+// giftMessage has the share keys that a member holds together with the one that asked.
+type giftMessage struct {
+	head
+	Ask  keeper.Hash `json:"ask"`
+	Sets []givenSet  `json:"key_sets"`
+}
+
+type givenSet struct {
+	KeySet  uint32      `json:"key_set"`
+	Members []keeper.ID `json:"members"`
+	Keys    []givenKey  `json:"share_keys"`
+}
+
+type givenKey struct {
+	Subset split.Subset `json:"subset"`
+	Sum    keeper.Hash  `json:"sum"`
+	Sealed []byte       `json:"sealed"`
+}
+
+// shortBytes are sixteen bytes in hexadecimal.
+type shortBytes [16]byte
+
+// MarshalText implements encoding.TextMarshaler.
+func (b shortBytes) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, b[:]), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (b *shortBytes) UnmarshalText(text []byte) error {
+	if len(text) != hex.EncodedLen(len(b)) {
+		return ErrFile
+	}
+	_, err := hex.Decode(b[:], text)
+	return err
+}
+
+// marshal is the one spelling of a file.
+func marshal(v any) ([]byte, error) {
+	data, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("keys: encode: %w", err)
+	}
+	return append(data, '\n'), nil
+}
+
+// read reads a file of one kind.
+func read[T any](data []byte) (v T, err error) {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&v); err != nil {
+		return v, ErrFile // the cause would quote the file
+	}
+	again, err := marshal(v)
+	defer clear(again) // it may hold secrets
+	if err != nil || !bytes.Equal(again, data) {
+		return v, ErrFile
+	}
+	return v, nil
+}
+
+// message is a file that was read: one of the five.
+type message struct {
+	head
+	hello  *helloFile
+	offers *offersFile
+	prints *printsFile
+	ask    *askMessage
+	gift   *giftMessage
+	data   []byte
+}
+
+// parse reads a file that was carried.
+func parse(data []byte) (m message, err error) {
+	if len(data) > maxMessage {
+		return m, ErrFile
+	}
+	var h struct {
+		Format string `json:"format"`
+		Kind   string `json:"kind"`
+	}
+	if err := json.Unmarshal(data, &h); err != nil || h.Format != messageFormat {
+		return m, ErrFile
+	}
+	m.data = data
+	switch h.Kind {
+	case kindHello:
+		v, err := read[helloFile](data)
+		m.head, m.hello = v.head, &v
+		return m, checked(m, err)
+	case kindOffers:
+		v, err := read[offersFile](data)
+		m.head, m.offers = v.head, &v
+		return m, checked(m, err)
+	case kindPrints:
+		v, err := read[printsFile](data)
+		m.head, m.prints = v.head, &v
+		return m, checked(m, err)
+	case kindAsk:
+		v, err := read[askMessage](data)
+		m.head, m.ask = v.head, &v
+		return m, checked(m, err)
+	case kindGift:
+		v, err := read[giftMessage](data)
+		m.head, m.gift = v.head, &v
+		return m, checked(m, err)
+	}
+	return m, ErrFile
+}
+
+// checked looks at what every file says of its sender.
+func checked(m message, err error) error {
+	if err != nil {
+		return err
+	}
+	if err := m.who().check(); err != nil {
+		return fmt.Errorf("%w: %w", ErrFile, err)
+	}
+	return nil
+}
+
+// hellos come before offers, and offers before fingerprints.
+func (m message) rank() int {
+	switch {
+	case m.hello != nil:
+		return 0
+	case m.offers != nil:
+		return 1
+	}
+	return 2
+}
+
+// message is what the file says.
+func (f *helloFile) message() keeper.Hello {
+	return keeper.Hello{KeySet: f.KeySet, Shape: f.shape(), Member: f.Member, ID: f.ID, Public: f.Identity, Nonce: f.Nonce}
+}

@@ -1,0 +1,562 @@
+package keys
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"slices"
+
+	"github.com/liuma-pin/liuma/internal/keeper"
+	"github.com/liuma-pin/liuma/internal/split"
+)
+
+// A lost keeper's share keys are all held by others as well. A new machine asks for
+// them with an identity of its own; each other member seals those that it holds
+// together with the lost one, after the digits of the asking were compared; and the
+// new machine takes each gift after its digits were compared, and a key that two
+// members hold only where both gave the same. A keeper that missed a key set while it
+// was away asks in the same way.
+const (
+	askLabel     = "liuma/1/key-ask"
+	giftLabel    = "liuma/1/key-gift"
+	sealingLabel = "liuma/1/share-gift"
+)
+
+// askState is asking.json. It holds share keys.
+type askState struct {
+	Format string     `json:"format"`
+	Ask    askMessage `json:"ask"`
+	Gifts  []gotGift  `json:"gifts"`
+}
+
+// gotGift is a gift that was taken in.
+type gotGift struct {
+	Member int       `json:"member"`
+	ID     keeper.ID `json:"id"`
+	Sets   []gotSet  `json:"key_sets"`
+}
+
+type gotSet struct {
+	KeySet  uint32      `json:"key_set"`
+	Members []keeper.ID `json:"members"`
+	Keys    []keptKey   `json:"share_keys"`
+	Sums    []shown     `json:"fingerprints"`
+}
+
+func (a *askState) wipe() {
+	for _, g := range a.Gifts {
+		for _, s := range g.Sets {
+			for _, k := range s.Keys {
+				clear(k.Key)
+			}
+		}
+	}
+}
+
+// asking is what the keeper asked for; nil if it did not.
+func (d Desk) asking(f *keeper.KeyFile) (*askState, error) {
+	data, err := d.secret(askFile)
+	if data == nil || err != nil {
+		return nil, err
+	}
+	defer clear(data)
+	s, err := read[askState](data)
+	if err != nil || s.Format != stateFormat || s.Ask.ID != f.ID() || !bytes.Equal(s.Ask.Identity, f.Custody().Public()) {
+		s.wipe()
+		return nil, fmt.Errorf("%w: %s", ErrFile, askFile)
+	}
+	return &s, nil
+}
+
+func (d Desk) saveAsking(a *askState) error {
+	data, err := marshal(a)
+	if err != nil {
+		return err
+	}
+	defer clear(data)
+	return d.Disk.Write(d.Dir, askFile, data)
+}
+
+// Replace makes a directory for a keeper that takes a lost one's place, and asks for
+// its share keys.
+//
+// A crash in here leaves no keeper, or an identity that has asked for nothing: call
+// it again.
+func (d Desk) Replace(w Who) (Where, error) {
+	if err := w.check(); err != nil {
+		return Where{}, err
+	}
+	if err := os.MkdirAll(d.Dir, 0o700); err != nil {
+		return Where{}, fmt.Errorf("keys: make directory: %w", err)
+	}
+	return d.within(func() (Where, error) {
+		if err := d.free(); err != nil {
+			return Where{}, err
+		}
+		f, err := keeper.MakeKeyFile(d.Disk, d.Dir, w.ID)
+		if err != nil {
+			return Where{}, err
+		}
+		defer f.Wipe()
+		return d.ask(f, w, false)
+	})
+}
+
+// Join asks for the key sets that a keeper missed while it was away.
+func (d Desk) Join() (Where, error) {
+	return d.within(func() (Where, error) {
+		if err := d.free(); err != nil {
+			return Where{}, err
+		}
+		f, err := keeper.OpenKeyFile(d.Disk, d.Dir)
+		if errors.Is(err, fs.ErrNotExist) {
+			return Where{}, &OrderError{Where{Stage: Nothing}}
+		}
+		if err != nil {
+			return Where{}, err
+		}
+		defer f.Wipe()
+		now := quiet(f)
+		if now.Stage == Nothing {
+			return Where{}, &OrderError{now}
+		}
+		w := Who{ID: f.ID(), Member: now.Member, Shape: now.Shape}
+		if err := w.check(); err != nil {
+			return Where{}, err
+		}
+		return d.ask(f, w, true)
+	})
+}
+
+func (d Desk) ask(f *keeper.KeyFile, w Who, joins bool) (Where, error) {
+	a := &askState{Format: stateFormat, Ask: askMessage{head: headOf(kindAsk, w), Joins: joins, Identity: f.Custody().Public()}}
+	rand.Read(a.Ask.Nonce[:]) // never fails since Go 1.24
+	if err := d.clearCarry(); err != nil {
+		return Where{}, err
+	}
+	if err := d.saveAsking(a); err != nil {
+		return Where{}, err
+	}
+	return d.whereAsking(f, a)
+}
+
+// whereAsking says how the asking stands, and writes what is to be carried.
+func (d Desk) whereAsking(f *keeper.KeyFile, a *askState) (Where, error) {
+	w := viewAsking(f, a)
+	data, err := marshal(a.Ask)
+	if err != nil {
+		return Where{}, err
+	}
+	path, err := d.carry(fileOf(a.Ask.ID, kindAsk, 0), data)
+	if err != nil {
+		return Where{}, err
+	}
+	w.Carry, w.Digits = []string{path}, digitsOf(hashOf(askLabel, data))
+	return w, nil
+}
+
+func viewAsking(f *keeper.KeyFile, a *askState) Where {
+	w := Where{Stage: Gathered, ID: a.Ask.ID, Shape: a.Ask.shape(), Member: a.Ask.Member, Sets: f.KeySets()}
+	ids := make([]keeper.ID, w.Shape.N)
+	for _, g := range a.Gifts {
+		ids[g.Member-1] = g.ID
+	}
+	w.Others = others(w.Member, ids, w.Shape)
+	for _, o := range w.Others {
+		if o.ID == "" {
+			w.Stage, w.Waits = Gifts, append(w.Waits, o)
+		}
+	}
+	return w
+}
+
+// Ask is what a file that asks for share keys says, for who decides about it.
+type Ask struct {
+	ID     keeper.ID
+	Member int
+	Shape  split.Shape
+	Joins  bool // a keeper that is there and lacks a key set
+}
+
+// ReadAsk reads a file that asks for share keys.
+func ReadAsk(data []byte) (Ask, error) {
+	m, err := parse(data)
+	if err != nil {
+		return Ask{}, err
+	}
+	if m.ask == nil {
+		return Ask{}, fmt.Errorf("%w: it asks for nothing", ErrFile)
+	}
+	return Ask{ID: m.ID, Member: m.Member, Shape: m.shape(), Joins: m.ask.Joins}, nil
+}
+
+// Give seals the share keys that this keeper holds together with the one that asks to
+// that one's identity. heard are the digits that its people read. serves says whether
+// the lost keeper still answers, as far as it can be known; nil: it cannot.
+//
+// It changes nothing here but the file that is to be carried, and may be repeated.
+func (d Desk) Give(ctx context.Context, file []byte, heard string, serves func(context.Context, keeper.ID) bool) (Where, error) {
+	m, err := parse(file)
+	if err != nil {
+		return Where{}, err
+	}
+	if m.ask == nil {
+		return Where{}, fmt.Errorf("%w: it asks for nothing", ErrFile)
+	}
+	return d.within(func() (Where, error) {
+		f, err := keeper.OpenKeyFile(d.Disk, d.Dir)
+		if errors.Is(err, fs.ErrNotExist) {
+			return Where{}, &OrderError{Where{Stage: Nothing}}
+		}
+		if err != nil {
+			return Where{}, err
+		}
+		defer f.Wipe()
+		w := quiet(f)
+		if w.Stage != Ready {
+			return Where{}, &OrderError{w}
+		}
+		if err := mayAsk(m, w); err != nil {
+			return Where{}, err
+		}
+		if !m.ask.Joins && serves != nil && serves(ctx, m.ID) {
+			return Where{}, fmt.Errorf("%w: %s", ErrServes, m.ID)
+		}
+		asked := hashOf(askLabel, m.data)
+		if !sameDigits(heard, digitsOf(asked)) {
+			return Where{}, ErrReading
+		}
+		return d.give(f, w, m, asked)
+	})
+}
+
+// mayAsk is an error where the one that asks is no other member of this keeper's
+// shape.
+func mayAsk(m message, own Where) error {
+	switch {
+	case own.Shape.N == 1:
+		return ErrAlone
+	case m.shape() != own.Shape:
+		return fmt.Errorf("%w: %s asks as one of %s, this keeper is of %s", ErrSet, m.ID, m.shape(), own.Shape)
+	case m.Member == own.Member || m.ID == own.ID:
+		return fmt.Errorf("%w: %s asks in this keeper's own place", ErrSet, m.ID)
+	}
+	for _, o := range own.Others {
+		if o.Member == m.Member && o.ID != "" && o.ID != m.ID {
+			return fmt.Errorf("%w: member %d is %s, not %s", ErrSet, m.Member, o.ID, m.ID)
+		}
+	}
+	return nil
+}
+
+func (d Desk) give(f *keeper.KeyFile, w Where, m message, asked keeper.Hash) (Where, error) {
+	gift := giftMessage{head: headOf(kindGift, Who{ID: w.ID, Member: w.Member, Shape: w.Shape}), Ask: asked}
+	for _, set := range w.Sets {
+		g, err := giveSet(f, set, m, asked)
+		if err != nil {
+			return Where{}, err
+		}
+		gift.Sets = append(gift.Sets, g)
+	}
+	data, err := marshal(gift)
+	if err != nil {
+		return Where{}, err
+	}
+	path, err := d.carry(fileOf(w.ID, kindGift+"-"+string(m.ID), 0), data)
+	if err != nil {
+		return Where{}, err
+	}
+	w.Carry, w.Digits = []string{path}, digitsOf(hashOf(giftLabel, data))
+	return w, nil
+}
+
+// giveSet seals those keys of a key set that both hold, and no others (I-5).
+func giveSet(f *keeper.KeyFile, set keeper.SetInfo, m message, asked keeper.Hash) (givenSet, error) {
+	out := givenSet{KeySet: set.ID, Members: set.Members}
+	held, err := f.Keys(set.ID)
+	if err != nil {
+		return out, err
+	}
+	defer wipeAll(held)
+	for _, s := range set.Shape.SubsetsOf(set.Member) {
+		if !s.Has(m.Member) {
+			continue
+		}
+		k := givenKey{Subset: s}
+		if k.Sum, err = keeper.FingerprintOf(set.ID, s, held[s]); err != nil {
+			return out, err
+		}
+		if k.Sealed, err = held[s].Seal(m.ask.Identity, sealing(asked, set.ID, s, set.Member)); err != nil {
+			return out, fmt.Errorf("%w: the identity of %s: %w", ErrFile, m.ID, err)
+		}
+		out.Keys = append(out.Keys, k)
+	}
+	return out, nil
+}
+
+func wipeAll(held map[split.Subset]keeper.HeldKey) {
+	for _, k := range held {
+		k.Wipe()
+	}
+}
+
+// sealing is the text that a given key is bound to. The hash of the asking has the
+// identity, the member and the shape.
+func sealing(asked keeper.Hash, keySet uint32, s split.Subset, from int) []byte {
+	b := binary.BigEndian.AppendUint32([]byte(sealingLabel), keySet)
+	b = append(b, byte(s), byte(from))
+	return append(b, asked[:]...)
+}
+
+// TakeGift takes in the share keys that a member gave. heard are the digits that its
+// people read.
+func (d Desk) TakeGift(file []byte, heard string) (Where, error) {
+	m, err := parse(file)
+	if err != nil {
+		return Where{}, err
+	}
+	if m.gift == nil {
+		return Where{}, fmt.Errorf("%w: it gives nothing", ErrFile)
+	}
+	return d.within(func() (Where, error) {
+		return d.inAsking(func(f *keeper.KeyFile, a *askState) (Where, error) {
+			data, err := marshal(a.Ask)
+			if err != nil {
+				return Where{}, err
+			}
+			asked := hashOf(askLabel, data)
+			if m.gift.Ask != asked || m.shape() != a.Ask.shape() || m.Member == a.Ask.Member || m.ID == a.Ask.ID {
+				return Where{}, fmt.Errorf("%w: a gift of %s", ErrOther, m.ID)
+			}
+			if !sameDigits(heard, digitsOf(hashOf(giftLabel, m.data))) {
+				return Where{}, ErrReading
+			}
+			got, err := openGift(f, a, m, asked)
+			if err != nil {
+				return Where{}, err
+			}
+			// A member may give anew: the last one counts.
+			a.Gifts = slices.DeleteFunc(a.Gifts, func(g gotGift) bool { return g.Member == m.Member })
+			a.Gifts = append(a.Gifts, got)
+			if err := a.agree(f); err != nil {
+				return Where{}, err
+			}
+			if err := d.saveAsking(a); err != nil {
+				return Where{}, err
+			}
+			return d.whereAsking(f, a)
+		})
+	})
+}
+
+// inAsking runs do with what the keeper asked for; an OrderError if it did not.
+func (d Desk) inAsking(do func(*keeper.KeyFile, *askState) (Where, error)) (Where, error) {
+	f, err := keeper.OpenKeyFile(d.Disk, d.Dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Where{}, &OrderError{Where{Stage: Nothing}}
+	}
+	if err != nil {
+		return Where{}, err
+	}
+	defer f.Wipe()
+	a, err := d.asking(f)
+	if err != nil {
+		return Where{}, err
+	}
+	if a == nil {
+		w, err := d.status()
+		if err == nil {
+			err = &OrderError{w}
+		}
+		return Where{}, err
+	}
+	defer a.wipe()
+	return do(f, a)
+}
+
+// openGift opens the share keys of a gift: exactly those that both members hold.
+func openGift(f *keeper.KeyFile, a *askState, m message, asked keeper.Hash) (gotGift, error) {
+	got := gotGift{Member: m.Member, ID: m.ID}
+	if len(m.gift.Sets) == 0 {
+		return got, fmt.Errorf("%w: %s gives nothing", ErrFile, m.ID)
+	}
+	for _, set := range m.gift.Sets {
+		g := gotSet{KeySet: set.KeySet, Members: set.Members}
+		var want, have []split.Subset
+		for _, s := range a.Ask.shape().SubsetsOf(m.Member) {
+			if s.Has(a.Ask.Member) {
+				want = append(want, s)
+			}
+		}
+		for _, k := range set.Keys {
+			have = append(have, k.Subset)
+		}
+		if !slices.Equal(want, have) || set.KeySet == 0 || slices.ContainsFunc(got.Sets, func(o gotSet) bool { return o.KeySet >= set.KeySet }) {
+			return got, fmt.Errorf("%w: the key sets of %s", ErrFile, m.ID)
+		}
+		if n := len(set.Members); n > 0 && (n != m.N || set.Members[m.Member-1] != m.ID || set.Members[a.Ask.Member-1] != a.Ask.ID) {
+			return got, fmt.Errorf("%w: %s names other members of key set %d", ErrDiffer, m.ID, set.KeySet)
+		}
+		for _, k := range set.Keys {
+			saved, err := openKey(f, set.KeySet, k, sealing(asked, set.KeySet, k.Subset, m.Member))
+			if err != nil {
+				return got, fmt.Errorf("%w: key set %d of %s: %w", ErrFile, set.KeySet, m.ID, err)
+			}
+			g.Keys = append(g.Keys, keptKey{Subset: k.Subset, Key: saved})
+			g.Sums = append(g.Sums, shown{Subset: k.Subset, Sum: k.Sum})
+		}
+		got.Sets = append(got.Sets, g)
+	}
+	return got, nil
+}
+
+func openKey(f *keeper.KeyFile, keySet uint32, k givenKey, info []byte) ([]byte, error) {
+	key, err := f.Custody().Open(k.Sealed, info)
+	if err != nil {
+		return nil, err
+	}
+	defer key.Wipe()
+	sum, err := keeper.FingerprintOf(keySet, k.Subset, key)
+	if err != nil {
+		return nil, err
+	}
+	if sum != k.Sum {
+		return nil, ErrDiffer
+	}
+	return key.Save()
+}
+
+// agree is ErrDiffer where two members gave different keys, or say different things
+// of a key set, or one differs from what the keeper has.
+func (a *askState) agree(f *keeper.KeyFile) error {
+	type place struct {
+		keySet uint32
+		subset split.Subset
+	}
+	sums, from, members := map[place]keeper.Hash{}, map[place]keeper.ID{}, map[uint32][]keeper.ID{}
+	for _, have := range f.KeySets() {
+		held, err := f.Keys(have.ID)
+		if err != nil {
+			return err
+		}
+		for s, k := range held {
+			p := place{have.ID, s}
+			if sums[p], err = keeper.FingerprintOf(have.ID, s, k); err != nil {
+				return err
+			}
+			from[p] = f.ID()
+		}
+		wipeAll(held)
+	}
+	for _, g := range a.Gifts {
+		for _, set := range g.Sets {
+			for _, sum := range set.Sums {
+				p := place{set.KeySet, sum.Subset}
+				if have, ok := sums[p]; ok && have != sum.Sum {
+					return fmt.Errorf("%w: %s and %s, of key set %d", ErrDiffer, from[p], g.ID, set.KeySet)
+				}
+				sums[p], from[p] = sum.Sum, g.ID
+			}
+			if have, ok := members[set.KeySet]; ok && !slices.Equal(have, set.Members) {
+				return fmt.Errorf("%w: %s names other members of key set %d", ErrDiffer, g.ID, set.KeySet)
+			}
+			members[set.KeySet] = set.Members
+		}
+	}
+	return nil
+}
+
+// Gather ends the asking: the key sets that came whole are taken into use. Members of
+// whom nothing came are waited for unless they are named in without, as lost too;
+// every key must have come from somebody, and from two where two are left.
+//
+// A crash in here leaves the asking as it was, or a keeper that has the key sets.
+func (d Desk) Gather(without ...int) (Where, error) {
+	return d.within(func() (Where, error) {
+		return d.inAsking(func(f *keeper.KeyFile, a *askState) (Where, error) {
+			w := viewAsking(f, a)
+			for _, o := range w.Waits {
+				if !slices.Contains(without, o.Member) {
+					return Where{}, &OrderError{w}
+				}
+			}
+			if err := a.agree(f); err != nil {
+				return Where{}, err
+			}
+			sets, left, err := a.whole(f)
+			if err != nil {
+				return Where{}, err
+			}
+			defer func() {
+				for _, s := range sets {
+					for _, k := range s.Keys {
+						k.(keeper.HeldKey).Wipe() //nolint:forcetypeassert // whole made them
+					}
+				}
+			}()
+			if len(sets) > 0 {
+				if err := f.Add(sets...); err != nil {
+					return Where{}, err
+				}
+			} else if len(f.KeySets()) == 0 || len(left) > 0 {
+				return Where{}, ErrLacking
+			}
+			if err := d.Disk.Remove(d.Dir, askFile); err != nil {
+				return Where{}, err
+			}
+			out := quiet(f)
+			out.Left = left
+			return out, nil
+		})
+	})
+}
+
+// whole are the key sets that the keeper lacks and of which every key came from each
+// member that gave one and holds it, and those that did not come whole.
+func (a *askState) whole(f *keeper.KeyFile) (sets []keeper.NewSet, left []uint32, err error) {
+	shape, own := a.Ask.shape(), a.Ask.Member
+	numbers := map[uint32]bool{}
+	for _, g := range a.Gifts {
+		for _, s := range g.Sets {
+			numbers[s.KeySet] = true
+		}
+	}
+	for _, have := range f.KeySets() {
+		delete(numbers, have.ID)
+	}
+	for _, n := range slices.Sorted(maps.Keys(numbers)) {
+		set := keeper.NewSet{KeySet: keeper.KeySet{ID: n, Shape: shape, Member: own, Keys: map[split.Subset]split.ShareMAC{}}}
+		missed := false
+		for _, g := range a.Gifts {
+			i := slices.IndexFunc(g.Sets, func(s gotSet) bool { return s.KeySet == n })
+			if i < 0 {
+				missed = true
+				continue
+			}
+			set.Members = g.Sets[i].Members
+			for _, k := range g.Sets[i].Keys {
+				if set.Keys[k.Subset] != nil {
+					continue // the same (agree)
+				}
+				if set.Keys[k.Subset], err = f.Custody().Load(k.Key); err != nil {
+					return sets, left, ErrFile
+				}
+			}
+		}
+		if missed || len(set.Keys) != len(shape.SubsetsOf(own)) {
+			for _, k := range set.Keys {
+				k.(keeper.HeldKey).Wipe() //nolint:forcetypeassert // made above
+			}
+			left = append(left, n)
+			continue
+		}
+		sets = append(sets, set)
+	}
+	return sets, left, nil
+}

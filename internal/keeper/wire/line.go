@@ -1,0 +1,140 @@
+package wire
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+)
+
+// line is one connection at the client.
+type line struct {
+	conn net.Conn
+	out  chan frame
+	ctx  context.Context
+	stop context.CancelCauseFunc
+
+	mu    sync.Mutex
+	next  uint64                // guarded by mu: number of the next request
+	calls map[uint64]chan frame // guarded by mu: under way
+}
+
+func newLine(conn net.Conn) *line {
+	l := &line{conn: conn, out: make(chan frame, maxCalls), calls: map[uint64]chan frame{}}
+	l.ctx, l.stop = context.WithCancelCause(context.Background())
+	return l
+}
+
+func (l *line) alive() bool { return l.ctx.Err() == nil }
+
+// end gives the connection up. Whoever waits for an answer gets ErrLost.
+func (l *line) end(why error) {
+	l.stop(why)
+	_ = l.conn.Close() // it is given up
+}
+
+// run reads answers until the connection ends, while others are written and the keeper is
+// asked whether it is there.
+func (l *line) run() error {
+	go func() {
+		if err := send(l.ctx, l.conn, l.out); err != nil {
+			l.end(err)
+		}
+	}()
+	go l.ping()
+	err := l.read()
+	if cause := context.Cause(l.ctx); cause != nil {
+		err = cause
+	}
+	l.end(err)
+	if errors.Is(err, ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+func (l *line) read() error {
+	r := bufio.NewReaderSize(l.conn, 32<<10)
+	for {
+		if err := l.conn.SetReadDeadline(time.Now().Add(silence)); err != nil {
+			return err
+		}
+		f, err := readFrame(r)
+		if err != nil {
+			return err
+		}
+		l.mu.Lock()
+		answer := l.calls[f.id]
+		delete(l.calls, f.id)
+		l.mu.Unlock()
+		if answer != nil {
+			answer <- f // capacity 1, and nobody else sends to it
+		}
+	}
+}
+
+// ping keeps a quiet connection known to be alive: without answers read gives up.
+func (l *line) ping() {
+	t := time.NewTicker(pingEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-t.C:
+			select {
+			case l.out <- frame{kind: ping}: // number 0, which no call has
+			default: // the connection is anything but quiet
+			}
+		case <-l.ctx.Done():
+			return
+		}
+	}
+}
+
+// ask sends one request and waits for its answer. It is the only place that sends one,
+// and it does so once.
+//
+// A connection that ends while it waits leaves it unknown whether the keeper counted.
+func (l *line) ask(ctx context.Context, k kind, b body) ([]byte, error) {
+	answer := make(chan frame, 1)
+	l.mu.Lock()
+	if len(l.calls) >= maxCalls {
+		l.mu.Unlock()
+		return nil, ErrBusy
+	}
+	l.next++
+	id := l.next
+	l.calls[id] = answer
+	l.mu.Unlock()
+	defer func() {
+		l.mu.Lock()
+		delete(l.calls, id)
+		l.mu.Unlock()
+	}()
+	select {
+	case l.out <- frame{id: id, kind: k, body: b}:
+	default: // as many as there may be calls wait to be written
+		return nil, ErrBusy
+	}
+	select {
+	case f := <-answer:
+		return answerOf(k, f)
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%w: %w", ErrLost, ctx.Err())
+	case <-l.ctx.Done():
+		return nil, fmt.Errorf("%w: %w", ErrLost, context.Cause(l.ctx))
+	}
+}
+
+// answerOf is the body of an answer to a request of a type, or the fault in it.
+func answerOf(k kind, f frame) ([]byte, error) {
+	switch {
+	case f.kind == fault && len(f.body) == 1:
+		return nil, faultOf(f.body[0])
+	case f.kind != k|answered:
+		return nil, malformed(f.kind)
+	}
+	return f.body, nil
+}
