@@ -60,7 +60,10 @@ var levels = map[string]int{
 	"internal/store":                3,
 	"internal/keeper":               3,
 	"internal/keeper/wire":          4,
+	"internal/keeper/keys":          4,
 	"internal/keeper/admission":     5,
+	"internal/keeper/remote":        6,
+	"internal/testkit/keepers":      8,
 	"internal/keeper/host":          6,
 	"internal/store/rows":           4,
 	"internal/store/sqlite":         5,
@@ -237,6 +240,7 @@ func TestProgramHoldsNoTests(t *testing.T) {
 		}
 	}
 	visit("cmd/liuma")
+	visit("cmd/liuma-keeper")
 	if !seen["internal/testkit/world"] || !seen["internal/server"] {
 		t.Error("the walk missed rooms that the program has")
 	}

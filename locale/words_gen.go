@@ -5239,6 +5239,63 @@ func (w Shown) KeeperNextClock() string { return w.say("shown.keeper.next_clock"
 // KeeperNextOther says "shown.keeper.next_other".
 func (w Shown) KeeperNextOther(id string) string { return w.say("shown.keeper.next_other", "{id}", id) }
 
+// KeeperNextFarRepair says "shown.keeper.next_far_repair".
+func (w Shown) KeeperNextFarRepair() string { return w.say("shown.keeper.next_far_repair") }
+
+// KeeperNextFarClock says "shown.keeper.next_far_clock".
+func (w Shown) KeeperNextFarClock() string { return w.say("shown.keeper.next_far_clock") }
+
+// KeeperNextFarCertificate says "shown.keeper.next_far_certificate".
+func (w Shown) KeeperNextFarCertificate() string { return w.say("shown.keeper.next_far_certificate") }
+
+// KeeperNextFarStranger says "shown.keeper.next_far_stranger".
+func (w Shown) KeeperNextFarStranger() string { return w.say("shown.keeper.next_far_stranger") }
+
+// KeeperNextFarSilent says "shown.keeper.next_far_silent".
+func (w Shown) KeeperNextFarSilent(address string) string {
+	return w.say("shown.keeper.next_far_silent", "{address}", address)
+}
+
+// KeeperAt says "shown.keeper.at".
+func (w Shown) KeeperAt() string { return w.say("shown.keeper.at") }
+
+// KeeperRoundTrip says "shown.keeper.round_trip".
+func (w Shown) KeeperRoundTrip(ms string) string { return w.say("shown.keeper.round_trip", "{ms}", ms) }
+
+// KeeperRelease says "shown.keeper.release".
+func (w Shown) KeeperRelease(release string) string {
+	return w.say("shown.keeper.release", "{release}", release)
+}
+
+// KeeperKeySets says "shown.keeper.key_sets".
+func (w Shown) KeeperKeySets(sets, used string) string {
+	return w.say("shown.keeper.key_sets", "{sets}", sets, "{used}", used)
+}
+
+// KeeperUntil says "shown.keeper.until".
+func (w Shown) KeeperUntil(day string) string { return w.say("shown.keeper.until", "{day}", day) }
+
+// KeeperKeyMade says "shown.keeper.key_made".
+func (w Shown) KeeperKeyMade(file string) string {
+	return w.say("shown.keeper.key_made", "{file}", file)
+}
+
+// KeeperRequested says "shown.keeper.requested".
+func (w Shown) KeeperRequested(file string) string {
+	return w.say("shown.keeper.requested", "{file}", file)
+}
+
+// KeeperRequestedNext says "shown.keeper.requested_next".
+func (w Shown) KeeperRequestedNext() string { return w.say("shown.keeper.requested_next") }
+
+// KeeperAdded says "shown.keeper.added".
+func (w Shown) KeeperAdded(id, address, day, given, needed string) string {
+	return w.say("shown.keeper.added", "{id}", id, "{address}", address, "{day}", day, "{given}", given, "{needed}", needed)
+}
+
+// KeeperNoCloser says "shown.keeper.no_closer".
+func (w Shown) KeeperNoCloser(id string) string { return w.say("shown.keeper.no_closer", "{id}", id) }
+
 // KeeperBegun says "shown.keeper.begun".
 func (w Shown) KeeperBegun(id string) string { return w.say("shown.keeper.begun", "{id}", id) }
 
@@ -5270,6 +5327,11 @@ func (w Shown) KeeperRepairedEnd(said string) string {
 // InitMade says "shown.init.made".
 func (w Shown) InitMade(dir, count, shape string) string {
 	return w.say("shown.init.made", "{dir}", dir, "{count}", count, "{shape}", shape)
+}
+
+// InitMadeWithout says "shown.init.made_without".
+func (w Shown) InitMadeWithout(dir, shape string) string {
+	return w.say("shown.init.made_without", "{dir}", dir, "{shape}", shape)
 }
 
 // InitSettings says "shown.init.settings".
@@ -5308,6 +5370,12 @@ func (w Shown) InitPassword(user, file string) string {
 
 // InitNext says "shown.init.next".
 func (w Shown) InitNext() string { return w.say("shown.init.next") }
+
+// InitStepRequest says "shown.init.step_request".
+func (w Shown) InitStepRequest() string { return w.say("shown.init.step_request") }
+
+// InitStepAdd says "shown.init.step_add".
+func (w Shown) InitStepAdd() string { return w.say("shown.init.step_add") }
 
 // InitStepStaff says "shown.init.step_staff".
 func (w Shown) InitStepStaff() string { return w.say("shown.init.step_staff") }
@@ -5355,6 +5423,9 @@ func (w Shown) BackupWithKeepers() string { return w.say("shown.backup.with_keep
 
 // BackupWithoutKeepers says "shown.backup.without_keepers".
 func (w Shown) BackupWithoutKeepers() string { return w.say("shown.backup.without_keepers") }
+
+// BackupRemote says "shown.backup.remote".
+func (w Shown) BackupRemote() string { return w.say("shown.backup.remote") }
 
 // BackupExamine says "shown.backup.examine".
 func (w Shown) BackupExamine(dir string) string { return w.say("shown.backup.examine", "{dir}", dir) }
@@ -5415,6 +5486,9 @@ func (w Shown) CheckNotCompared(dir string) string {
 
 // CheckOwn says "shown.check.own".
 func (w Shown) CheckOwn() string { return w.say("shown.check.own") }
+
+// CheckRemote says "shown.check.remote".
+func (w Shown) CheckRemote() string { return w.say("shown.check.remote") }
 
 // CheckBeside says "shown.check.beside".
 func (w Shown) CheckBeside(dir, count string) string {
@@ -6676,6 +6750,28 @@ func (w Refused) KeeperNotRepaired(id, why string) string {
 	return w.say("refused.keeper.not_repaired", "{id}", id, "{why}", why)
 }
 
+// KeeperHere says "refused.keeper.here".
+func (w Refused) KeeperHere() string { return w.say("refused.keeper.here") }
+
+// KeeperEdit says "refused.keeper.edit".
+func (w Refused) KeeperEdit(file, entry string) string {
+	return w.say("refused.keeper.edit", "{file}", file, "{entry}", entry)
+}
+
+// KeeperMember says "refused.keeper.member".
+func (w Refused) KeeperMember(member, id string) string {
+	return w.say("refused.keeper.member", "{member}", member, "{id}", id)
+}
+
+// KeeperUnheard says "refused.keeper.unheard".
+func (w Refused) KeeperUnheard(id string) string { return w.say("refused.keeper.unheard", "{id}", id) }
+
+// KeeperHeard says "refused.keeper.heard".
+func (w Refused) KeeperHeard(id string) string { return w.say("refused.keeper.heard", "{id}", id) }
+
+// BackupRemote says "refused.backup.remote".
+func (w Refused) BackupRemote() string { return w.say("refused.backup.remote") }
+
 // RestoreFlags says "refused.restore.flags".
 func (w Refused) RestoreFlags() string { return w.say("refused.restore.flags") }
 
@@ -7327,6 +7423,9 @@ func (w Refused) KnownRepairing() string { return w.say("refused.known.repairing
 // KnownPeers says "refused.known.peers".
 func (w Refused) KnownPeers() string { return w.say("refused.known.peers") }
 
+// KnownElsewhere says "refused.known.elsewhere".
+func (w Refused) KnownElsewhere() string { return w.say("refused.known.elsewhere") }
+
 // KnownPrivateKey says "refused.known.private_key".
 func (w Refused) KnownPrivateKey() string { return w.say("refused.known.private_key") }
 
@@ -7437,6 +7536,30 @@ func (w Refused) KnownTooFew() string { return w.say("refused.known.too_few") }
 
 // KnownStranger says "refused.known.stranger".
 func (w Refused) KnownStranger() string { return w.say("refused.known.stranger") }
+
+// KnownCertificate says "refused.known.certificate".
+func (w Refused) KnownCertificate() string { return w.say("refused.known.certificate") }
+
+// KnownKeeperMode says "refused.known.keeper_mode".
+func (w Refused) KnownKeeperMode() string { return w.say("refused.known.keeper_mode") }
+
+// KnownKeeperSettings says "refused.known.keeper_settings".
+func (w Refused) KnownKeeperSettings() string { return w.say("refused.known.keeper_settings") }
+
+// KnownAdmissionFormat says "refused.known.admission_format".
+func (w Refused) KnownAdmissionFormat() string { return w.say("refused.known.admission_format") }
+
+// KnownAdmissionName says "refused.known.admission_name".
+func (w Refused) KnownAdmissionName() string { return w.say("refused.known.admission_name") }
+
+// KnownAdmissionKey says "refused.known.admission_key".
+func (w Refused) KnownAdmissionKey() string { return w.say("refused.known.admission_key") }
+
+// KnownAdmissionEnded says "refused.known.admission_ended".
+func (w Refused) KnownAdmissionEnded() string { return w.say("refused.known.admission_ended") }
+
+// KnownAdmissionEarly says "refused.known.admission_early".
+func (w Refused) KnownAdmissionEarly() string { return w.say("refused.known.admission_early") }
 
 // KnownNoQuorum says "refused.known.no_quorum".
 func (w Refused) KnownNoQuorum() string { return w.say("refused.known.no_quorum") }
@@ -7737,6 +7860,45 @@ func (w Refused) ConfigFiles() string { return w.say("refused.config.files") }
 // ConfigDirectories says "refused.config.directories".
 func (w Refused) ConfigDirectories(given, shape, needed string) string {
 	return w.say("refused.config.directories", "{given}", given, "{shape}", shape, "{needed}", needed)
+}
+
+// ConfigKeySet says "refused.config.key_set".
+func (w Refused) ConfigKeySet() string { return w.say("refused.config.key_set") }
+
+// ConfigKeepersBoth says "refused.config.keepers_both".
+func (w Refused) ConfigKeepersBoth() string { return w.say("refused.config.keepers_both") }
+
+// ConfigKeepersKey says "refused.config.keepers_key".
+func (w Refused) ConfigKeepersKey() string { return w.say("refused.config.keepers_key") }
+
+// ConfigKeepersMany says "refused.config.keepers_many".
+func (w Refused) ConfigKeepersMany(given, shape, most string) string {
+	return w.say("refused.config.keepers_many", "{given}", given, "{shape}", shape, "{most}", most)
+}
+
+// ConfigKeepersEntry says "refused.config.keepers_entry".
+func (w Refused) ConfigKeepersEntry(id string) string {
+	return w.say("refused.config.keepers_entry", "{id}", id)
+}
+
+// ConfigKeepersTwice says "refused.config.keepers_twice".
+func (w Refused) ConfigKeepersTwice(id string) string {
+	return w.say("refused.config.keepers_twice", "{id}", id)
+}
+
+// ConfigKeepersFew says "refused.config.keepers_few".
+func (w Refused) ConfigKeepersFew(given, shape, needed string) string {
+	return w.say("refused.config.keepers_few", "{given}", given, "{shape}", shape, "{needed}", needed)
+}
+
+// ConfigKeepersEnded says "refused.config.keepers_ended".
+func (w Refused) ConfigKeepersEnded(id, day string) string {
+	return w.say("refused.config.keepers_ended", "{id}", id, "{day}", day)
+}
+
+// ConfigKeepersFiles says "refused.config.keepers_files".
+func (w Refused) ConfigKeepersFiles(why string) string {
+	return w.say("refused.config.keepers_files", "{why}", why)
 }
 
 // ConfigLog says "refused.config.log".
@@ -8792,6 +8954,9 @@ func (w KeeperCommand) NoLeased() string { return w.say("keeper_command.no.lease
 // NoKeySet says "keeper_command.no.key_set".
 func (w KeeperCommand) NoKeySet() string { return w.say("keeper_command.no.key_set") }
 
+// NoStranger says "keeper_command.no.stranger".
+func (w KeeperCommand) NoStranger() string { return w.say("keeper_command.no.stranger") }
+
 // NoKeyFile says "keeper_command.no.key_file".
 func (w KeeperCommand) NoKeyFile() string { return w.say("keeper_command.no.key_file") }
 
@@ -8862,3 +9027,196 @@ func (w KeeperCommand) NoFull() string { return w.say("keeper_command.no.full") 
 func (w KeeperCommand) NoNotInForce(why string) string {
 	return w.say("keeper_command.no.not_in_force", "{why}", why)
 }
+
+// AboutCeremony says "keeper_command.about.ceremony".
+func (w KeeperCommand) AboutCeremony() string { return w.say("keeper_command.about.ceremony") }
+
+// AboutRotate says "keeper_command.about.rotate".
+func (w KeeperCommand) AboutRotate() string { return w.say("keeper_command.about.rotate") }
+
+// AboutReplace says "keeper_command.about.replace".
+func (w KeeperCommand) AboutReplace() string { return w.say("keeper_command.about.replace") }
+
+// AboutGive says "keeper_command.about.give".
+func (w KeeperCommand) AboutGive() string { return w.say("keeper_command.about.give") }
+
+// AboutRepair says "keeper_command.about.repair".
+func (w KeeperCommand) AboutRepair() string { return w.say("keeper_command.about.repair") }
+
+// FlagHeardKeys says "keeper_command.flag.heard_keys".
+func (w KeeperCommand) FlagHeardKeys() string { return w.say("keeper_command.flag.heard_keys") }
+
+// FlagBegin says "keeper_command.flag.begin".
+func (w KeeperCommand) FlagBegin() string { return w.say("keeper_command.flag.begin") }
+
+// FlagSet says "keeper_command.flag.set".
+func (w KeeperCommand) FlagSet() string { return w.say("keeper_command.flag.set") }
+
+// FlagCancel says "keeper_command.flag.cancel".
+func (w KeeperCommand) FlagCancel() string { return w.say("keeper_command.flag.cancel") }
+
+// FlagWithout says "keeper_command.flag.without".
+func (w KeeperCommand) FlagWithout() string { return w.say("keeper_command.flag.without") }
+
+// FlagSeen says "keeper_command.flag.seen".
+func (w KeeperCommand) FlagSeen() string { return w.say("keeper_command.flag.seen") }
+
+// KeysNothing says "keeper_command.keys.nothing".
+func (w KeeperCommand) KeysNothing() string { return w.say("keeper_command.keys.nothing") }
+
+// KeysReady says "keeper_command.keys.ready".
+func (w KeeperCommand) KeysReady(keeper, sets string) string {
+	return w.say("keeper_command.keys.ready", "{keeper}", keeper, "{sets}", sets)
+}
+
+// KeysLeft says "keeper_command.keys.left".
+func (w KeeperCommand) KeysLeft(set string) string {
+	return w.say("keeper_command.keys.left", "{set}", set)
+}
+
+// KeysReadyNext says "keeper_command.keys.ready_next".
+func (w KeeperCommand) KeysReadyNext() string { return w.say("keeper_command.keys.ready_next") }
+
+// KeysCeremony says "keeper_command.keys.ceremony".
+func (w KeeperCommand) KeysCeremony(set, shape, keeper, member string) string {
+	return w.say("keeper_command.keys.ceremony", "{set}", set, "{shape}", shape, "{keeper}", keeper, "{member}", member)
+}
+
+// KeysCarry says "keeper_command.keys.carry".
+func (w KeeperCommand) KeysCarry(members string) string {
+	return w.say("keeper_command.keys.carry", "{members}", members)
+}
+
+// KeysRead says "keeper_command.keys.read".
+func (w KeeperCommand) KeysRead() string { return w.say("keeper_command.keys.read") }
+
+// KeysReadNext says "keeper_command.keys.read_next".
+func (w KeeperCommand) KeysReadNext() string { return w.say("keeper_command.keys.read_next") }
+
+// KeysWaits says "keeper_command.keys.waits".
+func (w KeeperCommand) KeysWaits(file, members string) string {
+	return w.say("keeper_command.keys.waits", "{file}", file, "{members}", members)
+}
+
+// KeysWaitsNext says "keeper_command.keys.waits_next".
+func (w KeeperCommand) KeysWaitsNext() string { return w.say("keeper_command.keys.waits_next") }
+
+// KeysMember says "keeper_command.keys.member".
+func (w KeeperCommand) KeysMember(member string) string {
+	return w.say("keeper_command.keys.member", "{member}", member)
+}
+
+// KeysAsks says "keeper_command.keys.asks".
+func (w KeeperCommand) KeysAsks(keeper, member, shape string) string {
+	return w.say("keeper_command.keys.asks", "{keeper}", keeper, "{member}", member, "{shape}", shape)
+}
+
+// KeysAskRead says "keeper_command.keys.ask_read".
+func (w KeeperCommand) KeysAskRead() string { return w.say("keeper_command.keys.ask_read") }
+
+// KeysAskWaits says "keeper_command.keys.ask_waits".
+func (w KeeperCommand) KeysAskWaits(members string) string {
+	return w.say("keeper_command.keys.ask_waits", "{members}", members)
+}
+
+// KeysAskNext says "keeper_command.keys.ask_next".
+func (w KeeperCommand) KeysAskNext() string { return w.say("keeper_command.keys.ask_next") }
+
+// KeysGatheredNext says "keeper_command.keys.gathered_next".
+func (w KeeperCommand) KeysGatheredNext() string { return w.say("keeper_command.keys.gathered_next") }
+
+// KeysAsksLost says "keeper_command.keys.asks_lost".
+func (w KeeperCommand) KeysAsksLost(keeper, member string) string {
+	return w.say("keeper_command.keys.asks_lost", "{keeper}", keeper, "{member}", member)
+}
+
+// KeysAsksJoin says "keeper_command.keys.asks_join".
+func (w KeeperCommand) KeysAsksJoin(keeper, member string) string {
+	return w.say("keeper_command.keys.asks_join", "{keeper}", keeper, "{member}", member)
+}
+
+// KeysGiveRead says "keeper_command.keys.give_read".
+func (w KeeperCommand) KeysGiveRead() string { return w.say("keeper_command.keys.give_read") }
+
+// KeysGiveDismiss says "keeper_command.keys.give_dismiss".
+func (w KeeperCommand) KeysGiveDismiss(keeper string) string {
+	return w.say("keeper_command.keys.give_dismiss", "{keeper}", keeper)
+}
+
+// KeysRepaired says "keeper_command.keys.repaired".
+func (w KeeperCommand) KeysRepaired(from, rows string) string {
+	return w.say("keeper_command.keys.repaired", "{from}", from, "{rows}", rows)
+}
+
+// KeysAside says "keeper_command.keys.aside".
+func (w KeeperCommand) KeysAside(dir string) string {
+	return w.say("keeper_command.keys.aside", "{dir}", dir)
+}
+
+// NoKeyMessage says "keeper_command.no.key_message".
+func (w KeeperCommand) NoKeyMessage(file string) string {
+	return w.say("keeper_command.no.key_message", "{file}", file)
+}
+
+// NoKeyFileState says "keeper_command.no.key_file_state".
+func (w KeeperCommand) NoKeyFileState() string { return w.say("keeper_command.no.key_file_state") }
+
+// NoKeyOther says "keeper_command.no.key_other".
+func (w KeeperCommand) NoKeyOther() string { return w.say("keeper_command.no.key_other") }
+
+// NoKeyTwice says "keeper_command.no.key_twice".
+func (w KeeperCommand) NoKeyTwice() string { return w.say("keeper_command.no.key_twice") }
+
+// NoKeySetOther says "keeper_command.no.key_set_other".
+func (w KeeperCommand) NoKeySetOther() string { return w.say("keeper_command.no.key_set_other") }
+
+// NoKeyReading says "keeper_command.no.key_reading".
+func (w KeeperCommand) NoKeyReading() string { return w.say("keeper_command.no.key_reading") }
+
+// NoKeyDiffer says "keeper_command.no.key_differ".
+func (w KeeperCommand) NoKeyDiffer() string { return w.say("keeper_command.no.key_differ") }
+
+// NoKeyServes says "keeper_command.no.key_serves".
+func (w KeeperCommand) NoKeyServes() string { return w.say("keeper_command.no.key_serves") }
+
+// NoKeyAlone says "keeper_command.no.key_alone".
+func (w KeeperCommand) NoKeyAlone() string { return w.say("keeper_command.no.key_alone") }
+
+// NoKeyLacking says "keeper_command.no.key_lacking".
+func (w KeeperCommand) NoKeyLacking() string { return w.say("keeper_command.no.key_lacking") }
+
+// NoKeyCeremony says "keeper_command.no.key_ceremony".
+func (w KeeperCommand) NoKeyCeremony() string { return w.say("keeper_command.no.key_ceremony") }
+
+// NoKeyExists says "keeper_command.no.key_exists".
+func (w KeeperCommand) NoKeyExists() string { return w.say("keeper_command.no.key_exists") }
+
+// NoOrderWaits says "keeper_command.no.order_waits".
+func (w KeeperCommand) NoOrderWaits(file, members string) string {
+	return w.say("keeper_command.no.order_waits", "{file}", file, "{members}", members)
+}
+
+// NoOrderReading says "keeper_command.no.order_reading".
+func (w KeeperCommand) NoOrderReading() string { return w.say("keeper_command.no.order_reading") }
+
+// NoOrderGifts says "keeper_command.no.order_gifts".
+func (w KeeperCommand) NoOrderGifts(members string) string {
+	return w.say("keeper_command.no.order_gifts", "{members}", members)
+}
+
+// NoOrderGathered says "keeper_command.no.order_gathered".
+func (w KeeperCommand) NoOrderGathered() string { return w.say("keeper_command.no.order_gathered") }
+
+// NoOrderReady says "keeper_command.no.order_ready".
+func (w KeeperCommand) NoOrderReady() string { return w.say("keeper_command.no.order_ready") }
+
+// NoOrderNothing says "keeper_command.no.order_nothing".
+func (w KeeperCommand) NoOrderNothing() string { return w.say("keeper_command.no.order_nothing") }
+
+// NoRepaired says "keeper_command.no.repaired".
+func (w KeeperCommand) NoRepaired(why string) string {
+	return w.say("keeper_command.no.repaired", "{why}", why)
+}
+
+// NoRepairWait says "keeper_command.no.repair_wait".
+func (w KeeperCommand) NoRepairWait() string { return w.say("keeper_command.no.repair_wait") }
