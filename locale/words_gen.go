@@ -5236,6 +5236,12 @@ func (w Shown) KeeperNextGone(id string) string { return w.say("shown.keeper.nex
 // KeeperNextClock says "shown.keeper.next_clock".
 func (w Shown) KeeperNextClock() string { return w.say("shown.keeper.next_clock") }
 
+// KeeperNextShareKeys says "shown.keeper.next_share_keys".
+func (w Shown) KeeperNextShareKeys() string { return w.say("shown.keeper.next_share_keys") }
+
+// KeeperNextUncounted says "shown.keeper.next_uncounted".
+func (w Shown) KeeperNextUncounted() string { return w.say("shown.keeper.next_uncounted") }
+
 // KeeperNextOther says "shown.keeper.next_other".
 func (w Shown) KeeperNextOther(id string) string { return w.say("shown.keeper.next_other", "{id}", id) }
 
