@@ -8765,6 +8765,9 @@ func (w KeeperCommand) StatusPeer() string { return w.say("keeper_command.status
 // StatusConnections says "keeper_command.status.connections".
 func (w KeeperCommand) StatusConnections() string { return w.say("keeper_command.status.connections") }
 
+// StatusNone says "keeper_command.status.none".
+func (w KeeperCommand) StatusNone() string { return w.say("keeper_command.status.none") }
+
 // StatusRepair says "keeper_command.status.repair".
 func (w KeeperCommand) StatusRepair() string { return w.say("keeper_command.status.repair") }
 
