@@ -5365,6 +5365,12 @@ func (w Shown) KeeperNextGone(id string) string { return w.say("shown.keeper.nex
 // KeeperNextClock says "shown.keeper.next_clock".
 func (w Shown) KeeperNextClock() string { return w.say("shown.keeper.next_clock") }
 
+// KeeperNextShareKeys says "shown.keeper.next_share_keys".
+func (w Shown) KeeperNextShareKeys() string { return w.say("shown.keeper.next_share_keys") }
+
+// KeeperNextUncounted says "shown.keeper.next_uncounted".
+func (w Shown) KeeperNextUncounted() string { return w.say("shown.keeper.next_uncounted") }
+
 // KeeperNextOther says "shown.keeper.next_other".
 func (w Shown) KeeperNextOther(id string) string { return w.say("shown.keeper.next_other", "{id}", id) }
 
@@ -6334,6 +6340,30 @@ func (w Shown) VaultRefused(count string) string {
 // VaultDropped says "shown.vault.dropped".
 func (w Shown) VaultDropped(id string) string { return w.say("shown.vault.dropped", "{id}", id) }
 
+// HsmSealed says "shown.hsm.sealed".
+func (w Shown) HsmSealed(token, print, hash string) string {
+	return w.say("shown.hsm.sealed", "{token}", token, "{print}", print, "{hash}", hash)
+}
+
+// HsmSealedSpare says "shown.hsm.sealed_spare".
+func (w Shown) HsmSealedSpare(token, print, hash string) string {
+	return w.say("shown.hsm.sealed_spare", "{token}", token, "{print}", print, "{hash}", hash)
+}
+
+// HsmSigns says "shown.hsm.signs".
+func (w Shown) HsmSigns(kid string) string { return w.say("shown.hsm.signs", "{kid}", kid) }
+
+// HsmEnclosed says "shown.hsm.enclosed".
+func (w Shown) HsmEnclosed() string { return w.say("shown.hsm.enclosed") }
+
+// HsmSha1 says "shown.hsm.sha1".
+func (w Shown) HsmSha1(token string) string { return w.say("shown.hsm.sha1", "{token}", token) }
+
+// HsmSpare says "shown.hsm.spare".
+func (w Shown) HsmSpare(token, file, print string) string {
+	return w.say("shown.hsm.spare", "{token}", token, "{file}", file, "{print}", print)
+}
+
 // PolicyNotRecommended says "shown.policy.not_recommended".
 func (w Shown) PolicyNotRecommended(origin string) string {
 	return w.say("shown.policy.not_recommended", "{origin}", origin)
@@ -7221,6 +7251,15 @@ func (w Refused) VaultResealing(why string) string {
 // VaultUnknown says "refused.vault.unknown".
 func (w Refused) VaultUnknown(id string) string { return w.say("refused.vault.unknown", "{id}", id) }
 
+// HsmNone says "refused.hsm.none".
+func (w Refused) HsmNone(file string) string { return w.say("refused.hsm.none", "{file}", file) }
+
+// HsmSpare says "refused.hsm.spare".
+func (w Refused) HsmSpare() string { return w.say("refused.hsm.spare") }
+
+// HsmNoKey says "refused.hsm.no_key".
+func (w Refused) HsmNoKey(file string) string { return w.say("refused.hsm.no_key", "{file}", file) }
+
 // StandinOff says "refused.standin.off".
 func (w Refused) StandinOff(data, file, setting string) string {
 	return w.say("refused.standin.off", "{data}", data, "{file}", file, "{setting}", setting)
@@ -7847,6 +7886,45 @@ func (w Refused) KnownHeads() string { return w.say("refused.known.heads") }
 // KnownHeadsMode says "refused.known.heads_mode".
 func (w Refused) KnownHeadsMode() string { return w.say("refused.known.heads_mode") }
 
+// KnownTokenNotBuilt says "refused.known.token_not_built".
+func (w Refused) KnownTokenNotBuilt() string { return w.say("refused.known.token_not_built") }
+
+// KnownTokenModule says "refused.known.token_module".
+func (w Refused) KnownTokenModule() string { return w.say("refused.known.token_module") }
+
+// KnownTokenMissing says "refused.known.token_missing".
+func (w Refused) KnownTokenMissing() string { return w.say("refused.known.token_missing") }
+
+// KnownTokenPIN says "refused.known.token_pin".
+func (w Refused) KnownTokenPIN() string { return w.say("refused.known.token_pin") }
+
+// KnownTokenBusy says "refused.known.token_busy".
+func (w Refused) KnownTokenBusy() string { return w.say("refused.known.token_busy") }
+
+// KnownTokenAway says "refused.known.token_away".
+func (w Refused) KnownTokenAway() string { return w.say("refused.known.token_away") }
+
+// KnownTokenNoKey says "refused.known.token_no_key".
+func (w Refused) KnownTokenNoKey() string { return w.say("refused.known.token_no_key") }
+
+// KnownTokenAmbiguous says "refused.known.token_ambiguous".
+func (w Refused) KnownTokenAmbiguous() string { return w.say("refused.known.token_ambiguous") }
+
+// KnownTokenWeak says "refused.known.token_weak".
+func (w Refused) KnownTokenWeak() string { return w.say("refused.known.token_weak") }
+
+// KnownTokenCannot says "refused.known.token_cannot".
+func (w Refused) KnownTokenCannot() string { return w.say("refused.known.token_cannot") }
+
+// KnownSealed says "refused.known.sealed".
+func (w Refused) KnownSealed() string { return w.say("refused.known.sealed") }
+
+// KnownOtherToken says "refused.known.other_token".
+func (w Refused) KnownOtherToken() string { return w.say("refused.known.other_token") }
+
+// KnownKeyPrepared says "refused.known.key_prepared".
+func (w Refused) KnownKeyPrepared() string { return w.say("refused.known.key_prepared") }
+
 // KnownBackupExists says "refused.known.backup_exists".
 func (w Refused) KnownBackupExists() string { return w.say("refused.known.backup_exists") }
 
@@ -8064,6 +8142,9 @@ func (w Refused) ConfigWordingsTooLong(file, most string) string {
 func (w Refused) ConfigLetters(name, n string) string {
 	return w.say("refused.config.letters", "{name}", name, "{n}", n)
 }
+
+// ConfigHsm says "refused.config.hsm".
+func (w Refused) ConfigHsm() string { return w.say("refused.config.hsm") }
 
 // ConfigRetention says "refused.config.retention".
 func (w Refused) ConfigRetention(name, least string) string {

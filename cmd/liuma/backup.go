@@ -14,6 +14,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/admin"
 	"github.com/liuma-pin/liuma/internal/backup"
 	"github.com/liuma-pin/liuma/internal/config"
+	"github.com/liuma-pin/liuma/internal/vault"
 	"github.com/liuma-pin/liuma/locale"
 )
 
@@ -38,8 +39,10 @@ func (a *backupCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	// The administration is not asked for anything: it holds the directory's lease,
 	// or the server that answers does, so that no migration runs meanwhile.
 	err = c.administer(ctx, t, func(admin.Administration) error {
-		m, err = backup.Make(ctx, backup.Plan{Data: c.Data, Config: conf, To: a.To, Vault: a.Vault, Keepers: a.Keepers, Release: release(), Now: time.Now})
-		return err
+		return withKeyFile(conf, t, func(f vault.KeyFile) error {
+			m, err = backup.Make(ctx, backup.Plan{Data: c.Data, Config: conf, To: a.To, Vault: a.Vault, Keepers: a.Keepers, Token: f.Token, Release: release(), Now: time.Now})
+			return err
+		})
 	})
 	if err != nil {
 		return err
@@ -139,7 +142,16 @@ func (a *restoreBackupCmd) check(ctx context.Context, c *cli, t *terminal) error
 	case !errors.Is(err, fs.ErrNotExist):
 		return err
 	}
-	r, err := backup.Check(ctx, q)
+	var r backup.Report
+	conf := config.Config{}
+	if q.Against != nil {
+		conf = *q.Against
+	}
+	err := withKeyFile(conf, t, func(f vault.KeyFile) (err error) {
+		q.Token = f.Token
+		r, err = backup.Check(ctx, q)
+		return err
+	})
 	switch {
 	case errors.Is(err, backup.ErrNotWhole):
 		return &unsoundError{err}

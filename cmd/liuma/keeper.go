@@ -93,6 +93,13 @@ func farAway(say locale.Shown, r *admin.RemoteKeeper) string {
 
 // nextFor is the next step for a keeper that is not whole.
 func nextFor(say locale.Shown, k admin.KeeperState) string {
+	switch keeper.Fault(k.State) {
+	case keeper.NoShareKeys:
+		return say.KeeperNextShareKeys()
+	case keeper.Uncounted:
+		return say.KeeperNextUncounted()
+	default:
+	}
 	if k.Remote != nil {
 		return nextForRemote(say, k)
 	}

@@ -37,7 +37,11 @@ func (a *keysListCmd) Run(c *cli, t *terminal) error {
 	if err != nil {
 		return err
 	}
-	keys, err := vault.At(conf.Vault).SigningKeys()
+	var keys []vault.SigningKey
+	err = withKeyFile(conf, t, func(f vault.KeyFile) (err error) {
+		keys, err = f.SigningKeys()
+		return err
+	})
 	if err != nil {
 		return err
 	}

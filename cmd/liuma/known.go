@@ -25,6 +25,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/staff"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/store/sqlite"
+	"github.com/liuma-pin/liuma/internal/token"
 	"github.com/liuma-pin/liuma/internal/vault"
 	"github.com/liuma-pin/liuma/locale"
 )
@@ -143,6 +144,19 @@ func knownOfData() []knownError {
 		{vault.ErrNoHeads, locale.Refused.KnownNoHeads},
 		{vault.ErrHeads, locale.Refused.KnownHeads},
 		{vault.ErrHeadsMode, locale.Refused.KnownHeadsMode},
+		{vault.ErrSealed, locale.Refused.KnownSealed},
+		{vault.ErrOtherToken, locale.Refused.KnownOtherToken},
+		{vault.ErrKeyPrepared, locale.Refused.KnownKeyPrepared},
+		{token.ErrNotBuilt, locale.Refused.KnownTokenNotBuilt},
+		{token.ErrModule, locale.Refused.KnownTokenModule},
+		{token.ErrNoToken, locale.Refused.KnownTokenMissing},
+		{token.ErrPIN, locale.Refused.KnownTokenPIN},
+		{token.ErrBusy, locale.Refused.KnownTokenBusy},
+		{token.ErrAway, locale.Refused.KnownTokenAway},
+		{token.ErrNoKey, locale.Refused.KnownTokenNoKey},
+		{token.ErrAmbiguous, locale.Refused.KnownTokenAmbiguous},
+		{token.ErrWeakKey, locale.Refused.KnownTokenWeak},
+		{token.ErrCannot, locale.Refused.KnownTokenCannot},
 		{backup.ErrExists, locale.Refused.KnownBackupExists},
 		{backup.ErrNotWhole, locale.Refused.KnownBackupNotWhole},
 		{backup.ErrDamaged, locale.Refused.KnownBackupDamaged},

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma/internal/admin"
+	"github.com/liuma-pin/liuma/internal/token"
 	"github.com/liuma-pin/liuma/internal/vault"
 	"github.com/liuma-pin/liuma/locale"
 )
@@ -16,6 +17,9 @@ type keysVaultCmd struct {
 	List   keysVaultListCmd   `cmd:""`
 	Rotate keysVaultRotateCmd `cmd:""`
 	Drop   keysVaultDropCmd   `cmd:""`
+
+	Enclose keysVaultEncloseCmd `cmd:""`
+	Spare   keysVaultSpareCmd   `cmd:""`
 }
 
 // keysVaultListCmd is "liuma keys vault list".
@@ -37,7 +41,14 @@ func (a *keysVaultListCmd) Run(c *cli, t *terminal) error {
 	if err != nil {
 		return err
 	}
-	keys, err := vault.At(conf.Vault).RootKeys()
+	var keys []vault.RootKey
+	var to []token.WrappingKey
+	err = withKeyFile(conf, t, func(f vault.KeyFile) (err error) {
+		if keys, err = f.RootKeys(); err == nil {
+			to, err = f.Recipients()
+		}
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -58,7 +69,10 @@ func (a *keysVaultListCmd) Run(c *cli, t *terminal) error {
 			return err
 		}
 	}
-	return nil
+	if a.JSON {
+		return nil
+	}
+	return sayTokens(t, to)
 }
 
 // keysVaultRotateCmd is "liuma keys vault rotate".

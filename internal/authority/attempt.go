@@ -68,6 +68,11 @@ type guess struct {
 // stays counted in the authority's tally, and in each keeper that counted it
 // (I-1). After conclude commits, the channel can ask for the verdict.
 func (a *Authority) Attempt(ctx context.Context, q Attempt) (store.Request, error) {
+	// A right PIN is worth nothing without a signature, so no guess is counted for
+	// one while the vault's token is away.
+	if err := a.vault.Ready(); err != nil {
+		return store.Request{}, err
+	}
 	at := &guess{Attempt: q, row: q.Row, pass: q.Pass}
 	if q.Pass == nil {
 		defer func() { at.pass.Drop() }() // does nothing after Saw

@@ -302,6 +302,9 @@ func (a *Authority) Ready(ctx context.Context) error {
 	if err := a.keepTime(ctx); err != nil {
 		return liuma.Fail(liuma.CodeUnavailable, err)
 	}
+	if err := a.vault.Ready(); err != nil {
+		return err
+	}
 	if err := a.quorum.Ready(ctx); err != nil {
 		return liuma.Fail(liuma.CodeUnavailable, err)
 	}

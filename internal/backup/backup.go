@@ -55,6 +55,7 @@ type Plan struct {
 	To      string        // the new directory
 	Vault   bool          // with the vault key: whoever has the backup can read personal data
 	Keepers bool          // with the keepers: with both, every PIN can be found
+	Token   vault.Token   // that the vault key is sealed to, if it is
 	Release string        // of this program
 	Now     func() time.Time
 }
@@ -84,7 +85,7 @@ func Make(ctx context.Context, p Plan) (m Manifest, err error) {
 	if err != nil {
 		return m, err
 	}
-	if err := m.describe(ctx, stage, p.Config.Vault); err != nil {
+	if err := m.describe(ctx, stage, vault.KeyFile{Path: p.Config.Vault, Token: p.Token}); err != nil {
 		return m, err
 	}
 	for _, name := range names {
@@ -155,8 +156,8 @@ func (p Plan) gather(ctx context.Context, stage string) ([]string, error) {
 }
 
 // describe reads from the copy what the manifest says of it.
-func (m *Manifest) describe(ctx context.Context, stage, key string) (err error) {
-	v, err := vault.Open(key)
+func (m *Manifest) describe(ctx context.Context, stage string, key vault.KeyFile) (err error) {
+	v, err := key.Open()
 	if err != nil {
 		return err
 	}

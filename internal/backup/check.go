@@ -24,6 +24,8 @@ type Question struct {
 	Dir string // the backup
 	// Vault is a key file. Default: the backup's own, or that of Against.
 	Vault string
+	// Token is the token that the key file is sealed to, if it is.
+	Token vault.Token
 	// Against is the configuration of the data directory whose keepers and file
 	// of heads the backup would be put beside; nil compares with the keepers of
 	// the backup, if it has any.
@@ -60,7 +62,7 @@ func Check(ctx context.Context, q Question) (r Report, err error) {
 	if key == "" {
 		return r, ErrNoVault
 	}
-	v, err := vault.Open(key)
+	v, err := vault.KeyFile{Path: key, Token: q.Token}.Open()
 	if err != nil {
 		return r, fmt.Errorf("backup: %w", err)
 	}

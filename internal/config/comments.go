@@ -68,6 +68,10 @@ func comments() map[string]string {
 // restComments are those about letters, and about how long what is kept.
 func restComments() map[string]string {
 	return map[string]string{
+		"hsm":                  "The hardware security module that the vault's key file is sealed to (docs/HSM.md).",
+		"hsm.module":           "The vendor's PKCS#11 library, an absolute path; the program must be built with -tags pkcs11. Default: none",
+		"hsm.token":            "Label of the token. Default: none",
+		"hsm.pin_file":         "File of one line, mode 0600, with the PIN of the token's user. Default: none",
 		"letters":              "What stands on letters to people without a phone.",
 		"letters.sender_zh":    "Who writes, in Chinese: at most 40 characters. Default: the name of the service",
 		"letters.sender_en":    "The same in English. Default: the name of the service",

@@ -80,6 +80,9 @@ type Config struct {
 	NativeConsent bool `yaml:"native_consent,omitempty"`
 	// Vault is the key file of the authority. Default vault.key.
 	Vault string `yaml:"vault"`
+	// HSM is the hardware security module that the key file is sealed to, by 'liuma keys
+	// vault enclose'. Default: none.
+	HSM HSM `yaml:"hsm"`
 	// Database is the authority's SQLite file. Default liuma.db.
 	Database string `yaml:"database"`
 	// Digests is the directory where each signed digest of the audit record is
@@ -230,7 +233,7 @@ func (c Config) Validate() error {
 	} else if c.Gateway != (Door{}) {
 		errs = append(errs, locale.Refuse(func(w *locale.Words) string { return w.Refused.ConfigGateway() }))
 	}
-	errs = append(errs, c.validateConsole(), c.Texts.validate(c), c.Letters.validate(), c.Retention.validate(), c.Keepers.validate())
+	errs = append(errs, c.validateConsole(), c.Texts.validate(c), c.Letters.validate(), c.Retention.validate(), c.HSM.validate(), c.Keepers.validate())
 	if _, err := c.Bounds(0); err != nil {
 		errs = append(errs, err)
 	}
@@ -319,7 +322,7 @@ func (c Config) at(dir string) Config {
 	c.Channel.Certificate, c.Channel.Key = abs(c.Channel.Certificate), abs(c.Channel.Key)
 	c.Hosted.Certificate, c.Hosted.Key = abs(c.Hosted.Certificate), abs(c.Hosted.Key)
 	c.DomainChecks, c.Policy, c.Consent = abs(c.DomainChecks), abs(c.Policy), abs(c.Consent)
-	c.Digests = abs(c.Digests)
+	c.Digests, c.HSM.PINFile = abs(c.Digests), abs(c.HSM.PINFile)
 	c.Gateway.Certificate, c.Gateway.Key = abs(c.Gateway.Certificate), abs(c.Gateway.Key)
 	c.ConsoleDoor.Certificate, c.ConsoleDoor.Key = abs(c.ConsoleDoor.Certificate), abs(c.ConsoleDoor.Key)
 	c.Texts.Wordings = abs(c.Texts.Wordings)

@@ -166,10 +166,9 @@ func OpenData(ctx context.Context, c config.Config, o Options) (_ *Data, err err
 			err = errors.Join(err, d.Close())
 		}
 	}()
-	if d.Vault, err = vault.Open(c.Vault); err != nil {
+	if err := d.openVault(o); err != nil {
 		return nil, err
 	}
-	d.closers.add(d.Vault.Close)
 	heads, err := vault.OpenHeads(d.Vault, filepath.Dir(c.Vault))
 	if err != nil {
 		return nil, err

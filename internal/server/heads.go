@@ -43,13 +43,12 @@ func AcceptHeads(ctx context.Context, c config.Config, reason audit.Reason, m cl
 	if reason, err = audit.ParseReason(string(reason)); err != nil {
 		return 0, err
 	}
-	v, err := vault.Open(c.Vault)
+	var open closers
+	defer func() { err = errors.Join(err, open.close()) }()
+	v, err := openVaultOf(c, &open)
 	if err != nil {
 		return 0, err
 	}
-	var open closers
-	defer func() { err = errors.Join(err, open.close()) }()
-	open.add(v.Close)
 	dir := filepath.Dir(c.Vault)
 	heads, err := vault.OpenHeads(v, dir)
 	if err != nil && !errors.Is(err, vault.ErrNoHeads) {

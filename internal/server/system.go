@@ -34,6 +34,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/policy"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/vault"
 )
 
 // Options are settings that a configuration file cannot hold.
@@ -52,6 +53,8 @@ type Options struct {
 	// Outbox replaces the outbox itself, for tests that look at messages before
 	// they are sent.
 	Outbox func(*Data) authority.Outbox
+	// Token replaces the token of the configuration; for tests.
+	Token vault.Token
 	// BetweenStore and BetweenKeeper let tests put faults between the rooms.
 	BetweenStore  func(store.Store) store.Store
 	BetweenKeeper func(keeper.Keeper) keeper.Keeper

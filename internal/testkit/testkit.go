@@ -17,6 +17,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -37,6 +38,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/testkit/keepers"
 	"github.com/liuma-pin/liuma/internal/testkit/world"
+	"github.com/liuma-pin/liuma/internal/vault"
 )
 
 // Start is the time at which every test's clock starts.
@@ -81,6 +83,8 @@ type Options struct {
 	// each keeper.
 	Store  func(store.Store) store.Store
 	Keeper func(keeper.Keeper) keeper.Keeper
+	// Token, if set, is what the vault's key file is sealed to, and what signs.
+	Token vault.Token
 	// House, if set, is where the keepers are: behind connections, in the place of Shape.
 	House *keepers.House
 	// Wired puts each keeper of this process behind a connection of its own. With
@@ -140,7 +144,7 @@ func New(t testing.TB, o Options) *Env {
 	e := &Env{T: t}
 	t.Cleanup(e.unwire)
 	c := world.Config{Dir: o.Dir, Clock: o.Clock, Shape: o.Shape, Configure: o.configure, Phones: o.Inbox, Gateway: o.Gateway,
-		Server: server.Options{Logger: o.Logger, Policy: o.Policy, Rules: o.Rules, Wait: o.Wait, Texts: o.Texts, WatchKeepers: o.Watch,
+		Server: server.Options{Logger: o.Logger, Policy: o.Policy, Rules: o.Rules, Wait: o.Wait, Texts: o.Texts, Token: o.Token, WatchKeepers: o.Watch,
 			BetweenStore: o.betweenStore, BetweenKeeper: func(k keeper.Keeper) keeper.Keeper { return e.betweenKeeper(o, k) }}}
 	if o.House != nil { // a nil pointer in an interface would not be nil
 		c.House = o.House
@@ -150,6 +154,9 @@ func New(t testing.TB, o Options) *Env {
 	}
 	if o.Configure == nil && o.House == nil && firstOf(t) {
 		c.Init = initPrepared
+	}
+	if o.Token != nil {
+		c.Init = o.initEnclosed
 	}
 	var err error
 	if o.Listen {
@@ -178,6 +185,15 @@ func (o Options) configure(c *config.Config) error {
 		o.Configure(c)
 	}
 	return nil
+}
+
+// initEnclosed makes a data directory whose key file is sealed to Token.
+func (o Options) initEnclosed(ctx context.Context, dir string, c config.Config) error {
+	if err := server.Init(ctx, dir, c); err != nil {
+		return err
+	}
+	_, err := vault.KeyFile{Path: filepath.Join(dir, c.Vault), Token: o.Token}.Enclose(nil, o.Clock.Now())
+	return err
 }
 
 func (o Options) betweenStore(s store.Store) store.Store {

@@ -84,3 +84,26 @@ func TestWrappingKeyTravels(t *testing.T) {
 		t.Errorf("no key: %v", err)
 	}
 }
+
+// shelf has share keys that are sealed or not.
+type shelf struct {
+	ShareKeys
+	sealed bool
+	err    error
+}
+
+func (s shelf) Sealed(string) (bool, error) { return s.sealed, s.err }
+
+// TestOpenShareKeyWantsASealedOne: a share key that could still be extracted, or
+// of which nobody knows, is not used.
+func TestOpenShareKeyWantsASealedOne(t *testing.T) {
+	if _, err := OpenShareKey(shelf{sealed: true}, "s"); err != nil {
+		t.Error(err)
+	}
+	if _, err := OpenShareKey(shelf{}, "s"); !errors.Is(err, ErrWeakKey) {
+		t.Errorf("an open one: %v", err)
+	}
+	if _, err := OpenShareKey(shelf{err: ErrAway}, "s"); !errors.Is(err, ErrAway) {
+		t.Errorf("a token that is away: %v", err)
+	}
+}

@@ -2,111 +2,17 @@ package vault
 
 import (
 	"bytes"
-	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/rsa"
 	"crypto/sha256"
 	"errors"
 	"os"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/token"
+	"github.com/liuma-pin/liuma/internal/token/tokentest"
 )
-
-// softToken is a token in memory, which can be away.
-type softToken struct {
-	label string
-	hash  crypto.Hash
-	wraps *rsa.PrivateKey
-
-	mu    sync.Mutex
-	away  error                        // guarded by mu
-	signs map[string]*ecdsa.PrivateKey // guarded by mu
-	asked int                          // guarded by mu: signatures
-}
-
-func newSoftToken(t testing.TB, label string) *softToken {
-	t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	must(t, err)
-	return &softToken{label: label, hash: crypto.SHA256, wraps: key, signs: map[string]*ecdsa.PrivateKey{}}
-}
-
-func (s *softToken) takeOut(err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.away = err
-}
-
-func (s *softToken) Label() string { return s.label }
-
-func (s *softToken) WrappingKey(string) (token.WrappingKey, error) {
-	return token.WrappingKey{Token: s.label, Public: &s.wraps.PublicKey, Hash: s.hash}, nil
-}
-
-func (s *softToken) Decrypt(_ string, hash crypto.Hash, sealed []byte) ([]byte, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.away != nil {
-		return nil, s.away
-	}
-	out, err := rsa.DecryptOAEP(hash.New(), nil, s.wraps, sealed, nil)
-	if err != nil {
-		return nil, token.ErrCannot
-	}
-	return out, nil
-}
-
-func (s *softToken) NewSigningKey(name string) (*ecdsa.PublicKey, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.away != nil {
-		return nil, s.away
-	}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	s.signs[name] = key
-	return &key.PublicKey, err
-}
-
-func (s *softToken) Sign(name string, digest []byte) ([]byte, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.asked++
-	if s.away != nil {
-		return nil, s.away
-	}
-	key := s.signs[name]
-	if key == nil {
-		return nil, token.ErrNoKey
-	}
-	a, b, err := ecdsa.Sign(rand.Reader, key, digest)
-	if err != nil {
-		return nil, err
-	}
-	out := make([]byte, 64)
-	a.FillBytes(out[:32])
-	b.FillBytes(out[32:])
-	return out, nil
-}
-
-func (s *softToken) Destroy(name string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.signs, name)
-	return nil
-}
-
-func (s *softToken) keys() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.signs)
-}
 
 func openAt(t testing.TB, f KeyFile) *Vault {
 	t.Helper()
@@ -149,14 +55,14 @@ func TestEnclosing(t *testing.T) {
 	before := open(t, path)
 	sealed, err := before.Seal(CardFacts, []byte("id"), []byte("facts"))
 	must(t, err)
-	one, spare, stranger := newSoftToken(t, "one"), newSoftToken(t, "spare"), newSoftToken(t, "one")
+	one, spare, stranger := tokentest.NewSoft(t, "one"), tokentest.NewSoft(t, "spare"), tokentest.NewSoft(t, "one")
 	f := KeyFile{Path: path, Token: one}
 	spareKey, err := spare.WrappingKey("")
 	must(t, err)
 	out, err := f.Enclose([]token.WrappingKey{spareKey}, now())
 	must(t, err)
-	if len(out.Tokens) != 2 || out.Signing.State != KeySigning || one.keys() != 1 {
-		t.Errorf("%+v, %d keys in the token", out, one.keys())
+	if len(out.Tokens) != 2 || out.Signing.State != KeySigning || one.Keys() != 1 {
+		t.Errorf("%+v, %d keys in the token", out, one.Keys())
 	}
 	content, err := os.ReadFile(path)
 	must(t, err)
@@ -180,7 +86,7 @@ func TestEnclosing(t *testing.T) {
 	wantError(t, "without a token", err, ErrSealed)
 	_, err = KeyFile{Path: path, Token: stranger}.Open()
 	wantError(t, "another token of that name", err, ErrOtherToken)
-	one.takeOut(token.ErrAway)
+	one.TakeOut(token.ErrAway)
 	_, err = f.Open()
 	wantError(t, "a token that is away", err, token.ErrAway)
 	if list, err := At(path).Recipients(); err != nil || len(list) != 2 || list[1].Token != "spare" {
@@ -192,7 +98,7 @@ func TestEnclosing(t *testing.T) {
 	if _, err := openAt(t, rescued).SignReceipt(receipt()); !errors.Is(err, token.ErrNoKey) {
 		t.Errorf("signed without the key: %v", err)
 	}
-	if out, err = rescued.Enclose(nil, now()); err != nil || len(out.Tokens) != 1 || spare.keys() != 1 {
+	if out, err = rescued.Enclose(nil, now()); err != nil || len(out.Tokens) != 1 || spare.Keys() != 1 {
 		t.Fatalf("%+v, %v", out, err)
 	}
 	after := openAt(t, rescued)
@@ -211,7 +117,7 @@ func TestEncloseRefuses(t *testing.T) {
 	path := newFile(t)
 	plain, err := os.ReadFile(path)
 	must(t, err)
-	one := newSoftToken(t, "one")
+	one := tokentest.NewSoft(t, "one")
 	own, err := one.WrappingKey("")
 	must(t, err)
 	_, err = At(path).Enclose(nil, now())
@@ -219,12 +125,12 @@ func TestEncloseRefuses(t *testing.T) {
 	if _, err := (KeyFile{Path: path, Token: one}).Enclose([]token.WrappingKey{own}, now()); err == nil {
 		t.Error("a token was its own spare")
 	}
-	lying := newSoftToken(t, "lying")
-	other := newSoftToken(t, "other")
-	swapped := &swappedToken{softToken: lying, shows: other}
+	lying := tokentest.NewSoft(t, "lying")
+	other := tokentest.NewSoft(t, "other")
+	swapped := &swappedToken{Soft: lying, shows: other}
 	_, err = KeyFile{Path: path, Token: swapped}.Enclose(nil, now())
 	wantError(t, "a token that cannot open what is sealed to it", err, ErrOtherToken)
-	if lying.keys() != 0 {
+	if lying.Keys() != 0 {
 		t.Error("its signing key was left in the token")
 	}
 	if now, err := os.ReadFile(path); err != nil || !bytes.Equal(now, plain) {
@@ -237,8 +143,8 @@ func TestEncloseRefuses(t *testing.T) {
 
 // swappedToken shows the wrapping key of another token.
 type swappedToken struct {
-	*softToken
-	shows *softToken
+	*tokentest.Soft
+	shows *tokentest.Soft
 }
 
 func (s *swappedToken) WrappingKey(name string) (token.WrappingKey, error) {
@@ -248,7 +154,7 @@ func (s *swappedToken) WrappingKey(name string) (token.WrappingKey, error) {
 // TestRotationInAToken: keys are prepared, rotated and dropped as in a file, and a
 // dropped one leaves the token.
 func TestRotationInAToken(t *testing.T) {
-	one := newSoftToken(t, "one")
+	one := tokentest.NewSoft(t, "one")
 	f := KeyFile{Path: newFile(t), Token: one}
 	first, err := f.Enclose(nil, now())
 	must(t, err)
@@ -256,8 +162,8 @@ func TestRotationInAToken(t *testing.T) {
 	must(t, err)
 	rotated, err := f.RotateSigningKey(now())
 	must(t, err)
-	if rotated.ID != next.ID || one.keys() != 2 {
-		t.Errorf("%+v, want %+v; %d keys in the token", rotated, next, one.keys())
+	if rotated.ID != next.ID || one.Keys() != 2 {
+		t.Errorf("%+v, want %+v; %d keys in the token", rotated, next, one.Keys())
 	}
 	v := openAt(t, f)
 	signsNow(t, v, v)
@@ -267,8 +173,8 @@ func TestRotationInAToken(t *testing.T) {
 		t.Errorf("the elder key does not sign: %s, %v", s, err)
 	}
 	must(t, f.DropSigningKey(first.Signing.ID))
-	if one.keys() != 1 {
-		t.Errorf("%d keys in the token after a drop, want 1", one.keys())
+	if one.Keys() != 1 {
+		t.Errorf("%d keys in the token after a drop, want 1", one.Keys())
 	}
 	wantError(t, "the one that signs", f.DropSigningKey(rotated.ID), ErrKeySigns)
 	_, err = f.RotateRootKey(now())
@@ -277,7 +183,7 @@ func TestRotationInAToken(t *testing.T) {
 	if v.SealsWith() != 2 {
 		t.Errorf("seals with %d", v.SealsWith())
 	}
-	one.takeOut(token.ErrAway)
+	one.TakeOut(token.ErrAway)
 	_, err = f.RotateSigningKey(now())
 	wantError(t, "away", err, token.ErrAway)
 }
@@ -286,20 +192,20 @@ func TestRotationInAToken(t *testing.T) {
 // ready, what needs no token goes on, and it heals by itself. The token is not asked
 // for every request.
 func TestTokenAwayAtRunTime(t *testing.T) {
-	one := newSoftToken(t, "one")
+	one := tokentest.NewSoft(t, "one")
 	f := KeyFile{Path: newFile(t), Token: one}
 	_, err := f.Enclose(nil, now())
 	must(t, err)
 	v := openAt(t, f)
 	must(t, v.Ready())
-	asked := one.asked
+	asked := one.Asked()
 	for range 50 {
 		must(t, v.Ready())
 	}
-	if one.asked != asked {
-		t.Errorf("asked %d times within a second", one.asked-asked)
+	if one.Asked() != asked {
+		t.Errorf("asked %d times within a second", one.Asked()-asked)
 	}
-	one.takeOut(token.ErrAway)
+	one.TakeOut(token.ErrAway)
 	_, err = v.SignReceipt(receipt())
 	wantError(t, "signing", err, token.ErrAway)
 	if liuma.CodeOf(err) != liuma.CodeUnavailable {
@@ -312,7 +218,7 @@ func TestTokenAwayAtRunTime(t *testing.T) {
 	if _, err := v.Seal(CardFacts, []byte("id"), []byte("facts")); err != nil {
 		t.Error(err)
 	}
-	one.takeOut(nil)
+	one.TakeOut(nil)
 	v.ready.forget()
 	must(t, v.Ready())
 	signsNow(t, v, v)
@@ -328,7 +234,7 @@ func (r *readiness) forget() {
 // TestSealedFileAltered: whatever byte is altered, and whatever is cut off, nothing
 // opens.
 func TestSealedFileAltered(t *testing.T) {
-	one := newSoftToken(t, "one")
+	one := tokentest.NewSoft(t, "one")
 	f := KeyFile{Path: newFile(t), Token: one}
 	_, err := f.Enclose(nil, now())
 	must(t, err)
@@ -357,7 +263,7 @@ func resummed(content []byte) []byte {
 }
 
 func FuzzParseSealedKeyFile(f *testing.F) {
-	one := newSoftToken(f, "one")
+	one := tokentest.NewSoft(f, "one")
 	file := KeyFile{Path: newFile(f), Token: one}
 	_, err := file.Enclose(nil, now())
 	must(f, err)

@@ -53,6 +53,8 @@ type Authority interface {
 // Tokens signs ID tokens and publishes the keys that they are checked with.
 type Tokens interface {
 	SignIDToken(vault.IDToken) (string, error)
+	// Ready reports whether it can sign: nil, or why not.
+	Ready() error
 	ReceiptKeys() jose.JSONWebKeySet
 }
 

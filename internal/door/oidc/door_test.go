@@ -206,7 +206,32 @@ func (b brokenTokens) SignIDToken(vault.IDToken) (string, error) {
 	return "", errors.New("no signature today")
 }
 
+func (brokenTokens) Ready() error { return nil }
+
 func (brokenTokens) ReceiptKeys() jose.JSONWebKeySet { return jose.JSONWebKeySet{} }
+
+// awayTokens cannot sign for now.
+type awayTokens struct{ Tokens }
+
+func (awayTokens) Ready() error {
+	return liuma.Fail(liuma.CodeUnavailable, errors.New("the token is away"))
+}
+
+// TestACodeIsNotUsedUnsigned: while ID tokens cannot be signed the channel is
+// told so, and its code is as good as before once they can.
+func TestACodeIsNotUsedUnsigned(t *testing.T) {
+	e := newEnv(t)
+	code, signs := e.code(), e.door.tokens
+	e.door.tokens = awayTokens{signs}
+	w := e.post(TokenPath, e.authed(tokenForm(code)))
+	if w.Code != http.StatusServiceUnavailable || strings.Contains(w.Body.String(), "away") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	e.door.tokens = signs
+	if w := e.post(TokenPath, e.authed(tokenForm(code))); w.Code != http.StatusOK {
+		t.Errorf("once it is back: %d %s", w.Code, w.Body)
+	}
+}
 
 func TestNothingEscapes(t *testing.T) {
 	for _, panics := range []bool{false, true} {

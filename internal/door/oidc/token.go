@@ -61,6 +61,10 @@ func (d *Door) token(v *door.Visit, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if err := d.tokens.Ready(); err != nil {
+		caller.counted.GiveBack()
+		return err // a code is redeemed once, so not before its token can be signed
+	}
 	grant, err := d.authority.RedeemCode(r.Context(), caller.Caller, code, redirect, verifier)
 	if err != nil {
 		return err

@@ -1,7 +1,8 @@
-// Package tokentest makes tokens of SoftHSM in a temporary directory, for tests. It
+// Package tokentest makes tokens for tests: of SoftHSM in a temporary directory, and in
+// memory, for programs without PKCS#11. It
 // guarantees that no token of the machine is touched. It trusts SoftHSM.
 //
-// Start here: New.
+// Start here: New, NewSoft.
 package tokentest
 
 import (
