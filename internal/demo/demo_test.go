@@ -42,7 +42,7 @@ func TestPlay(t *testing.T) {
 		"weak_pin/birthday", "weak_pin/phone", "✗ 123456", "✗ 112233",
 		"不正确，还可再试 5 次", "right 正确，附回执",
 		"refused。没有关联过的渠道不知道原因",
-		"还可再试 0 次", "locked 已锁定", "the right PIN is refused too",
+		"次数用完，锁定", "locked 已锁定", "the right PIN is refused too",
 		"【5】修改密码", "所有渠道同时生效",
 		"receipt_spent", "用途不符",
 		"【7】数据库被偷了", "tried 4,000 PINs with 3 stolen keys: 12,000 key pairs",
