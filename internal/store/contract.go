@@ -23,7 +23,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// Errors that callers act on. All but ErrFailed mean that nothing was kept.
+// Errors that callers act on. All but ErrFailed and ErrUndecided mean that nothing was
+// kept.
 var (
 	ErrNotFound = errors.New("store: not found")
 	// ErrExists is returned by the Insert methods when there is a row with the
@@ -52,6 +53,13 @@ var (
 	// on disk, and by every call after that: only opening the database again shows
 	// which changes were kept.
 	ErrFailed = errors.New("store: an I/O error made the state unknown; restart")
+	// ErrUndecided is returned by Update when nobody knows whether the change was kept:
+	// the answer to its commit was lost, and could not be looked up. It is about this one
+	// change; the store serves on. Reading shows what became of it.
+	ErrUndecided = errors.New("store: not known whether the change was kept")
+	// ErrUnreachable is returned when the database does not answer, or others were first
+	// again and again. Nothing was kept.
+	ErrUnreachable = errors.New("store: the database does not answer; nothing was kept")
 	// ErrFull is returned by Update when the disk has no room. Nothing was
 	// kept, and the store serves on: the next Update may find room.
 	ErrFull = errors.New("store: no room on the disk; nothing was kept")

@@ -1,0 +1,618 @@
+package postgres
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/store/rows"
+)
+
+// errEnded is returned when a transaction is used after its function.
+var errEnded = errors.New("store: transaction has ended")
+
+// snapshot implements rows.Source: it reads one consistent snapshot, which begins with
+// its first query, or reads within a transaction that has begun to write.
+type snapshot struct {
+	s      *Store
+	ctx    context.Context
+	pool   *pgxpool.Pool
+	conn   *pgxpool.Conn // nil before the first query and after the end
+	phase  phase
+	broken error // first error of the database itself; the transaction is lost
+	ended  bool
+}
+
+type phase int
+
+const (
+	idle    phase = iota // nothing was asked yet
+	reading              // a snapshot is open
+	writing              // a transaction that writes is open
+)
+
+var _ rows.Source = (*snapshot)(nil)
+
+func (r *snapshot) usable() error {
+	if r.ended {
+		return errEnded
+	}
+	if r.broken != nil {
+		return told(r.broken)
+	}
+	return nil
+}
+
+// breaks remembers an error of the database, so that the transaction is not committed
+// even if the function ignores the error.
+func (r *snapshot) breaks(err error) error {
+	if r.broken == nil {
+		r.broken = err
+	}
+	return told(err)
+}
+
+// query is one statement of a round trip; each is called for every row.
+type query struct {
+	text string
+	args []any
+	each func(pgx.CollectableRow) error
+}
+
+const beginReading = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
+// ask sends statements in one round trip, the first time with the beginning of the
+// snapshot. Where the connection turns out to be dead before anything was answered,
+// another is taken: nothing was read yet.
+func (r *snapshot) ask(queries ...query) error {
+	if err := r.usable(); err != nil {
+		return err
+	}
+	if err := r.ctx.Err(); err != nil {
+		return err
+	}
+	for until := time.Now().Add(r.s.cfg.Patience); ; {
+		err := r.askOnce(queries)
+		if err == nil {
+			return nil
+		}
+		if r.phase != idle || refused(err) || r.ctx.Err() != nil || time.Now().After(until) {
+			return r.breaks(err)
+		}
+		r.drop()
+		pause(r.ctx, 50*time.Millisecond)
+	}
+}
+
+func (r *snapshot) askOnce(queries []query) (err error) {
+	if err := r.connect(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(r.ctx, r.s.cfg.Timeout)
+	defer cancel()
+	var b pgx.Batch
+	if r.phase == idle {
+		b.Queue(beginReading)
+	}
+	for _, q := range queries {
+		b.Queue(q.text, q.args...)
+	}
+	answers := r.conn.SendBatch(ctx, &b)
+	defer func() {
+		if e := answers.Close(); err == nil {
+			err = e
+		}
+	}()
+	if r.phase == idle {
+		if _, err := answers.Exec(); err != nil {
+			return err
+		}
+		r.phase = reading
+	}
+	for _, q := range queries {
+		found, err := answers.Query()
+		if err != nil {
+			return err
+		}
+		for found.Next() {
+			if err := q.each(found); err != nil {
+				found.Close()
+				return err
+			}
+		}
+		if err := found.Err(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *snapshot) connect() (err error) {
+	if r.conn == nil {
+		r.conn, err = r.pool.Acquire(r.ctx)
+	}
+	return err
+}
+
+// drop gives a connection up whose state is not known.
+func (r *snapshot) drop() {
+	if r.conn == nil {
+		return
+	}
+	c := r.conn.Hijack()
+	r.conn = nil
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx), time.Second)
+	defer cancel()
+	_ = c.Close(ctx) // it is broken, or not trusted
+	r.s.sessions.forget(c)
+}
+
+// end leaves no transaction open, and gives the connection back.
+func (r *snapshot) end() {
+	r.ended = true
+	if r.conn == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx), r.s.cfg.Timeout)
+	defer cancel()
+	if r.conn.Conn().IsClosed() {
+		r.drop()
+		return
+	}
+	if r.conn.Conn().PgConn().TxStatus() != 'I' {
+		if _, err := r.conn.Exec(ctx, "ROLLBACK"); err != nil {
+			r.drop()
+			return
+		}
+	}
+	r.conn.Release()
+	r.conn = nil
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+func (r *snapshot) Get(t *rows.Table, key []byte) (rows.Row, error) {
+	found, err := r.fetch(r.s.tables[t.Name], r.s.tables[t.Name].get, some(key))
+	switch {
+	case err != nil:
+		return rows.Row{}, err
+	case len(found) == 0:
+		return rows.Row{}, store.ErrNotFound
+	}
+	return found[0], nil
+}
+
+func (r *snapshot) List(t *rows.Table, q rows.Query) ([]rows.Row, error) {
+	of := r.s.tables[t.Name]
+	text, args := of.list(q, q.Limit)
+	return r.fetch(of, text, args...)
+}
+
+func (r *snapshot) fetch(t *table, text string, args ...any) (found []rows.Row, err error) {
+	err = r.ask(query{text, args, func(from pgx.CollectableRow) error {
+		w, err := t.scan(from)
+		found = append(found, w)
+		return err
+	}})
+	return found, err
+}
+
+func (r *snapshot) Count(t *rows.Table, column string) (int64, error) {
+	if column == "" {
+		column = "*"
+	}
+	return first(r, scanNumber, "SELECT count("+column+") FROM "+t.Name)
+}
+
+func scanNumber(from pgx.CollectableRow) (n int64, err error) {
+	err = from.Scan(&n)
+	return n, err
+}
+
+// first is the first row that a query returns, or store.ErrNotFound.
+func first[T any](r *snapshot, scan func(pgx.CollectableRow) (T, error), text string, args ...any) (v T, err error) {
+	found, err := all(r, scan, text, args...)
+	switch {
+	case err != nil:
+		return v, err
+	case len(found) == 0:
+		return v, store.ErrNotFound
+	}
+	return found[0], nil
+}
+
+// all reads all rows that a query returns.
+func all[T any](r *snapshot, scan func(pgx.CollectableRow) (T, error), text string, args ...any) (vs []T, err error) {
+	err = r.ask(query{text, args, func(from pgx.CollectableRow) error {
+		v, err := scan(from)
+		vs = append(vs, v)
+		return err
+	}})
+	if err != nil {
+		return nil, err
+	}
+	return vs, nil
+}
+
+func (r *snapshot) KeepersSeen() (map[string]uint64, error) {
+	seen := map[string]uint64{}
+	err := r.ask(query{"SELECT keeper, sequence FROM keepers_seen", nil, func(from pgx.CollectableRow) error {
+		var keeper string
+		var sequence int64
+		err := from.Scan(&keeper, &sequence)
+		seen[keeper] = uint64(sequence)
+		return err
+	}})
+	return seen, err
+}
+
+// place names a row.
+type place struct{ table, key string }
+
+// read is a row as the transaction read it.
+type read struct {
+	row   rows.Row
+	found bool
+}
+
+// op is what becomes of a row: row is written, or the row is deleted, in the place of the
+// one with revision was (0: of none).
+type op struct {
+	t       *table
+	row     rows.Row
+	deleted bool
+	was     uint64
+}
+
+// change implements rows.Sink. It reads a snapshot and keeps what is written to itself,
+// so that one round trip can write all of it at the end (write.go).
+type change struct {
+	snapshot
+	reads   map[place]read
+	ops     map[place]*op
+	entries []audit.Recorded
+	marks   map[string]int64 // counters of ration marks as they were read
+	marked  map[string]int64 // those to raise, with the time of the mark
+	absent  []missing        // claims that are not there, and stay so
+	claimed []int32          // locks of the claims that are taken
+	seen    []map[string]uint64
+	direct  bool            // something was written at once
+	entry   *audit.Recorded // the one that a commit in doubt is looked up by
+	was     session         // the connection that the commit was sent on
+}
+
+var _ rows.Sink = (*change)(nil)
+
+func (t *change) noted(of *table, key []byte, r rows.Row, found bool) {
+	t.reads[place{of.Name, string(key)}] = read{r, found}
+}
+
+// Get finds a row as this transaction has changed it, as it has read it, or in the
+// database.
+func (t *change) Get(table *rows.Table, key []byte) (rows.Row, error) {
+	if err := t.usable(); err != nil {
+		return rows.Row{}, err
+	}
+	at := place{table.Name, string(key)}
+	if o := t.ops[at]; o != nil {
+		if o.deleted {
+			return rows.Row{}, store.ErrNotFound
+		}
+		return o.row, nil
+	}
+	known, ok := t.reads[at]
+	if !ok {
+		r, err := t.snapshot.Get(table, key)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return r, err
+		}
+		known = read{r, err == nil}
+		t.reads[at] = known
+	}
+	if !known.found {
+		return rows.Row{}, store.ErrNotFound
+	}
+	return known.row, nil
+}
+
+// List reads the database, and puts what this transaction has changed over it.
+func (t *change) List(table *rows.Table, q rows.Query) ([]rows.Row, error) {
+	if err := t.usable(); err != nil {
+		return nil, err
+	}
+	of := t.s.tables[table.Name]
+	ours := t.opsOf(of)
+	limit := q.Limit
+	if limit >= 0 {
+		limit += len(ours)
+	}
+	text, args := of.list(q, limit)
+	queries := []query{}
+	var found []rows.Row
+	queries = append(queries, query{text, args, func(from pgx.CollectableRow) error {
+		w, err := of.scan(from)
+		found = append(found, w)
+		return err
+	}})
+	if of.Name == ticksTable && q.Column == "" {
+		queries = append(queries, t.counting(q))
+	}
+	if err := t.ask(queries...); err != nil {
+		return nil, err
+	}
+	if of.Name == cardsTable && len(found) == 0 && len(ours) == 0 && q.From != nil && sameValue(q.From, q.To) {
+		t.absent = append(t.absent, missing{of, q.Column, q.From, claimLock(of, q.Column, q.From)})
+	}
+	for _, w := range found {
+		if at := (place{of.Name, string(w.Key)}); t.ops[at] == nil {
+			t.reads[at] = read{w, true}
+		}
+	}
+	return merged(table, q, found, ours), nil
+}
+
+func (t *change) opsOf(of *table) (ours []*op) {
+	for _, o := range t.ops {
+		if o.t == of {
+			ours = append(ours, o)
+		}
+	}
+	return ours
+}
+
+// merged are the rows of the database with those of the transaction, in the order of a
+// query.
+func merged(t *rows.Table, q rows.Query, found []rows.Row, ours []*op) []rows.Row {
+	if len(ours) == 0 {
+		return found
+	}
+	found = slices.DeleteFunc(found, func(r rows.Row) bool {
+		return slices.ContainsFunc(ours, func(o *op) bool { return bytes.Equal(o.row.Key, r.Key) })
+	})
+	for _, o := range ours {
+		if !o.deleted && q.Selects(t, o.row) {
+			found = append(found, o.row)
+		}
+	}
+	slices.SortFunc(found, func(a, b rows.Row) int {
+		if q.Before(t, a, b) {
+			return -1
+		}
+		return 1
+	})
+	if q.Limit >= 0 && len(found) > q.Limit {
+		found = found[:q.Limit]
+	}
+	return found
+}
+
+// Count counts what was written too.
+func (t *change) Count(table *rows.Table, column string) (int64, error) {
+	if err := t.now(); err != nil {
+		return 0, err
+	}
+	return t.snapshot.Count(table, column)
+}
+
+// Insert looks whether the key or a unique value is taken, in one round trip. Of two that
+// look at once the database takes one, and the other runs again.
+func (t *change) Insert(table *rows.Table, r rows.Row) error {
+	if err := t.usable(); err != nil {
+		return err
+	}
+	of := t.s.tables[table.Name]
+	if of.Name == ticksTable { // a mark's key is random at its end
+		return t.insertMark(of, r)
+	}
+	if err := t.look(of, r, nil); err != nil {
+		return err
+	}
+	if of.Parent != "" {
+		if _, err := t.Get(&t.s.tables[of.Parent].Table, r.Key); err != nil {
+			return err
+		}
+	}
+	at := place{of.Name, string(r.Key)}
+	if o := t.ops[at]; o != nil && !o.deleted || o == nil && t.reads[at].found {
+		return store.ErrExists
+	} else if o != nil {
+		*o = op{t: of, row: r, was: o.was}
+		return nil
+	}
+	t.ops[at] = &op{t: of, row: r}
+	t.claim(of, r)
+	return nil
+}
+
+// look reads the row with the key of r, and those with its unique values, unless they are
+// those of old. It returns store.ErrExists where such a value is another row's.
+func (t *change) look(of *table, r rows.Row, old []rows.Value) error {
+	var queries []query
+	var found []rows.Row
+	keep := func(from pgx.CollectableRow) error {
+		w, err := of.scan(from)
+		found = append(found, w)
+		return err
+	}
+	at := place{of.Name, string(r.Key)}
+	if _, known := t.reads[at]; !known && t.ops[at] == nil {
+		queries = append(queries, query{of.get, []any{some(r.Key)}, keep})
+	}
+	for i, c := range of.Columns {
+		if !c.Unique || r.Looks[i] == nil || old != nil && sameValue(old[i], r.Looks[i]) {
+			continue
+		}
+		for _, o := range t.opsOf(of) {
+			if !o.deleted && !bytes.Equal(o.row.Key, r.Key) && sameValue(o.row.Looks[i], r.Looks[i]) {
+				return store.ErrExists
+			}
+		}
+		text, args := of.list(rows.Query{Column: c.Name, From: r.Looks[i], To: r.Looks[i]}, 1)
+		queries = append(queries, query{text, args, keep})
+	}
+	if len(queries) == 0 {
+		return nil
+	}
+	if err := t.ask(queries...); err != nil {
+		return err
+	}
+	if _, known := t.reads[at]; !known {
+		t.reads[at] = read{}
+	}
+	for _, w := range found {
+		there := place{of.Name, string(w.Key)}
+		if t.ops[there] == nil {
+			t.reads[there] = read{w, true}
+		}
+	}
+	for _, w := range found { // another row of the same value, which this transaction leaves as it is
+		if there := (place{of.Name, string(w.Key)}); there != at && t.ops[there] == nil {
+			return store.ErrExists
+		}
+	}
+	return nil
+}
+
+// Update compares with what was read, and has the database compare again.
+func (t *change) Update(table *rows.Table, r rows.Row, was uint64) error {
+	if r.Rev > math.MaxInt64 || was > math.MaxInt64 {
+		return fmt.Errorf("store: rev %d is out of range", r.Rev)
+	}
+	of := t.s.tables[table.Name]
+	there, err := t.Get(table, r.Key)
+	if errors.Is(err, store.ErrNotFound) || err == nil && there.Rev != was {
+		return store.ErrConflict
+	}
+	if err != nil {
+		return err
+	}
+	if err := t.look(of, r, there.Looks); err != nil {
+		return err
+	}
+	at := place{of.Name, string(r.Key)}
+	if o := t.ops[at]; o != nil {
+		o.row = r
+	} else {
+		t.ops[at] = &op{t: of, row: r, was: was}
+	}
+	t.claim(of, r)
+	return nil
+}
+
+// Delete deletes one row with all else at the end, and many at once.
+func (t *change) Delete(table *rows.Table, q rows.Query) (int64, error) {
+	if err := t.usable(); err != nil {
+		return 0, err
+	}
+	of := t.s.tables[table.Name]
+	if q.Column == "" && q.From != nil && sameValue(q.From, q.To) {
+		return t.deleteOne(of, q.From.([]byte))
+	}
+	where, args := whereOf(q)
+	if where == "" {
+		return 0, errAll
+	}
+	if err := t.now(); err != nil {
+		return 0, err
+	}
+	n, err := t.exec("DELETE FROM "+of.Name+where, args...)
+	if err == nil && of.Name == ticksTable && q.Column == "at" {
+		_, err = t.exec("DELETE FROM rations"+where, args...)
+	}
+	t.forget(of)
+	return n, err
+}
+
+func (t *change) deleteOne(of *table, key []byte) (int64, error) {
+	there, err := t.Get(&of.Table, key)
+	if errors.Is(err, store.ErrNotFound) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	at := place{of.Name, string(key)}
+	switch o := t.ops[at]; {
+	case o != nil && o.was == 0:
+		delete(t.ops, at)
+	case o != nil:
+		o.deleted = true
+	default:
+		t.ops[at] = &op{t: of, row: there, deleted: true, was: there.Rev}
+	}
+	for _, child := range of.children { // the database deletes it with its parent
+		below := place{child.Name, string(key)}
+		delete(t.ops, below)
+		t.reads[below] = read{}
+	}
+	return 1, nil
+}
+
+// forget drops what was read of a table that was changed at once.
+func (t *change) forget(of *table) {
+	for at := range t.reads {
+		if at.table == of.Name || slices.ContainsFunc(of.children, func(c *table) bool { return c.Name == at.table }) {
+			delete(t.reads, at)
+		}
+	}
+}
+
+func (t *change) AppendEntry(r audit.Recorded) error {
+	if err := t.usable(); err != nil {
+		return err
+	}
+	t.entries, t.entry = append(t.entries, r), &r
+	return nil
+}
+
+func (t *change) SaveKeepersSeen(seen map[string]uint64) error {
+	if err := t.usable(); err != nil {
+		return err
+	}
+	t.seen = append(t.seen, seen)
+	return nil
+}
+
+func (t *change) KeepersSeen() (map[string]uint64, error) {
+	seen, err := t.snapshot.KeepersSeen()
+	for _, ours := range t.seen {
+		for keeper, n := range ours {
+			seen[keeper] = max(seen[keeper], n)
+		}
+	}
+	return seen, err
+}
+
+// exec runs a statement at once. An error ends the transaction.
+func (t *change) exec(text string, args ...any) (int64, error) {
+	if err := t.usable(); err != nil {
+		return 0, err
+	}
+	ctx, cancel := context.WithTimeout(t.ctx, 10*t.s.cfg.Timeout) // many rows at once
+	defer cancel()
+	var tag pgconn.CommandTag
+	tag, err := t.conn.Exec(ctx, text, args...)
+	if err != nil {
+		return 0, t.breaks(err)
+	}
+	return tag.RowsAffected(), nil
+}
+
+// text of a place, for the locks of this process.
+func (p place) String() string { return strings.Join([]string{p.table, p.key}, "/") }
