@@ -1,5 +1,6 @@
 // Package store is the contract of the authority's database. It guarantees that
-// a transaction is serializable and durable when Update returns nil, and that
+// a transaction is durable when Update returns nil, that transactions about one card
+// have one order and claims are taken once (Store says what that means), and that
 // no change is kept without its audit entry (I-8): Update's function returns
 // the entry, and Update writes both or neither. Each entry follows the last one
 // of its stream; entries of different streams have no order. It trusts its
@@ -66,21 +67,39 @@ var (
 )
 
 // Store is the authority's database.
+//
+// Transactions are serializable per card, plus claims. Package sqlite orders all of them;
+// callers rely on no more than this, which storetest tries to break ("Skew"):
+//
+//   - f reads one snapshot, and what it writes.
+//   - Transactions that change a card, or whose entry is about it, have one order, and
+//     each has seen all that those before it wrote: lists of what belongs to the card too.
+//   - So have those whose entries are about no card, among themselves and within one
+//     process; those that write clients, seal keys, staff, proposals or editions; those
+//     that meter the same key; and those that count ration marks of a kind and key
+//     (Ticks) and add one (InsertTick).
+//   - A row that f read by itself or in a list is the same when the transaction commits,
+//     except the rows that decide about everybody (clients, seal keys, staff, editions):
+//     one that changes at that moment may count from the next transaction on.
+//   - A key or a unique value is inserted once, and that a holder has no card
+//     (CardByHolder) is still so at the commit.
+//
+// Not promised: that a list which f read across cards has no new row by then.
 type Store interface {
 	// View runs f on one consistent snapshot. The Reader is invalid after f.
 	View(ctx context.Context, f func(Reader) error) error
-	// Update runs f in one serializable transaction and, when f returns nil,
+	// Update runs f in one transaction and, when f returns nil,
 	// writes the returned entry at the end of its stream (audit.StreamOf; an entry
 	// about a card that is not there goes to the process start's, with the card in
 	// its note) and commits. It returns nil only when everything is durable. If f wrote nothing
 	// and returns a zero Entry, nothing is kept and no entry is needed.
 	//
 	// f may be run more than once (transactions share a commit, and when one fails
-	// it and the others are run again), so it must have no effect but through the
+	// it and the others are run again; or another was first), so it must have no effect but through the
 	// Tx, and must assign, not append to, captured variables. It must not call the
 	// Store, which would wait for f's own transaction.
 	//
-	// After an error other than ErrFailed nothing of f is kept. If ctx is
+	// After an error other than ErrFailed and ErrUndecided nothing of f is kept. If ctx is
 	// cancelled before f starts, f is not run; once f has started, Update returns
 	// its true outcome. A panic in f is raised again in the caller.
 	Update(ctx context.Context, f func(Tx) (audit.Entry, error)) error
@@ -231,8 +250,9 @@ type Tx interface {
 	PruneEvidence(now time.Time) (int64, error)
 
 	InsertSealKey(SealKey) error
-	// DeleteSealKey destroys the key: envelopes sealed to it cannot be opened any
-	// more, not even with the database's files.
+	// DeleteSealKey deletes the key: envelopes sealed to it cannot be opened any
+	// more; in package sqlite not even with the database's files, which is more than a
+	// server with a log and copies of it can promise.
 	DeleteSealKey(id string) error
 
 	// SaveClock replaces the saved time, unless the one that is saved is later:
