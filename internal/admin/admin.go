@@ -405,7 +405,7 @@ type Config struct {
 	Issuer, Shape, TextsDriver string
 	TextsVoice                 bool              // codes are read out by phone call, too
 	Retention                  Retention         // its days
-	DatabaseFile               string            // its size is shown; "": it is not
+	DatabaseBytes              func(context.Context) int64 // size of the database; nil: not shown
 	Console                    string            // address of the staff pages; "": there are none
 	Policy                     *edition.Editions // that the service goes by
 	Letters                    *letter.Letters   // the print queue

@@ -81,8 +81,13 @@ type Config struct {
 	NativeConsent bool `yaml:"native_consent,omitempty"`
 	// Vault is the key file of the authority. Default vault.key.
 	Vault string `yaml:"vault"`
-	// Database is the authority's SQLite file. Default liuma.db.
+	// Database is the authority's SQLite file, or the address of a database on a
+	// PostgreSQL server: postgres://USER@HOST/DATABASE, without a password. Default
+	// liuma.db.
 	Database string `yaml:"database"`
+	// DatabasePassword is a file with the password for that server. Default: none; then
+	// PGPASSFILE, or ~/.pgpass, is asked.
+	DatabasePassword string `yaml:"database_password_file,omitempty"`
 	// Digests is the directory where each signed digest of the audit record is
 	// written as a file, to be shipped to another place; "" writes none. Default
 	// digests.
@@ -265,6 +270,7 @@ func (c Config) Validate() error {
 	if c.Vault == "" || c.Database == "" {
 		errs = append(errs, locale.Refuse(func(w *locale.Words) string { return w.Refused.ConfigFiles() }))
 	}
+	errs = append(errs, c.validateDatabase())
 	if shape, err := c.Keepers.SplitShape(); err != nil {
 		errs = append(errs, err)
 	} else if len(c.Keepers.Directories) != shape.N {
@@ -350,7 +356,10 @@ func (c Config) at(dir string) Config {
 		}
 		return filepath.Join(dir, p)
 	}
-	c.Vault, c.Database = abs(c.Vault), abs(c.Database)
+	c.Vault, c.DatabasePassword = abs(c.Vault), abs(c.DatabasePassword)
+	if !c.OnServer() {
+		c.Database = abs(c.Database)
+	}
 	c.Channel.Certificate, c.Channel.Key = abs(c.Channel.Certificate), abs(c.Channel.Key)
 	c.Hosted.Certificate, c.Hosted.Key = abs(c.Hosted.Certificate), abs(c.Hosted.Key)
 	c.DomainChecks, c.Policy, c.Consent = abs(c.DomainChecks), abs(c.Policy), abs(c.Consent)

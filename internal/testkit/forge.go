@@ -40,7 +40,7 @@ func (e *Env) ForgeWith(seal rows.Sealer, write func(store.Tx) error) {
 	e.T.Helper()
 	dir := e.T.TempDir()
 	before, copied := filepath.Join(dir, "before.db"), filepath.Join(dir, "copy.db")
-	e.must(e.System.Database.Backup(e.T.Context(), before))
+	e.must(e.System.Backup(e.T.Context(), before))
 	raw, err := os.ReadFile(before)
 	e.must(errors.Join(err, os.WriteFile(copied, raw, 0o600)))
 	s, err := sqlite.Open(e.T.Context(), copied, sqlite.Config{Seal: seal})

@@ -27,7 +27,7 @@ func (w *world) keepRow() (putBack func()) {
 	w.t.Helper()
 	w.Sent() // nothing writes about the card any more
 	file, copied := w.System.Config.Database, filepath.Join(w.t.TempDir(), "before.db")
-	must(w.t, 0, w.System.Database.Backup(w.t.Context(), copied))
+	must(w.t, 0, w.System.Backup(w.t.Context(), copied))
 	return func() {
 		w.t.Helper()
 		db := sqlitefile.Pool(file, sqlitefile.Settings{}, 1)

@@ -220,6 +220,16 @@ func (s *Store) View(ctx context.Context, f func(store.Reader) error) error {
 	return f(r)
 }
 
+// Size is the size of the database on the server.
+func (s *Store) Size(ctx context.Context) (n int64, err error) {
+	if err := s.enter(ctx); err != nil {
+		return 0, err
+	}
+	defer s.leave()
+	err = s.readers.QueryRow(ctx, "SELECT pg_database_size(current_database())").Scan(&n)
+	return n, told(err)
+}
+
 // Draft makes a person's row ready. It touches no connection.
 func (s *Store) Draft(p store.Person) (store.Draft, error) { return s.codec.Draft(p) }
 
