@@ -367,6 +367,25 @@ func (t *change) List(table *rows.Table, q rows.Query) ([]rows.Row, error) {
 	return merged(table, q, found, ours), nil
 }
 
+// prefetch reads rows by their keys, all in the round trip that begins the snapshot.
+func (t *change) prefetch(wanted []rows.Wanted) error {
+	if len(wanted) == 0 {
+		return nil
+	}
+	var queries []query
+	for _, w := range wanted {
+		of := t.s.tables[w.Table.Name]
+		at := place{of.Name, string(w.Key)}
+		t.reads[at] = read{}
+		queries = append(queries, query{of.get, []any{some(w.Key)}, func(from pgx.CollectableRow) error {
+			r, err := of.scan(from)
+			t.reads[at] = read{r, true}
+			return err
+		}})
+	}
+	return t.ask(queries...)
+}
+
 func (t *change) opsOf(of *table) (ours []*op) {
 	for _, o := range t.ops {
 		if o.t == of {

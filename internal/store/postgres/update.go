@@ -86,6 +86,9 @@ func (a *attempt) run(caller context.Context) (out outcome) {
 	}
 	t := rows.NewTx(a.s.codec, to)
 	defer t.End()
+	if err := to.prefetch(a.s.codec.Wanted(store.ExpectedIn(caller))); err != nil {
+		return a.broken(to.broken)
+	}
 	entry, out := protect(a.f, t)
 	if to.broken != nil { // the function may have ignored the error
 		return a.broken(to.broken)
