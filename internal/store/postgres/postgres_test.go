@@ -68,6 +68,8 @@ func TestConformance(t *testing.T) { storetest.Run(t, open) }
 
 // The invariants by name, for docs/INVARIANTS.md.
 
+func TestSkew(t *testing.T) { storetest.Skew(t, open) }
+
 func TestChangeNeedsAuditEntry(t *testing.T) { storetest.ChangeNeedsAuditEntry(t, open) }
 
 func TestBusinessNumberOnce(t *testing.T) { storetest.BusinessNumberOnce(t, open) }

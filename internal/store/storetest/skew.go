@@ -11,8 +11,18 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// What callers rely on where two transactions read what the other writes. A store that
+// Skew tries what callers rely on where two transactions read what the other writes. A store that
 // orders all transactions keeps it by itself; one that compares rows has to see to it.
+func Skew(t *testing.T, open Open) {
+	for _, test := range []struct {
+		name string
+		run  func(*testing.T, Open)
+	}{
+		{"Rations", skewRations}, {"Rows", skewRows}, {"Card", skewCard}, {"Process", skewProcess}, {"Shared", skewShared}, {"Holder", skewHolder},
+	} {
+		t.Run(test.name, func(t *testing.T) { test.run(t, open) })
+	}
+}
 
 var errNoRoom = errors.New("there is no room any more")
 
