@@ -44,6 +44,7 @@ func comments() map[string]string {
 		"hotline":                            "The phone number that pages, notices and the sentences of errors name. Default 12333",
 		"vault":                              "Key file of the authority. Default vault.key",
 		"database":                           "The authority's SQLite file, or postgres://USER@HOST/DATABASE (docs/POSTGRES.md). Default liuma.db",
+		"database_password_file":             "File of one line, mode 0600, with the password for a PostgreSQL server. Default: none, PGPASSFILE",
 		"digests":                            `Directory of the signed digests of the audit record, to be shipped off; "" for none. Default digests`,
 		"keepers":                            "The keepers, which count guesses.",
 		"keepers.shape":                      "How many make a quorum, of how many: 1/1, 2/3 or 3/5. Fixed when the directory was made. Default 1/1",

@@ -347,7 +347,8 @@ func TestCancelledWaitForStandby(t *testing.T) {
 	}
 	set("nobody")
 	stop := make(chan struct{})
-	go func() { // somebody who is impatient
+	var impatient sync.WaitGroup
+	impatient.Go(func() {
 		for {
 			select {
 			case <-stop:
@@ -356,9 +357,10 @@ func TestCancelledWaitForStandby(t *testing.T) {
 			}
 			_, _ = admin.Exec(context.Background(), "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
 		}
-	}()
+	})
 	err = raise(s, card)
 	close(stop)
+	impatient.Wait()
 	if !errors.Is(err, store.ErrUndecided) {
 		t.Fatalf("acknowledged with %v, and no standby has it", err)
 	}
