@@ -40,7 +40,7 @@ func (t *change) counting(q rows.Query) query {
 }
 
 func (t *change) insertMark(of *table, r rows.Row) error {
-	t.ops[place{of.Name, string(r.Key)}] = &op{t: of, row: r}
+	t.ops[place{of.Name, string(r.Key)}] = &op{t: of, row: r, fresh: true}
 	at, _ := r.Looks[0].(int64)
 	k := rationOf(r.Key)
 	t.marked[k] = max(t.marked[k], at)

@@ -26,11 +26,12 @@ type read struct {
 	found bool
 }
 
-// op is what becomes of a row: row is written, or the row is deleted, in the place of the
-// one with revision was (0: of none).
+// op is what becomes of a row: it is inserted or, in the place of the one with revision
+// was, written or deleted.
 type op struct {
 	t       *table
 	row     rows.Row
+	fresh   bool
 	deleted bool
 	was     uint64
 }
@@ -209,7 +210,7 @@ func (t *change) Insert(table *rows.Table, r rows.Row) error {
 		*o = op{t: of, row: r, was: o.was}
 		return nil
 	}
-	t.ops[at] = &op{t: of, row: r}
+	t.ops[at] = &op{t: of, row: r, fresh: true}
 	t.claim(of, r)
 	return nil
 }
@@ -323,7 +324,7 @@ func (t *change) deleteOne(of *table, key []byte) (int64, error) {
 	}
 	at := place{of.Name, string(key)}
 	switch o := t.ops[at]; {
-	case o != nil && o.was == 0:
+	case o != nil && o.fresh:
 		delete(t.ops, at)
 	case o != nil:
 		o.deleted = true

@@ -151,7 +151,7 @@ func (t *change) queueRows(b *pgx.Batch) {
 		for _, o := range ops {
 			switch {
 			case o.deleted:
-			case o.was == 0:
+			case o.fresh:
 				b.Queue(of.insert, of.values(o.row)...)
 			default:
 				b.Queue(of.update, of.updated(o.row, o.was)...)
@@ -166,7 +166,7 @@ func (t *change) queueRows(b *pgx.Batch) {
 func (t *change) locks() []string {
 	var out []string
 	for at, o := range t.ops {
-		if o.was > 0 {
+		if !o.fresh {
 			out = append(out, at.String())
 		}
 	}
