@@ -61,6 +61,14 @@ func (d *Data) stands(card liuma.CardID, rev uint64) error {
 	return nil
 }
 
+// wrote is where this process knows a card's row to stand.
+func (d *Data) wrote(card liuma.CardID) uint64 {
+	if q := d.heads.Load(); q != nil {
+		return q.Wrote(card)
+	}
+	return 0
+}
+
 type closers []func() error
 
 func (c *closers) add(f func() error) { *c = append(*c, f) }
@@ -173,7 +181,7 @@ func OpenData(ctx context.Context, c config.Config, o Options) (_ *Data, err err
 	}
 	alarm := newRowAlarm(o.Logger, func() time.Time { return d.Clock.Now() })
 	d.refused = alarm.refused
-	db, err := database{seal: d.Vault, alarm: alarm.raise, committed: d.committed, stands: d.stands, head: heads.Of(sharedHead)}.open(ctx, c)
+	db, err := database{seal: d.Vault, alarm: alarm.raise, committed: d.committed, stands: d.stands, wrote: d.wrote, head: heads.Of(sharedHead)}.open(ctx, c)
 	if err != nil {
 		return nil, err
 	}

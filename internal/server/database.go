@@ -46,6 +46,7 @@ type database struct {
 	alarm     func(table string, err error)
 	committed func(card liuma.CardID, read, head uint64)
 	stands    func(card liuma.CardID, rev uint64) error
+	wrote     func(card liuma.CardID) uint64
 	head      rows.SharedHead
 }
 
@@ -60,7 +61,7 @@ func (d database) open(ctx context.Context, c config.Config) (store.Store, error
 	}
 	defer clear(password)
 	return orNil(postgres.Open(ctx, postgres.Config{DSN: c.Database, Password: password,
-		Seal: d.seal, Alarm: d.alarm, Committed: d.committed, Stands: d.stands, Head: d.head}))
+		Seal: d.seal, Alarm: d.alarm, Committed: d.committed, Stands: d.stands, Wrote: d.wrote, Head: d.head}))
 }
 
 // orNil keeps a nil pointer out of an interface.

@@ -63,6 +63,10 @@ type Config struct {
 	Stands    func(card liuma.CardID, rev uint64) error
 	Committed func(card liuma.CardID, read, head uint64)
 	Head      rows.SharedHead
+	// Wrote, if set, is the revision at which this process knows a card's row to stand, 0
+	// if it does not. A snapshot may be from before that, and then another is read; only a
+	// row that is really below it is given to Stands.
+	Wrote func(card liuma.CardID) uint64
 	// Readers and Writers are how many Views and Updates run at once; 8 each if zero.
 	Readers, Writers int
 	// Timeout is how long an answer of the server may take; 15 s if zero.
@@ -136,7 +140,7 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 	if s.codec, err = rows.NewCodec(cfg.Seal, cfg.Alarm, cfg.Head); err != nil {
 		return nil, err
 	}
-	s.codec.Stands = cfg.Stands
+	s.codec.Stands = s.newest
 	defer func() {
 		if err != nil {
 			err = errors.Join(fmt.Errorf("open store: %w", err), s.release())
@@ -228,6 +232,17 @@ func (s *Store) Size(ctx context.Context) (n int64, err error) {
 	defer s.leave()
 	err = s.readers.QueryRow(ctx, "SELECT pg_database_size(current_database())").Scan(&n)
 	return n, told(err)
+}
+
+// errOlder says that a row is older than what this process wrote.
+var errOlder = errors.New("store: older than what this process wrote")
+
+// newest refuses a card's row that was read from before a commit of this process.
+func (s *Store) newest(card liuma.CardID, rev uint64) error {
+	if s.cfg.Wrote != nil && rev < s.cfg.Wrote(card) {
+		return errOlder
+	}
+	return nil
 }
 
 // Draft makes a person's row ready. It touches no connection.

@@ -34,6 +34,8 @@ type op struct {
 	fresh   bool
 	deleted bool
 	was     uint64
+	number  int // in which it was written first
+	turn    int // in which it goes out
 }
 
 // change implements rows.Sink. It reads a snapshot and keeps what is written to itself,
@@ -284,7 +286,7 @@ func (t *change) Update(table *rows.Table, r rows.Row, was uint64) error {
 	if o := t.ops[at]; o != nil {
 		o.row = r
 	} else {
-		t.ops[at] = &op{t: of, row: r, was: was}
+		t.ops[at] = &op{t: of, row: r, was: was, number: len(t.ops)}
 	}
 	t.claim(of, r)
 	return nil

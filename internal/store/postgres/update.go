@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/store/rows"
@@ -94,9 +96,7 @@ func (a *attempt) run(caller context.Context) (out outcome) {
 		return a.broken(to.broken)
 	}
 	if behind := t.Behind(); behind != nil {
-		if fresh, err := a.fresh(to, behind); err != nil || fresh {
-			return outcome{err: err, again: true, wait: err != nil}
-		}
+		return a.older(to, behind)
 	}
 	if out.err != nil || out.panicked {
 		return out
@@ -129,18 +129,25 @@ func (a *attempt) broken(err error) outcome {
 	return outcome{err: known}
 }
 
-// fresh reports whether a card's row, which was read below what this process wrote, is
-// above that by now: then the snapshot was from before that write. A row that was put back
-// is not, since who refused it has seen the later write committed.
-func (a *attempt) fresh(t *change, of *rows.Head) (bool, error) {
+// older is the outcome where a card's row was read below what this process wrote. If it
+// is above that by now, the snapshot was from before that write, and the function runs
+// again. A row that was put back is not, since who refused it has seen the later write
+// committed: it is refused for good, with an alarm.
+func (a *attempt) older(t *change, of *rows.Head) outcome {
 	t.snapshot.end()
-	t.ended = true
 	var now int64
 	err := a.s.writers.QueryRow(a.ctx, "SELECT rev FROM cards WHERE key = $1", of.Card[:]).Scan(&now)
-	if err != nil && refused(err) || now == 0 && err != nil && !lostConnection(err) {
-		return false, nil // there is no such row any more
+	switch {
+	case lostConnection(err):
+		return outcome{err: told(err), again: true, wait: true}
+	case err == nil && uint64(now) > of.Read:
+		return outcome{err: store.ErrConflict, again: true}
 	}
-	return uint64(now) > of.Read, told(err)
+	err = errOlder
+	if a.s.cfg.Stands != nil {
+		err = cmp.Or(a.s.cfg.Stands(of.Card, of.Read), err)
+	}
+	return outcome{err: liuma.Fail(liuma.CodeUnavailable, fmt.Errorf("%w: %w", store.ErrBehind, err))}
 }
 
 // commit commits what was written, while it holds the rows that it replaces.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"maps"
+	"math"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
@@ -141,16 +142,16 @@ func (t *change) queueRows(b *pgx.Batch) {
 			b.Queue(of.hold, keys, revs, int64(len(keys)))
 		}
 		ops := byTable[of]
-		slices.SortFunc(ops, func(x, y *op) int { return cmp.Compare(string(x.row.Key), string(y.row.Key)) })
-		// Deletions first: they may free a unique value for a row that takes it.
 		for _, o := range ops {
-			if o.deleted {
-				b.Queue(of.delete, some(o.row.Key), int64(o.was))
-			}
+			o.turn = t.turnOf(o)
 		}
+		slices.SortFunc(ops, func(x, y *op) int {
+			return cmp.Or(cmp.Compare(x.turn, y.turn), cmp.Compare(string(x.row.Key), string(y.row.Key)))
+		})
 		for _, o := range ops {
 			switch {
 			case o.deleted:
+				b.Queue(of.delete, some(o.row.Key), int64(o.was))
 			case o.fresh:
 				b.Queue(of.insert, of.values(o.row)...)
 			default:
@@ -160,13 +161,28 @@ func (t *change) queueRows(b *pgx.Batch) {
 	}
 }
 
-// locks are the rows that an Update replaces, for the locks of this process: of two that
+// turnOf puts what frees a unique value before what takes it: rows that are deleted, then
+// those that give one up, as they were written, and then the rest, by their keys alone.
+func (t *change) turnOf(o *op) int {
+	if o.deleted {
+		return 0
+	}
+	old := t.reads[place{o.t.Name, string(o.row.Key)}]
+	for i, c := range o.t.Columns {
+		if c.Unique && !o.fresh && old.found && old.row.Looks[i] != nil && !sameValue(old.row.Looks[i], o.row.Looks[i]) {
+			return 1 + o.number
+		}
+	}
+	return math.MaxInt
+}
+
+// locks are the rows that an Update replaces, and cards that it adds, for the locks of this process: of two that
 // write the same row one waits here, and not in the database, and the store's Committed
 // hears of both in the order of their commits.
 func (t *change) locks() []string {
 	var out []string
 	for at, o := range t.ops {
-		if !o.fresh {
+		if !o.fresh || o.t.Name == cardsTable {
 			out = append(out, at.String())
 		}
 	}
