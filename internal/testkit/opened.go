@@ -41,8 +41,8 @@ func openStore(t testing.TB, path string, v *vault.Vault) (store.Store, error) {
 	return sqlite.Open(context.Background(), path, sqlite.Config{Seal: v})
 }
 
-// fileOnly skips a test that goes to the file of the database, where that is on a server.
-func fileOnly(t testing.TB) {
+// FileOnly skips a test that goes to the file of the database, where that is on a server.
+func FileOnly(t testing.TB) {
 	t.Helper()
 	if onServer() {
 		t.Skip("goes behind the store's back to its file, and the database is on a server")
