@@ -127,7 +127,7 @@ func knownOfData() []knownError {
 		{postgres.ErrInUse, locale.Refused.KnownServerInUse},
 		{postgres.ErrTooNew, locale.Refused.KnownServerTooNew},
 		{postgres.ErrForeign, locale.Refused.KnownServerForeign},
-		{server.ErrNotEmpty, locale.Refused.KnownNotEmpty},
+		{postgres.ErrNotEmpty, locale.Refused.KnownNotEmpty},
 		{server.ErrNoFile, locale.Refused.KnownNoFile},
 		{vault.ErrRootSeals, locale.Refused.KnownRootSeals},
 		{vault.ErrNoRootKey, locale.Refused.KnownNoRootKey},

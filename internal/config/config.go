@@ -349,6 +349,9 @@ func (d Door) validate(name string) error {
 	return d.Bounds.validate(name)
 }
 
+// In is the configuration with its paths below a directory.
+func (c Config) In(dir string) Config { return c.at(dir) }
+
 func (c Config) at(dir string) Config {
 	abs := func(p string) string {
 		if p == "" || filepath.IsAbs(p) {

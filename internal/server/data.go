@@ -92,7 +92,7 @@ func (d *Data) Close() error { return d.closers.close() }
 // half way leaves a directory with keys and without a configuration, which Init
 // refuses to complete, so that no key is ever made twice for the same data.
 func Init(ctx context.Context, dir string, c config.Config) error {
-	if err := c.Validate(); err != nil {
+	if err := errors.Join(c.Validate(), vacant(ctx, c)); err != nil {
 		return fmt.Errorf("init: %w", err)
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -130,15 +130,7 @@ func Init(ctx context.Context, dir string, c config.Config) error {
 	if _, err := keeper.CreateQuorum(ctx, dirs, shape); err != nil {
 		return fmt.Errorf("init: %w", err)
 	}
-	here := c
-	here.Vault = in(c.Vault)
-	if !c.OnServer() {
-		here.Database = in(c.Database)
-	}
-	if c.DatabasePassword != "" {
-		here.DatabasePassword = in(c.DatabasePassword)
-	}
-	if err := newDatabase(ctx, here); err != nil {
+	if err := newDatabase(ctx, c.In(dir)); err != nil {
 		return fmt.Errorf("init: %w", err)
 	}
 	return config.Write(dir, c)
@@ -157,7 +149,7 @@ func newDatabase(ctx context.Context, c config.Config) error {
 	if err != nil {
 		return errors.Join(err, v.Close())
 	}
-	return errors.Join(empty(ctx, db), db.Close(), v.Close())
+	return errors.Join(db.Close(), v.Close())
 }
 
 // OpenData opens a data directory without serving it. An error that InUse knows: another

@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 
 	"github.com/liuma-pin/liuma"
-	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/config"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/store/postgres"
@@ -16,29 +15,6 @@ import (
 
 // ErrNoFile is returned where a file of the database is wanted, and it is on a server.
 var ErrNoFile = errors.New("server: the database is on a PostgreSQL server, and not a file")
-
-// ErrNotEmpty is returned by Init for a database that holds something already.
-var ErrNotEmpty = errors.New("server: the database is not empty; choose a new one")
-
-// empty refuses a database that holds anything: another vault's key could not open it.
-func empty(ctx context.Context, db store.Store) error {
-	return db.View(ctx, func(r store.Reader) error {
-		streams, err := r.Streams(audit.Stream{}, 1)
-		if errors.Is(err, store.ErrSeal) || err == nil && len(streams) > 0 {
-			return ErrNotEmpty
-		}
-		if err != nil {
-			return err
-		}
-		if n, err := r.CountPersons(); err != nil || n > 0 {
-			return errors.Join(err, ErrNotEmpty)
-		}
-		if n, err := r.Shared(); err != nil || n > 0 {
-			return ErrNotEmpty
-		}
-		return nil
-	})
-}
 
 // database says how an opened database seals and whom it tells.
 type database struct {
@@ -62,6 +38,20 @@ func (d database) open(ctx context.Context, c config.Config) (store.Store, error
 	defer clear(password)
 	return orNil(postgres.Open(ctx, postgres.Config{DSN: c.Database, Password: password,
 		Seal: d.seal, Alarm: d.alarm, Committed: d.committed, Stands: d.stands, Wrote: d.wrote, Head: d.head}))
+}
+
+// vacant refuses a database on a server that does not answer, or that holds a record
+// already, before any key is made: the second try needs no other directory.
+func vacant(ctx context.Context, c config.Config) error {
+	if !c.OnServer() {
+		return nil
+	}
+	password, err := c.DatabaseSecret()
+	if err != nil {
+		return err
+	}
+	defer clear(password)
+	return postgres.Vacant(ctx, postgres.Config{DSN: c.Database, Password: password})
 }
 
 // orNil keeps a nil pointer out of an interface.

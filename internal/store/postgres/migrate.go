@@ -15,6 +15,32 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
+// Vacant refuses a database that does not answer, or that has a record. It changes
+// nothing.
+func Vacant(ctx context.Context, cfg Config) (err error) {
+	c, err := parseDSN(cfg.DSN, cfg.Password)
+	if err != nil {
+		return err
+	}
+	limits(c.ConnConfig, "liuma init")
+	conn, err := pgx.ConnectConfig(ctx, c.ConnConfig)
+	if err != nil {
+		return told(err)
+	}
+	defer func() { err = errors.Join(err, conn.Close(ctx)) }()
+	var there, written bool
+	if err := conn.QueryRow(ctx, "SELECT to_regclass('audit') IS NOT NULL").Scan(&there); err != nil || !there {
+		return told(err)
+	}
+	if err := conn.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM audit) OR EXISTS (SELECT 1 FROM shared)").Scan(&written); err != nil {
+		return told(err)
+	}
+	if written {
+		return ErrNotEmpty
+	}
+	return nil
+}
+
 // migrate brings the schema up to date. It refuses a database with tables of another
 // program (ErrForeign), and one of a later release (ErrTooNew). The caller holds the
 // lease's lock. A crash here leaves whole migrations done or not done: each is one

@@ -44,6 +44,8 @@ var (
 	ErrInUse = errors.New("store: another process works with the database")
 	// ErrTooNew means that a later release has changed the schema.
 	ErrTooNew = errors.New("store: the database is of a later release")
+	// ErrNotEmpty means that the database has a record already.
+	ErrNotEmpty = errors.New("store: the database is not empty; choose a new one")
 	// ErrForeign means that there are tables of another program.
 	ErrForeign = errors.New("store: the database holds tables of another program")
 )
