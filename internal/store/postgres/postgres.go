@@ -117,10 +117,11 @@ type Store struct {
 	writers  *pgxpool.Pool
 	locks    locks
 
-	running  sync.RWMutex // held for reading by every View and Update
-	closing  chan struct{}
-	failed   atomic.Bool // another process has taken over
-	watching bool        // the lease is watched; set by Open
+	mu       sync.Mutex
+	closed   bool           // guarded by mu
+	running  sync.WaitGroup // Views and Updates; none is added once closed is set
+	failed   atomic.Bool    // another process has taken over
+	watching bool           // the lease is watched; set by Open
 
 	raising sync.Mutex
 	retry   time.Time // when to try a raise of the head that failed again; by raising
@@ -137,7 +138,7 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 	if cfg, err = cfg.withDefaults(); err != nil {
 		return nil, err
 	}
-	s := &Store{cfg: cfg, process: audit.NewProcessID(), tables: newTables(), closing: make(chan struct{})}
+	s := &Store{cfg: cfg, process: audit.NewProcessID(), tables: newTables()}
 	s.order, s.sessions.known = ordered(s.tables), map[*pgconn.PgConn]*session{}
 	if s.codec, err = rows.NewCodec(cfg.Seal, cfg.Alarm, cfg.Head); err != nil {
 		return nil, err
@@ -191,25 +192,21 @@ func (s *Store) raiseAtOpen(ctx context.Context) error {
 
 // enter lets a View or an Update begin; leave ends it.
 func (s *Store) enter(ctx context.Context) error {
-	s.running.RLock()
-	var err error
-	select {
-	case <-s.closing:
-		err = store.ErrClosed
-	default:
-		if s.failed.Load() {
-			err = fmt.Errorf("%w: another process has taken over", store.ErrFailed)
-		} else {
-			err = ctx.Err()
-		}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closed:
+		return store.ErrClosed
+	case s.failed.Load():
+		return fmt.Errorf("%w: another process has taken over", store.ErrFailed)
+	case ctx.Err() != nil:
+		return ctx.Err()
 	}
-	if err != nil {
-		s.running.RUnlock()
-	}
-	return err
+	s.running.Add(1)
+	return nil
 }
 
-func (s *Store) leave() { s.running.RUnlock() }
+func (s *Store) leave() { s.running.Done() }
 
 // View implements store.Store. It never waits for a write.
 func (s *Store) View(ctx context.Context, f func(store.Reader) error) error {
@@ -254,9 +251,10 @@ func (s *Store) Draft(p store.Person) (store.Draft, error) { return s.codec.Draf
 // the result of the first.
 func (s *Store) Close() error {
 	s.closeOnce.Do(func() {
-		close(s.closing)
-		s.running.Lock() // nothing runs any more
-		defer s.running.Unlock()
+		s.mu.Lock()
+		s.closed = true
+		s.mu.Unlock()
+		s.running.Wait()
 		s.closeErr = s.release()
 	})
 	return s.closeErr

@@ -43,10 +43,6 @@ type Cluster struct {
 	as    *syscall.Credential // nil: this process's own account
 	alive io.Closer           // once it is closed, the server ends and its files go
 	watch *exec.Cmd
-
-	databases atomic.Int64
-	mu        sync.Mutex
-	template  string // guarded by mu: a database that was prepared
 }
 
 // shared is the cluster of this process's tests.
