@@ -101,10 +101,12 @@ func (a *attempt) run(caller context.Context) (out outcome) {
 	if out.err != nil || out.panicked {
 		return out
 	}
-	err = t.Finish(entry, a.s.process)
+	err = t.Finish(entry, a.s.process) // which may read a card for the first time
 	switch {
 	case to.broken != nil:
 		return a.broken(to.broken)
+	case t.Behind() != nil:
+		return a.older(to, t.Behind())
 	case err != nil:
 		return outcome{err: err}
 	case !to.pending():
