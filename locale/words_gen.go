@@ -6752,6 +6752,9 @@ func (w Refused) PINRefused(all, refused string) string {
 	return w.say("refused.pin.refused", "{all}", all, "{refused}", refused)
 }
 
+// PINName says "refused.pin.name".
+func (w Refused) PINName() string { return w.say("refused.pin.name") }
+
 // PINDocument says "refused.pin.document".
 func (w Refused) PINDocument() string { return w.say("refused.pin.document") }
 
