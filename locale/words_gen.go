@@ -6306,6 +6306,9 @@ func (w Shown) SimulateIsNot() string { return w.say("shown.simulate.is_not") }
 // SimulateFileIs says "shown.simulate.file_is".
 func (w Shown) SimulateFileIs() string { return w.say("shown.simulate.file_is") }
 
+// SimulateHigher says "shown.simulate.higher".
+func (w Shown) SimulateHigher() string { return w.say("shown.simulate.higher") }
+
 // SimulateChart says "shown.simulate.chart".
 func (w Shown) SimulateChart() string { return w.say("shown.simulate.chart") }
 
