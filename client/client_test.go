@@ -345,7 +345,6 @@ func TestSealRefuses(t *testing.T) {
 	}
 }
 
-
 // TestSealLongPassphrase: what the pad of our own pages can seal, a channel's app can, and
 // what no envelope holds is refused with the authority's own code, reason and sentence.
 func TestSealLongPassphrase(t *testing.T) {
