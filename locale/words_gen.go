@@ -6421,6 +6421,9 @@ func (w Shown) SimulateIsNot() string { return w.say("shown.simulate.is_not") }
 // SimulateFileIs says "shown.simulate.file_is".
 func (w Shown) SimulateFileIs() string { return w.say("shown.simulate.file_is") }
 
+// SimulateHigher says "shown.simulate.higher".
+func (w Shown) SimulateHigher() string { return w.say("shown.simulate.higher") }
+
 // SimulateChart says "shown.simulate.chart".
 func (w Shown) SimulateChart() string { return w.say("shown.simulate.chart") }
 
@@ -6891,6 +6894,9 @@ func (w Refused) PINMalformed(all, malformed, refused string) string {
 func (w Refused) PINRefused(all, refused string) string {
 	return w.say("refused.pin.refused", "{all}", all, "{refused}", refused)
 }
+
+// PINName says "refused.pin.name".
+func (w Refused) PINName() string { return w.say("refused.pin.name") }
 
 // PINDocument says "refused.pin.document".
 func (w Refused) PINDocument() string { return w.say("refused.pin.document") }
