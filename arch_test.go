@@ -61,6 +61,8 @@ var levels = map[string]int{
 	"internal/keeper":               3,
 	"internal/keeper/wire":          4,
 	"internal/keeper/admission":     5,
+	"internal/keeper/remote":        6,
+	"internal/testkit/keepers":      8,
 	"internal/keeper/host":          6,
 	"internal/store/rows":           4,
 	"internal/store/sqlite":         5,

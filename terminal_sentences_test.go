@@ -70,7 +70,7 @@ var noTerminalSentences = map[string][]string{
 	"bench.go":         {"bcrypt, cost 10"},                                                             // the name of a hash
 	"completion.go":    {"_liuma() {", "complete -c liuma"},                                             // scripts of shells
 	"help.go":          {`Run "liuma <command> --help"`, "Usage:", "Arguments:", "Flags:", "Commands:"}, // the parser's line, which is replaced
-	"init.go":          {" config check", " registry import", " evidence provider add", " channel add", " staff begin"},
+	"init.go":          {" config check", " registry import", " evidence provider add", " channel add", " staff begin", " keeper "},
 	"policypropose.go": {"%s\n  liuma policy approve"},       // a command to copy
 	"parse.go":         {"^"},                                // what the parser says, to be recognised
 	"standin.go":       {"allow_stand_in_evidence: true"},    // a line of the configuration

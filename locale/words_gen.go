@@ -5230,6 +5230,63 @@ func (w Shown) KeeperNextClock() string { return w.say("shown.keeper.next_clock"
 // KeeperNextOther says "shown.keeper.next_other".
 func (w Shown) KeeperNextOther(id string) string { return w.say("shown.keeper.next_other", "{id}", id) }
 
+// KeeperNextFarRepair says "shown.keeper.next_far_repair".
+func (w Shown) KeeperNextFarRepair() string { return w.say("shown.keeper.next_far_repair") }
+
+// KeeperNextFarClock says "shown.keeper.next_far_clock".
+func (w Shown) KeeperNextFarClock() string { return w.say("shown.keeper.next_far_clock") }
+
+// KeeperNextFarCertificate says "shown.keeper.next_far_certificate".
+func (w Shown) KeeperNextFarCertificate() string { return w.say("shown.keeper.next_far_certificate") }
+
+// KeeperNextFarStranger says "shown.keeper.next_far_stranger".
+func (w Shown) KeeperNextFarStranger() string { return w.say("shown.keeper.next_far_stranger") }
+
+// KeeperNextFarSilent says "shown.keeper.next_far_silent".
+func (w Shown) KeeperNextFarSilent(address string) string {
+	return w.say("shown.keeper.next_far_silent", "{address}", address)
+}
+
+// KeeperAt says "shown.keeper.at".
+func (w Shown) KeeperAt() string { return w.say("shown.keeper.at") }
+
+// KeeperRoundTrip says "shown.keeper.round_trip".
+func (w Shown) KeeperRoundTrip(ms string) string { return w.say("shown.keeper.round_trip", "{ms}", ms) }
+
+// KeeperRelease says "shown.keeper.release".
+func (w Shown) KeeperRelease(release string) string {
+	return w.say("shown.keeper.release", "{release}", release)
+}
+
+// KeeperKeySets says "shown.keeper.key_sets".
+func (w Shown) KeeperKeySets(sets, used string) string {
+	return w.say("shown.keeper.key_sets", "{sets}", sets, "{used}", used)
+}
+
+// KeeperUntil says "shown.keeper.until".
+func (w Shown) KeeperUntil(day string) string { return w.say("shown.keeper.until", "{day}", day) }
+
+// KeeperKeyMade says "shown.keeper.key_made".
+func (w Shown) KeeperKeyMade(file string) string {
+	return w.say("shown.keeper.key_made", "{file}", file)
+}
+
+// KeeperRequested says "shown.keeper.requested".
+func (w Shown) KeeperRequested(file string) string {
+	return w.say("shown.keeper.requested", "{file}", file)
+}
+
+// KeeperRequestedNext says "shown.keeper.requested_next".
+func (w Shown) KeeperRequestedNext() string { return w.say("shown.keeper.requested_next") }
+
+// KeeperAdded says "shown.keeper.added".
+func (w Shown) KeeperAdded(id, address, day, given, needed string) string {
+	return w.say("shown.keeper.added", "{id}", id, "{address}", address, "{day}", day, "{given}", given, "{needed}", needed)
+}
+
+// KeeperNoCloser says "shown.keeper.no_closer".
+func (w Shown) KeeperNoCloser(id string) string { return w.say("shown.keeper.no_closer", "{id}", id) }
+
 // KeeperBegun says "shown.keeper.begun".
 func (w Shown) KeeperBegun(id string) string { return w.say("shown.keeper.begun", "{id}", id) }
 
@@ -5261,6 +5318,11 @@ func (w Shown) KeeperRepairedEnd(said string) string {
 // InitMade says "shown.init.made".
 func (w Shown) InitMade(dir, count, shape string) string {
 	return w.say("shown.init.made", "{dir}", dir, "{count}", count, "{shape}", shape)
+}
+
+// InitMadeWithout says "shown.init.made_without".
+func (w Shown) InitMadeWithout(dir, shape string) string {
+	return w.say("shown.init.made_without", "{dir}", dir, "{shape}", shape)
 }
 
 // InitSettings says "shown.init.settings".
@@ -5299,6 +5361,12 @@ func (w Shown) InitPassword(user, file string) string {
 
 // InitNext says "shown.init.next".
 func (w Shown) InitNext() string { return w.say("shown.init.next") }
+
+// InitStepRequest says "shown.init.step_request".
+func (w Shown) InitStepRequest() string { return w.say("shown.init.step_request") }
+
+// InitStepAdd says "shown.init.step_add".
+func (w Shown) InitStepAdd() string { return w.say("shown.init.step_add") }
 
 // InitStepStaff says "shown.init.step_staff".
 func (w Shown) InitStepStaff() string { return w.say("shown.init.step_staff") }
@@ -5346,6 +5414,9 @@ func (w Shown) BackupWithKeepers() string { return w.say("shown.backup.with_keep
 
 // BackupWithoutKeepers says "shown.backup.without_keepers".
 func (w Shown) BackupWithoutKeepers() string { return w.say("shown.backup.without_keepers") }
+
+// BackupRemote says "shown.backup.remote".
+func (w Shown) BackupRemote() string { return w.say("shown.backup.remote") }
 
 // BackupExamine says "shown.backup.examine".
 func (w Shown) BackupExamine(dir string) string { return w.say("shown.backup.examine", "{dir}", dir) }
@@ -5406,6 +5477,9 @@ func (w Shown) CheckNotCompared(dir string) string {
 
 // CheckOwn says "shown.check.own".
 func (w Shown) CheckOwn() string { return w.say("shown.check.own") }
+
+// CheckRemote says "shown.check.remote".
+func (w Shown) CheckRemote() string { return w.say("shown.check.remote") }
 
 // CheckBeside says "shown.check.beside".
 func (w Shown) CheckBeside(dir, count string) string {
@@ -6637,6 +6711,28 @@ func (w Refused) KeeperNotRepaired(id, why string) string {
 	return w.say("refused.keeper.not_repaired", "{id}", id, "{why}", why)
 }
 
+// KeeperHere says "refused.keeper.here".
+func (w Refused) KeeperHere() string { return w.say("refused.keeper.here") }
+
+// KeeperEdit says "refused.keeper.edit".
+func (w Refused) KeeperEdit(file, entry string) string {
+	return w.say("refused.keeper.edit", "{file}", file, "{entry}", entry)
+}
+
+// KeeperMember says "refused.keeper.member".
+func (w Refused) KeeperMember(member, id string) string {
+	return w.say("refused.keeper.member", "{member}", member, "{id}", id)
+}
+
+// KeeperUnheard says "refused.keeper.unheard".
+func (w Refused) KeeperUnheard(id string) string { return w.say("refused.keeper.unheard", "{id}", id) }
+
+// KeeperHeard says "refused.keeper.heard".
+func (w Refused) KeeperHeard(id string) string { return w.say("refused.keeper.heard", "{id}", id) }
+
+// BackupRemote says "refused.backup.remote".
+func (w Refused) BackupRemote() string { return w.say("refused.backup.remote") }
+
 // RestoreFlags says "refused.restore.flags".
 func (w Refused) RestoreFlags() string { return w.say("refused.restore.flags") }
 
@@ -7279,6 +7375,9 @@ func (w Refused) KnownRepairing() string { return w.say("refused.known.repairing
 // KnownPeers says "refused.known.peers".
 func (w Refused) KnownPeers() string { return w.say("refused.known.peers") }
 
+// KnownElsewhere says "refused.known.elsewhere".
+func (w Refused) KnownElsewhere() string { return w.say("refused.known.elsewhere") }
+
 // KnownPrivateKey says "refused.known.private_key".
 func (w Refused) KnownPrivateKey() string { return w.say("refused.known.private_key") }
 
@@ -7389,6 +7488,30 @@ func (w Refused) KnownTooFew() string { return w.say("refused.known.too_few") }
 
 // KnownStranger says "refused.known.stranger".
 func (w Refused) KnownStranger() string { return w.say("refused.known.stranger") }
+
+// KnownCertificate says "refused.known.certificate".
+func (w Refused) KnownCertificate() string { return w.say("refused.known.certificate") }
+
+// KnownKeeperMode says "refused.known.keeper_mode".
+func (w Refused) KnownKeeperMode() string { return w.say("refused.known.keeper_mode") }
+
+// KnownKeeperSettings says "refused.known.keeper_settings".
+func (w Refused) KnownKeeperSettings() string { return w.say("refused.known.keeper_settings") }
+
+// KnownAdmissionFormat says "refused.known.admission_format".
+func (w Refused) KnownAdmissionFormat() string { return w.say("refused.known.admission_format") }
+
+// KnownAdmissionName says "refused.known.admission_name".
+func (w Refused) KnownAdmissionName() string { return w.say("refused.known.admission_name") }
+
+// KnownAdmissionKey says "refused.known.admission_key".
+func (w Refused) KnownAdmissionKey() string { return w.say("refused.known.admission_key") }
+
+// KnownAdmissionEnded says "refused.known.admission_ended".
+func (w Refused) KnownAdmissionEnded() string { return w.say("refused.known.admission_ended") }
+
+// KnownAdmissionEarly says "refused.known.admission_early".
+func (w Refused) KnownAdmissionEarly() string { return w.say("refused.known.admission_early") }
 
 // KnownNoQuorum says "refused.known.no_quorum".
 func (w Refused) KnownNoQuorum() string { return w.say("refused.known.no_quorum") }
@@ -7650,6 +7773,45 @@ func (w Refused) ConfigFiles() string { return w.say("refused.config.files") }
 // ConfigDirectories says "refused.config.directories".
 func (w Refused) ConfigDirectories(given, shape, needed string) string {
 	return w.say("refused.config.directories", "{given}", given, "{shape}", shape, "{needed}", needed)
+}
+
+// ConfigKeySet says "refused.config.key_set".
+func (w Refused) ConfigKeySet() string { return w.say("refused.config.key_set") }
+
+// ConfigKeepersBoth says "refused.config.keepers_both".
+func (w Refused) ConfigKeepersBoth() string { return w.say("refused.config.keepers_both") }
+
+// ConfigKeepersKey says "refused.config.keepers_key".
+func (w Refused) ConfigKeepersKey() string { return w.say("refused.config.keepers_key") }
+
+// ConfigKeepersMany says "refused.config.keepers_many".
+func (w Refused) ConfigKeepersMany(given, shape, most string) string {
+	return w.say("refused.config.keepers_many", "{given}", given, "{shape}", shape, "{most}", most)
+}
+
+// ConfigKeepersEntry says "refused.config.keepers_entry".
+func (w Refused) ConfigKeepersEntry(id string) string {
+	return w.say("refused.config.keepers_entry", "{id}", id)
+}
+
+// ConfigKeepersTwice says "refused.config.keepers_twice".
+func (w Refused) ConfigKeepersTwice(id string) string {
+	return w.say("refused.config.keepers_twice", "{id}", id)
+}
+
+// ConfigKeepersFew says "refused.config.keepers_few".
+func (w Refused) ConfigKeepersFew(given, shape, needed string) string {
+	return w.say("refused.config.keepers_few", "{given}", given, "{shape}", shape, "{needed}", needed)
+}
+
+// ConfigKeepersEnded says "refused.config.keepers_ended".
+func (w Refused) ConfigKeepersEnded(id, day string) string {
+	return w.say("refused.config.keepers_ended", "{id}", id, "{day}", day)
+}
+
+// ConfigKeepersFiles says "refused.config.keepers_files".
+func (w Refused) ConfigKeepersFiles(why string) string {
+	return w.say("refused.config.keepers_files", "{why}", why)
 }
 
 // ConfigLog says "refused.config.log".

@@ -150,6 +150,7 @@ func TestSmallestImports(t *testing.T) {
 		"internal/split",            // the split check
 		"internal/split/p256",       // its curve
 		"internal/sqlitefile",       // files of SQLite
+		"internal/written",          // digits as people type them
 		"locale",                    // the sentences
 	}
 	out, err := exec.Command("go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", ".").Output()

@@ -31,6 +31,9 @@ func (a *backupCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	if err != nil {
 		return err
 	}
+	if a.Keepers && conf.Keepers.AreRemote() {
+		return refuse(func(w *locale.Words) string { return w.Refused.BackupRemote() })
+	}
 	var m backup.Manifest
 	// The administration is not asked for anything: it holds the directory's lease,
 	// or the server that answers does, so that no migration runs meanwhile.
@@ -44,10 +47,10 @@ func (a *backupCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	if a.JSON {
 		return json.NewEncoder(t.out).Encode(m)
 	}
-	return a.explain(t, m)
+	return a.explain(t, m, conf.Keepers.AreRemote())
 }
 
-func (a *backupCmd) explain(t *terminal, m backup.Manifest) error {
+func (a *backupCmd) explain(t *terminal, m backup.Manifest, elsewhere bool) error {
 	size, say := int64(0), t.shown()
 	for _, f := range m.Files {
 		size += f.Size
@@ -57,6 +60,8 @@ func (a *backupCmd) explain(t *terminal, m backup.Manifest) error {
 		said[1] = say.BackupWithVault()
 	}
 	switch {
+	case elsewhere:
+		said[2] = say.BackupRemote()
 	case a.Keepers && a.Vault:
 		said[2] = say.BackupWithAll()
 	case a.Keepers:
@@ -183,9 +188,12 @@ func sentences(say locale.Shown, r backup.Report, data string) []string {
 	if b == nil {
 		return append(out, say.CheckNotCompared(data))
 	}
-	if b.Own {
+	switch {
+	case b.Remote:
+		out = append(out, say.CheckRemote())
+	case b.Own:
 		out = append(out, say.CheckOwn())
-	} else {
+	default:
 		out = append(out, say.CheckBeside(data, num(b.Keepers)))
 	}
 	return append(out, standing(say, *b, m)...)
@@ -218,7 +226,7 @@ type checkView struct {
 	Rows     int64           `json:"rows"`
 	Entries  uint64          `json:"entries"`
 	Newer    int             `json:"shipped_later"`
-	Compared bool            `json:"compared"`
+	Compared bool            `json:"compared"` // with keepers
 	Own      bool            `json:"own_keepers"`
 	NoHeads  bool            `json:"no_heads"`
 	Head     uint64          `json:"head"`
@@ -235,7 +243,7 @@ func viewOfReport(r backup.Report) checkView {
 		v.Fault = fault(r).Error()
 	}
 	if b := r.Beside; b != nil {
-		v.Compared, v.Own, v.NoHeads, v.Head, v.Away, v.Older = true, b.Own, b.NoHeads, b.Head, b.Away, b.Older
+		v.Compared, v.Own, v.NoHeads, v.Head, v.Away, v.Older = !b.Remote, b.Own, b.NoHeads, b.Head, b.Away, b.Older
 		v.Behind, v.LaterPIN, v.Since = b.Behind, b.LaterPIN, b.Since
 	}
 	return v

@@ -20,6 +20,7 @@ import (
 // initCmd is "liuma init".
 type initCmd struct {
 	Shape   string `name:"shape" enum:"1/1,2/3,3/5" default:"1/1"`
+	Keepers string `name:"keepers" enum:"here,remote" default:"here"`
 	Issuer  string `name:"issuer" placeholder:"URL"`
 	API     string `name:"api" placeholder:"URL"`
 	Listen  string `name:"listen" default:"127.0.0.1:8600" placeholder:"HOST:PORT"`
@@ -102,6 +103,9 @@ func (i *initCmd) config() (config.Config, error) {
 		return conf, err
 	}
 	conf.Keepers.Directories = config.DefaultDirectories(shape)
+	if i.Keepers == "remote" {
+		conf.Keepers = config.Keepers{Shape: i.Shape, Key: config.KeyFile()}
+	}
 	if err := i.hosted(&conf); err != nil {
 		return conf, err
 	}
@@ -202,14 +206,20 @@ func (i *initCmd) texts(conf *config.Config) error {
 
 // explain lists the files that were made and the steps that are left.
 func (i *initCmd) explain(t *terminal, dir string, conf config.Config) {
-	keepers, say := len(conf.Keepers.Directories), t.shown()
+	keepers, elsewhere, say := len(conf.Keepers.Directories), conf.Keepers.AreRemote(), t.shown()
 	file := func(name, what string) { fmt.Fprintf(t.out, "  %-12s %s\n", name, what) }
-	fmt.Fprintln(t.out, say.InitMade(dir, num(keepers), i.Shape))
+	made := say.InitMade(dir, num(keepers), i.Shape)
+	if elsewhere {
+		made = say.InitMadeWithout(dir, i.Shape)
+	}
+	fmt.Fprintln(t.out, made)
 	file(config.FileName, say.InitSettings("liuma --data "+dir+" config check"))
 	file(conf.Vault, say.InitVault())
 	file(vault.HeadsFile, say.InitHeads())
 	file(conf.Database, say.InitDatabase())
-	file("keepers", say.InitKeepers())
+	if !elsewhere {
+		file("keepers", say.InitKeepers())
+	}
 	if i.Texts == config.DriverWebhook {
 		file(textsSecret, say.InitSecret())
 	}
@@ -241,6 +251,10 @@ func (i *initCmd) next(t *terminal, dir string, conf config.Config) {
 		fmt.Fprintf(t.out, "  %s %s\n", padded(what, 30), command)
 	}
 	fmt.Fprintln(t.out, say.InitNext())
+	if conf.Keepers.AreRemote() {
+		step(say.InitStepRequest(), liuma+" keeper request")
+		step(say.InitStepAdd(), liuma+" keeper add FILE --heard DIGITS")
+	}
 	if i.Operator == "" {
 		step(say.InitStepStaff(), liuma+" staff begin --operator ID --operator-name NAME --officer ID --officer-name NAME")
 	}

@@ -8,13 +8,16 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma/internal/admin"
+	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/locale"
 )
 
 // keeperCmd is "liuma keeper".
 type keeperCmd struct {
-	Status keeperStatusCmd `cmd:""`
-	Repair keeperRepairCmd `cmd:""`
+	Status  keeperStatusCmd  `cmd:""`
+	Repair  keeperRepairCmd  `cmd:""`
+	Request keeperRequestCmd `cmd:""`
+	Add     keeperAddCmd     `cmd:""`
 }
 
 // keeperStatusCmd is "liuma keeper status".
@@ -36,8 +39,8 @@ func (a *keeperStatusCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	})
 }
 
-// printKeepers prints a line for each keeper, and one more for each that is not
-// whole.
+// printKeepers prints a line for each keeper, and more for each that is not whole or on a
+// machine of its own.
 func printKeepers(t *terminal, list []admin.KeeperState) error {
 	say := t.shown()
 	for _, k := range list {
@@ -58,6 +61,9 @@ func printKeepers(t *terminal, list []admin.KeeperState) error {
 			}
 			line += "\n      " + padded(say.KeeperWhy(), 10) + " " + oneLine(k.Why) + "\n      " + padded(say.KeeperNext(), 10) + " " + nextFor(say, k)
 		}
+		if k.Remote != nil {
+			line += "\n      " + padded(say.KeeperAt(), 10) + " " + farAway(say, k.Remote)
+		}
 		if err := t.note(k.ID, line); err != nil {
 			return err
 		}
@@ -67,8 +73,29 @@ func printKeepers(t *terminal, list []admin.KeeperState) error {
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
+// farAway is what is known of a keeper on a machine of its own.
+func farAway(say locale.Shown, r *admin.RemoteKeeper) string {
+	parts := []string{r.Address}
+	if r.RoundTrip > 0 {
+		parts = append(parts, say.KeeperRoundTrip(fmt.Sprintf("%.1f", r.RoundTrip)))
+	}
+	if r.Release != "" {
+		parts = append(parts, say.KeeperRelease(r.Release))
+	}
+	if len(r.KeySets) > 0 {
+		parts = append(parts, say.KeeperKeySets(strings.Trim(fmt.Sprint(r.KeySets), "[]"), num(r.InUse)))
+	}
+	if r.Until != nil {
+		parts = append(parts, say.KeeperUntil(r.Until.Format(time.DateOnly)))
+	}
+	return strings.Join(parts, " · ")
+}
+
 // nextFor is the next step for a keeper that is not whole.
 func nextFor(say locale.Shown, k admin.KeeperState) string {
+	if k.Remote != nil {
+		return nextForRemote(say, k)
+	}
 	switch k.State {
 	case "gone", "rolled_back":
 		return say.KeeperNextGone(k.ID)
@@ -76,6 +103,22 @@ func nextFor(say locale.Shown, k admin.KeeperState) string {
 		return say.KeeperNextClock()
 	}
 	return say.KeeperNextOther(k.ID)
+}
+
+// nextForRemote is that of one on a machine of its own, whose administrator does most of
+// it.
+func nextForRemote(say locale.Shown, k admin.KeeperState) string {
+	switch keeper.Fault(k.State) {
+	case keeper.Gone, keeper.RolledBack:
+		return say.KeeperNextFarRepair()
+	case keeper.ClockOff:
+		return say.KeeperNextFarClock()
+	case keeper.CertificateBad:
+		return say.KeeperNextFarCertificate()
+	case keeper.Stranger:
+		return say.KeeperNextFarStranger()
+	}
+	return say.KeeperNextFarSilent(k.Remote.Address)
 }
 
 // keeperRepairCmd is "liuma keeper repair".

@@ -14,6 +14,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/clock"
 	admindoor "github.com/liuma-pin/liuma/internal/door/admin"
 	"github.com/liuma-pin/liuma/internal/keeper"
+	"github.com/liuma-pin/liuma/internal/keeper/admission"
+	"github.com/liuma-pin/liuma/internal/keeper/remote"
 	"github.com/liuma-pin/liuma/internal/ledger"
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/proposal"
@@ -56,6 +58,7 @@ func knownOfActs() []knownError {
 		{admin.ErrNoKeeper, locale.Refused.KnownKeeper},
 		{admin.ErrRepairing, locale.Refused.KnownRepairing},
 		{admin.ErrPeers, locale.Refused.KnownPeers},
+		{admin.ErrElsewhere, locale.Refused.KnownElsewhere},
 		{admin.ErrPrivateKey, locale.Refused.KnownPrivateKey},
 		{admin.ErrRole, locale.Refused.KnownRole},
 		{admin.ErrArchive, locale.Refused.KnownArchive},
@@ -112,6 +115,14 @@ func knownOfData() []knownError {
 		{ledger.ErrMissing, locale.Refused.KnownLedgerMissing},
 		{keeper.ErrTooFew, locale.Refused.KnownTooFew},
 		{keeper.ErrStranger, locale.Refused.KnownStranger},
+		{keeper.ErrCertificate, locale.Refused.KnownCertificate},
+		{keeper.ErrMode, locale.Refused.KnownKeeperMode},
+		{remote.ErrSettings, locale.Refused.KnownKeeperSettings},
+		{admission.ErrFormat, locale.Refused.KnownAdmissionFormat},
+		{admission.ErrName, locale.Refused.KnownAdmissionName},
+		{admission.ErrOtherKey, locale.Refused.KnownAdmissionKey},
+		{admission.ErrEnded, locale.Refused.KnownAdmissionEnded},
+		{admission.ErrEarly, locale.Refused.KnownAdmissionEarly},
 		{keeper.ErrNoQuorum, locale.Refused.KnownNoQuorum},
 		{store.ErrNotFound, locale.Refused.KnownNotFound},
 		{store.ErrSeal, locale.Refused.KnownSeal},

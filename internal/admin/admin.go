@@ -215,7 +215,7 @@ type Administration interface {
 	// RepairKeeper begins to bring a keeper back from the others, on the record with
 	// a reason. It goes on in the process that has the keepers; Keepers says how far
 	// it is and how it ended. Errors: audit.ErrReason, ErrNoKeeper, ErrRepairing,
-	// ErrPeers.
+	// ErrPeers, ErrElsewhere.
 	RepairKeeper(ctx context.Context, id string, reason audit.Reason) error
 	// RaiseHead brings one card's row, which was restored from an older copy, up
 	// to what the keepers have seen, so that it is served again. Errors:

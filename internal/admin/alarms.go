@@ -25,7 +25,7 @@ type Alarm struct {
 
 // AlarmKinds lists the kinds of alarms. The catalogue has sentences for each.
 func AlarmKinds() []string {
-	return []string{"not_ready", "clock_behind", "keeper", "keeper_repairing", "row_refused", "record_fault", "record_not_shipped",
+	return []string{"not_ready", "clock_behind", "keeper", "keeper_repairing", "keeper_admission", "row_refused", "record_fault", "record_not_shipped",
 		"archive_due", "value_sprayed", "channel_wrong", "source_wrong", "codes_spent", "codes_unreturned", "ration",
 		"texts_late", "texts_dead", "letters_late", "corrections_stopped", "restart", "resealing_refused", "staff_none", "staff_alone", "staff_unapproved",
 		counter.AlarmOver, counter.AlarmAgain, counter.AlarmFrozen, counter.AlarmOverdue}
@@ -54,7 +54,7 @@ func (a *Admin) Alarms(ctx context.Context) ([]Alarm, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := slices.Concat(clockAlarms(times), keeperAlarms(s.Keepers), a.rowAlarms(), servingAlarms(s), textAlarms(s), dead, letterAlarms(s), recordAlarms(s), restAlarms(s), desk)
+	out := slices.Concat(clockAlarms(times), keeperAlarms(s.Keepers, s.At), a.rowAlarms(), servingAlarms(s), textAlarms(s), dead, letterAlarms(s), recordAlarms(s), restAlarms(s), desk)
 	slices.SortStableFunc(out, func(x, y Alarm) int { return x.Since.Compare(y.Since) })
 	return out, nil
 }
@@ -75,8 +75,15 @@ func clockAlarms(s ClockState) []Alarm {
 	return []Alarm{{Kind: "clock_behind", N: uint64(clock.MaxBehind / time.Second)}}
 }
 
-func keeperAlarms(all []KeeperState) (out []Alarm) {
+// admissionSoon is how long before its end an admission at a keeper is an alarm: a new
+// one takes two administrations and a phone call.
+const admissionSoon = 30 * 24 * time.Hour
+
+func keeperAlarms(all []KeeperState, now time.Time) (out []Alarm) {
 	for _, k := range all {
+		if r := k.Remote; r != nil && r.Until != nil && r.Until.Sub(now) < admissionSoon {
+			out = append(out, Alarm{Kind: "keeper_admission", About: k.ID, N: uint64(max(0, r.Until.Sub(now)) / (24 * time.Hour))})
+		}
 		switch k.State {
 		case KeeperWhole, "":
 		case KeeperRepairing:

@@ -14,6 +14,7 @@ import (
 var (
 	ErrNoKeeper  = errors.New("no such keeper: 'liuma keeper status' lists them")
 	ErrRepairing = errors.New("a keeper is being repaired already: 'liuma keeper status' says how far it is")
+	ErrElsewhere = errors.New("the keeper is on a machine of its own and is repaired there: its administrator runs 'liuma-keeper repair'")
 	ErrPeers     = errors.New("a keeper is brought back from the others, and too few of them are whole: restore the directories of those that are gone from a backup ('Lost keepers' in docs/OPERATIONS.md)")
 )
 
@@ -34,6 +35,19 @@ type KeeperState struct {
 	// Rows is how many rows of the others were taken in, while it is repaired.
 	Rows     uint64          `json:"rows,omitempty"`
 	Repaired *KeeperRepaired `json:"repaired,omitempty"` // the last repair that this process did
+	// Remote is told of a keeper on a machine of its own.
+	Remote *RemoteKeeper `json:"remote,omitempty"`
+}
+
+// RemoteKeeper is what is known of a keeper on a machine of its own.
+type RemoteKeeper struct {
+	Member    int        `json:"member"`
+	Address   string     `json:"address"`
+	Until     *time.Time `json:"admission_until,omitempty"` // when this authority's admission ends
+	RoundTrip float64    `json:"round_trip_ms,omitempty"`   // of the last look; zero: it did not answer
+	Release   string     `json:"release,omitempty"`         // of its program, as it says
+	KeySets   []uint32   `json:"key_sets,omitempty"`        // that it holds, as it says
+	InUse     uint32     `json:"key_set,omitempty"`         // that new PINs are made with
 }
 
 // KeeperRepaired says what a repair did.
@@ -46,12 +60,13 @@ type KeeperRepaired struct {
 	Aside     string    `json:"aside"`      // where what was there lies now, in the keeper's directory; may be empty
 }
 
-// Upkeep looks after the keepers whose directories this process has.
+// Upkeep looks after the keepers.
 type Upkeep interface {
 	// Keepers says how they stand.
 	Keepers(context.Context) ([]KeeperState, error)
 	// Repair begins to bring one back and returns; Keepers tells of it. Errors:
-	// ErrNoKeeper, ErrRepairing, ErrPeers.
+	// ErrNoKeeper, ErrRepairing, ErrPeers; ErrElsewhere where this process does not have
+	// its directory.
 	Repair(ctx context.Context, id string, reason audit.Reason) error
 }
 

@@ -22,6 +22,7 @@ const sharedHead vault.Head = "shared"
 // Beside says how a backup's database stands to the keepers and the file of
 // heads that it would be put beside.
 type Beside struct {
+	Remote  bool     // the keepers are on other machines, and their ledgers were not read
 	Own     bool     // they are the backup's own keepers; there was no data directory to compare with
 	NoHeads bool     // there is no file of heads: nothing opens before 'liuma heads accept'
 	Head    uint64   // what the file of heads says; above Manifest.Clients nothing opens either
@@ -64,6 +65,7 @@ func (q Question) beside(ctx context.Context, c *sqlite.Copy, v *vault.Vault, m 
 		if err != nil {
 			return nil, err
 		}
+		b.Remote = q.Against.Keepers.AreRemote()
 		dirs, quorum = q.Against.Keepers.Directories, max(shape.T, shape.N-shape.T+1)
 		if err := b.heads(v, filepath.Dir(q.Against.Vault)); err != nil {
 			return nil, err

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"github.com/liuma-pin/liuma/internal/consent"
 	"github.com/liuma-pin/liuma/internal/notify"
@@ -18,9 +17,7 @@ import (
 // server does not make itself, but for the file of heads.
 func (c Config) Needs() []string {
 	out := []string{c.Vault, c.Database}
-	for _, k := range c.Keepers.Directories {
-		out = append(out, filepath.Join(k, "keeper.json"), filepath.Join(k, "ledger.db"))
-	}
+	out = append(out, c.Keepers.needs()...)
 	for _, f := range []string{
 		c.Channel.Certificate, c.Channel.Key, c.Hosted.Certificate, c.Hosted.Key, c.Gateway.Certificate, c.Gateway.Key,
 		c.ConsoleDoor.Certificate, c.ConsoleDoor.Key,
@@ -51,9 +48,7 @@ func (c Config) Check() error {
 		}
 	}
 	add("vault", private(c.Vault))
-	for _, d := range c.Keepers.Directories {
-		add("keepers", private(d))
-	}
+	add("keepers", c.Keepers.check())
 	for _, d := range []struct {
 		name string
 		Door

@@ -47,7 +47,10 @@ func comments() map[string]string {
 		"digests":                            `Directory of the signed digests of the audit record, to be shipped off; "" for none. Default digests`,
 		"keepers":                            "The keepers, which count guesses.",
 		"keepers.shape":                      "How many make a quorum, of how many: 1/1, 2/3 or 3/5. Fixed when the directory was made. Default 1/1",
-		"keepers.directories":                "One directory a keeper, in order. Default keepers/k1 and so on",
+		"keepers.directories":                "One directory a keeper in this process, in order. Default keepers/k1 and so on, where there is no key",
+		"keepers.remote":                     "Keepers on machines of their own: id, address (host:port) and admission (file) of each, which 'liuma keeper add' writes. Default: none",
+		"keepers.key":                        "PEM file of the key by which they know this authority; 'liuma keeper request' makes it. Default: none, the keepers are in this process",
+		"keepers.key_set":                    "Which key set of theirs new PINs are made with. Default: the highest that all who can be reached hold alike",
 		"policy":                             "Directory with the rules of regions and channels, one layer a file. Default: none, the national rule everywhere",
 		"allow_stand_in_evidence":            "Accept evidence of stand-in providers, which proves nothing. For demos and tests only. Default false",
 		"log":                                "How much is logged: debug, info, warn or error. Default info",
@@ -121,9 +124,16 @@ func commented(plain []byte) ([]byte, error) {
 			path = path[:len(path)-1]
 		}
 	}
+	item := -1 // how far the entries of a list are indented, in one
 	for line := range strings.Lines(string(plain)) {
 		bare := strings.TrimLeft(line, " ")
-		if name, _, ok := strings.Cut(bare, ":"); ok && !strings.HasPrefix(bare, "-") {
+		if entry := strings.HasPrefix(bare, "-"); entry || len(line)-len(bare) <= item {
+			item = -1
+			if entry {
+				item = len(line) - len(bare)
+			}
+		}
+		if name, _, ok := strings.Cut(bare, ":"); ok && item < 0 {
 			depth := (len(line) - len(bare)) / 2
 			flush(depth)
 			path = append(path[:depth], name)

@@ -23,7 +23,6 @@ import (
 
 	"github.com/goccy/go-yaml"
 
-	"github.com/liuma-pin/liuma/internal/split"
 	"github.com/liuma-pin/liuma/locale"
 )
 
@@ -87,7 +86,7 @@ type Config struct {
 	// written as a file, to be shipped to another place; "" writes none. Default
 	// digests.
 	Digests string `yaml:"digests"`
-	// Keepers are the keepers inside this process.
+	// Keepers are the keepers, inside this process or on machines of their own.
 	Keepers Keepers `yaml:"keepers"`
 	// Retention says how long the database keeps what it need not keep for ever.
 	Retention Retention `yaml:"retention"`
@@ -115,14 +114,6 @@ type Door struct {
 	BehindProxy bool `yaml:"behind_proxy"`
 	// Bounds are how much the door takes at once.
 	Bounds `yaml:",inline"`
-}
-
-// Keepers says how many keepers there are and where they keep their files.
-type Keepers struct {
-	// Shape is "1/1", "2/3" or "3/5". Default 1/1.
-	Shape string `yaml:"shape"`
-	// Directories has one directory per keeper, in order. Default keepers/k1 ….
-	Directories []string `yaml:"directories"`
 }
 
 // Duration is a time.Duration written like "10s".
@@ -205,29 +196,10 @@ func Parse(b []byte) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
-	if c.Keepers.Directories == nil {
+	if c.Keepers.Directories == nil && !c.Keepers.AreRemote() {
 		c.Keepers.Directories = DefaultDirectories(shape)
 	}
 	return c, c.Validate()
-}
-
-// DefaultDirectories names one directory per keeper.
-func DefaultDirectories(s split.Shape) []string {
-	dirs := make([]string, s.N)
-	for i := range dirs {
-		dirs[i] = filepath.Join("keepers", fmt.Sprintf("k%d", i+1))
-	}
-	return dirs
-}
-
-// SplitShape reads Shape.
-func (k Keepers) SplitShape() (split.Shape, error) {
-	for _, s := range []split.Shape{{T: 1, N: 1}, {T: 2, N: 3}, {T: 3, N: 5}} {
-		if k.Shape == fmt.Sprintf("%d/%d", s.T, s.N) {
-			return s, nil
-		}
-	}
-	return split.Shape{}, locale.Refuse(func(w *locale.Words) string { return w.Refused.ConfigShape(strconv.Quote(k.Shape)) })
 }
 
 // Validate reports everything that is wrong, not only the first fault.
@@ -258,19 +230,12 @@ func (c Config) Validate() error {
 	} else if c.Gateway != (Door{}) {
 		errs = append(errs, locale.Refuse(func(w *locale.Words) string { return w.Refused.ConfigGateway() }))
 	}
-	errs = append(errs, c.validateConsole(), c.Texts.validate(c), c.Letters.validate(), c.Retention.validate())
+	errs = append(errs, c.validateConsole(), c.Texts.validate(c), c.Letters.validate(), c.Retention.validate(), c.Keepers.validate())
 	if _, err := c.Bounds(0); err != nil {
 		errs = append(errs, err)
 	}
 	if c.Vault == "" || c.Database == "" {
 		errs = append(errs, locale.Refuse(func(w *locale.Words) string { return w.Refused.ConfigFiles() }))
-	}
-	if shape, err := c.Keepers.SplitShape(); err != nil {
-		errs = append(errs, err)
-	} else if len(c.Keepers.Directories) != shape.N {
-		errs = append(errs, locale.Refuse(func(w *locale.Words) string {
-			return w.Refused.ConfigDirectories(fmt.Sprint(len(c.Keepers.Directories)), c.Keepers.Shape, fmt.Sprint(shape.N))
-		}))
 	}
 	switch c.Log {
 	case "debug", "info", "warn", "error":
@@ -360,10 +325,6 @@ func (c Config) at(dir string) Config {
 	c.Texts.Wordings = abs(c.Texts.Wordings)
 	c.Texts.Webhook.SecretFile, c.Texts.Webhook.PreviousFile = abs(c.Texts.Webhook.SecretFile), abs(c.Texts.Webhook.PreviousFile)
 	c.Texts.Kannel.PasswordFile = abs(c.Texts.Kannel.PasswordFile)
-	dirs := make([]string, len(c.Keepers.Directories))
-	for i, d := range c.Keepers.Directories {
-		dirs[i] = abs(d)
-	}
-	c.Keepers.Directories = dirs
+	c.Keepers = c.Keepers.at(abs)
 	return c
 }

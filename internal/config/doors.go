@@ -48,11 +48,11 @@ type share struct {
 }
 
 // reserved is how many files the process needs for itself: databases, the
-// ledgers of keepers, texts on their way to the gateway, and some for the
+// ledgers of keepers or connections to them, texts on their way to the gateway, and some for the
 // administration socket, exports, and connections that are just being closed.
 func (c Config) reserved() int {
 	const itself, aKeeper, spare = 24, 4, 16
-	n := itself + aKeeper*len(c.Keepers.Directories) + spare
+	n := itself + aKeeper*(len(c.Keepers.Directories)+len(c.Keepers.Remote)) + spare
 	if c.Texts.Driver == DriverWebhook || c.Texts.Driver == DriverKannel {
 		n += c.Texts.Codes.Concurrent + c.Texts.Notices.Concurrent
 	}

@@ -63,6 +63,16 @@ func faultOf(err error) Fault {
 	return Silent
 }
 
+// ConditionOf asks one keeper how it stands for somebody who has had this sequence from
+// it; for a process that has no Quorum.
+func ConditionOf(ctx context.Context, k Keeper, now time.Time, seen uint64) Condition {
+	c := Condition{ID: k.ID(), Sequence: seen}
+	if err := k.Admit(ctx, Header{Now: now, Seen: seen}); err != nil {
+		c.Fault, c.Why, c.Since = faultOf(err), err, now
+	}
+	return c
+}
+
 // failed notes an error of a keeper. It is logged, and for a fault of the keeper
 // itself an alarm raised, when the trouble begins and then once in a while, not
 // with every request.

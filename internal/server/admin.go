@@ -132,7 +132,7 @@ func administerHere(ctx context.Context, c AdministerConfig) (*Administration, e
 		return nil, err
 	}
 	o.fill()
-	a, err := data.admin(nil, &upkeep{data: data, options: o}, c.Logger)
+	a, err := data.admin(nil, data.upkeep(o), c.Logger)
 	if err != nil {
 		return nil, errors.Join(err, data.Close())
 	}

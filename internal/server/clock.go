@@ -12,6 +12,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/clock"
+	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
@@ -90,11 +91,19 @@ func (t *timely) check(ctx context.Context) error {
 	return &liuma.Error{Code: liuma.CodeUnavailable, Reason: authority.ReasonClock, Cause: err}
 }
 
+// nodes are the keepers inside this process that are there.
+func (s *System) nodes() []*keeper.Node {
+	if s.seats == nil {
+		return nil
+	}
+	return s.seats.Nodes()
+}
+
 // Times is how the time of each embedded keeper that is there stands, by the
 // keeper's id.
 func (s *System) Times() map[string]clock.Times {
 	out := map[string]clock.Times{}
-	for _, n := range s.seats.Nodes() {
+	for _, n := range s.nodes() {
 		out[string(n.ID())] = n.Times()
 	}
 	return out
@@ -105,7 +114,7 @@ func (s *System) Times() map[string]clock.Times {
 // is no error.
 func (s *System) AcceptTime(ctx context.Context) error {
 	var errs []error
-	for _, n := range s.seats.Nodes() {
+	for _, n := range s.nodes() {
 		if err := n.AcceptTime(ctx); err != nil && !errors.Is(err, clock.ErrNotAhead) {
 			errs = append(errs, fmt.Errorf("keeper %s: %w", n.ID(), err))
 		}

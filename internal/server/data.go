@@ -112,21 +112,31 @@ func Init(ctx context.Context, dir string, c config.Config) error {
 			return fmt.Errorf("init: %w", err)
 		}
 	}
-	shape, err := c.Keepers.SplitShape()
-	if err != nil {
-		return fmt.Errorf("init: %w", err)
-	}
-	dirs := make([]string, len(c.Keepers.Directories))
-	for i, d := range c.Keepers.Directories {
-		dirs[i] = in(d)
-	}
-	if _, err := keeper.CreateQuorum(ctx, dirs, shape); err != nil {
+	if err := newKeepers(ctx, in, c.Keepers); err != nil {
 		return fmt.Errorf("init: %w", err)
 	}
 	if err := newDatabase(ctx, in(c.Database), in(c.Vault)); err != nil {
 		return fmt.Errorf("init: %w", err)
 	}
 	return config.Write(dir, c)
+}
+
+// newKeepers makes the keepers inside this process. Those on machines of their own are
+// made there.
+func newKeepers(ctx context.Context, in func(string) string, c config.Keepers) error {
+	if c.AreRemote() {
+		return nil
+	}
+	shape, err := c.SplitShape()
+	if err != nil {
+		return err
+	}
+	dirs := make([]string, len(c.Directories))
+	for i, d := range c.Directories {
+		dirs[i] = in(d)
+	}
+	_, err = keeper.CreateQuorum(ctx, dirs, shape)
+	return err
 }
 
 // newDatabase makes an empty database, and the file of heads beside the key.

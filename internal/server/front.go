@@ -47,8 +47,8 @@ func (s *System) openAuthority(ctx context.Context) error {
 		Issuer: s.Config.Issuer, Process: process, Clock: s.Clock, Wait: s.options.Wait, Keep: s.Config.Retention.Requests.Duration(),
 		KeepCeremonies: s.Config.Retention.Ceremonies.Duration(), KeepLetters: s.Config.Retention.Letters.Duration(), Letters: toPaper{s.Letters},
 		Logger: s.options.Logger,
-		// The keepers' ledgers are leased to one process at a time, and this one
-		// holds them: no other authority can be running on this directory.
+		// The database is leased to one process at a time, and this one holds it: no
+		// other authority can be running on this directory.
 		Ended: func(other string) bool { return other != process },
 	})
 	if err != nil {

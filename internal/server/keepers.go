@@ -40,25 +40,19 @@ func (d *Data) keepersSeen(ctx context.Context) (map[keeper.ID]uint64, error) {
 	return seen, err
 }
 
-// openKeepers opens the keepers and a quorum over them. One that is gone is left
-// out and told of; with too few nothing opens. Each is asked at once with what was
-// seen of it, so that one that was put back stops before its own writes could
-// bring it up to that.
+// openKeepers opens a quorum over the keepers. Each is asked at once with what was seen
+// of it, so that one that was put back stops before its own writes could bring it up to
+// that.
 func (s *System) openKeepers(ctx context.Context) error {
-	seats, err := s.openSeats(ctx, s.options)
+	open := s.openHere
+	if s.Config.Keepers.AreRemote() {
+		open = s.openRemote
+	}
+	found, keySet, err := open(ctx)
 	if err != nil {
 		return err
 	}
-	s.seats = seats
-	s.closers.add(seats.Close)
-	if err := seats.Enough(); err != nil {
-		return err
-	}
-	common := seats.KeySets()
-	if len(common) == 0 {
-		return errors.New("server: the keepers share no key set; their directories do not belong together")
-	}
-	for _, k := range seats.Keepers() {
+	for _, k := range found {
 		if s.options.BetweenKeeper != nil {
 			k = s.options.BetweenKeeper(k)
 		}
@@ -73,7 +67,7 @@ func (s *System) openKeepers(ctx context.Context) error {
 		return err
 	}
 	s.Quorum, err = keeper.NewQuorum(keeper.QuorumConfig{
-		Keepers: s.Keepers, Shape: shape, KeySet: slices.Max(common), Now: s.Clock.Wall,
+		Keepers: s.Keepers, Shape: shape, KeySet: keySet, Now: s.Clock.Wall,
 		Random: rand.Reader, Seen: seen, Alarm: s.alarm, Logger: s.options.Logger,
 	})
 	if err != nil {
@@ -85,6 +79,25 @@ func (s *System) openKeepers(ctx context.Context) error {
 	return nil
 }
 
+// openHere opens the keepers of this process. One that is gone is left out and told of;
+// with too few nothing opens.
+func (s *System) openHere(ctx context.Context) ([]keeper.Keeper, uint32, error) {
+	seats, err := s.openSeats(ctx, s.options)
+	if err != nil {
+		return nil, 0, err
+	}
+	s.seats = seats
+	s.closers.add(seats.Close)
+	if err := seats.Enough(); err != nil {
+		return nil, 0, err
+	}
+	common := seats.KeySets()
+	if len(common) == 0 {
+		return nil, 0, errors.New("server: the keepers share no key set; their directories do not belong together")
+	}
+	return seats.Keepers(), slices.Max(common), nil
+}
+
 // tellTrouble records, once for each start, the keepers that did not serve when
 // they were opened. Where it finds no room it is only in the log.
 func (s *System) tellTrouble(ctx context.Context) {
@@ -92,14 +105,13 @@ func (s *System) tellTrouble(ctx context.Context) {
 		if c.Fault == "" {
 			continue
 		}
-		s.options.Logger.Error("A KEEPER DOES NOT SERVE: while the others do, bring it back with 'liuma keeper repair'",
+		s.options.Logger.Error("A KEEPER DOES NOT SERVE: while the others do, see 'liuma keeper status' for what to do",
 			"keeper", string(c.ID), "fault", string(c.Fault), "why", c.Why)
 		s.Authority.RecordAlarm(ctx, keeper.Alarm{Keeper: c.ID, Fault: c.Fault})
 	}
-	s.found = nil
 }
 
-// upkeep is administration's side of the keepers of a data directory.
+// upkeep is administration's side of the keepers inside this process.
 type upkeep struct {
 	data    *Data
 	options Options
@@ -163,17 +175,24 @@ func (u *upkeep) Keepers(ctx context.Context) ([]admin.KeeperState, error) {
 	defer u.mu.Unlock()
 	var out []admin.KeeperState
 	for _, c := range found {
-		k := admin.KeeperState{ID: string(c.ID), Sequence: c.Sequence, State: admin.KeeperWhole, Repaired: u.did[c.ID]}
-		if c.Fault != "" {
-			since := c.Since.UTC()
-			k.State, k.Since, k.Why = string(c.Fault), &since, strings.TrimPrefix(c.Why.Error(), keeper.ErrGone.Error()+": ")
-		}
+		k := stateOf(c)
+		k.Repaired = u.did[c.ID]
 		if c.ID == repairing {
 			k.State, k.Since, k.Why, k.Rows = admin.KeeperRepairing, nil, "", rows
 		}
 		out = append(out, k)
 	}
 	return out, nil
+}
+
+// stateOf tells a keeper's condition to administration.
+func stateOf(c keeper.Condition) admin.KeeperState {
+	k := admin.KeeperState{ID: string(c.ID), Sequence: c.Sequence, State: admin.KeeperWhole}
+	if c.Fault != "" {
+		since := c.Since.UTC()
+		k.State, k.Since, k.Why = string(c.Fault), &since, strings.TrimPrefix(c.Why.Error(), keeper.ErrGone.Error()+": ")
+	}
+	return k
 }
 
 // Repair implements admin.Upkeep. That it begins is recorded before anything is

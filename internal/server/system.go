@@ -1,5 +1,6 @@
 // Package server builds an authority from a configuration: one process with its
-// database, its vault and the keepers inside it. It opens a data directory
+// database, its vault, and the keepers inside it or the connections to keepers on machines
+// of their own. It opens a data directory
 // without serving it (Data), for administration, puts a whole system on top of
 // it (System), and serves that system's doors.
 //
@@ -29,6 +30,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/counter"
 	"github.com/liuma-pin/liuma/internal/door/api"
 	"github.com/liuma-pin/liuma/internal/keeper"
+	"github.com/liuma-pin/liuma/internal/keeper/remote"
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/policy"
 	"github.com/liuma-pin/liuma/internal/store"
@@ -53,9 +55,14 @@ type Options struct {
 	// BetweenStore and BetweenKeeper let tests put faults between the rooms.
 	BetweenStore  func(store.Store) store.Store
 	BetweenKeeper func(keeper.Keeper) keeper.Keeper
+	// WatchKeepers is how often keepers on other machines are looked at; default 5 s.
+	WatchKeepers time.Duration
 }
 
 func (o *Options) fill() {
+	if o.WatchKeepers == 0 {
+		o.WatchKeepers = 5 * time.Second
+	}
 	if o.Machine == nil {
 		o.Machine = clock.System()
 	}
@@ -80,13 +87,14 @@ type System struct {
 	Outbox     *notify.Outbox       // of messages to phones; nil unless configured
 	Inbox      *notify.Inbox        // keeps the outbox's messages; nil unless so configured
 	codeWays   []liuma.CodeWay      // in which Outbox sends one-time codes
-	seats      *keeper.Seats        // behind Keepers
+	seats      *keeper.Seats        // behind Keepers; nil where they are on other machines
+	remote     *remote.Keepers      // behind Keepers; nil where they are in this process
 	options    Options
 	// What each door takes at once; zero for one that is not configured.
 	channelBounds, hostedBounds, gatewayBounds, consoleBounds bounded
 	// alarmed gets the keepers' alarms, once the authority is made.
 	alarmed atomic.Pointer[authority.Authority]
-	found   []keeper.Condition // of the keepers when they were opened; until Open ends
+	found   []keeper.Condition // of the keepers when they were opened
 }
 
 // Open opens a whole system and recovers from an earlier process's crash.
@@ -113,11 +121,13 @@ func Open(ctx context.Context, c config.Config, o Options) (_ *System, err error
 		return nil, err
 	}
 	s.tellTrouble(ctx)
-	keepers := &upkeep{data: data, options: o, seats: s.seats, quorum: s.Quorum}
-	if s.Admin, err = data.admin(s.forAdmin(), keepers, o.Logger); err != nil {
+	if s.Admin, err = data.admin(s.forAdmin(), s.upkeep(), o.Logger); err != nil {
 		return nil, err
 	}
 	s.beside(s.Admin.Reseal)
+	if s.remote != nil {
+		s.beside(s.watchKeepers)
+	}
 	door := api.Config{Authority: s.Front(), Issuer: c.Issuer, Now: s.Clock.Wall, Latest: s.Clock.Latest, Logger: o.Logger,
 		InFlight: s.channelBounds.inFlight, Hotline: c.Hotline, Agencies: s.Agencies}
 	door.KeepersDegraded = s.Quorum.Degraded

@@ -35,6 +35,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/server"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/testkit/keepers"
 	"github.com/liuma-pin/liuma/internal/testkit/world"
 )
 
@@ -80,6 +81,13 @@ type Options struct {
 	// each keeper.
 	Store  func(store.Store) store.Store
 	Keeper func(keeper.Keeper) keeper.Keeper
+	// House, if set, is where the keepers are: behind connections, in the place of Shape.
+	House *keepers.House
+	// Wired puts each keeper of this process behind a connection of its own. With
+	// LIUMA_WIRED in the environment every world has it.
+	Wired bool
+	// Watch is how often keepers in a House are looked at; default 5 s.
+	Watch time.Duration
 	// Faults, if set, stands before Store and Keeper.
 	Faults *Faults
 	// Counts, if set, counts the authority's round trips to its store.
@@ -109,7 +117,8 @@ type Env struct {
 	T      testing.TB
 	People []registry.Facts // who have a physical card in use
 	mu     sync.Mutex
-	serial int // guarded by mu
+	serial int              // guarded by mu
+	wired  []*keepers.Wired // guarded by mu
 }
 
 // New builds a system in a directory of the test's, with a registry and an
@@ -129,13 +138,14 @@ func New(t testing.TB, o Options) *Env {
 		o.Dir = t.TempDir() + "/data"
 	}
 	e := &Env{T: t}
-	c := world.Config{Dir: o.Dir, Clock: o.Clock, Shape: o.Shape, Configure: o.configure, Phones: o.Inbox, Gateway: o.Gateway,
-		Server: server.Options{Logger: o.Logger, Policy: o.Policy, Rules: o.Rules, Wait: o.Wait, Texts: o.Texts,
-			BetweenStore: o.betweenStore, BetweenKeeper: o.betweenKeeper}}
+	t.Cleanup(e.unwire)
+	c := world.Config{Dir: o.Dir, Clock: o.Clock, Shape: o.Shape, House: o.House, Configure: o.configure, Phones: o.Inbox, Gateway: o.Gateway,
+		Server: server.Options{Logger: o.Logger, Policy: o.Policy, Rules: o.Rules, Wait: o.Wait, Texts: o.Texts, WatchKeepers: o.Watch,
+			BetweenStore: o.betweenStore, BetweenKeeper: func(k keeper.Keeper) keeper.Keeper { return e.betweenKeeper(o, k) }}}
 	if o.Phones {
 		c.Server.Outbox = func(off *server.Data) authority.Outbox { return newPhones(t, off, o.Clock.Now) }
 	}
-	if o.Configure == nil && firstOf(t) {
+	if o.Configure == nil && o.House == nil && firstOf(t) {
 		c.Init = initPrepared
 	}
 	var err error
@@ -181,7 +191,8 @@ func (o Options) betweenStore(s store.Store) store.Store {
 	return s
 }
 
-func (o Options) betweenKeeper(k keeper.Keeper) keeper.Keeper {
+func (e *Env) betweenKeeper(o Options, k keeper.Keeper) keeper.Keeper {
+	k = e.maybeWired(o, k)
 	if o.Keeper != nil {
 		k = o.Keeper(k)
 	}

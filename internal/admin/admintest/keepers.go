@@ -36,7 +36,8 @@ func (u *Upkeep) Keepers(context.Context) ([]admin.KeeperState, error) {
 	return slices.Clone(u.states), nil
 }
 
-// Repair repairs k2, is busy for k1, lacks peers for k3 and knows no other.
+// Repair repairs k2, is busy for k1, lacks peers for k3, does not have k5 and knows no
+// other.
 func (u *Upkeep) Repair(_ context.Context, id string, reason audit.Reason) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -48,6 +49,8 @@ func (u *Upkeep) Repair(_ context.Context, id string, reason audit.Reason) error
 		return nil
 	case "k3":
 		return fmt.Errorf("%w (1 of 3)", admin.ErrPeers)
+	case "k5":
+		return admin.ErrElsewhere
 	}
 	return admin.ErrNoKeeper
 }
@@ -59,7 +62,7 @@ func keepers(t *testing.T, w *World, a admin.Administration) {
 	want := []admin.KeeperState{
 		{ID: "k1", Sequence: 7, State: admin.KeeperWhole, Repaired: &admin.KeeperRepaired{At: Start, From: []string{"k2", "k3"}, Rows: 4, KeyFile: true, NewLedger: true, Aside: "aside-1"}},
 		{ID: "k2", Sequence: 9, State: "gone", Since: &since, Why: "no such file"},
-		{ID: "k3", Sequence: 1, State: admin.KeeperRepairing, Rows: 256},
+		{ID: "k3", Sequence: 1, State: admin.KeeperRepairing, Rows: 256, Remote: &admin.RemoteKeeper{Member: 3, Address: "k3.example:7601", Until: &since, RoundTrip: 1.25, Release: "1.0", KeySets: []uint32{1, 2}, InUse: 2}},
 	}
 	w.Upkeep.Set(want...)
 	got, err := a.Keepers(ctx)
@@ -71,7 +74,7 @@ func keepers(t *testing.T, w *World, a admin.Administration) {
 			t.Errorf("reason %q: %v", reason, err)
 		}
 	}
-	for id, want := range map[string]error{"k1": admin.ErrRepairing, "k2": nil, "k3": admin.ErrPeers, "k4": admin.ErrNoKeeper, "": admin.ErrNoKeeper} {
+	for id, want := range map[string]error{"k1": admin.ErrRepairing, "k2": nil, "k3": admin.ErrPeers, "k5": admin.ErrElsewhere, "k4": admin.ErrNoKeeper, "": admin.ErrNoKeeper} {
 		if err := a.RepairKeeper(ctx, id, "its disk died"); !errors.Is(err, want) {
 			t.Errorf("%q: %v, want %v", id, err, want)
 		}

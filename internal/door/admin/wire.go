@@ -127,6 +127,7 @@ const (
 	CodeNoKeeper  Code = "keeper_unknown"
 	CodeRepairing Code = "keeper_repairing"
 	CodePeers     Code = "keepers_too_few"
+	CodeElsewhere Code = "keeper_elsewhere"
 	CodeConflict  Code = "conflict_unknown"
 	CodeCardNo    Code = "card_number_taken"
 	CodeAgrees    Code = "conflict_agrees"
@@ -182,7 +183,7 @@ type knownError struct {
 
 // known are the errors that keep their identity over the socket.
 func known() []knownError {
-	return append(slices.Concat(knownOfStaff(), knownOfPolicy(), knownOfFreezes(), knownOfDesk(), knownOfLetters(), knownOfAgencies()), []knownError{
+	return append(slices.Concat(knownOfStaff(), knownOfKeepers(), knownOfPolicy(), knownOfFreezes(), knownOfDesk(), knownOfLetters(), knownOfAgencies()), []knownError{
 		{admin.ErrTaken, CodeTaken, http.StatusConflict},
 		{admin.ErrUnknown, CodeUnknown, http.StatusNotFound},
 		{admin.ErrKey, CodeKey, http.StatusUnprocessableEntity},
@@ -217,9 +218,6 @@ func known() []knownError {
 		{admin.ErrKeepers, CodeKeepers, http.StatusServiceUnavailable},
 		{admin.ErrNothingToArchive, CodeNothing, http.StatusConflict},
 		{admin.ErrArchive, CodeArchive, http.StatusConflict},
-		{admin.ErrNoKeeper, CodeNoKeeper, http.StatusNotFound},
-		{admin.ErrRepairing, CodeRepairing, http.StatusConflict},
-		{admin.ErrPeers, CodePeers, http.StatusConflict},
 		{registry.ErrNoConflict, CodeConflict, http.StatusNotFound},
 		{registry.ErrCardTaken, CodeCardNo, http.StatusConflict},
 		{registry.ErrAgrees, CodeAgrees, http.StatusConflict},
@@ -245,6 +243,16 @@ func known() []knownError {
 		{errTooLong, CodeTooLarge, http.StatusRequestEntityTooLarge},
 		{errStop, CodeStopping, http.StatusServiceUnavailable},
 	}...)
+}
+
+// knownOfKeepers are those about the keepers.
+func knownOfKeepers() []knownError {
+	return []knownError{
+		{admin.ErrNoKeeper, CodeNoKeeper, http.StatusNotFound},
+		{admin.ErrRepairing, CodeRepairing, http.StatusConflict},
+		{admin.ErrPeers, CodePeers, http.StatusConflict},
+		{admin.ErrElsewhere, CodeElsewhere, http.StatusConflict},
+	}
 }
 
 // problem is a refusal on the wire (RFC 9457, with an error code).

@@ -29,7 +29,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
-	"unicode"
+
+	"github.com/liuma-pin/liuma/internal/written"
 )
 
 // Errors of requests, admissions and lists of callers.
@@ -102,22 +103,9 @@ func (f Fingerprint) String() string {
 }
 
 // Heard reports whether the digits that somebody typed as they heard them are all those
-// of the fingerprint. Blanks and dashes between them do not count.
+// of the fingerprint; blanks and dashes between them, and their width, do not count.
 func (f Fingerprint) Heard(typed string) bool {
-	return plain(typed) == plain(f.String())
-}
-
-// plain leaves out what may stand between digits, and folds full-width ones.
-func plain(typed string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r >= '０' && r <= '９':
-			return r - '０' + '0'
-		case r == '-' || unicode.IsSpace(r):
-			return -1
-		}
-		return r
-	}, typed)
+	return written.Number(typed) == written.Number(f.String())
 }
 
 // DecodeFile reads a file of a keeper: known members alone, and one spelling but for the

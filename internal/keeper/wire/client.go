@@ -16,15 +16,16 @@ import (
 	"github.com/liuma-pin/liuma/internal/ledger"
 )
 
-// ClientConfig says where a keeper is. All but Renew, Greet, Dial and Logger are required.
+// ClientConfig says where a keeper is. All but Greet, Dial and Logger are required, and one
+// of TLS and Renew.
 type ClientConfig struct {
 	ID      keeper.ID
 	Address string // host:port
 	// TLS has the certificate with the roles of this side and, in RootCAs and ServerName,
 	// who the keeper must be.
 	TLS *tls.Config
-	// Renew, if set, is asked for TLS anew before each connection, so that a certificate
-	// which was renewed meanwhile is used.
+	// Renew, if set, is asked before each connection in the place of TLS, so that a
+	// certificate which was renewed meanwhile is used.
 	Renew func() (*tls.Config, error)
 	// Greet, if set, hears what the keeper says of itself on every new connection before
 	// anything else is asked on it. Its error ends the connection.
@@ -55,7 +56,7 @@ const redialAfter = 500 * time.Millisecond
 
 // NewClient checks the Config. It does not connect.
 func NewClient(c ClientConfig) (*Client, error) {
-	if c.ID == "" || c.Address == "" || !whole(c.TLS) {
+	if c.ID == "" || c.Address == "" || c.Renew == nil && !whole(c.TLS) {
 		return nil, errIncomplete
 	}
 	if c.Dial == nil {

@@ -23,6 +23,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/evidence"
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/server"
+	"github.com/liuma-pin/liuma/internal/testkit/keepers"
 )
 
 // Config describes a world. Dir and Clock are required.
@@ -32,6 +33,9 @@ type Config struct {
 	Clock *Clock
 	// Shape of the keepers: "1/1", "2/3" or "3/5"; default 1/1.
 	Shape string
+	// House, if set, is where the keepers are, in the place of Shape: the authority joins
+	// them. Whoever made it closes it.
+	House *keepers.House
 	// Configure, if set, changes the configuration before the directory is made.
 	Configure func(*config.Config) error
 	// Native and Hosted, if set, are where the doors answer after Serve; there
@@ -108,6 +112,11 @@ func New(ctx context.Context, c Config) (_ *World, err error) {
 	if err := c.Init(ctx, c.Dir, conf); err != nil {
 		return nil, err
 	}
+	if c.House != nil {
+		if err := c.House.Join(c.Dir); err != nil {
+			return nil, err
+		}
+	}
 	if err := w.Open(ctx); err != nil {
 		return nil, err
 	}
@@ -132,6 +141,9 @@ func (c Config) configuration() (config.Config, error) {
 		return config.Config{}, err
 	}
 	conf.Keepers.Directories = config.DefaultDirectories(shape)
+	if c.House != nil {
+		conf.Keepers = c.House.Settings()
+	}
 	if c.Native != nil {
 		conf.Channel.Listen = c.Native.Addr().String()
 	}

@@ -1,0 +1,100 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/liuma-pin/liuma/internal/keeper/remote"
+)
+
+// ErrEdit: the file is written in a way that the program does not change by itself.
+var ErrEdit = errors.New("config: the file cannot be changed by the program as it is written")
+
+// AddKeeper puts a keeper on a machine of its own into the file in dir, or changes the
+// address of one that stands there. Everything else stays as it is, comments too: the
+// file that comes out is read, and has to say what was wanted and nothing else (ErrEdit).
+//
+// A crash in here leaves the old file or the new one.
+func AddKeeper(dir string, k RemoteKeeper) error {
+	path := filepath.Join(dir, FileName)
+	info, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("config: %w", err)
+	}
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("config: %w", err)
+	}
+	want, err := Parse(raw)
+	if err != nil {
+		return err
+	}
+	text := ""
+	switch at := slices.IndexFunc(want.Keepers.Remote, func(r RemoteKeeper) bool { return r.ID == k.ID }); {
+	case at < 0:
+		want.Keepers.Remote = append([]RemoteKeeper{k}, want.Keepers.Remote...)
+		text = withKeeper(string(raw), k)
+	case want.Keepers.Remote[at] == k:
+		return nil
+	default:
+		old := want.Keepers.Remote[at]
+		want.Keepers.Remote[at] = k
+		text = movedKeeper(string(raw), old, k)
+	}
+	if err := want.Validate(); err != nil {
+		return err
+	}
+	if got, err := Parse([]byte(text)); err != nil || !reflect.DeepEqual(got, want) {
+		return ErrEdit
+	}
+	if err := remote.WriteFile(path, []byte(text)); err != nil {
+		return err
+	}
+	return os.Chmod(path, info.Mode().Perm())
+}
+
+// The lines of the file that matter here, as Write writes them and people leave them.
+var (
+	keepersLine = regexp.MustCompile(`(?m)^keepers:[ \t]*(#.*)?$`)
+	remoteLine  = regexp.MustCompile(`(?m)^( +)(# )?remote:[ \t]*(\[\])?[ \t]*(#.*)?$`)
+)
+
+// withKeeper puts an entry at the begin of the list.
+func withKeeper(text string, k RemoteKeeper) string {
+	group := keepersLine.FindStringIndex(text)
+	if group == nil {
+		return ""
+	}
+	entry := func(indent string) string {
+		return fmt.Sprintf("\n%[1]s- id: %[2]s\n%[1]s  address: %[3]q\n%[1]s  admission: %[4]s", indent, k.ID, k.Address, k.Admission)
+	}
+	before, after := text[:group[1]], text[group[1]:]
+	at := remoteLine.FindStringSubmatchIndex(after)
+	if at == nil {
+		return before + "\n  remote:" + entry("  ") + after
+	}
+	indent := after[at[2]:at[3]]
+	return before + after[:at[0]] + indent + "remote:" + entry(itemIndent(after[at[1]:], indent)) + after[at[1]:]
+}
+
+// itemIndent is how far the entries are indented that are there already.
+func itemIndent(after, indent string) string {
+	first, _, _ := strings.Cut(strings.TrimPrefix(after, "\n"), "\n")
+	if bare := strings.TrimLeft(first, " "); strings.HasPrefix(bare, "- ") {
+		return first[:len(first)-len(bare)]
+	}
+	return indent
+}
+
+// movedKeeper changes the address of an entry.
+func movedKeeper(text string, old, k RemoteKeeper) string {
+	entry := regexp.MustCompile(`(?m)^( *- id: +"?` + regexp.QuoteMeta(old.ID) + `"?\n +address: +)"?` + regexp.QuoteMeta(old.Address) + `"?$`)
+	return entry.ReplaceAllString(text, "${1}"+strconv.Quote(k.Address))
+}

@@ -1,0 +1,108 @@
+package remote
+
+import (
+	"crypto/ecdsa"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/liuma-pin/liuma/internal/keeper"
+	"github.com/liuma-pin/liuma/internal/keeper/admission"
+	"github.com/liuma-pin/liuma/internal/sqlitefile"
+)
+
+// maxFile is longer than any key or admission.
+const maxFile = 64 << 10
+
+// ReadAdmission reads an admission's file.
+func ReadAdmission(path string) (*admission.Admission, error) {
+	data, err := read(path)
+	if err != nil {
+		return nil, err
+	}
+	a, err := admission.ParseAdmission(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return a, nil
+}
+
+// ReadKey reads the authority's key, which nobody but its owner may be able to read
+// (keeper.ErrMode).
+func ReadKey(path string) (*ecdsa.PrivateKey, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("remote: %w", err)
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("%w: %s has mode %s", keeper.ErrMode, path, info.Mode())
+	}
+	data, err := read(path)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(data)
+	key, err := admission.ParseKey(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return key, nil
+}
+
+// MakeKey reads the authority's key, or makes it where there is none yet.
+func MakeKey(path string) (key *ecdsa.PrivateKey, made bool, err error) {
+	if key, err = ReadKey(path); !errors.Is(err, fs.ErrNotExist) {
+		return key, false, err
+	}
+	if key, err = admission.NewKey(); err != nil {
+		return nil, false, err
+	}
+	data, err := admission.EncodeKey(key)
+	if err != nil {
+		return nil, false, err
+	}
+	defer clear(data)
+	return key, true, WriteFile(path, data)
+}
+
+// WriteFile puts a file of mode 0600 in the place of one that may be there, in one step
+// and durably, with its directory where that is missing.
+func WriteFile(path string, data []byte) error {
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("remote: %w", err)
+	}
+	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*") // mode 0600
+	if err != nil {
+		return fmt.Errorf("remote: %w", err)
+	}
+	if _, err = f.Write(data); err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("remote: %w", err), os.Remove(f.Name()))
+	}
+	return sqlitefile.SyncDir(dir)
+}
+
+func read(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("remote: %w", err)
+	}
+	defer func() { _ = f.Close() }() // closing after reading loses nothing
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("remote: %w", err)
+	case len(data) > maxFile:
+		return nil, fmt.Errorf("remote: %s is longer than %d bytes", path, maxFile)
+	}
+	return data, nil
+}
