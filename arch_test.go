@@ -60,6 +60,7 @@ var levels = map[string]int{
 	"internal/store":                3,
 	"internal/keeper":               3,
 	"internal/keeper/wire":          4,
+	"internal/keeper/keys":          4,
 	"internal/keeper/admission":     5,
 	"internal/keeper/remote":        6,
 	"internal/testkit/keepers":      8,
@@ -239,6 +240,7 @@ func TestProgramHoldsNoTests(t *testing.T) {
 		}
 	}
 	visit("cmd/liuma")
+	visit("cmd/liuma-keeper")
 	if !seen["internal/testkit/world"] || !seen["internal/server"] {
 		t.Error("the walk missed rooms that the program has")
 	}

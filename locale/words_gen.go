@@ -8861,6 +8861,9 @@ func (w KeeperCommand) NoLeased() string { return w.say("keeper_command.no.lease
 // NoKeySet says "keeper_command.no.key_set".
 func (w KeeperCommand) NoKeySet() string { return w.say("keeper_command.no.key_set") }
 
+// NoStranger says "keeper_command.no.stranger".
+func (w KeeperCommand) NoStranger() string { return w.say("keeper_command.no.stranger") }
+
 // NoKeyFile says "keeper_command.no.key_file".
 func (w KeeperCommand) NoKeyFile() string { return w.say("keeper_command.no.key_file") }
 
@@ -8931,3 +8934,196 @@ func (w KeeperCommand) NoFull() string { return w.say("keeper_command.no.full") 
 func (w KeeperCommand) NoNotInForce(why string) string {
 	return w.say("keeper_command.no.not_in_force", "{why}", why)
 }
+
+// AboutCeremony says "keeper_command.about.ceremony".
+func (w KeeperCommand) AboutCeremony() string { return w.say("keeper_command.about.ceremony") }
+
+// AboutRotate says "keeper_command.about.rotate".
+func (w KeeperCommand) AboutRotate() string { return w.say("keeper_command.about.rotate") }
+
+// AboutReplace says "keeper_command.about.replace".
+func (w KeeperCommand) AboutReplace() string { return w.say("keeper_command.about.replace") }
+
+// AboutGive says "keeper_command.about.give".
+func (w KeeperCommand) AboutGive() string { return w.say("keeper_command.about.give") }
+
+// AboutRepair says "keeper_command.about.repair".
+func (w KeeperCommand) AboutRepair() string { return w.say("keeper_command.about.repair") }
+
+// FlagHeardKeys says "keeper_command.flag.heard_keys".
+func (w KeeperCommand) FlagHeardKeys() string { return w.say("keeper_command.flag.heard_keys") }
+
+// FlagBegin says "keeper_command.flag.begin".
+func (w KeeperCommand) FlagBegin() string { return w.say("keeper_command.flag.begin") }
+
+// FlagSet says "keeper_command.flag.set".
+func (w KeeperCommand) FlagSet() string { return w.say("keeper_command.flag.set") }
+
+// FlagCancel says "keeper_command.flag.cancel".
+func (w KeeperCommand) FlagCancel() string { return w.say("keeper_command.flag.cancel") }
+
+// FlagWithout says "keeper_command.flag.without".
+func (w KeeperCommand) FlagWithout() string { return w.say("keeper_command.flag.without") }
+
+// FlagSeen says "keeper_command.flag.seen".
+func (w KeeperCommand) FlagSeen() string { return w.say("keeper_command.flag.seen") }
+
+// KeysNothing says "keeper_command.keys.nothing".
+func (w KeeperCommand) KeysNothing() string { return w.say("keeper_command.keys.nothing") }
+
+// KeysReady says "keeper_command.keys.ready".
+func (w KeeperCommand) KeysReady(keeper, sets string) string {
+	return w.say("keeper_command.keys.ready", "{keeper}", keeper, "{sets}", sets)
+}
+
+// KeysLeft says "keeper_command.keys.left".
+func (w KeeperCommand) KeysLeft(set string) string {
+	return w.say("keeper_command.keys.left", "{set}", set)
+}
+
+// KeysReadyNext says "keeper_command.keys.ready_next".
+func (w KeeperCommand) KeysReadyNext() string { return w.say("keeper_command.keys.ready_next") }
+
+// KeysCeremony says "keeper_command.keys.ceremony".
+func (w KeeperCommand) KeysCeremony(set, shape, keeper, member string) string {
+	return w.say("keeper_command.keys.ceremony", "{set}", set, "{shape}", shape, "{keeper}", keeper, "{member}", member)
+}
+
+// KeysCarry says "keeper_command.keys.carry".
+func (w KeeperCommand) KeysCarry(members string) string {
+	return w.say("keeper_command.keys.carry", "{members}", members)
+}
+
+// KeysRead says "keeper_command.keys.read".
+func (w KeeperCommand) KeysRead() string { return w.say("keeper_command.keys.read") }
+
+// KeysReadNext says "keeper_command.keys.read_next".
+func (w KeeperCommand) KeysReadNext() string { return w.say("keeper_command.keys.read_next") }
+
+// KeysWaits says "keeper_command.keys.waits".
+func (w KeeperCommand) KeysWaits(file, members string) string {
+	return w.say("keeper_command.keys.waits", "{file}", file, "{members}", members)
+}
+
+// KeysWaitsNext says "keeper_command.keys.waits_next".
+func (w KeeperCommand) KeysWaitsNext() string { return w.say("keeper_command.keys.waits_next") }
+
+// KeysMember says "keeper_command.keys.member".
+func (w KeeperCommand) KeysMember(member string) string {
+	return w.say("keeper_command.keys.member", "{member}", member)
+}
+
+// KeysAsks says "keeper_command.keys.asks".
+func (w KeeperCommand) KeysAsks(keeper, member, shape string) string {
+	return w.say("keeper_command.keys.asks", "{keeper}", keeper, "{member}", member, "{shape}", shape)
+}
+
+// KeysAskRead says "keeper_command.keys.ask_read".
+func (w KeeperCommand) KeysAskRead() string { return w.say("keeper_command.keys.ask_read") }
+
+// KeysAskWaits says "keeper_command.keys.ask_waits".
+func (w KeeperCommand) KeysAskWaits(members string) string {
+	return w.say("keeper_command.keys.ask_waits", "{members}", members)
+}
+
+// KeysAskNext says "keeper_command.keys.ask_next".
+func (w KeeperCommand) KeysAskNext() string { return w.say("keeper_command.keys.ask_next") }
+
+// KeysGatheredNext says "keeper_command.keys.gathered_next".
+func (w KeeperCommand) KeysGatheredNext() string { return w.say("keeper_command.keys.gathered_next") }
+
+// KeysAsksLost says "keeper_command.keys.asks_lost".
+func (w KeeperCommand) KeysAsksLost(keeper, member string) string {
+	return w.say("keeper_command.keys.asks_lost", "{keeper}", keeper, "{member}", member)
+}
+
+// KeysAsksJoin says "keeper_command.keys.asks_join".
+func (w KeeperCommand) KeysAsksJoin(keeper, member string) string {
+	return w.say("keeper_command.keys.asks_join", "{keeper}", keeper, "{member}", member)
+}
+
+// KeysGiveRead says "keeper_command.keys.give_read".
+func (w KeeperCommand) KeysGiveRead() string { return w.say("keeper_command.keys.give_read") }
+
+// KeysGiveDismiss says "keeper_command.keys.give_dismiss".
+func (w KeeperCommand) KeysGiveDismiss(keeper string) string {
+	return w.say("keeper_command.keys.give_dismiss", "{keeper}", keeper)
+}
+
+// KeysRepaired says "keeper_command.keys.repaired".
+func (w KeeperCommand) KeysRepaired(from, rows string) string {
+	return w.say("keeper_command.keys.repaired", "{from}", from, "{rows}", rows)
+}
+
+// KeysAside says "keeper_command.keys.aside".
+func (w KeeperCommand) KeysAside(dir string) string {
+	return w.say("keeper_command.keys.aside", "{dir}", dir)
+}
+
+// NoKeyMessage says "keeper_command.no.key_message".
+func (w KeeperCommand) NoKeyMessage(file string) string {
+	return w.say("keeper_command.no.key_message", "{file}", file)
+}
+
+// NoKeyFileState says "keeper_command.no.key_file_state".
+func (w KeeperCommand) NoKeyFileState() string { return w.say("keeper_command.no.key_file_state") }
+
+// NoKeyOther says "keeper_command.no.key_other".
+func (w KeeperCommand) NoKeyOther() string { return w.say("keeper_command.no.key_other") }
+
+// NoKeyTwice says "keeper_command.no.key_twice".
+func (w KeeperCommand) NoKeyTwice() string { return w.say("keeper_command.no.key_twice") }
+
+// NoKeySetOther says "keeper_command.no.key_set_other".
+func (w KeeperCommand) NoKeySetOther() string { return w.say("keeper_command.no.key_set_other") }
+
+// NoKeyReading says "keeper_command.no.key_reading".
+func (w KeeperCommand) NoKeyReading() string { return w.say("keeper_command.no.key_reading") }
+
+// NoKeyDiffer says "keeper_command.no.key_differ".
+func (w KeeperCommand) NoKeyDiffer() string { return w.say("keeper_command.no.key_differ") }
+
+// NoKeyServes says "keeper_command.no.key_serves".
+func (w KeeperCommand) NoKeyServes() string { return w.say("keeper_command.no.key_serves") }
+
+// NoKeyAlone says "keeper_command.no.key_alone".
+func (w KeeperCommand) NoKeyAlone() string { return w.say("keeper_command.no.key_alone") }
+
+// NoKeyLacking says "keeper_command.no.key_lacking".
+func (w KeeperCommand) NoKeyLacking() string { return w.say("keeper_command.no.key_lacking") }
+
+// NoKeyCeremony says "keeper_command.no.key_ceremony".
+func (w KeeperCommand) NoKeyCeremony() string { return w.say("keeper_command.no.key_ceremony") }
+
+// NoKeyExists says "keeper_command.no.key_exists".
+func (w KeeperCommand) NoKeyExists() string { return w.say("keeper_command.no.key_exists") }
+
+// NoOrderWaits says "keeper_command.no.order_waits".
+func (w KeeperCommand) NoOrderWaits(file, members string) string {
+	return w.say("keeper_command.no.order_waits", "{file}", file, "{members}", members)
+}
+
+// NoOrderReading says "keeper_command.no.order_reading".
+func (w KeeperCommand) NoOrderReading() string { return w.say("keeper_command.no.order_reading") }
+
+// NoOrderGifts says "keeper_command.no.order_gifts".
+func (w KeeperCommand) NoOrderGifts(members string) string {
+	return w.say("keeper_command.no.order_gifts", "{members}", members)
+}
+
+// NoOrderGathered says "keeper_command.no.order_gathered".
+func (w KeeperCommand) NoOrderGathered() string { return w.say("keeper_command.no.order_gathered") }
+
+// NoOrderReady says "keeper_command.no.order_ready".
+func (w KeeperCommand) NoOrderReady() string { return w.say("keeper_command.no.order_ready") }
+
+// NoOrderNothing says "keeper_command.no.order_nothing".
+func (w KeeperCommand) NoOrderNothing() string { return w.say("keeper_command.no.order_nothing") }
+
+// NoRepaired says "keeper_command.no.repaired".
+func (w KeeperCommand) NoRepaired(why string) string {
+	return w.say("keeper_command.no.repaired", "{why}", why)
+}
+
+// NoRepairWait says "keeper_command.no.repair_wait".
+func (w KeeperCommand) NoRepairWait() string { return w.say("keeper_command.no.repair_wait") }

@@ -19,7 +19,7 @@ import (
 type command struct {
 	name  string
 	about func(locale.KeeperCommand) string
-	args  []string            // names of what stands beside the flags, as help writes them
+	args  []string            // names of what stands beside the flags, as help writes them; one with an ellipsis is any number
 	begin func(*flags) runner // declares the flags
 }
 
@@ -48,6 +48,11 @@ func commands() []command {
 		{"renew", locale.KeeperCommand.AboutRenew, nil, renew},
 		{"request", locale.KeeperCommand.AboutRequest, nil, request},
 		{"accept", locale.KeeperCommand.AboutAccept, []string{"FILE"}, accept},
+		{"ceremony", locale.KeeperCommand.AboutCeremony, []string{"FILE…"}, ceremony},
+		{"rotate", locale.KeeperCommand.AboutRotate, nil, rotate},
+		{"replace", locale.KeeperCommand.AboutReplace, []string{"FILE…"}, replace},
+		{"give", locale.KeeperCommand.AboutGive, []string{"FILE"}, give},
+		{"repair", locale.KeeperCommand.AboutRepair, nil, repair},
 		{"version", locale.KeeperCommand.AboutVersion, nil, version},
 		{"help", locale.KeeperCommand.AboutHelp, nil, help},
 	}
@@ -91,6 +96,9 @@ func (c command) execute(ctx context.Context, args []string, t *terminal) error 
 			break
 		}
 		rest, args = append(rest, args[0]), args[1:]
+	}
+	if len(c.args) == 1 && strings.HasSuffix(c.args[0], "…") {
+		return run(ctx, &call{terminal: t, args: rest, dir: *dir})
 	}
 	if len(rest) < len(c.args) {
 		return wrong(func(w locale.KeeperCommand) string { return w.NoArgument(c.args[len(rest)], c.name) })

@@ -7,6 +7,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/keeper/admission"
 	"github.com/liuma-pin/liuma/internal/keeper/host"
+	"github.com/liuma-pin/liuma/internal/keeper/keys"
 	"github.com/liuma-pin/liuma/internal/ledger"
 	"github.com/liuma-pin/liuma/locale"
 )
@@ -29,6 +30,9 @@ func refuse(say func(locale.KeeperCommand) string) error {
 func told(w *locale.Words, err error) string {
 	if r, ok := errors.AsType[*locale.Refusal](err); ok {
 		return r.Told(w, func(err error) string { return told(w, err) })
+	}
+	if said, ok := outOfOrder(w.KeeperCommand, err); ok {
+		return said
 	}
 	for _, k := range known() {
 		if errors.Is(err, k.err) {
@@ -57,6 +61,20 @@ type saying struct {
 // known are the errors that have sentences. The first one that fits is said.
 func known() []saying {
 	return []saying{
+		{keys.ErrReading, locale.KeeperCommand.NoKeyReading},
+		{keys.ErrServes, locale.KeeperCommand.NoKeyServes},
+		{keys.ErrDiffer, locale.KeeperCommand.NoKeyDiffer},
+		{keys.ErrState, locale.KeeperCommand.NoKeyFileState},
+		{keys.ErrOther, locale.KeeperCommand.NoKeyOther},
+		{keys.ErrTwice, locale.KeeperCommand.NoKeyTwice},
+		{keys.ErrSet, locale.KeeperCommand.NoKeySetOther},
+		{keys.ErrAlone, locale.KeeperCommand.NoKeyAlone},
+		{keys.ErrLacking, locale.KeeperCommand.NoKeyLacking},
+		{keys.ErrName, locale.KeeperCommand.NoName},
+		{keys.ErrBusy, locale.KeeperCommand.NoBusy},
+		{keys.ErrFile, locale.KeeperCommand.NoKeyCeremony},
+		{keeper.ErrCeremony, locale.KeeperCommand.NoKeyCeremony},
+		{keeper.ErrExists, locale.KeeperCommand.NoKeyExists},
 		{host.ErrNoHost, locale.KeeperCommand.NoHost},
 		{host.ErrExists, locale.KeeperCommand.NoExists},
 		{host.ErrMode, locale.KeeperCommand.NoMode},
@@ -74,6 +92,7 @@ func known() []saying {
 		{keeper.ErrPeers, locale.KeeperCommand.NoPeers},
 		{ledger.ErrLeased, locale.KeeperCommand.NoLeased},
 		{keeper.ErrNoKeySet, locale.KeeperCommand.NoKeySet},
+		{keeper.ErrStranger, locale.KeeperCommand.NoStranger},
 		{keeper.ErrFile, locale.KeeperCommand.NoKeyFile},
 		{admission.ErrFormat, locale.KeeperCommand.NoFormat},
 		{admission.ErrRole, locale.KeeperCommand.NoRole},

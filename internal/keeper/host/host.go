@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -120,26 +121,41 @@ func (h *Host) begin(ctx context.Context) (err error) {
 
 // sitDown opens the node; a ledger that is of no use leaves the seat empty.
 func (h *Host) sitDown(ctx context.Context) error {
+	if err := h.dir.ownKeys(); err != nil {
+		return err
+	}
 	n, err := keeper.OpenNode(ctx, h.dir.path, h.open)
 	switch {
-	case err == nil && n.ID() != h.dir.Keeper:
-		return errors.Join(fmt.Errorf("%w: keeper.json is of %s", ErrFile, n.ID()), n.Close())
 	case err == nil:
 		h.seat.fill(n)
 		return nil
-	case keeper.Stops(err), errors.Is(err, keeper.ErrNoKeySet), errors.Is(err, keeper.ErrFile):
+	case keeper.Stops(err):
 		return err
 	}
-	if _, none := os.Lstat(filepath.Join(h.dir.path, keeperFile)); errors.Is(none, fs.ErrNotExist) {
-		return keeper.ErrNoKeySet
-	}
 	h.log.Error("the keeper's ledger is of no use; repair it", "err", err)
-	h.seat.empty(err) //nolint:errcheck // there is no node in it yet
-	return nil
+	return h.seat.empty(err)
 }
 
-// keeperFile is the key file, which package keeper reads.
-const keeperFile = "keeper.json"
+// ownKeys refuses a key file that is not that of this keeper: kept here, it could give one
+// directory every share key (I-5).
+func (d *Dir) ownKeys() error {
+	f, err := keeper.OpenKeyFile(d.disk, d.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return keeper.ErrNoKeySet
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Wipe()
+	sets := f.KeySets()
+	if f.ID() != d.Keeper || slices.ContainsFunc(sets, func(s keeper.SetInfo) bool { return s.Member != d.Member || s.Shape != d.Shape }) {
+		return fmt.Errorf("%w: keeper.json is of %s", keeper.ErrStranger, f.ID())
+	}
+	if len(sets) == 0 {
+		return keeper.ErrNoKeySet
+	}
+	return nil
+}
 
 // allow asks the list of callers about the other side of a connection.
 func (h *Host) allow(cert *x509.Certificate) error {

@@ -307,7 +307,7 @@ func TestFilesAreTheOwners(t *testing.T) {
 	}
 	must(t, 0, os.Chmod(filepath.Join(d.Dir, stateFile), 0o600))
 	must(t, 0, os.WriteFile(filepath.Join(d.Dir, stateFile), []byte("{}\n"), 0o600))
-	if _, err := d.Status(); !errors.Is(err, ErrFile) {
+	if _, err := d.Status(); !errors.Is(err, ErrState) {
 		t.Errorf("a damaged state: %v", err)
 	}
 	wantStage(t, must2(d.Cancel())(t), nil, Nothing)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/liuma-pin/liuma/internal/keeper"
+	"github.com/liuma-pin/liuma/internal/written"
 )
 
 // Digits that people read to one another are forty, in groups of four: 132 bits of a
@@ -41,20 +42,9 @@ func digitsOf(h keeper.Hash) string {
 }
 
 // sameDigits compares digits as a person types them with digits: blanks and dashes
-// between them do not count, and full-width ones are digits too.
+// between them, and their width, do not count.
 func sameDigits(typed, want string) bool {
-	plain := func(s string) string {
-		return strings.Map(func(r rune) rune {
-			switch {
-			case r >= '０' && r <= '９':
-				return r - '０' + '0'
-			case r == ' ' || r == '-' || r == '\u3000' || r == '\t' || r == '\n':
-				return -1
-			}
-			return r
-		}, s)
-	}
-	return want != "" && plain(typed) == plain(want) // they are read aloud: comparing leaks nothing
+	return want != "" && written.Number(typed) == written.Number(want) // they are read aloud: comparing leaks nothing
 }
 
 // hashOf hashes what a file says, under a label.

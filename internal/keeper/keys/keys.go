@@ -27,7 +27,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"strings"
 
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/split"
@@ -51,6 +50,8 @@ var (
 	ErrOrder = errors.New("keys: not the next step")
 	// ErrFile is a file that is none of a ceremony, or damaged.
 	ErrFile = errors.New("keys: not a file of a key ceremony, or damaged")
+	// ErrState is a ceremony or an asking of the directory that is damaged: Cancel it.
+	ErrState = errors.New("keys: what is under way here is damaged")
 	// ErrOther is a file of another ceremony, or one of members that were given other
 	// files than this one.
 	ErrOther = errors.New("keys: of another ceremony")
@@ -304,5 +305,8 @@ func (d Desk) Cancel() (Where, error) {
 
 // fileOf is the name of a file that is carried.
 func fileOf(id keeper.ID, what string, keySet uint32) string {
-	return strings.ToLower(fmt.Sprintf("%s-%s-%d.json", id, what, keySet))
+	return fmt.Sprintf("%s-%s-%d.json", id, what, keySet)
 }
+
+// fileOfAsking is the name of a file that asks or gives.
+func fileOfAsking(id keeper.ID, what string) string { return fmt.Sprintf("%s-%s.json", id, what) }

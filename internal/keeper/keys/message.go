@@ -222,3 +222,9 @@ func (m message) rank() int {
 func (f *helloFile) message() keeper.Hello {
 	return keeper.Hello{KeySet: f.KeySet, Shape: f.shape(), Member: f.Member, ID: f.ID, Public: f.Identity, Nonce: f.Nonce}
 }
+
+// Check refuses what is no file of a key ceremony, or is damaged.
+func Check(data []byte) error {
+	_, err := parse(data)
+	return err
+}

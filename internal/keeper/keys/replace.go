@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"slices"
 
@@ -69,7 +68,7 @@ func (d Desk) asking(f *keeper.KeyFile) (*askState, error) {
 	s, err := read[askState](data)
 	if err != nil || s.Format != stateFormat || s.Ask.ID != f.ID() || !bytes.Equal(s.Ask.Identity, f.Custody().Public()) {
 		s.wipe()
-		return nil, fmt.Errorf("%w: %s", ErrFile, askFile)
+		return nil, fmt.Errorf("%w: %s", ErrState, askFile)
 	}
 	return &s, nil
 }
@@ -153,7 +152,7 @@ func (d Desk) whereAsking(f *keeper.KeyFile, a *askState) (Where, error) {
 	if err != nil {
 		return Where{}, err
 	}
-	path, err := d.carry(fileOf(a.Ask.ID, kindAsk, 0), data)
+	path, err := d.carry(fileOfAsking(a.Ask.ID, kindAsk), data)
 	if err != nil {
 		return Where{}, err
 	}
@@ -164,12 +163,15 @@ func (d Desk) whereAsking(f *keeper.KeyFile, a *askState) (Where, error) {
 func viewAsking(f *keeper.KeyFile, a *askState) Where {
 	w := Where{Stage: Gathered, ID: a.Ask.ID, Shape: a.Ask.shape(), Member: a.Ask.Member, Sets: f.KeySets()}
 	ids := make([]keeper.ID, w.Shape.N)
+	for _, set := range w.Sets {
+		copy(ids, set.Members)
+	}
 	for _, g := range a.Gifts {
 		ids[g.Member-1] = g.ID
 	}
 	w.Others = others(w.Member, ids, w.Shape)
 	for _, o := range w.Others {
-		if o.ID == "" {
+		if !slices.ContainsFunc(a.Gifts, func(g gotGift) bool { return g.Member == o.Member }) {
 			w.Stage, w.Waits = Gifts, append(w.Waits, o)
 		}
 	}
@@ -268,7 +270,7 @@ func (d Desk) give(f *keeper.KeyFile, w Where, m message, asked keeper.Hash) (Wh
 	if err != nil {
 		return Where{}, err
 	}
-	path, err := d.carry(fileOf(w.ID, kindGift+"-"+string(m.ID), 0), data)
+	path, err := d.carry(fileOfAsking(w.ID, kindGift+"-"+string(m.ID)), data)
 	if err != nil {
 		return Where{}, err
 	}
@@ -312,251 +314,4 @@ func sealing(asked keeper.Hash, keySet uint32, s split.Subset, from int) []byte 
 	b := binary.BigEndian.AppendUint32([]byte(sealingLabel), keySet)
 	b = append(b, byte(s), byte(from))
 	return append(b, asked[:]...)
-}
-
-// TakeGift takes in the share keys that a member gave. heard are the digits that its
-// people read.
-func (d Desk) TakeGift(file []byte, heard string) (Where, error) {
-	m, err := parse(file)
-	if err != nil {
-		return Where{}, err
-	}
-	if m.gift == nil {
-		return Where{}, fmt.Errorf("%w: it gives nothing", ErrFile)
-	}
-	return d.within(func() (Where, error) {
-		return d.inAsking(func(f *keeper.KeyFile, a *askState) (Where, error) {
-			data, err := marshal(a.Ask)
-			if err != nil {
-				return Where{}, err
-			}
-			asked := hashOf(askLabel, data)
-			if m.gift.Ask != asked || m.shape() != a.Ask.shape() || m.Member == a.Ask.Member || m.ID == a.Ask.ID {
-				return Where{}, fmt.Errorf("%w: a gift of %s", ErrOther, m.ID)
-			}
-			if !sameDigits(heard, digitsOf(hashOf(giftLabel, m.data))) {
-				return Where{}, ErrReading
-			}
-			got, err := openGift(f, a, m, asked)
-			if err != nil {
-				return Where{}, err
-			}
-			// A member may give anew: the last one counts.
-			a.Gifts = slices.DeleteFunc(a.Gifts, func(g gotGift) bool { return g.Member == m.Member })
-			a.Gifts = append(a.Gifts, got)
-			if err := a.agree(f); err != nil {
-				return Where{}, err
-			}
-			if err := d.saveAsking(a); err != nil {
-				return Where{}, err
-			}
-			return d.whereAsking(f, a)
-		})
-	})
-}
-
-// inAsking runs do with what the keeper asked for; an OrderError if it did not.
-func (d Desk) inAsking(do func(*keeper.KeyFile, *askState) (Where, error)) (Where, error) {
-	f, err := keeper.OpenKeyFile(d.Disk, d.Dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return Where{}, &OrderError{Where{Stage: Nothing}}
-	}
-	if err != nil {
-		return Where{}, err
-	}
-	defer f.Wipe()
-	a, err := d.asking(f)
-	if err != nil {
-		return Where{}, err
-	}
-	if a == nil {
-		w, err := d.status()
-		if err == nil {
-			err = &OrderError{w}
-		}
-		return Where{}, err
-	}
-	defer a.wipe()
-	return do(f, a)
-}
-
-// openGift opens the share keys of a gift: exactly those that both members hold.
-func openGift(f *keeper.KeyFile, a *askState, m message, asked keeper.Hash) (gotGift, error) {
-	got := gotGift{Member: m.Member, ID: m.ID}
-	if len(m.gift.Sets) == 0 {
-		return got, fmt.Errorf("%w: %s gives nothing", ErrFile, m.ID)
-	}
-	for _, set := range m.gift.Sets {
-		g := gotSet{KeySet: set.KeySet, Members: set.Members}
-		var want, have []split.Subset
-		for _, s := range a.Ask.shape().SubsetsOf(m.Member) {
-			if s.Has(a.Ask.Member) {
-				want = append(want, s)
-			}
-		}
-		for _, k := range set.Keys {
-			have = append(have, k.Subset)
-		}
-		if !slices.Equal(want, have) || set.KeySet == 0 || slices.ContainsFunc(got.Sets, func(o gotSet) bool { return o.KeySet >= set.KeySet }) {
-			return got, fmt.Errorf("%w: the key sets of %s", ErrFile, m.ID)
-		}
-		if n := len(set.Members); n > 0 && (n != m.N || set.Members[m.Member-1] != m.ID || set.Members[a.Ask.Member-1] != a.Ask.ID) {
-			return got, fmt.Errorf("%w: %s names other members of key set %d", ErrDiffer, m.ID, set.KeySet)
-		}
-		for _, k := range set.Keys {
-			saved, err := openKey(f, set.KeySet, k, sealing(asked, set.KeySet, k.Subset, m.Member))
-			if err != nil {
-				return got, fmt.Errorf("%w: key set %d of %s: %w", ErrFile, set.KeySet, m.ID, err)
-			}
-			g.Keys = append(g.Keys, keptKey{Subset: k.Subset, Key: saved})
-			g.Sums = append(g.Sums, shown{Subset: k.Subset, Sum: k.Sum})
-		}
-		got.Sets = append(got.Sets, g)
-	}
-	return got, nil
-}
-
-func openKey(f *keeper.KeyFile, keySet uint32, k givenKey, info []byte) ([]byte, error) {
-	key, err := f.Custody().Open(k.Sealed, info)
-	if err != nil {
-		return nil, err
-	}
-	defer key.Wipe()
-	sum, err := keeper.FingerprintOf(keySet, k.Subset, key)
-	if err != nil {
-		return nil, err
-	}
-	if sum != k.Sum {
-		return nil, ErrDiffer
-	}
-	return key.Save()
-}
-
-// agree is ErrDiffer where two members gave different keys, or say different things
-// of a key set, or one differs from what the keeper has.
-func (a *askState) agree(f *keeper.KeyFile) error {
-	type place struct {
-		keySet uint32
-		subset split.Subset
-	}
-	sums, from, members := map[place]keeper.Hash{}, map[place]keeper.ID{}, map[uint32][]keeper.ID{}
-	for _, have := range f.KeySets() {
-		held, err := f.Keys(have.ID)
-		if err != nil {
-			return err
-		}
-		for s, k := range held {
-			p := place{have.ID, s}
-			if sums[p], err = keeper.FingerprintOf(have.ID, s, k); err != nil {
-				return err
-			}
-			from[p] = f.ID()
-		}
-		wipeAll(held)
-	}
-	for _, g := range a.Gifts {
-		for _, set := range g.Sets {
-			for _, sum := range set.Sums {
-				p := place{set.KeySet, sum.Subset}
-				if have, ok := sums[p]; ok && have != sum.Sum {
-					return fmt.Errorf("%w: %s and %s, of key set %d", ErrDiffer, from[p], g.ID, set.KeySet)
-				}
-				sums[p], from[p] = sum.Sum, g.ID
-			}
-			if have, ok := members[set.KeySet]; ok && !slices.Equal(have, set.Members) {
-				return fmt.Errorf("%w: %s names other members of key set %d", ErrDiffer, g.ID, set.KeySet)
-			}
-			members[set.KeySet] = set.Members
-		}
-	}
-	return nil
-}
-
-// Gather ends the asking: the key sets that came whole are taken into use. Members of
-// whom nothing came are waited for unless they are named in without, as lost too;
-// every key must have come from somebody, and from two where two are left.
-//
-// A crash in here leaves the asking as it was, or a keeper that has the key sets.
-func (d Desk) Gather(without ...int) (Where, error) {
-	return d.within(func() (Where, error) {
-		return d.inAsking(func(f *keeper.KeyFile, a *askState) (Where, error) {
-			w := viewAsking(f, a)
-			for _, o := range w.Waits {
-				if !slices.Contains(without, o.Member) {
-					return Where{}, &OrderError{w}
-				}
-			}
-			if err := a.agree(f); err != nil {
-				return Where{}, err
-			}
-			sets, left, err := a.whole(f)
-			if err != nil {
-				return Where{}, err
-			}
-			defer func() {
-				for _, s := range sets {
-					for _, k := range s.Keys {
-						k.(keeper.HeldKey).Wipe() //nolint:forcetypeassert // whole made them
-					}
-				}
-			}()
-			if len(sets) > 0 {
-				if err := f.Add(sets...); err != nil {
-					return Where{}, err
-				}
-			} else if len(f.KeySets()) == 0 || len(left) > 0 {
-				return Where{}, ErrLacking
-			}
-			if err := d.Disk.Remove(d.Dir, askFile); err != nil {
-				return Where{}, err
-			}
-			out := quiet(f)
-			out.Left = left
-			return out, nil
-		})
-	})
-}
-
-// whole are the key sets that the keeper lacks and of which every key came from each
-// member that gave one and holds it, and those that did not come whole.
-func (a *askState) whole(f *keeper.KeyFile) (sets []keeper.NewSet, left []uint32, err error) {
-	shape, own := a.Ask.shape(), a.Ask.Member
-	numbers := map[uint32]bool{}
-	for _, g := range a.Gifts {
-		for _, s := range g.Sets {
-			numbers[s.KeySet] = true
-		}
-	}
-	for _, have := range f.KeySets() {
-		delete(numbers, have.ID)
-	}
-	for _, n := range slices.Sorted(maps.Keys(numbers)) {
-		set := keeper.NewSet{KeySet: keeper.KeySet{ID: n, Shape: shape, Member: own, Keys: map[split.Subset]split.ShareMAC{}}}
-		missed := false
-		for _, g := range a.Gifts {
-			i := slices.IndexFunc(g.Sets, func(s gotSet) bool { return s.KeySet == n })
-			if i < 0 {
-				missed = true
-				continue
-			}
-			set.Members = g.Sets[i].Members
-			for _, k := range g.Sets[i].Keys {
-				if set.Keys[k.Subset] != nil {
-					continue // the same (agree)
-				}
-				if set.Keys[k.Subset], err = f.Custody().Load(k.Key); err != nil {
-					return sets, left, ErrFile
-				}
-			}
-		}
-		if missed || len(set.Keys) != len(shape.SubsetsOf(own)) {
-			for _, k := range set.Keys {
-				k.(keeper.HeldKey).Wipe() //nolint:forcetypeassert // made above
-			}
-			left = append(left, n)
-			continue
-		}
-		sets = append(sets, set)
-	}
-	return sets, left, nil
 }

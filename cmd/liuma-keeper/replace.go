@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/liuma-pin/liuma/internal/keeper"
+	"github.com/liuma-pin/liuma/internal/keeper/host"
+	"github.com/liuma-pin/liuma/internal/keeper/keys"
+	"github.com/liuma-pin/liuma/internal/keeper/wire"
+	"github.com/liuma-pin/liuma/locale"
+)
+
+// replace gets a keeper its share keys back from the others: one that takes a lost one's
+// place, or one that missed a key set.
+func replace(f *flags) runner {
+	heard := f.text("heard", "", f.say.FlagHeardKeys())
+	without := f.text("without", "", f.say.FlagWithout())
+	cancel := f.yes("cancel", f.say.FlagCancel())
+	return func(_ context.Context, c *call) error {
+		d, err := c.open()
+		if err != nil {
+			return err
+		}
+		lost, err := membersOf(*without)
+		if err != nil {
+			return err
+		}
+		if len(c.args) > 1 {
+			return badValue("replace", "heard", c.args[1])
+		}
+		desk := keys.Desk{Dir: d.Path()}
+		if *cancel {
+			w, err := desk.Cancel()
+			if err != nil {
+				return err
+			}
+			return c.stands(w)
+		}
+		w, err := regain(desk, who(d), c.args, *heard)
+		if err == nil && (w.Stage == keys.Gathered || w.Stage == keys.Gifts && len(lost) > 0) {
+			w, err = desk.Gather(lost...)
+		}
+		if err != nil {
+			return err
+		}
+		if w.Stage == keys.Ready {
+			return c.line(strings.Join(append(c.gathered(w), c.say().KeysGatheredNext()), "\n"))
+		}
+		return c.stands(w)
+	}
+}
+
+// regain asks where nothing was asked, takes a gift where one is given, and else says how
+// it stands.
+func regain(desk keys.Desk, who keys.Who, files []string, heard string) (keys.Where, error) {
+	if len(files) == 1 {
+		data, err := readFiles(files)
+		if err != nil {
+			return keys.Where{}, err
+		}
+		return desk.TakeGift(data[0], heard)
+	}
+	w, err := desk.Status()
+	switch {
+	case err != nil:
+		return w, err
+	case w.Stage == keys.Nothing:
+		return desk.Replace(who)
+	case w.Stage == keys.Ready:
+		return desk.Join()
+	case w.Stage != keys.Gifts && w.Stage != keys.Gathered:
+		return w, &keys.OrderError{Where: w}
+	}
+	return w, nil
+}
+
+// membersOf reads numbers of members with commas between them.
+func membersOf(text string) (out []int, err error) {
+	for _, s := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' }) {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < 1 {
+			return nil, badValue("replace", "without", text)
+		}
+		out = append(out, n)
+	}
+	return out, nil
+}
+
+// gathered says which key sets came.
+func (c *call) gathered(w keys.Where) []string {
+	lines := []string{c.say().KeysReady(string(w.ID), setsOf(w.Sets))}
+	for _, left := range w.Left {
+		lines = append(lines, c.say().KeysLeft(fmt.Sprint(left)))
+	}
+	return lines
+}
+
+// asks says how an asking stands.
+func (c *call) asks(w keys.Where) error {
+	say := c.say()
+	lines := append([]string{say.KeysAsks(string(w.ID), fmt.Sprint(w.Member), w.Shape.String())}, c.toCarry(w)...)
+	lines = append(lines, say.KeysAskRead()+"\n    "+w.Digits)
+	if w.Stage == keys.Gifts {
+		lines = append(lines, say.KeysAskWaits(parties(say, w.Waits)))
+	}
+	return c.line(strings.Join(append(lines, say.KeysAskNext()), "\n"))
+}
+
+// give seals the share keys that this keeper holds together with the one that asks.
+func give(f *flags) runner {
+	heard := f.text("heard", "", f.say.FlagHeardKeys())
+	return func(ctx context.Context, c *call) error {
+		d, err := c.open()
+		if err != nil {
+			return err
+		}
+		files, err := readFiles(c.args)
+		if err != nil {
+			return err
+		}
+		a, err := keys.ReadAsk(files[0])
+		if err != nil {
+			return refuse(func(w locale.KeeperCommand) string { return w.NoKeyMessage(c.args[0]) })
+		}
+		said := c.say().KeysAsksLost(string(a.ID), fmt.Sprint(a.Member))
+		if a.Joins {
+			said = c.say().KeysAsksJoin(string(a.ID), fmt.Sprint(a.Member))
+		}
+		if err := c.line(said); err != nil {
+			return err
+		}
+		w, err := keys.Desk{Dir: d.Path()}.Give(ctx, files[0], *heard, answers(d))
+		if err != nil {
+			return err
+		}
+		lines := []string{c.say().KeysCarry(string(a.ID)), "    " + w.Carry[0], c.say().KeysGiveRead() + "\n    " + w.Digits}
+		if !a.Joins {
+			lines = append(lines, c.say().KeysGiveDismiss(string(a.ID)))
+		}
+		return c.line(strings.Join(lines, "\n"))
+	}
+}
+
+// answers says whether a keeper can be reached, by this keeper's admission there. One that
+// cannot be reached may serve others nevertheless.
+func answers(d *host.Dir) func(context.Context, keeper.ID) bool {
+	return func(ctx context.Context, id keeper.ID) bool {
+		peers, err := d.Peers()
+		if err != nil {
+			return false
+		}
+		for _, a := range peers {
+			if a.Keeper != id || a.Roles&(wire.Peer|wire.Administrator) == 0 {
+				continue
+			}
+			peer, err := d.Call(a, slog.New(slog.DiscardHandler))
+			if err != nil {
+				continue
+			}
+			ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+			_, err = peer.About(ctx)
+			cancel()
+			_ = peer.Close() // it was only asked
+			if err == nil {
+				return true
+			}
+		}
+		return false
+	}
+}

@@ -1,0 +1,31 @@
+package host
+
+import (
+	"context"
+	"errors"
+)
+
+// RepairStopped repairs a keeper that nobody serves, as BeginRepair does one that is
+// served: it opens no door meanwhile. A keeper that is served is ErrServed. seen is the
+// highest sequence that somebody had from the keeper; too low a one shows when it is
+// served, and the repair is done once more.
+//
+// A crash in here, or the end of ctx, leaves a ledger that says that its repair has not
+// ended, and serves nobody: repair it again.
+func RepairStopped(ctx context.Context, dir *Dir, o Options, seen uint64) (RepairStatus, error) {
+	h, err := Start(ctx, dir, o)
+	if err != nil {
+		return RepairStatus{}, err
+	}
+	stop := context.AfterFunc(ctx, h.stop)
+	defer stop()
+	if err := h.BeginRepair(seen); err != nil {
+		return RepairStatus{}, errors.Join(err, h.close())
+	}
+	h.mending.Lock() // until it has ended
+	h.mu.Lock()
+	done := h.repair
+	h.mu.Unlock()
+	h.mending.Unlock()
+	return done, h.close()
+}

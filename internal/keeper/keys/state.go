@@ -1,0 +1,141 @@
+package keys
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/liuma-pin/liuma/internal/keeper"
+	"github.com/liuma-pin/liuma/internal/split"
+)
+
+// stateFormat is the form of ceremony.json and asking.json.
+const stateFormat = "liuma-key-work/1"
+
+// ceremonyState is ceremony.json. It holds share keys.
+type ceremonyState struct {
+	Format string      `json:"format"`
+	ID     keeper.ID   `json:"id"`
+	KeySet uint32      `json:"key_set"`
+	T      int         `json:"t"`
+	N      int         `json:"n"`
+	Member int         `json:"member"`
+	Nonce  shortBytes  `json:"nonce"`
+	Met    []helloFile `json:"met"`
+	Keys   []keptKey   `json:"share_keys"`
+	Prints []keptPrint `json:"fingerprints"`
+}
+
+type keptKey struct {
+	Subset split.Subset `json:"subset"`
+	Key    []byte       `json:"key"`
+}
+
+type keptPrint struct {
+	Member int          `json:"member"`
+	Subset split.Subset `json:"subset"`
+	Sum    keeper.Hash  `json:"sum"`
+}
+
+func (s ceremonyState) wipe() {
+	for _, k := range s.Keys {
+		clear(k.Key)
+	}
+}
+
+// save writes a ceremony under way.
+func (d Desk) save(m *keeper.Member) error {
+	draft, err := m.Draft()
+	if err != nil {
+		return err
+	}
+	defer draft.Wipe()
+	h := draft.Hello
+	s := ceremonyState{Format: stateFormat, ID: h.ID, KeySet: h.KeySet, T: h.Shape.T, N: h.Shape.N, Member: h.Member, Nonce: h.Nonce}
+	for _, o := range draft.Met {
+		s.Met = append(s.Met, helloOf(o))
+	}
+	for _, k := range draft.Keys {
+		s.Keys = append(s.Keys, keptKey{Subset: k.Subset, Key: k.Saved})
+	}
+	for _, f := range draft.Prints {
+		s.Prints = append(s.Prints, keptPrint(f))
+	}
+	data, err := marshal(s)
+	if err != nil {
+		return err
+	}
+	defer clear(data)
+	return d.Disk.Write(d.Dir, stateFile, data)
+}
+
+func helloOf(h keeper.Hello) helloFile {
+	return helloFile{
+		head:   headOf(kindHello, Who{ID: h.ID, Member: h.Member, Shape: h.Shape}),
+		KeySet: h.KeySet, Identity: h.Public, Nonce: h.Nonce,
+	}
+}
+
+// secret reads a file of the directory that holds secrets; nil if there is none. The
+// caller clears it.
+func (d Desk) secret(name string) ([]byte, error) {
+	f, err := os.Open(filepath.Join(d.Dir, name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("keys: %w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("keys: %w", err)
+	}
+	if !info.Mode().IsRegular() || info.Mode().Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("%w: %s has mode %s", keeper.ErrMode, name, info.Mode())
+	}
+	const maxState = 1 << 20
+	data, err := io.ReadAll(io.LimitReader(f, maxState))
+	if err != nil {
+		return nil, fmt.Errorf("keys: %w", err)
+	}
+	return data, nil
+}
+
+// underWay is the ceremony of the directory; nil if there is none. One whose key set
+// the keeper has is finished: a crash came before its file was removed.
+func (d Desk) underWay(f *keeper.KeyFile) (*keeper.Member, error) {
+	data, err := d.secret(stateFile)
+	if data == nil || err != nil {
+		return nil, err
+	}
+	defer clear(data)
+	s, err := read[ceremonyState](data)
+	defer s.wipe()
+	if err != nil || s.Format != stateFormat || s.ID != f.ID() {
+		return nil, fmt.Errorf("%w: %s", ErrState, stateFile)
+	}
+	for _, have := range f.KeySets() {
+		if have.ID == s.KeySet {
+			return nil, d.Disk.Remove(d.Dir, stateFile)
+		}
+	}
+	draft := keeper.Draft{Hello: keeper.Hello{KeySet: s.KeySet, Shape: split.Shape{T: s.T, N: s.N}, Member: s.Member, ID: s.ID, Nonce: s.Nonce}}
+	for _, h := range s.Met {
+		draft.Met = append(draft.Met, h.message())
+	}
+	for _, k := range s.Keys {
+		draft.Keys = append(draft.Keys, keeper.SavedKey{Subset: k.Subset, Saved: k.Key})
+	}
+	for _, p := range s.Prints {
+		draft.Prints = append(draft.Prints, keeper.Fingerprint(p))
+	}
+	m, err := keeper.Resume(draft, f.Custody())
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrState, stateFile, err)
+	}
+	return m, nil
+}
