@@ -83,7 +83,7 @@ func (s *System) tellChange(ctx context.Context, c keeper.Condition, told map[ke
 		told[c.ID] = c.Fault
 		s.options.Logger.Error("A KEEPER DOES NOT SERVE: while the others do, see 'liuma keeper status' for what to do",
 			"keeper", string(c.ID), "fault", string(c.Fault), "why", c.Why)
-		if c.Fault != keeper.RolledBack && c.Fault != keeper.ClockOff {
+		if !c.Fault.Raised() {
 			s.Authority.RecordAlarm(ctx, keeper.Alarm{Keeper: c.ID, Fault: c.Fault})
 		}
 	}

@@ -38,7 +38,7 @@ func faults() []fault {
 		{name: "half-open, answers lost", begin: cut(false, true), named: []string{"silent"}, alarm: keeper.Silent, state: host.Serves, counts: true},
 		{name: "lying", begin: lying, named: []string{"disagrees"}, alarm: keeper.Disagrees, lies: true, counts: true},
 		{name: "rolled back", begin: rolledBack, named: []string{"rolled_back"}, alarm: keeper.RolledBack, state: host.RolledBack},
-		{name: "out of disk", begin: outOfDisk, named: []string{"disk"}, alarm: keeper.Silent, state: host.Full},
+		{name: "out of disk", begin: outOfDisk, named: []string{"disk"}, alarm: keeper.DiskBad, state: host.Full},
 		{name: "clock wrong", begin: clockWrong, named: []string{"clock"}, alarm: keeper.ClockOff},
 		{name: "replaced", begin: replaced, named: []string{"silent"}, alarm: keeper.Silent},
 		{name: "restarted", begin: restarted, named: []string{"silent"}, alarm: keeper.Silent},
@@ -83,7 +83,7 @@ func rolledBack(h *house, p *place, _ *rand.Rand) func() {
 	h.awaitWhole()
 	somebody := h.enrolled()
 	for range 3 {
-		h.want(somebody.verify(h.t.Context(), 0, somebody.knows()), "right")
+		h.want("before the ledger is put back", somebody.verify(h.t.Context(), 0, somebody.knows()), "right")
 	}
 	h.awaitSettled()
 	p.end(syscall.SIGTERM)

@@ -282,6 +282,12 @@ func (h *house) stop() {
 	for _, p := range h.places {
 		p.end(syscall.SIGKILL)
 	}
+	if *logs != "" {
+		h.t.Log(os.WriteFile(filepath.Join(*logs, "authority.log"), h.log.b.Bytes(), 0o600))
+		for _, p := range h.places {
+			h.t.Log(os.WriteFile(filepath.Join(*logs, string(p.id)+".log"), p.log.b.Bytes(), 0o600))
+		}
+	}
 	if h.t.Failed() {
 		h.t.Logf("the authority said, at last:\n%s", h.log.last())
 		for _, p := range h.places {
