@@ -64,7 +64,8 @@ func (s *syncBuffer) last() string {
 	return string(b[max(0, len(b)-4000):])
 }
 
-const diskSize = "24m"
+// diskSize has room for a ledger whose log grows to 64 MB before it is written back.
+const diskSize = "160m"
 
 // mountDisk gives a keeper's directory a disk of its own.
 func mountDisk(dir string) error {
@@ -258,8 +259,10 @@ func (p *place) fillDisk() (room func()) {
 	name := filepath.Join(p.dir, "ballast")
 	f, err := os.Create(name)
 	must(p.t, err)
-	for block := make([]byte, 4096); err == nil; {
-		_, err = f.Write(block)
+	for _, size := range []int{1 << 20, 4096} {
+		for err = nil; err == nil; {
+			_, err = f.Write(make([]byte, size))
+		}
 	}
 	if !errors.Is(err, unix.ENOSPC) {
 		p.t.Fatal(err)
