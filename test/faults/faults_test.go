@@ -58,6 +58,8 @@ func TestMain(m *testing.M) {
 			os.Exit(status)
 		}
 		whyNot = fmt.Sprintf("no namespaces of one's own can be made here (%v): run it as root, in a container with --privileged", err)
+	} else if err := settle(); err != nil {
+		whyNot = fmt.Sprintf("no mounts of one's own can be made here (%v): run it as root, in a container with --privileged", err)
 	} else if f, err := os.OpenFile("/dev/net/tun", os.O_RDWR, 0); err != nil {
 		whyNot = fmt.Sprintf("no network devices can be made here (%v): give the container --device /dev/net/tun --cap-add NET_ADMIN --cap-add SYS_ADMIN", err)
 	} else {
