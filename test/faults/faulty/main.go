@@ -6,7 +6,9 @@
 //	faulty lie DIR guesses     it answers guesses with shares of another secret
 //	faulty lie DIR everything  and proposals as well
 //
-// It guarantees nothing. Start here: main.
+// It guarantees nothing, and trusts its caller to keep it from real cards.
+//
+// Start here: main.
 package main
 
 import (
