@@ -73,6 +73,9 @@ func (s *System) watchKeepers(ctx context.Context) {
 // tellChange records that a keeper does not serve, once for each time that it begins.
 // What the quorum raises an alarm of by itself is not told twice.
 func (s *System) tellChange(ctx context.Context, c keeper.Condition, told map[keeper.ID]keeper.Fault) {
+	if c.Fault == keeper.Disagrees {
+		c.Fault = "" // it serves, and each lie was told of
+	}
 	switch {
 	case c.Fault == told[c.ID]:
 	case c.Fault == "":

@@ -199,9 +199,8 @@ func (h *house) suffers(f fault, p *place, rng *rand.Rand, thorough bool, l *loa
 	heal := f.begin(h, p, rng)
 	h.gotIn(a, f)
 	if thorough {
-		for _, state := range f.named {
-			h.awaitNamed(p, state)
-			break
+		if len(f.named) > 0 {
+			h.awaitNamed(p, f.named...)
 		}
 		if f.state != "" {
 			p.awaitState(f.state)
@@ -214,7 +213,7 @@ func (h *house) suffers(f fault, p *place, rng *rand.Rand, thorough bool, l *loa
 		h.twoBad(a, p, rng, l)
 	}
 	heal()
-	h.awaitHealed(p, f)
+	h.awaitHealed(p)
 	h.want("healed", a.settled(ctx, 0), "right")
 	h.awaitCaughtUp()
 }
@@ -260,18 +259,14 @@ func (h *house) twoBad(a *person, p *place, rng *rand.Rand, l *load) {
 	h.want("two bad, the PIN", a.verify(ctx, 0, a.knows()), "unavailable")
 	h.want("two bad, another PIN", a.verify(ctx, 0, a.another()), "unavailable")
 	o.start()
-	h.awaitNamed(o, "whole")
+	h.awaitServing(o)
 	h.want("two of three again", a.settled(ctx, 0), "right")
 }
 
 // awaitHealed waits until the authority has nothing more to say of the keeper.
-func (h *house) awaitHealed(p *place, f fault) {
+func (h *house) awaitHealed(p *place) {
 	h.t.Helper()
 	p.awaitState(host.Serves)
-	if f.lies { // which is told for a while after its last lie
-		h.awaitNamed(p, "whole", "disagrees")
-		return
-	}
 	h.awaitWhole()
 }
 

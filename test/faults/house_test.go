@@ -328,11 +328,18 @@ func (h *house) awaitNamed(p *place, states ...string) {
 	h.t.Fatalf("the authority does not say that %s is %v: %+v", p.id, states, last)
 }
 
-// awaitWhole waits until all keepers are whole, and the authority is ready.
+// awaitServing waits until the authority says that the keeper serves: one that answered
+// otherwise than the others is told of for a while.
+func (h *house) awaitServing(p *place) {
+	h.t.Helper()
+	h.awaitNamed(p, admin.KeeperWhole, string(keeper.Disagrees))
+}
+
+// awaitWhole waits until all keepers serve, and the authority is ready.
 func (h *house) awaitWhole() {
 	h.t.Helper()
 	for _, p := range h.places {
-		h.awaitNamed(p, admin.KeeperWhole)
+		h.awaitServing(p)
 	}
 	for end := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
 		resp, err := http.Get("http://" + nativeAt + "/readyz")
