@@ -195,7 +195,10 @@ func (h *house) suffers(f fault, p *place, rng *rand.Rand, thorough bool, l *loa
 	h.t.Logf("%s: %s", p.id, f.name)
 	ctx := h.t.Context()
 	a := h.enrolled()
-	began := time.Now()
+	had := 0
+	if thorough && f.alarm != "" {
+		had = h.alarms(p, f.alarm)
+	}
 	heal := f.begin(h, p, rng)
 	h.gotIn(a, f)
 	if thorough {
@@ -206,7 +209,7 @@ func (h *house) suffers(f fault, p *place, rng *rand.Rand, thorough bool, l *loa
 			p.awaitState(f.state)
 		}
 		if f.alarm != "" {
-			h.awaitAlarm(p, f.alarm, began)
+			h.awaitAlarm(p, f.alarm, had)
 		}
 	}
 	if !f.serves {
