@@ -119,6 +119,8 @@ func outcome(v *client.Verification, err error) string {
 		return weak
 	case code == "busy", code == "slow_down", code == "rate_limited":
 		return refused
+	case code == "unavailable":
+		return code
 	case err != nil:
 		return lost
 	case v.Verdict == "":
