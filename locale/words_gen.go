@@ -1043,6 +1043,9 @@ func (w Page) WhereMore(n string) string { return w.say("page.where_more", "{n}"
 // WhereNone says "page.where_none".
 func (w Page) WhereNone(text string) string { return w.say("page.where_none", "{text}", text) }
 
+// WhereNoneAtAll says "page.where_none_at_all".
+func (w Page) WhereNoneAtAll() string { return w.say("page.where_none_at_all") }
+
 // WhereNoneTitle says "page.where_none_title".
 func (w Page) WhereNoneTitle() string { return w.say("page.where_none_title") }
 
@@ -1145,8 +1148,8 @@ func (w Page) WhereServices() string { return w.say("page.where_services") }
 func (w Page) RuleOfNation() string { return w.say("page.rule_of_nation") }
 
 // RuleOf says "page.rule_of".
-func (w Page) RuleOf(province, region string) string {
-	return w.say("page.rule_of", "{province}", province, "{region}", region)
+func (w Page) RuleOf(place, region string) string {
+	return w.say("page.rule_of", "{place}", place, "{region}", region)
 }
 
 // RuleTries says "page.rule_tries".
@@ -2260,6 +2263,12 @@ func (w Demo) Right(clock string) string { return w.say("demo.right", "{clock}",
 func (w Demo) Wrong(n int, pin, count string) string {
 	return w.sayOf("demo.wrong", n, "{pin}", pin, "{count}", count)
 }
+
+// WrongLast says "demo.wrong_last".
+func (w Demo) WrongLast(pin string) string { return w.say("demo.wrong_last", "{pin}", pin) }
+
+// NewLinkFewer says "demo.new_link_fewer".
+func (w Demo) NewLinkFewer() string { return w.say("demo.new_link_fewer") }
 
 // LinksWrong says "demo.links_wrong".
 func (w Demo) LinksWrong(pin string) string { return w.say("demo.links_wrong", "{pin}", pin) }
@@ -5549,6 +5558,14 @@ func (w Shown) BenchServerCost(memory, bytes string) string {
 	return w.say("shown.bench.server_cost", "{memory}", memory, "{bytes}", bytes)
 }
 
+// BenchKeeper says "shown.bench.keeper".
+func (w Shown) BenchKeeper(number string) string {
+	return w.say("shown.bench.keeper", "{number}", number)
+}
+
+// BenchKeeperCost says "shown.bench.keeper_cost".
+func (w Shown) BenchKeeperCost() string { return w.say("shown.bench.keeper_cost") }
+
 // BenchEcho says "shown.bench.echo".
 func (w Shown) BenchEcho() string { return w.say("shown.bench.echo") }
 
@@ -6380,6 +6397,9 @@ func (w Shown) SimulateFileIs() string { return w.say("shown.simulate.file_is") 
 // SimulateChart says "shown.simulate.chart".
 func (w Shown) SimulateChart() string { return w.say("shown.simulate.chart") }
 
+// SimulateCaption says "shown.simulate.caption".
+func (w Shown) SimulateCaption() string { return w.say("shown.simulate.caption") }
+
 // SimulateYear says "shown.simulate.year".
 func (w Shown) SimulateYear() string { return w.say("shown.simulate.year") }
 
@@ -6458,6 +6478,9 @@ func (w Shown) ImportReasons(file string) string {
 func (w Shown) AgencyImported(added, changed, telephones, unchanged string) string {
 	return w.say("shown.agency.imported", "{added}", added, "{changed}", changed, "{telephones}", telephones, "{unchanged}", unchanged)
 }
+
+// AgencySample says "shown.agency.sample".
+func (w Shown) AgencySample() string { return w.say("shown.agency.sample") }
 
 // AgencyNone says "shown.agency.none".
 func (w Shown) AgencyNone() string { return w.say("shown.agency.none") }
@@ -6738,6 +6761,9 @@ func (w Refused) KeeperHeard(id string) string { return w.say("refused.keeper.he
 
 // BackupRemote says "refused.backup.remote".
 func (w Refused) BackupRemote() string { return w.say("refused.backup.remote") }
+
+// BenchKeeper says "refused.bench.keeper".
+func (w Refused) BenchKeeper(dir string) string { return w.say("refused.bench.keeper", "{dir}", dir) }
 
 // RestoreFlags says "refused.restore.flags".
 func (w Refused) RestoreFlags() string { return w.say("refused.restore.flags") }
@@ -8321,6 +8347,9 @@ func (w Guide) OtherLines(line, hotline string) string {
 // OtherLapse says "guide.other_lapse".
 func (w Guide) OtherLapse() string { return w.say("guide.other_lapse") }
 
+// Printed says "guide.printed".
+func (w Guide) Printed(address string) string { return w.say("guide.printed", "{address}", address) }
+
 // GenuineWay says "guide.genuine_way".
 func (w Guide) GenuineWay() string { return w.say("guide.genuine_way") }
 
@@ -8741,6 +8770,9 @@ func (w KeeperCommand) StatusPeer() string { return w.say("keeper_command.status
 
 // StatusConnections says "keeper_command.status.connections".
 func (w KeeperCommand) StatusConnections() string { return w.say("keeper_command.status.connections") }
+
+// StatusNone says "keeper_command.status.none".
+func (w KeeperCommand) StatusNone() string { return w.say("keeper_command.status.none") }
 
 // StatusRepair says "keeper_command.status.repair".
 func (w KeeperCommand) StatusRepair() string { return w.say("keeper_command.status.repair") }

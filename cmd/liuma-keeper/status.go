@@ -53,8 +53,8 @@ func statusRows(say locale.KeeperCommand, s host.Status) []row {
 		row{say.StatusSince(), moment(s.Began)},
 		row{say.StatusDoor(), say.StatusUntil(moment(s.Door))},
 		row{say.StatusIssuer(), say.StatusUntil(moment(s.Issuer.Until)) + "  " + s.Issuer.Fingerprint},
-		row{say.StatusConnections(), counts(s.Connections)},
-		row{say.StatusAsked(), counts(s.Asked)},
+		row{say.StatusConnections(), orElse(counts(s.Connections), say.StatusNone())},
+		row{say.StatusAsked(), orElse(counts(s.Asked), say.StatusNone())},
 	)
 	for _, c := range s.Callers {
 		rows = append(rows, row{say.StatusCaller(), callerLine(say, c)})

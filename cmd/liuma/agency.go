@@ -58,7 +58,7 @@ func (a *agencyListCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 			if a.JSON {
 				err = json.NewEncoder(t.out).Encode(one)
 			} else {
-				_, err = fmt.Fprintf(t.out, "%s  %s  %s  %s\n", one.Code, padded(string(one.Region), 6), one.Name.ZH, one.Telephone)
+				_, err = fmt.Fprintln(t.out, listed(t, one))
 			}
 			if err != nil {
 				return err
@@ -73,6 +73,15 @@ func (a *agencyListCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 		}
 		return nil
 	})
+}
+
+// listed is an agency on one line; a made up one says so.
+func listed(t *terminal, a store.Agency) string {
+	line := fmt.Sprintf("%s  %s  %s  %s", a.Code, padded(string(a.Region), 6), a.Name.ZH, a.Telephone)
+	if a.Sample {
+		line += "  " + t.shown().AgencySample()
+	}
+	return line
 }
 
 // agencyShowCmd is "liuma agency show".

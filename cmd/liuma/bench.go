@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/liuma-pin/liuma/internal/bench"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 type benchCmd struct {
@@ -27,8 +29,23 @@ type benchVerifyCmd struct {
 	For     time.Duration `name:"for" default:"30s"`
 	Clients int           `name:"clients" default:"64"`
 	Cold    bool          `name:"cold"`
+	Shape   string        `name:"shape" enum:"1/1,2/3,3/5" default:"1/1"`
+	Keepers string        `name:"keepers" enum:"here,remote" default:"here"`
 	Dir     string        `name:"dir" placeholder:"DIR"`
 	JSON    bool          `name:"json"`
+}
+
+// keeperCommand is the liuma-keeper command beside this program, or where commands are.
+func keeperCommand(binary string) (string, error) {
+	beside := filepath.Join(filepath.Dir(binary), "liuma-keeper")
+	if _, err := os.Stat(beside); err == nil {
+		return beside, nil
+	}
+	found, err := exec.LookPath("liuma-keeper")
+	if err != nil {
+		return "", refuseFor(err, func(w *locale.Words, _ string) string { return w.Refused.BenchKeeper(filepath.Dir(binary)) })
+	}
+	return found, nil
 }
 
 // Run measures and prints.
@@ -37,13 +54,19 @@ func (b *benchVerifyCmd) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
+	command := ""
+	if b.Keepers == "remote" {
+		if command, err = keeperCommand(binary); err != nil {
+			return err
+		}
+	}
 	dir, remove, err := benchDir(b.Dir)
 	if err != nil {
 		return err
 	}
 	defer remove()
 	r, err := bench.Run(ctx, bench.Config{Binary: binary, Dir: dir, Cards: b.Cards, For: b.For,
-		Clients: b.Clients, Cold: b.Cold, Out: t.err, Terminal: isTerminal(t.err)})
+		Clients: b.Clients, Cold: b.Cold, Shape: b.Shape, Remote: b.Keepers == "remote", Keeper: command, Out: t.err, Terminal: isTerminal(t.err)})
 	if err != nil {
 		return err
 	}
@@ -67,6 +90,9 @@ func (t *terminal) measured(r bench.Result) error {
 	fmt.Fprintf(&b, "%s\n\n", title(num(r.Cards), num(r.Clients), fmt.Sprintf("%.0f", r.Seconds), num(r.Processors)))
 	row(say.BenchVerifications(), r.VerificationsPerSecond, "/s     p50 %.1f ms   p99 %.1f ms", r.P50, r.P99)
 	row(say.BenchServer(), r.CPU, "%s", say.BenchServerCost(fmt.Sprintf("%.0f", r.RSS), fmt.Sprintf("%.0f", r.BytesPerCard)))
+	for i, cpu := range r.KeeperCPU {
+		row(say.BenchKeeper(num(i+1)), cpu, "%s", say.BenchKeeperCost())
+	}
 	fmt.Fprintln(&b)
 	row(say.BenchEcho(), r.Echo, "/s")
 	row(say.BenchCrypto(), r.Crypto, "/s")

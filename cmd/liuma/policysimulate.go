@@ -54,7 +54,9 @@ func (a *policySimulateCmd) Run(ctx context.Context, c *cli, t *terminal) error 
 		return err
 	}
 	if a.SVG != "" {
-		if err := os.WriteFile(a.SVG, []byte(simulate.Chart("simulate", t.words(), r).Lines()), 0o644); err != nil {
+		chart := simulate.Chart("simulate", t.words(), r)
+		chart.Caption = t.shown().SimulateCaption()
+		if err := os.WriteFile(a.SVG, []byte(chart.Lines()), 0o644); err != nil {
 			return err
 		}
 	}

@@ -26,7 +26,6 @@ func TestNewRefuses(t *testing.T) {
 		"store":     func(c *admin.Config) { c.Store = nil },
 		"registry":  func(c *admin.Config) { c.Registry = nil },
 		"vault":     func(c *admin.Config) { c.Vault = nil },
-		"key file":  func(c *admin.Config) { c.KeyFile = "" },
 		"clock":     func(c *admin.Config) { c.Clock = nil },
 		"issuer":    func(c *admin.Config) { c.Issuer = "" },
 		"shape":     func(c *admin.Config) { c.Shape = "" },

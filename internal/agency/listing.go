@@ -10,6 +10,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/directory"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/written"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // Listing is the directory as it stood at one moment, in memory. Immutable.
@@ -50,7 +51,7 @@ func NewListing(all []store.Agency, regions *directory.Regions) *Listing {
 	l.hay = make([]string, len(l.all))
 	for i := range l.all {
 		l.hay[i] = hayOf(&l.all[i])
-		if number, ok := written.Dialled(l.all[i].Telephone); ok {
+		if number, ok := written.Dialled(l.all[i].Telephone); ok && dials(&l.all[i]) {
 			l.dialled[number] = true
 		}
 		l.index(int32(i))
@@ -72,8 +73,12 @@ func (l *Listing) Agency(code liuma.Agency) (store.Agency, bool) {
 	return a, ok && !a.Closed
 }
 
+// dials reports whether somebody answers at the number of an agency: those of a sample's
+// offices are made up, and those of its hotlines are the nation's own.
+func dials(a *store.Agency) bool { return !a.Sample || a.Kind == store.AgencyHotline }
+
 // Has reports whether a telephone number, in digits alone (written.Dialled), is that of an
-// office or a hotline that is open.
+// office or a hotline that is open, and not one that was made up.
 func (l *Listing) Has(number string) bool { return l.dialled[number] }
 
 // Region is a listed region, or the nearest one above it that is: codes that were made up,
@@ -85,18 +90,9 @@ func (l *Listing) Region(r liuma.Region) liuma.Region {
 	return l.regions.Above(r)
 }
 
-// Named is a region with those around it: 浙江省湖州市吴兴区. Empty for the nation.
-func (l *Listing) Named(r liuma.Region) string {
-	var all string
-	for at := l.Region(r); at != ""; at = l.regions.Above(at) {
-		switch e, _ := l.regions.Find(at); e.Name {
-		case "市辖区", "县", "省直辖县级行政区划", "自治区直辖县级行政区划": // which nobody lives in by name
-		default:
-			all = e.Name + all
-		}
-	}
-	return all
-}
+// Place is a region with those around it, as a language writes places: 浙江省湖州市吴兴区, or
+// Wuxing District, Huzhou, Zhejiang. Empty for the nation.
+func (l *Listing) Place(w *locale.Words, r liuma.Region) string { return l.regions.Place(w, r) }
 
 // Above is the region around another, up to the nation.
 func (l *Listing) Above(r liuma.Region) liuma.Region { return l.regions.Above(r) }

@@ -85,7 +85,7 @@ func (p *parser) take(a *store.Agency, c *column, said string) (reason string) {
 	case "step_free":
 		return taken(&a.StepFree, said, c.reason, saids())
 	default:
-		if hides(said) {
+		if Hides(said) {
 			return ReasonHidden
 		}
 		*c.cell(a) = said
@@ -144,24 +144,11 @@ func (p *parser) whole(a *store.Agency) (reason string) {
 var telephonePattern = regexp.MustCompile(`^(?:[0-9]{2,4}-)?[0-9]{3,12}(?:-[0-9]{1,6})?$`)
 
 // telephone brings one number to the form in which a phone dials it and pages show it:
-// its digits, with single dashes where they were. Empty: it is none.
+// its digits, with single dashes where they were. Empty: it is none, or one abroad.
 func telephone(said string) string {
 	s := written.Telephone(said)
-	if !telephonePattern.MatchString(s) || len(s) > 20 {
+	if !telephonePattern.MatchString(s) || len(s) > 20 || strings.HasPrefix(s, "00") {
 		return ""
 	}
 	return s
-}
-
-var (
-	longNumber = regexp.MustCompile(`[0-9](?:[ -]?[0-9]){6,}`)
-	link       = regexp.MustCompile(`(?i)https?|www\.|://|[a-z0-9-]\.(?:com|cn|net|org|top|xyz|cc|vip)\b|@`)
-)
-
-// hides reports a telephone number or an address of the web in a text: a number belongs
-// in its column, where the record says that it changed. What a spreadsheet would take for
-// a formula is none either.
-func hides(s string) bool {
-	folded := written.Number(s)
-	return longNumber.MatchString(folded) || link.MatchString(s) || written.OtherDigits(folded) || s != "" && strings.ContainsRune("=+-@", rune(s[0]))
 }

@@ -1,18 +1,38 @@
 package authority
 
 import (
+	"errors"
 	"sync"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/pin"
 	"github.com/liuma-pin/liuma/internal/policy"
 	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/internal/store"
 )
+
+// Known is what is known of a holder when a new PIN is judged: what the registry says, and
+// the phone that is bound, or being bound, which may be another. It prints redacted.
+type Known struct {
+	registry.Facts
+	Bound string // empty: none
+}
+
+// Known reads it of a card.
+func (a *Authority) Known(r store.Reader, card store.Card) (k Known, err error) {
+	if k.Facts, err = a.Facts(r, card); err != nil {
+		return Known{}, err
+	}
+	if _, k.Bound, err = a.Contact(r, card.ID); err != nil && !errors.Is(err, store.ErrNotFound) {
+		return Known{}, err
+	}
+	return k, nil
+}
 
 // JudgePIN refuses a weak PIN by the first rule that it breaks, of the service's
 // policy or of the holder's own region, and a passphrase where that has none. current is the PIN that it replaces, if the
 // holder typed that too.
-func (a *Authority) JudgePIN(p policy.Policy, chosen pin.PIN, f registry.Facts, current *pin.PIN) error {
+func (a *Authority) JudgePIN(p policy.Policy, chosen pin.PIN, f Known, current *pin.PIN) error {
 	own := RulesSince(a.policy, f.Region, "", p.Began)
 	if chosen.Passphrase() && !own.Passphrase { // the service's policy let the envelope open
 		return &liuma.Error{Code: liuma.CodePINFormat, Field: "new_pin", Reason: pin.ReasonNotSixDigits}
@@ -21,7 +41,7 @@ func (a *Authority) JudgePIN(p policy.Policy, chosen pin.PIN, f registry.Facts, 
 	if err != nil {
 		return liuma.Outward(err)
 	}
-	found := judge.Check(chosen, pin.Facts{IDNumber: f.IDNumber, Birthday: f.Born(), Phone: f.Phone, CardNo: f.CardNo}, current)
+	found := judge.Check(chosen, pin.Facts{Name: f.Name, IDNumber: f.IDNumber, Birthday: f.Born(), Phone: f.Phone, Bound: f.Bound, CardNo: f.CardNo}, current)
 	if len(found) == 0 {
 		return nil
 	}

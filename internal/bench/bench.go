@@ -31,6 +31,9 @@ type Config struct {
 	For      time.Duration // how long the load lasts
 	Clients  int           // connections that ask at once; 64 if zero
 	Cold     bool          // drop the files from the page cache before the load
+	Shape    string        // of the keepers; 1/1 if empty
+	Remote   bool          // each keeper is a process of its own, behind TLS on the loopback
+	Keeper   string        // the liuma-keeper command, with Remote
 	Out      io.Writer     // progress; nil shows nothing
 	Terminal bool          // Out is one
 }
@@ -38,23 +41,26 @@ type Config struct {
 // Result holds the figures of one run. Rates are per second; the load generator
 // runs beside the server on the same processors.
 type Result struct {
-	Cards                  int     `json:"cards"`
-	Clients                int     `json:"clients"`
-	Seconds                float64 `json:"seconds"`
-	Processors             int     `json:"processors"`
-	Cold                   bool    `json:"cold"`
-	Verifications          int     `json:"verifications"`
-	VerificationsPerSecond float64 `json:"verifications_per_second"`
-	P50                    float64 `json:"p50_ms"`
-	P99                    float64 `json:"p99_ms"`
-	CPU                    float64 `json:"cpu_us_per_verification"` // of the server
-	RSS                    float64 `json:"rss_mib"`                 // of the server, highest
-	BytesPerCard           float64 `json:"bytes_per_card"`          // database and ledger
-	Echo                   float64 `json:"floor_http_echo_per_second"`
-	Crypto                 float64 `json:"floor_cryptography_per_second"`
-	Spends                 float64 `json:"floor_durable_spends_per_second"`
-	Bcrypt                 float64 `json:"bcrypt10_per_second"`
-	Argon2id               float64 `json:"argon2id_per_second"`
+	Cards                  int       `json:"cards"`
+	Clients                int       `json:"clients"`
+	Seconds                float64   `json:"seconds"`
+	Processors             int       `json:"processors"`
+	Cold                   bool      `json:"cold"`
+	Shape                  string    `json:"shape"`
+	Remote                 bool      `json:"keeper_processes"`
+	Verifications          int       `json:"verifications"`
+	VerificationsPerSecond float64   `json:"verifications_per_second"`
+	P50                    float64   `json:"p50_ms"`
+	P99                    float64   `json:"p99_ms"`
+	CPU                    float64   `json:"cpu_us_per_verification"`                   // of the server
+	KeeperCPU              []float64 `json:"cpu_us_per_verification_keepers,omitempty"` // of each keeper's process
+	RSS                    float64   `json:"rss_mib"`                                   // of the server, highest
+	BytesPerCard           float64   `json:"bytes_per_card"`                            // database and ledger
+	Echo                   float64   `json:"floor_http_echo_per_second"`
+	Crypto                 float64   `json:"floor_cryptography_per_second"`
+	Spends                 float64   `json:"floor_durable_spends_per_second"`
+	Bcrypt                 float64   `json:"bcrypt10_per_second"`
+	Argon2id               float64   `json:"argon2id_per_second"`
 	// Floor is the rate that HTTP and cryptography alone would allow, one after
 	// the other on the same processors.
 	Floor         float64 `json:"floor_per_second"`
@@ -69,6 +75,12 @@ func (c *Config) validate() error {
 	}
 	if c.Out == nil {
 		c.Out = io.Discard
+	}
+	if c.Shape == "" {
+		c.Shape = "1/1"
+	}
+	if c.Remote && c.Keeper == "" {
+		return errors.New("bench: keepers that are processes need the liuma-keeper command")
 	}
 	if c.Binary == "" || c.Dir == "" || c.Cards < 1 || c.For < time.Second || c.Clients < 1 {
 		return errors.New("bench: want a binary, a directory, at least one card and one second")
@@ -85,7 +97,7 @@ const floorTime = 3 * time.Second
 
 // Run fills a database, starts the server on it, asks, and measures the
 // floors. It takes a few times Config.For, and more with many cards.
-func Run(ctx context.Context, c Config) (Result, error) {
+func Run(ctx context.Context, c Config) (r Result, err error) {
 	if err := c.validate(); err != nil {
 		return Result{}, err
 	}
@@ -93,7 +105,8 @@ func Run(ctx context.Context, c Config) (Result, error) {
 	if err != nil {
 		return Result{}, fmt.Errorf("bench: fill: %w", err)
 	}
-	r, err := load(ctx, c, f)
+	defer func() { err = errors.Join(err, f.keepers.stop()) }()
+	r, err = load(ctx, c, f)
 	if err != nil {
 		return Result{}, fmt.Errorf("bench: load: %w", err)
 	}

@@ -8,6 +8,7 @@ import (
 	"hash/fnv"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -36,32 +37,60 @@ type filled struct {
 	channel world.Party
 	asked   []store.Card
 	bytes   int64
+	keepers processes // with Config.Remote
 }
 
 // fill makes the data directory and the cards, with the rows that enrolment
 // would have written but without its ceremonies.
-func fill(ctx context.Context, c Config) (*filled, error) {
+func fill(ctx context.Context, c Config) (_ *filled, err error) {
 	f := &filled{}
+	if c.Remote {
+		if f.keepers, err = newProcesses(ctx, c); err != nil {
+			return nil, err
+		}
+		defer func() {
+			if err != nil {
+				err = errors.Join(err, f.keepers.stop())
+			}
+		}()
+	}
 	cards, err := f.cards(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	if err := f.ledger(ctx, c, cards); err != nil {
+	if err := f.keepers.stop(); err != nil { // their ledgers are written from here
 		return nil, err
 	}
-	if f.bytes, err = size(f.config.Database, filepath.Join(f.config.Keepers.Directories[0], "ledger.db")); err != nil {
+	for _, ledger := range f.ledgers() {
+		if err := writeLedger(ctx, c, ledger, cards); err != nil {
+			return nil, err
+		}
+	}
+	if f.bytes, err = size(append(f.ledgers(), f.config.Database)...); err != nil {
 		return nil, err
 	}
-	return f, nil
+	return f, f.keepers.start()
+}
+
+// ledgers are the files of all keepers.
+func (f *filled) ledgers() (out []string) {
+	for _, dir := range slices.Concat(f.config.Keepers.Directories, f.keepers.dirs()) {
+		out = append(out, filepath.Join(dir, "ledger.db"))
+	}
+	return out
 }
 
 // cards makes the world, sets the PINs of the cards that will be asked about,
 // and writes all cards with their links.
 func (f *filled) cards(ctx context.Context, c Config) (_ []store.Card, err error) {
-	w, err := world.New(ctx, world.Config{Dir: c.Dir, Clock: world.Running(0), Configure: func(conf *config.Config) error {
+	of := world.Config{Dir: c.Dir, Clock: world.Running(0), Shape: c.Shape, Configure: func(conf *config.Config) error {
 		conf.Log, conf.AllowStandIn = "error", false
 		return nil
-	}})
+	}}
+	if c.Remote {
+		of.House = f.keepers
+	}
+	w, err := world.New(ctx, of)
 	if err != nil {
 		return nil, err
 	}
@@ -153,9 +182,9 @@ func write(ctx context.Context, c Config, s *server.System, cards []store.Card) 
 	return nil
 }
 
-// ledger writes the keeper's rows: committed, no guesses.
-func (f *filled) ledger(ctx context.Context, c Config, cards []store.Card) (err error) {
-	b, err := ledgersqlite.Open(ctx, filepath.Join(f.config.Keepers.Directories[0], "ledger.db"), ledgersqlite.Config{})
+// writeLedger writes a keeper's rows: committed, no guesses.
+func writeLedger(ctx context.Context, c Config, file string, cards []store.Card) (err error) {
+	b, err := ledgersqlite.Open(ctx, file, ledgersqlite.Config{})
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -77,7 +76,7 @@ func (p *child) stop() error {
 // load seals requests, then lets all clients ask for the time that was set.
 func load(ctx context.Context, c Config, f *filled) (r Result, err error) {
 	if c.Cold {
-		if err := evict(f.config.Database, filepath.Join(f.config.Keepers.Directories[0], "ledger.db")); err != nil {
+		if err := evict(append(f.ledgers(), f.config.Database)...); err != nil {
 			return Result{}, err
 		}
 	}
@@ -95,7 +94,8 @@ func load(ctx context.Context, c Config, f *filled) (r Result, err error) {
 	if err != nil {
 		return Result{}, err
 	}
-	before, err := usage(server.cmd.Process.Pid)
+	pids := append([]int{server.cmd.Process.Pid}, f.keepers.pids()...)
+	before, err := usages(pids)
 	if err != nil {
 		return Result{}, err
 	}
@@ -105,17 +105,21 @@ func load(ctx context.Context, c Config, f *filled) (r Result, err error) {
 	if err != nil {
 		return Result{}, err
 	}
-	after, err := usage(server.cmd.Process.Pid)
+	after, err := usages(pids)
 	if err != nil {
 		return Result{}, err
 	}
 	n := float64(len(times))
+	cost := make([]float64, len(pids))
+	for i := range pids {
+		cost[i] = float64((after[i].cpu - before[i].cpu).Microseconds()) / n
+	}
 	return Result{
-		Cards: c.Cards, Clients: c.Clients, Seconds: took.Seconds(), Processors: runtime.NumCPU(), Cold: c.Cold,
+		Cards: c.Cards, Clients: c.Clients, Seconds: took.Seconds(), Processors: runtime.NumCPU(), Cold: c.Cold, Shape: c.Shape, Remote: c.Remote,
 		Verifications: len(times), VerificationsPerSecond: n / took.Seconds(),
 		P50: quantile(times, 0.50), P99: quantile(times, 0.99),
-		CPU: float64((after.cpu - before.cpu).Microseconds()) / n,
-		RSS: after.rssMiB, BytesPerCard: float64(f.bytes) / float64(c.Cards),
+		CPU: cost[0], KeeperCPU: cost[1:],
+		RSS: after[0].rssMiB, BytesPerCard: float64(f.bytes) / float64(c.Cards),
 	}, nil
 }
 
@@ -283,6 +287,18 @@ type used struct {
 
 // clockTick is the kernel's unit for processor time, 100 a second on Linux.
 const clockTick = 10 * time.Millisecond
+
+// usages are those of several processes.
+func usages(pids []int) ([]used, error) {
+	out := make([]used, len(pids))
+	for i, pid := range pids {
+		var err error
+		if out[i], err = usage(pid); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
 
 func usage(pid int) (u used, err error) {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))

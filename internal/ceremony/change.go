@@ -9,7 +9,6 @@ import (
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/evidence"
 	"github.com/liuma-pin/liuma/internal/pin"
-	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
@@ -52,7 +51,7 @@ func (s *Ceremonies) Change(ctx context.Context, c authority.Caller, q authority
 // changing holds the rows and values that a change reads first.
 type changing struct {
 	card  store.Card
-	facts registry.Facts
+	facts authority.Known
 	proof *evidence.Proof
 }
 
@@ -115,7 +114,7 @@ func (s *Ceremonies) changingOf(r store.Reader, q asking) (of changing, err erro
 			return of, err
 		}
 	}
-	of.facts, err = s.engine.Facts(r, of.card)
+	of.facts, err = s.engine.Known(r, of.card)
 	return of, err
 }
 
@@ -133,7 +132,7 @@ func (s *Ceremonies) lateLink(r store.Reader, q asking, card store.Card) error {
 }
 
 // openChange opens both envelopes and judges the new PIN.
-func (s *Ceremonies) openChange(ctx context.Context, q asking, f registry.Facts) (old, chosen pin.PIN, err error) {
+func (s *Ceremonies) openChange(ctx context.Context, q asking, f authority.Known) (old, chosen pin.PIN, err error) {
 	if old, err = s.open(ctx, q, liuma.RoleOld, q.request.Old, "old_pin"); err != nil {
 		return pin.PIN{}, pin.PIN{}, err
 	}

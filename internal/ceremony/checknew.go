@@ -11,7 +11,6 @@ import (
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/envelope"
 	"github.com/liuma-pin/liuma/internal/pin"
-	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
@@ -38,7 +37,7 @@ type Checked struct {
 // the new one is judged by.
 type choosing struct {
 	whose addressee
-	facts registry.Facts
+	facts authority.Known
 }
 
 // CheckNew judges a new PIN at the pad on which it is chosen, before it is typed
@@ -114,7 +113,7 @@ func (s *Ceremonies) countCheck(tx store.Tx, d *details, whose addressee) error 
 // one-time code confirmed.
 func (s *Ceremonies) choosesFirst(r store.Reader, _ store.Ceremony, _ details, q asking) (choosing, error) {
 	who, err := s.readApplicant(r, q)
-	return choosing{addressee{holder: who.holder}, who.facts}, err
+	return choosing{addressee{holder: who.holder}, who.judgedBy()}, err
 }
 
 // choosesReset is who chooses a PIN in place of a forgotten one, with all the
@@ -127,7 +126,7 @@ func (s *Ceremonies) choosesReset(r store.Reader, c store.Ceremony, d details, _
 	if err := s.mayReset(r, c, d, card); err != nil {
 		return choosing{}, err
 	}
-	f, err := s.engine.Facts(r, card)
+	f, err := s.engine.Known(r, card)
 	return choosing{addressee{card: card, holder: card.Holder}, f}, err
 }
 

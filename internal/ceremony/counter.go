@@ -1,6 +1,7 @@
 package ceremony
 
 import (
+	"cmp"
 	"errors"
 	"time"
 
@@ -75,6 +76,7 @@ type errand struct {
 	card   store.Card // zero ID: there is none yet
 	person store.Person
 	facts  registry.Facts
+	bound  string // phone; empty: none is
 }
 
 // addressee is the holder, without a number.
@@ -82,14 +84,10 @@ func (e errand) addressee() addressee {
 	return addressee{holder: e.ticket.Holder, card: e.card, masked: e.facts.MaskedName()}
 }
 
-// judgedBy are the facts that a new PIN must not be made of: among them the number that
-// is being bound.
-func (e errand) judgedBy(d details) registry.Facts {
-	f := e.facts
-	if d.NewPhone != "" {
-		f.Phone = d.NewPhone
-	}
-	return f
+// judgedBy is what a new PIN must not be made of: among it the number that is bound or
+// being bound.
+func (e errand) judgedBy(d details) authority.Known {
+	return authority.Known{Facts: e.facts, Bound: cmp.Or(d.NewPhone, e.bound)}
 }
 
 // bindsPhone are the kinds of ticket in which a phone is bound; without one go only
@@ -132,6 +130,9 @@ func (s *Ceremonies) errandFor(r store.Reader, t store.Ticket) (errand, error) {
 	}
 	if !t.Card.IsZero() {
 		if of.card, err = s.engine.ReadCard(r, t.Card); err != nil {
+			return of, err
+		}
+		if _, of.bound, err = s.engine.Contact(r, t.Card); err != nil && !errors.Is(err, store.ErrNotFound) {
 			return of, err
 		}
 	}

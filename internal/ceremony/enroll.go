@@ -74,6 +74,7 @@ func enroll() Act {
 type applicant struct {
 	holder vault.Index
 	facts  registry.Facts // from the registry; Phone is the requested one
+	listed string         // the phone that the registry has
 	person store.Person
 	proof  *evidence.Proof
 }
@@ -156,6 +157,7 @@ func (s *Ceremonies) readApplicant(r store.Reader, q asking) (applicant, error) 
 	if who.person, who.facts, err = s.registry.Find(r, id); err != nil {
 		return who, err
 	}
+	who.listed = who.facts.Phone
 	if !registry.SameName(who.facts.Name, name) {
 		return who, liuma.Fail(liuma.CodeNotInRegistry, nil)
 	}
@@ -196,13 +198,18 @@ func (s *Ceremonies) numberForFirst(q asking, person store.Person) error {
 	return nil
 }
 
+// judgedBy is what the first PIN must not be made of: both phones, where they differ.
+func (a applicant) judgedBy() authority.Known {
+	return authority.Known{Facts: a.facts, Bound: a.listed}
+}
+
 // openFirst opens the envelope of the first PIN and judges it.
 func (s *Ceremonies) openFirst(ctx context.Context, q asking, who applicant) (pin.PIN, error) {
 	chosen, err := s.open(ctx, q, liuma.RoleNew, q.request.New, "new_pin")
 	if err != nil {
 		return pin.PIN{}, err
 	}
-	if err := s.engine.JudgePIN(q.policy, chosen, who.facts, nil); err != nil {
+	if err := s.engine.JudgePIN(q.policy, chosen, who.judgedBy(), nil); err != nil {
 		chosen.Wipe()
 		return pin.PIN{}, err
 	}

@@ -1,10 +1,12 @@
 package ceremony_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/ceremony"
 	"github.com/liuma-pin/liuma/internal/pin"
 	"github.com/liuma-pin/liuma/internal/policy"
@@ -72,7 +74,7 @@ func TestEvidenceAndPassphrasesFollowTheCardsRegion(t *testing.T) {
 			}
 			f := x.who
 			f.Region = tt.cards
-			judged := x.System.Authority.JudgePIN(strictIn("330500").For(tt.pushed, ""), passphrase(t), f, nil)
+			judged := x.System.Authority.JudgePIN(strictIn("330500").For(tt.pushed, ""), passphrase(t), authority.Known{Facts: f}, nil)
 			if want := tt.cards == "330500"; want != (liuma.CodeOf(judged) == liuma.CodePINFormat) {
 				t.Errorf("a new passphrase: %v", judged)
 			}
@@ -148,6 +150,48 @@ func TestAPassphraseIsSetByBothRegions(t *testing.T) {
 		}
 		if after := counted(t, x.Env, cardRow(t, x.Env, x.ch, x.card).ID); (after[0] > before[0]) != tt.opens {
 			t.Errorf("the keepers counted %v, before %v", after, before)
+		}
+	}
+}
+
+// TestTheHoldersNameIsNoPassphrase: it is refused by what the registry says, whatever the
+// channel does.
+func TestTheHoldersNameIsNoPassphrase(t *testing.T) {
+	x := newPhoned(t, testkit.Options{Rules: strictIn("330500")})
+	x.moveCard("440100")
+	change := func(chosen string) error {
+		q := x.ChangeRequest(x.ch, x.card, goodPIN, chosen)
+		q.Region = "440200"
+		_, err := x.Authority().Change(t.Context(), x.ch, q)
+		return err
+	}
+	err := change(x.who.Name + " 2024 ??")
+	if e, ok := errors.AsType[*liuma.Error](err); !ok || e.Code != liuma.CodeWeakPIN || e.Reason != string(pin.RuleName) {
+		t.Errorf("the name: %v", err)
+	}
+	if err := change(x.who.Name + " 清风明月"); err != nil {
+		t.Errorf("the name and other words: %v", err)
+	}
+}
+
+// TestTheBoundPhoneIsNoPIN: six digits of the phone that is bound are refused as those of
+// the phone that the registry has, when they are two: whoever knows the holder knows the
+// one that the holder uses.
+func TestTheBoundPhoneIsNoPIN(t *testing.T) {
+	x := newPhoned(t, testkit.Options{})
+	card := cardRow(t, x.Env, x.ch, x.card)
+	tamper(t, x.Env, func(tx store.Tx) error {
+		c, _, err := x.System.Authority.Contact(tx, card.ID)
+		if err != nil {
+			return err
+		}
+		return x.System.Authority.WriteContact(tx, c, "13962853947")
+	})
+	for chosen, want := range map[string]string{"962853": string(pin.RulePhone), "853947": string(pin.RulePhone), x.who.Phone[4:10]: string(pin.RulePhone)} {
+		_, err := x.Authority().Change(t.Context(), x.ch, x.ChangeRequest(x.ch, x.card, goodPIN, chosen))
+		e, _ := errors.AsType[*liuma.Error](err)
+		if e == nil || e.Code != liuma.CodeWeakPIN || e.Reason != want {
+			t.Errorf("changed to %s: %v, want %s", chosen, err, want)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package ceremony_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -8,6 +9,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/ceremony"
 	"github.com/liuma-pin/liuma/internal/envelope"
+	"github.com/liuma-pin/liuma/internal/pin"
 	"github.com/liuma-pin/liuma/internal/policy"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/testkit"
@@ -195,13 +197,13 @@ func withCheckOf(t *testing.T, digits string) string {
 // registry has.
 func TestPersonalRulesKnowDocuments(t *testing.T) {
 	x, c, people := documented(t, nil)
-	for who, secrets := range map[string][]string{
-		"grown up":  {"800808", "080880", "012345", "765432"}, // the permit's digits, also backwards
-		"foreigner": {"800808", "198008"},
+	for who, secrets := range map[string]map[string]pin.Rule{
+		"grown up":  {"800808": pin.RuleBirthday, "080880": pin.RuleBirthday, "012345": pin.RuleIDNumber, "765432": pin.RuleIDNumber}, // the permit's digits, also backwards
+		"foreigner": {"800808": pin.RuleBirthday, "198008": pin.RuleBirthday},
 	} {
-		for _, secret := range secrets {
+		for secret, want := range secrets { // which other rules may refuse as well
 			v, err := x.Authority().Enroll(t.Context(), c, x.EnrollRequest(c, people[who], secret))
-			if liuma.CodeOf(err) != liuma.CodeWeakPIN {
+			if e, ok := errors.AsType[*liuma.Error](err); !ok || e.Code != liuma.CodeWeakPIN || e.Reason != string(want) {
 				t.Errorf("%s, %s: %+v, %v", who, secret, v, err)
 			}
 		}

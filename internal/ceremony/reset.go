@@ -7,7 +7,6 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/authority"
-	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
@@ -62,14 +61,14 @@ func reset() Act {
 func (s *Ceremonies) reset(ctx context.Context, q asking) (authority.Verification, error) {
 	none := authority.Verification{}
 	q.row.Card = q.card
-	var f registry.Facts
+	var f authority.Known
 	err := s.store.View(ctx, func(r store.Reader) error {
 		card, err := s.engine.ReadCard(r, q.card)
 		if err != nil {
 			return err
 		}
 		q = s.about(q, card)
-		f, err = s.engine.Facts(r, card)
+		f, err = s.engine.Known(r, card)
 		return err
 	})
 	if err != nil {

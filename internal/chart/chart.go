@@ -21,6 +21,7 @@ import (
 type Chart struct {
 	ID          string // begins the identifiers in the drawing: a-z, 0-9
 	Title, Desc string // for who does not see it
+	Caption     string // stands above the drawing; empty where a page has a heading
 	Labels      []string
 	Series      []Series // at most MaxSeries; of each, a value for each label
 }
@@ -49,6 +50,7 @@ const (
 	plotW, plotH    = width - left - right, height - top - bottom
 	wide, narrow    = 13.0, 7.2 // about how wide a character is
 	leastLabelSpace = 10.0
+	caption         = 24.0 // its height
 )
 
 const black = "#000"
@@ -155,10 +157,17 @@ func (d *drawing) mark(k int, x, y float64) {
 // begin writes the head, the white ground and the axis.
 func (d *drawing) begin() {
 	id := d.c.ID
-	fmt.Fprintf(&d.b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %s %s" width="100%%" role="img" aria-labelledby="%s-t %s-d" direction="ltr" font-size="12">`,
-		px(width), px(height), id, id)
+	above := 0.0
+	if d.c.Caption != "" {
+		above = caption
+	}
+	fmt.Fprintf(&d.b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 %s %s %s" width="100%%" role="img" aria-labelledby="%s-t %s-d" direction="ltr" font-size="12">`,
+		px(0-above), px(width), px(height+above), id, id)
 	fmt.Fprintf(&d.b, `<title id="%s-t">%s</title><desc id="%s-d">%s</desc>`, id, escaped(d.c.Title), id, escaped(d.c.Desc))
-	fmt.Fprintf(&d.b, `<rect width="%s" height="%s" fill="#fff"/>`, px(width), px(height))
+	fmt.Fprintf(&d.b, `<rect y="%s" width="%s" height="%s" fill="#fff"/>`, px(0-above), px(width), px(height+above))
+	if d.c.Caption != "" {
+		d.text(left, -6, "start", d.c.Caption)
+	}
 	for _, n := range ticks(d.max) {
 		y := d.y(n)
 		fmt.Fprintf(&d.b, `<path d="M%s %sH%s" stroke="#bbb"/>`, px(left), px(y), px(width-right))

@@ -192,3 +192,15 @@ func parse(t *testing.T, s string) float64 {
 	}
 	return n
 }
+
+// TestCaption: a drawing that stands alone says what it shows, above everything else.
+func TestCaption(t *testing.T) {
+	c := chart.Chart{ID: "c", Labels: []string{"a"}, Series: []chart.Series{{Name: "x", Values: []chart.Value{{N: 1}}}}}
+	if svg := c.Lines(); !strings.Contains(svg, `viewBox="0 0 920 280"`) {
+		t.Errorf("without a caption: %s", svg)
+	}
+	c.Caption = "Share <of> cards"
+	if svg := c.Lines(); !strings.Contains(svg, `viewBox="0 -24 920 304"`) || !strings.Contains(svg, `y="-6"`) || !strings.Contains(svg, "Share &lt;of&gt; cards") {
+		t.Errorf("with one: %s", svg)
+	}
+}

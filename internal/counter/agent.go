@@ -25,12 +25,12 @@ import (
 // Errors about who came. With each of them nothing was changed, but that a look-up was
 // counted and recorded.
 var (
-	ErrCameNumber  = errors.New("the document number of who came is not valid")
-	ErrCameName    = errors.New("the name of who came is not valid")
-	ErrCameYoung   = errors.New("who comes for another, or with a child, is at least 18 years old")
+	ErrCameNumber  = errors.New("the document number of who came is not valid: check it against the original, and type it again")
+	ErrCameName    = errors.New("the name of who came is not valid: type it as the original document has it, 2 to 80 characters")
+	ErrCameYoung   = errors.New("who comes for another, or with a child, is at least 18 years old: an adult comes with their document")
 	ErrCameSelf    = errors.New("this is the person's own document: look them up as somebody who came themself")
-	ErrAgentKind   = errors.New("nobody sets a PIN, binds a phone or unfreezes for another: the holder does it themself")
-	ErrAgentRegion = errors.New("the policy of this person's region lets nobody come for them to do this")
+	ErrAgentKind   = errors.New("nobody sets a PIN, binds a phone or unfreezes for another: the holder comes, or staff visit them with a paired pad")
+	ErrAgentRegion = errors.New("the policy of this person's region lets nobody come for them to do this: the holder comes, calls the hotline, or freezes it in their own app")
 	ErrBorn        = errors.New("the registry holds no birthday of this person: have it added, or look a child up with a guardian's document")
 	ErrHeir        = errors.New("who died is not here: look them up with the document of who came to say so")
 	ErrGuardian    = errors.New("a child applies with a guardian, who came along: look the child up with the guardian's document")

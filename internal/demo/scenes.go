@@ -139,7 +139,12 @@ func (p *play) wrong(ctx context.Context, ch *channel, h *holder, left int) erro
 	if v.Verdict != string(liuma.Wrong) || v.TriesLeft == nil || *v.TriesLeft != left {
 		return want(fmt.Sprintf("verdict wrong with %d left", left), describe(v))
 	}
-	p.Say(ch.name, authorityWho(), both(func(w words) string { return w.Wrong(left, guess, strconv.Itoa(left)) }))
+	p.Say(ch.name, authorityWho(), both(func(w words) string {
+		if left == 0 {
+			return w.WrongLast(guess)
+		}
+		return w.Wrong(left, guess, strconv.Itoa(left))
+	}))
 	return nil
 }
 
@@ -184,7 +189,7 @@ func sceneLock(ctx context.Context, p *play) error {
 	h := p.cast.first
 	channels := []*channel{p.stage.national, p.stage.regional}
 	start := p.stage.clock.Now()
-	// The second channel's link is new, so two of the six are kept from it.
+	p.Note(both(words.NewLinkFewer)) // two of the six are kept from the second channel
 	for i, left := range []int{attemptsBeforeLock - 1, 3, 3, 2, 1, 0} {
 		if err := p.wrong(ctx, channels[i%2], h, left); err != nil {
 			return err

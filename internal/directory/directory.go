@@ -13,6 +13,7 @@ package directory
 
 import (
 	"bufio"
+	"cmp"
 	_ "embed" // regions.txt
 	"errors"
 	"fmt"
@@ -40,11 +41,12 @@ var published string
 // File is the name of the operator's list in the data directory.
 const File = "regions.csv"
 
-// maxFile and maxName bound an operator's list, in bytes, and a name in it, in
+// maxFile bounds an operator's list, in bytes; maxName and maxLatin a name in it, in
 // characters.
 const (
-	maxFile = 4 << 20
-	maxName = 40
+	maxFile  = 4 << 20
+	maxName  = 40
+	maxLatin = 120
 )
 
 // ErrList says that a list of regions cannot be read.
@@ -55,6 +57,13 @@ type Entry struct {
 	Name      string
 	Abolished string       // since when it is no longer in use, or empty
 	Successor liuma.Region // of an abolished one, where it is known
+	// Latin is the name for pages in other languages than Chinese: Huzhou, Wuxing
+	// District. Empty for provinces, whose names are in the catalogue of sentences, and
+	// where an operator's list says none.
+	Latin string
+	// Gathers says that the code holds others together, and is no place that anybody
+	// lives in.
+	Gathers bool
 }
 
 // Regions is a list of regions. It is not changed after it was made.
@@ -98,8 +107,9 @@ func Check(list io.Reader) (int, error) {
 	return len(r.entries), err
 }
 
-// add reads lines of code, name, and of an abolished region since when and its
-// successor, the last two of which may be left out. A header line that begins
+// add reads lines of code, name, of an abolished region since when and its successor, and
+// the name in Latin letters, or a hyphen where the code gathers others; the last three may
+// be left out. A header line that begins
 // with "code" and empty lines are passed over.
 func (r *Regions) add(list io.Reader) error {
 	lines := bufio.NewScanner(io.LimitReader(list, maxFile))
@@ -122,21 +132,26 @@ func (r *Regions) add(list io.Reader) error {
 
 func parse(line string) (code liuma.Region, e Entry, err error) {
 	cells := strings.Split(line, ",")
-	if len(cells) < 2 || len(cells) > 4 {
-		return "", e, errors.New("want code,name or code,name,abolished,successor")
+	if len(cells) < 2 || len(cells) > 5 {
+		return "", e, errors.New("want code,name or code,name,abolished,successor,latin")
 	}
-	cells = append(cells, "", "")
+	cells = append(cells, "", "", "")
 	for i := range cells {
 		cells[i] = strings.TrimSpace(cells[i])
 	}
 	if code, err = liuma.ParseRegion(cells[0]); err != nil || code == "" {
 		return "", e, fmt.Errorf("code %q: want 2, 4 or 6 digits", cells[0])
 	}
-	n := utf8.RuneCountInString(cells[1])
-	if n == 0 || n > maxName || !utf8.ValidString(cells[1]) || strings.ContainsFunc(cells[1], func(c rune) bool { return !unicode.IsPrint(c) }) {
+	if cells[1] == "" || !printed(cells[1], maxName) {
 		return "", e, fmt.Errorf("code %s: want a name of 1 to %d characters", code, maxName)
 	}
-	e = Entry{Name: cells[1], Abolished: cells[2]}
+	if !printed(cells[4], maxLatin) {
+		return "", e, fmt.Errorf("code %s: want a name in Latin letters of at most %d characters", code, maxLatin)
+	}
+	e = Entry{Name: cells[1], Abolished: cells[2], Latin: cells[4]}
+	if e.Gathers = e.Latin == "-"; e.Gathers {
+		e.Latin = ""
+	}
 	if e.Successor, err = liuma.ParseRegion(cells[3]); err != nil {
 		return "", e, fmt.Errorf("code %s: successor %q: want 2, 4 or 6 digits", code, cells[3])
 	}
@@ -144,6 +159,11 @@ func parse(line string) (code liuma.Region, e Entry, err error) {
 		return "", e, fmt.Errorf("code %s: a successor, and not abolished", code)
 	}
 	return code, e, nil
+}
+
+// printed reports whether a name has at most so many characters, all of which can be seen.
+func printed(name string, most int) bool {
+	return utf8.RuneCountInString(name) <= most && utf8.ValidString(name) && !strings.ContainsFunc(name, func(c rune) bool { return !unicode.IsPrint(c) })
 }
 
 // Find returns a region of the list. The nation, which has no code, is in every
@@ -154,6 +174,30 @@ func (r *Regions) Find(code liuma.Region) (Entry, bool) {
 	}
 	e, ok := r.entries[code]
 	return e, ok
+}
+
+// Place names a region with those around it, as a language writes places: 浙江省湖州市吴兴区;
+// Wuxing District, Huzhou, Zhejiang. A code that no list has is named by what lies around
+// it; the nation has no name.
+func (r *Regions) Place(w *locale.Words, code liuma.Region) string {
+	chinese := strings.HasPrefix(string(w.Lang()), "zh")
+	var names []string
+	for at := code; at != ""; at = r.Above(at) {
+		switch e := r.entries[at]; {
+		case e.Name == "" || e.Gathers:
+		case chinese:
+			names = append(names, e.Name)
+		case len(at) == 2 && w.Region(at) != "":
+			names = append(names, w.Region(at))
+		default:
+			names = append(names, cmp.Or(e.Latin, e.Name))
+		}
+	}
+	if !chinese {
+		return strings.Join(names, ", ")
+	}
+	slices.Reverse(names)
+	return strings.Join(names, "")
 }
 
 // Above is the nearest region of the list that a code lies in, or the nation.

@@ -6,9 +6,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/directory"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 func TestPublished(t *testing.T) {
@@ -17,8 +19,9 @@ func TestPublished(t *testing.T) {
 		t.Fatal(err)
 	}
 	for code, want := range map[liuma.Region]directory.Entry{
-		"33": {Name: "浙江省"}, "3305": {Name: "湖州市"}, "330502": {Name: "吴兴区"}, "71": {Name: "台湾省"}, "810101": {Name: "中西区"},
-		"110103": {Name: "崇文区", Abolished: "201010"}, "110228": {Name: "密云县", Abolished: "201607", Successor: "110118"}, "": {Name: "全国"},
+		"33": {Name: "浙江省"}, "3305": {Name: "湖州市", Latin: "Huzhou"}, "330502": {Name: "吴兴区", Latin: "Wuxing District"}, "71": {Name: "台湾省"},
+		"810101": {Name: "中西区", Latin: "Central and Western District"},
+		"110103": {Name: "崇文区", Abolished: "201010", Latin: "Chongwen District"}, "110228": {Name: "密云县", Abolished: "201607", Successor: "110118", Latin: "Miyun County"}, "": {Name: "全国"},
 	} {
 		if e, ok := all.Find(code); !ok || e != want {
 			t.Errorf("%s is %+v, want %+v", code, e, want)
@@ -39,7 +42,7 @@ func TestAnOperatorsListGoesOverIt(t *testing.T) {
 	if _, err := directory.Open(path); err != nil {
 		t.Errorf("without a file: %v", err)
 	}
-	if err := os.WriteFile(path, []byte("\ufeffcode,name\r\n330113,临平区\n330103,下城区,202104,330105\n"), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte("\ufeffcode,name\r\n330113,临平区,,,Linping District\n330103,下城区,202104,330105\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	all, err := directory.Open(path)
@@ -48,12 +51,12 @@ func TestAnOperatorsListGoesOverIt(t *testing.T) {
 	}
 	added, _ := all.Find("330113")
 	ended, _ := all.Find("330103")
-	if added.Name != "临平区" || ended != (directory.Entry{Name: "下城区", Abolished: "202104", Successor: "330105"}) {
+	if added != (directory.Entry{Name: "临平区", Latin: "Linping District"}) || ended != (directory.Entry{Name: "下城区", Abolished: "202104", Successor: "330105"}) {
 		t.Errorf("%+v, %+v", added, ended)
 	}
 	for name, list := range map[string]string{
 		"one cell": "330113\n", "code": "3301x3,临平区\n", "no code": ",临平区\n", "no name": "330113,\n", "control": "330113,临\x07平\n",
-		"long": "330113," + strings.Repeat("临", 41) + "\n", "successor": "330103,下城区,202104,x\n", "not abolished": "330103,下城区,,330105\n", "more": "1,2,3,4,5\n",
+		"long": "330113," + strings.Repeat("临", 41) + "\n", "successor": "330103,下城区,202104,x\n", "not abolished": "330103,下城区,,330105\n", "more": "330113,临平区,,,Linping,6\n", "Latin control": "330113,临平区,,,Lin\x07\n", "Latin long": "330113,临平区,,," + strings.Repeat("L", 121) + "\n",
 		"empty": "code,name\n", "not UTF-8": "330113,\xff\n",
 	} {
 		if n, err := directory.Check(strings.NewReader(list)); !errors.Is(err, directory.ErrList) {
@@ -67,6 +70,44 @@ func TestAnOperatorsListGoesOverIt(t *testing.T) {
 		}
 		if _, err := directory.Open(path); !errors.Is(err, directory.ErrList) {
 			t.Errorf("%s: opened, %v", name, err)
+		}
+	}
+}
+
+func TestPlacesAreNamedInTheirOrder(t *testing.T) {
+	all, err := directory.Published()
+	if err != nil {
+		t.Fatal(err)
+	}
+	zh, en := locale.In(locale.Chinese), locale.In(locale.English)
+	for code, want := range map[liuma.Region][2]string{
+		"": {"", ""}, "33": {"浙江省", "Zhejiang"}, "3305": {"浙江省湖州市", "Huzhou, Zhejiang"}, "330502": {"浙江省湖州市吴兴区", "Wuxing District, Huzhou, Zhejiang"},
+		"4401": {"广东省广州市", "Guangzhou, Guangdong"}, "110101": {"北京市东城区", "Dongcheng District, Beijing"}, "1101": {"北京市", "Beijing"},
+		"330599": {"浙江省湖州市", "Huzhou, Zhejiang"}, "990101": {"", ""}, "429021": {"湖北省神农架林区", "Shennongjia Forestry District, Hubei"},
+		"341502": {"安徽省六安市金安区", "Jin'an District, Lu'an, Anhui"}, "370322": {"山东省淄博市高青县", "Gaoqing County, Zibo, Shandong"},
+		"150102": {"内蒙古自治区呼和浩特市新城区", "Xincheng District, Hohhot, Inner Mongolia"}, "141102": {"山西省吕梁市离石区", "Lishi District, Lüliang, Shanxi"},
+		"530825": {"云南省普洱市镇沅彝族哈尼族拉祜族自治县", "Zhenyuan Yi-Hani-Lahu Autonomous County, Pu'er, Yunnan"}, "152221": {"内蒙古自治区兴安盟科尔沁右翼前旗", "Horqin Right Wing Front Banner, Hinggan League, Inner Mongolia"},
+	} {
+		if got := [2]string{all.Place(zh, code), all.Place(en, code)}; got != want {
+			t.Errorf("%s is %q, want %q", code, got, want)
+		}
+	}
+}
+
+// Each place that anybody lives in has a name that readers of other languages can read.
+func TestEachPlaceHasALatinName(t *testing.T) {
+	all, err := directory.Published()
+	if err != nil {
+		t.Fatal(err)
+	}
+	en := locale.In(locale.English)
+	for _, code := range all.Codes() {
+		name := all.Place(en, code)
+		if e, _ := all.Find(code); len(code) > 2 && (e.Latin == "") != e.Gathers {
+			t.Errorf("%s is %+v", code, e)
+		}
+		if name == "" || strings.ContainsFunc(name, func(c rune) bool { return unicode.Is(unicode.Han, c) }) {
+			t.Errorf("%s is called %q", code, name)
 		}
 	}
 }

@@ -2,7 +2,7 @@
 // guarantees that only what is registered counts: the service's own origin, the channels
 // in the store with the addresses that they may send a holder back to, the numbers of
 // the configuration and the policy, and those of the directory of agencies; that an address counts by its whole host and never by a part of
-// it; that a name counts to the letter; that a channel which was stopped, by itself or
+// it; that a name counts to the letter, and one that reads as an address to the mark; that a channel which was stopped, by itself or
 // with the channel above it, is never called genuine; and that nothing which somebody
 // looked up is kept. An error is no answer (Away). It trusts the store's sealed rows and
 // the configuration.
@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/liuma-pin/liuma"
@@ -95,6 +96,8 @@ type Desk struct {
 	mu    sync.Mutex
 	known []Listed  // guarded by mu; never changed in place
 	until time.Time // guarded by mu
+	fault error     // of the last read; guarded by mu
+	reads atomic.Int64
 }
 
 // New checks the Config.
@@ -122,9 +125,11 @@ func (d *Desk) Ask(ctx context.Context, typed string) Answer {
 	if err != nil {
 		return Answer{Kind: Away}
 	}
-	called := named(typed, apps)
-	if called.Kind == App || called.Kind == Stopped || !address(typed) {
-		return called
+	if !address(typed) {
+		return named(typed, apps)
+	}
+	if byName := spelt(typed, apps); byName.Kind != NoApp {
+		return byName
 	}
 	if hidden {
 		return Answer{Kind: NoPage} // nobody types such a thing, and browsers differ about it
@@ -205,15 +210,34 @@ func named(typed string, apps []Listed) Answer {
 			similar = append(similar, a)
 		}
 	}
-	switch {
-	case len(same) > 0 && allStopped(same):
-		return list(Stopped, same)
-	case len(same) > 0:
-		return list(App, same)
-	case len(similar) > 0:
+	if len(same) == 0 && len(similar) > 0 {
 		return list(Similar, similar)
 	}
-	return Answer{Kind: NoApp}
+	return called(same)
+}
+
+// spelt is named for what reads as an address: such a name counts only where its marks
+// are those of the registered one. huzhou-card.online is the address of anybody who bought
+// it, and not the app Huzhou Card Online.
+func spelt(typed string, apps []Listed) Answer {
+	var same []Listed
+	for _, a := range apps {
+		if strings.EqualFold(typed, a.Name.ZH) || strings.EqualFold(typed, a.Name.EN) {
+			same = append(same, a)
+		}
+	}
+	return called(same)
+}
+
+// called is the answer about apps of just the name that was typed.
+func called(same []Listed) Answer {
+	switch {
+	case len(same) == 0:
+		return Answer{Kind: NoApp}
+	case allStopped(same):
+		return list(Stopped, same)
+	}
+	return list(App, same)
 }
 
 func allStopped(apps []Listed) bool {
@@ -229,22 +253,28 @@ func list(k Kind, apps []Listed) Answer {
 }
 
 // apps are the registered channels, read again when they are older than fresh: a channel
-// that was stopped is called genuine for no longer. Others wait while one reads.
+// that was stopped is called genuine for no longer. Others wait while one reads, and take
+// its fault for theirs: where the store hangs, none waits for more than two of them.
 func (d *Desk) apps(ctx context.Context) ([]Listed, error) {
+	before := d.reads.Load()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := d.c.Now()
 	if now.Before(d.until) && now.After(d.until.Add(-2*fresh)) {
 		return d.known, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, patient)
+	if d.fault != nil && d.reads.Load() > before {
+		return nil, d.fault
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patient) // others wait for it
 	defer cancel()
 	var clients []store.Client
 	err := d.c.Store.View(ctx, func(r store.Reader) (err error) {
 		clients, err = r.Clients()
 		return err
 	})
-	if err != nil {
+	d.reads.Add(1)
+	if d.fault = err; err != nil {
 		return nil, fmt.Errorf("genuine: channels: %w", err)
 	}
 	d.known, d.until = channels(clients), now.Add(fresh)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,6 +20,8 @@ type shelf struct {
 	clients []store.Client
 	err     error
 	reads   int
+	hold    chan struct{} // a read waits for it; nil: it does not
+	begun   chan context.Context
 }
 
 type shelfReader struct {
@@ -28,8 +31,12 @@ type shelfReader struct {
 
 func (r shelfReader) Clients() ([]store.Client, error) { return r.clients, r.err }
 
-func (s *shelf) View(_ context.Context, look func(store.Reader) error) error {
+func (s *shelf) View(ctx context.Context, look func(store.Reader) error) error {
 	s.reads++
+	if s.hold != nil {
+		s.begun <- ctx
+		<-s.hold
+	}
 	return look(shelfReader{shelf: s})
 }
 
@@ -46,6 +53,7 @@ func desk(t *testing.T) (*Desk, *shelf, *time.Time) {
 		channel("huzhou", "湖州社保", "Huzhou", "zheli", false, "https://huzhou.example.cn/back"),
 		channel("old", "旧社保", "Old Card", "", true, "https://old.example.cn/back"),
 		channel("below", "旧社保县版", "Old County", "old", false, "https://county.example.cn/back"),
+		channel("dotted", "社保.公益", "Dotted", "", false, "https://dotted.example.cn/back"),
 		{ID: "counter", Kind: store.ClientCounter, Name: liuma.Text{ZH: "柜台", EN: "Counter"}},
 		{ID: "cam", Kind: store.ClientProvider, Name: liuma.Text{ZH: "人脸核验", EN: "Face Check"}},
 	}}
@@ -69,6 +77,11 @@ func TestAsk(t *testing.T) {
 		"pin.exam\u200bple.cn": NoPage, "https://evil.example/https://pin.example.cn": NoPage, "https://": NoPage, "https://%zz": NoPage, "https://[::1": NoPage, "ftp://pin.example.cn": NoPage,
 		"浙里社保": App, " 浙 里 社 保 ": App, "zheli social security": App, "ZheliSocialSecurity": App,
 		"浙里社保官方版": NoApp, "浙里社宝": NoApp, "社保": Similar, "Huz": Similar, "旧社保": Stopped, "旧社保县版": Stopped, "人脸核验": NoApp, "柜台": NoApp,
+		// A host ends where every program says that it ends.
+		"https://app.example.cn／.evil.example": NoPage, "https://app.example.cn⁇.evil.example": NoPage, "https://pin.example.cn＃.evil.example": NoPage, "https://pin.example.cn：443.evil.example": NoPage, "pin.example.cn／a。evil。example": NoPage,
+		"https：／／pin.example.cn／a": Own, "pin.example.cn：443": Own, "ｈｔｔｐｓ：//ｐｉｎ.example.cn/路径？a=1": Own, "https://pin.example.cn/a／b：c": Own,
+		// What reads as an address is a name only to the mark.
+		"zheli-social.security": NoPage, "zheli.social-security": NoPage, "hu.zhou": NoPage, "浙.里社保": NoPage, "Zheli-Social-Security": App, "社保.公益": App, "社.保公益": NoPage,
 		"1069000012333": Sender, "+86 1069 0000 12333": Sender, "12333": Line, "057188001234": Line, "962218": Line, "962219": Line, "0572-0000004": Line, "+86 0572 0000004": Line, "0572-000000": NoSender, "572-0000004": NoSender, "13800000000": NoSender, "10690000": NoSender,
 		"135790": Code, "１３５７９０": Code, "": Short, "保": Short, "  ": Short, "--": Short, strings.Repeat("长", 201): Short,
 	} {
@@ -135,6 +148,37 @@ func TestAway(t *testing.T) {
 	s.err = nil
 	if got := d.Ask(t.Context(), "浙里社保"); got.Kind != App {
 		t.Error(got.Kind)
+	}
+}
+
+// TestAStoreThatHangs: who waits while one question reads in vain does not read again, one
+// behind the other; and who asked first and left takes the answer from nobody.
+func TestAStoreThatHangs(t *testing.T) {
+	d, s, _ := desk(t)
+	s.err, s.hold, s.begun = errors.New("disk"), make(chan struct{}), make(chan context.Context, 60)
+	left, leave := context.WithCancel(t.Context())
+	var all sync.WaitGroup
+	ask := func(ctx context.Context) {
+		all.Go(func() {
+			if got := d.Ask(ctx, "浙里社保"); got.Kind != Away {
+				t.Error(got.Kind)
+			}
+		})
+	}
+	ask(left)
+	read := <-s.begun
+	leave()
+	for range 50 {
+		ask(t.Context())
+	}
+	time.Sleep(100 * time.Millisecond) // for those to wait
+	if err := read.Err(); err != nil {
+		t.Errorf("the read ended with the one who asked: %v", err)
+	}
+	close(s.hold)
+	all.Wait()
+	if s.reads > 10 {
+		t.Errorf("%d reads for 51 questions", s.reads)
 	}
 }
 

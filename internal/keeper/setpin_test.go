@@ -68,6 +68,28 @@ func TestStaleTarget(t *testing.T) {
 	}
 }
 
+// TestAVersionStaysWithItsKeySet: what was reserved under one is evaluated under it,
+// although others are made with another one by now.
+func TestAVersionStaysWithItsKeySet(t *testing.T) {
+	h := newHarness(t, split.Shape{T: 2, N: 3})
+	q := h.quorum()
+	card := liuma.NewCardID()
+	set(t, q, card, 1, good)
+	q.SetKeySet(2)
+	if got := q.KeySet(); got != 2 {
+		t.Errorf("key set %d", got)
+	}
+	if _, err := q.Propose(t.Context(), before(card, 2), 2, 1, []byte(good)); err != nil {
+		t.Errorf("under its own: %v", err)
+	}
+	if _, err := q.Propose(t.Context(), before(card, 2), 3, 2, []byte(good)); !errors.Is(err, ErrNoQuorum) {
+		t.Errorf("under one that no keeper has: %v", err)
+	}
+	if _, err := q.Propose(t.Context(), before(card, 2), 4, 0, []byte(good)); !errors.Is(err, ErrRequest) {
+		t.Errorf("under none: %v", err)
+	}
+}
+
 // TestProposals: a version is proposed once (I-3), liars are refused, and
 // fewer than q evaluations set no PIN.
 func TestProposals(t *testing.T) {

@@ -10,13 +10,15 @@ import (
 	"github.com/liuma-pin/liuma/internal/written"
 )
 
-// Facts are a holder's numbers in their canonical spellings (package registry);
+// Facts are a holder's name and numbers in their canonical spellings (package registry);
 // empty ones are not checked. Facts print as ••••••, but fmt shows them in an
 // unexported field of another type: pass Facts, do not keep them.
 type Facts struct {
+	Name     string // of a passphrase alone
 	IDNumber string // of any document; digits 7 to 14 of the 18-character one are the birthday
 	Birthday string // 20060102, where the number does not tell it
 	Phone    string // 11 digits
+	Bound    string // another number, where one is bound to the card that the registry has not
 	CardNo   string // of the physical card; may begin with letters
 }
 
@@ -36,8 +38,9 @@ func (f Facts) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"
 // with, made from Facts for one Check. It is not wiped: the strings it comes
 // from cannot be.
 type holder struct {
-	idNumber, phone, cardNo number
-	birthday                [][]byte // six digits and more, every order
+	name                           string
+	idNumber, phone, bound, cardNo number
+	birthday                       [][]byte // six digits and more, every order
 }
 
 // number is a holder's number in digits, with any other character as '#'.
@@ -45,8 +48,10 @@ type number struct{ forward, backward []byte }
 
 func newHolder(f Facts) *holder {
 	return &holder{
+		name:     f.Name,
 		idNumber: newNumber(f.IDNumber),
 		phone:    newNumber(f.Phone),
+		bound:    newNumber(f.Bound),
 		cardNo:   newNumber(f.CardNo),
 		birthday: append(birthdays(f.IDNumber), dates([]byte(f.Birthday))...),
 	}

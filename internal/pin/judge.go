@@ -112,7 +112,7 @@ func (j *Judge) numbers(digits []byte, h *holder) []Rule {
 	if j.rules.IDNumber && h.idNumber.shares(digits, j.rules.Run) {
 		out = append(out, RuleIDNumber)
 	}
-	if j.rules.Phone && h.phone.shares(digits, j.rules.Run) {
+	if j.rules.Phone && (h.phone.shares(digits, j.rules.Run) || h.bound.shares(digits, j.rules.Run)) {
 		out = append(out, RulePhone)
 	}
 	if j.rules.CardNumber && h.cardNo.shares(digits, j.rules.Run) {

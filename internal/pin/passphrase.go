@@ -5,6 +5,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/liuma-pin/liuma/internal/written"
 )
 
 // minUnforeseen is how many characters of a passphrase must not simply follow
@@ -44,6 +46,8 @@ func (j *Judge) passphrase(secret []byte, h *holder, same bool) []Rule {
 	case j.often.has(folded):
 		out = append(out, RuleCommon)
 	case slices.Contains(out, RuleRepeat), slices.Contains(out, RuleSteps): // says it better
+	case j.named(folded, newCalled(h.name)):
+		out = append(out, RuleName)
 	case j.nearCommon(folded):
 		out = append(out, RuleNearCommon)
 	}
@@ -63,12 +67,15 @@ func fold(secret []byte) []byte {
 	return folded
 }
 
+// digitsOf are the digits of a folded passphrase, of any script, and the Chinese numerals.
 func digitsOf(folded []byte) []byte {
 	digits := make([]byte, 0, len(folded))
-	for _, c := range folded {
-		if c >= '0' && c <= '9' {
-			digits = append(digits, c)
+	for i := 0; i < len(folded); {
+		r, size := utf8.DecodeRune(folded[i:])
+		if v, ok := written.Digit(r); ok {
+			digits = append(digits, byte('0'+v))
 		}
+		i += size
 	}
 	return digits
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"strings"
 	"unicode"
+
+	"github.com/liuma-pin/liuma/internal/written"
 )
 
 // RuleNearCommon: a passphrase that is a common word, number or date, but for digits
@@ -14,13 +16,16 @@ const RuleNearCommon Rule = "near_common"
 const leastWord = 4
 
 // nearCommon reports whether a folded passphrase is one that is tried soon after the
-// common ones: signs and spaces left out, and with letters for what looks like them (p@ssw0rd),
+// common ones: with digits for numerals (一二三四五六七八), signs and spaces left out, and with letters for what looks like them (p@ssw0rd),
 // a common word or one that runs along the keyboard with digits before or behind it that
 // anybody would try (password2024, 123zhang), or nothing but such digits (1986-02-14).
 func (j *Judge) nearCommon(folded []byte) bool {
 	inner := bytes.TrimFunc(folded, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 	for _, sign := range []func(rune) rune{unsigned, signedLetter} {
 		bare := mapped(inner, func(r rune) rune {
+			if v, ok := written.Digit(r); ok {
+				return '0' + v
+			}
 			if r = sign(r); unicode.IsLetter(r) || unicode.IsDigit(r) {
 				return r
 			}

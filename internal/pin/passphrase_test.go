@@ -79,6 +79,7 @@ func TestNearCommon(t *testing.T) {
 		{"14.02.1986", []Rule{RuleNearCommon}},
 		{"asdf 20081008", []Rule{RuleNearCommon}},
 		{"woaini!1314", []Rule{RuleNearCommon}},
+		{"一二三四五六七八", []Rule{RuleNearCommon}}, {"五二〇一三一四五二〇", []Rule{RuleNearCommon}}, {"一九八六年〇二月一四", nil}, // words stand between
 		{"password73916284", nil}, // the digits alone are a secret
 		{"zhang blue kettle", nil},
 		{"83920471", nil},
@@ -93,6 +94,49 @@ func TestNearCommon(t *testing.T) {
 	off.Common = false
 	if got := newJudge(t, off).Check(mustPIN(t, "password123456"), Facts{}, nil); got != nil {
 		t.Errorf("without the rule: %v", got)
+	}
+}
+
+// TestTheHoldersName: a passphrase that is the holder's name is none, in characters and as
+// it is typed; words besides make it one.
+func TestTheHoldersName(t *testing.T) {
+	j := newJudge(t, NationalRules())
+	for _, c := range []struct {
+		name, pass string
+		want       []Rule
+	}{
+		{"王晓明", "wangxiaoming1985", []Rule{RuleName}}, {"王晓明", "WangXiaoMing!!", []Rule{RuleName}}, {"王晓明", "xiaoming.wang", []Rule{RuleName}}, {"王晓明", "2024王晓明!!", []Rule{RuleName}},
+		{"王晓明", "王　晓　明 2024", []Rule{RuleName}}, {"王晓明", "wxm 20200101", []Rule{RuleName}}, {"王晓明", "xmw@2024!!", []Rule{RuleName}}, {"王晓明", "Ｗａｎｇ１９８５ｘｉａｏｍｉｎｇ", []Rule{RuleName}},
+		{"吕晓明", "lvxiaoming1985", []Rule{RuleName}}, {"吕晓明", "lyuxiaoming1985", []Rule{RuleName}}, {"单晓明", "shanxiaoming1985", []Rule{RuleName}}, {"仇晓明", "qiuxiaoming1985", []Rule{RuleName}},
+		{"阿依古丽·买买提", "ayiguli 2024", []Rule{RuleName}}, {"GREENWOOD, ELSPETH", "Elspeth.Greenwood7", []Rule{RuleName}}, {"王晓明", "wangxiaoming wangxiaoming1", []Rule{RuleName}},
+		{"王晓明", "wangxiaoming73916284", nil}, {"王晓明", "王晓明٧٣٩١٦٢٨٤", nil}, {"王一", "wangyi 王一2024", []Rule{RuleName}}, {"王晓明", "wang xiaoming blue kettle", nil}, {"李建国", "tuozhengbin1985", nil}, {"", "tuozhengbin1985", nil}, {"拓正斌", "tuozhengbin1985", []Rule{RuleName}}, {"王晓明", "83920471", nil}, {"王晓明", "12345678 ?!", []Rule{RuleSteps}},
+	} {
+		if got := rulesOf(j.Check(mustPIN(t, c.pass), Facts{Name: c.name}, nil)); !slices.Equal(got, c.want) {
+			t.Errorf("%s of %s: %v, want %v", c.pass, c.name, got, c.want)
+		}
+	}
+	if s := Sentence(RuleName, true); s == Sentence(RuleUnreadable, true) || s == Sentence(RuleNearCommon, true) {
+		t.Error("the rule has no sentence of its own")
+	}
+	if got := j.Check(mustPIN(t, canary), Facts{Name: "王晓明"}, nil); got != nil {
+		t.Errorf("six digits: %v", got)
+	}
+}
+
+// TestNumbersInOtherDigits: the holder's numbers are found whatever digits they are
+// written in.
+func TestNumbersInOtherDigits(t *testing.T) {
+	j := newJudge(t, NationalRules())
+	facts := Facts{IDNumber: "330501198503070016", Phone: "13800138000"}
+	for pass, want := range map[string]Rule{
+		"一三八零零一三八零零零": RulePhone, "电话幺三八〇〇幺三八〇〇〇呀": RulePhone, "١٣٨٠٠١٣٨٠٠٠ abc": RulePhone, "१९८५०३०७ blue": RuleBirthday, "一九八五年〇三月〇七日生": RuleBirthday, "壹玖捌伍零叁零柒蓝色": RuleBirthday,
+	} {
+		if got := rulesOf(j.Check(mustPIN(t, pass), facts, nil)); !slices.Contains(got, want) {
+			t.Errorf("%s: %v, want %s", pass, got, want)
+		}
+	}
+	if got := j.Check(mustPIN(t, "一片冰心在玉壶二三"), facts, nil); got != nil {
+		t.Errorf("a line of a poem: %v", got)
 	}
 }
 

@@ -58,7 +58,14 @@ func TestWhatIsGenuine(t *testing.T) {
 	if _, err := e.System.Agencies.Import(t.Context(), bytes.NewReader(agencies.File), agency.ImportConfig{Actor: "operator"}); err != nil {
 		t.Fatal(err)
 	}
-	for _, number := range []string{"962218", "0572-0000004", "0572 0000004"} {
+	if page := answer("0572-0000004"); strings.Contains(page, "official number to call") {
+		t.Error("a number that was made up for a sample is official")
+	}
+	real := "code,region,name,address,telephone\nhuzhou-east,330502,吴兴区东街社保所,东街 1 号,0572-0000014\n"
+	if _, err := e.System.Agencies.Import(t.Context(), strings.NewReader(real), agency.ImportConfig{Actor: "operator"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, number := range []string{"962218", "0572-0000014", "0572 0000014"} {
 		if page := answer(number); !strings.Contains(page, "official number to call") {
 			t.Errorf("%s of the directory is not official", number)
 		}

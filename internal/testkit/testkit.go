@@ -139,9 +139,12 @@ func New(t testing.TB, o Options) *Env {
 	}
 	e := &Env{T: t}
 	t.Cleanup(e.unwire)
-	c := world.Config{Dir: o.Dir, Clock: o.Clock, Shape: o.Shape, House: o.House, Configure: o.configure, Phones: o.Inbox, Gateway: o.Gateway,
+	c := world.Config{Dir: o.Dir, Clock: o.Clock, Shape: o.Shape, Configure: o.configure, Phones: o.Inbox, Gateway: o.Gateway,
 		Server: server.Options{Logger: o.Logger, Policy: o.Policy, Rules: o.Rules, Wait: o.Wait, Texts: o.Texts, WatchKeepers: o.Watch,
 			BetweenStore: o.betweenStore, BetweenKeeper: func(k keeper.Keeper) keeper.Keeper { return e.betweenKeeper(o, k) }}}
+	if o.House != nil { // a nil pointer in an interface would not be nil
+		c.House = o.House
+	}
 	if o.Phones {
 		c.Server.Outbox = func(off *server.Data) authority.Outbox { return newPhones(t, off, o.Clock.Now) }
 	}

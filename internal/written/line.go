@@ -52,3 +52,53 @@ func Dialled(s string) (number string, ok bool) {
 func Pinyin(key string) string {
 	return strings.NewReplacer("Ü", "V", "LYU", "LV", "NYU", "NV").Replace(key)
 }
+
+// Numerals is a text with digits for the numerals that are read out as digits, and without
+// what is written over or around a character (keycaps).
+func Numerals(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.M, r) {
+			return -1
+		}
+		if v, ok := numeral(r); ok {
+			return '0' + v
+		}
+		return r
+	}, s)
+}
+
+// Digit is the value of a character that is read as a digit: of any script, or a Chinese
+// numeral.
+func Digit(r rune) (value rune, ok bool) {
+	if r >= '0' && r <= '9' {
+		return r - '0', true
+	}
+	if r < 0x80 {
+		return 0, false
+	}
+	if v, ok := numeral(r); ok {
+		return v, true
+	}
+	for _, in := range unicode.Nd.R16 { // each begins with a zero
+		if r >= rune(in.Lo) && r <= rune(in.Hi) {
+			return (r - rune(in.Lo)) % 10, true
+		}
+	}
+	for _, in := range unicode.Nd.R32 {
+		if r >= rune(in.Lo) && r <= rune(in.Hi) {
+			return (r - rune(in.Lo)) % 10, true
+		}
+	}
+	return 0, false
+}
+
+// numeral is the value of a Chinese numeral, as numbers are read out.
+func numeral(r rune) (value rune, ok bool) {
+	const numerals, values = "〇零○一二三四五六七八九幺两壹贰叁肆伍陆柒捌玖", "00012345678912123456789"
+	for i, n := range []rune(numerals) {
+		if n == r {
+			return rune(values[i] - '0'), true
+		}
+	}
+	return 0, false
+}

@@ -11,8 +11,8 @@ func TestPageAddress(t *testing.T) {
 			t.Errorf("%q: %q, hidden %v", typed, got, hidden)
 		}
 	}
-	for _, typed := range []string{"pin\u200b.example.cn", "pin.example.cn\u202e", "pin\ufe0f.example.cn", "pin\x00.example.cn"} {
-		if got, hidden := PageAddress(typed); !hidden || len(got) > len("pin.example.cn") {
+	for _, typed := range []string{"pin\u200b.example.cn", "pin.example.cn\u202e", "pin\ufe0f.example.cn", "pin\x00.example.cn", "a.cn／.b.cn", "a.cn⁇b。cn", "https：／／a.cn＃b．cn", "a.cn：1.cn"} {
+		if got, hidden := PageAddress(typed); !hidden || len(got) > len(typed) {
 			t.Errorf("%q: %q, hidden %v", typed, got, hidden)
 		}
 	}

@@ -27,7 +27,11 @@ type hall struct {
 
 func newHall(t *testing.T) *hall {
 	t.Helper()
-	s := newStage(t)
+	return hallOn(t, newStage(t))
+}
+
+func hallOn(t *testing.T, s *stage) *hall {
+	t.Helper()
 	h := &hall{s, s.env.Desk("湖州市社保中心")}
 	for _, id := range []liuma.StaffID{h.desk.Clerk, h.desk.Supervisor} {
 		h.signsIn(id)

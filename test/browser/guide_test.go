@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
@@ -79,6 +80,9 @@ func TestTheGuideOnPaper(t *testing.T) {
 	}
 	if n := evaluate[int](b, `[...document.querySelectorAll('.guide-part')].filter((x) => x.offsetParent !== null).length`); n != 12 {
 		t.Errorf("%d chapters on paper", n)
+	}
+	if paper := evaluate[string](b, `document.querySelector(".printed").innerText`); !strings.Contains(paper, s.url+"/") || !strings.Contains(paper, "12333") {
+		t.Errorf("on paper it says %q", paper)
 	}
 	b.clean(s)
 }

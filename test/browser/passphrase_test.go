@@ -2,7 +2,9 @@ package browser
 
 import (
 	"fmt"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
@@ -27,6 +29,11 @@ func (r rulesOfRegion) For(_ liuma.Region, ch liuma.ChannelID) policy.Policy {
 
 func inSecondRegion(t *testing.T) *world {
 	t.Helper()
+	return worldOf(t, testkit.Options{Rules: secondRegionsRules(t)}, nil)
+}
+
+func secondRegionsRules(t *testing.T) rulesOfRegion {
+	t.Helper()
 	national := policy.National()
 	national.AllowStandInEvidence = true
 	text, err := samples.Files.ReadFile("4401-five-tries.yaml")
@@ -41,7 +48,7 @@ func inSecondRegion(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return worldOf(t, testkit.Options{Rules: rulesOfRegion{l}}, nil)
+	return rulesOfRegion{l}
 }
 
 // wordsPad waits for the fields of a passphrase.
@@ -227,4 +234,59 @@ func TestPassphraseFields(t *testing.T) {
 		t.Errorf("the page keeps something: %s", kept)
 	}
 	b.clean(w.site, "莲花与断桥", rightPIN)
+}
+
+// TestPassphraseOnTheDesksPad: Granny Wang sets a passphrase on the counter's pad, by an
+// input method and in care mode; nobody sees it, the pad keeps nothing of it, and it holds
+// in her own app.
+func TestPassphraseOnTheDesksPad(t *testing.T) {
+	t.Parallel()
+	h := hallOn(t, stageOf(t, testkit.Options{Rules: secondRegionsRules(t)}))
+	wang := h.actor("wang", provincial, phone(), "zh-CN")
+	wang.applies(rightPIN)
+	f := h.facts("wang")
+	pad, id := h.pad(desktop())
+	h.desk.Away = true
+	ticket := h.sends(f, liuma.TicketReset, id)
+	pad.sees("请给复核人员看这个号码")
+	h.approves(ticket)
+	pad.press("是我本人")
+	pad.ready()
+	pad.press("我想设组合密码")
+	pad.wordsPad()
+	const words = "西湖Willow 三月"
+	finish := `//*[contains(@class,"pad-words")]//button[contains(@class,"btn-primary")]`
+	if kind := evaluate[string](pad, `document.querySelector("#pad-new").type`); kind != "password" {
+		t.Errorf("at a counter, where others stand, it begins as %s", kind)
+	}
+	pad.put("new", "password 123456")
+	pad.put("again", "password 123456")
+	pad.click(finish)
+	pad.sees("坏人接着就会试它")
+	pad.compose("new", "西湖", "Willow", " 三月")
+	pad.sees("个字符，够长了")
+	pad.fit("pad-words")
+	pad.put("again", words)
+	pad.click(finish)
+	pad.sees("新密码已设好", "屏幕过一会儿会自动清空")
+	pad.press("清空屏幕")
+	pad.sees("轮到您操作时")
+	pad.showsNobody(f)
+	for range 3 {
+		pad.back()
+		time.Sleep(300 * time.Millisecond)
+		if left := evaluate[string](pad, `[...document.querySelectorAll("input")].map(i => i.value).join()`); strings.Contains(left, "西湖") {
+			t.Errorf("the pad still has %s", left)
+		}
+	}
+	pad.clean(h.site, words, "西湖", "Willow", rightPIN)
+	wang.goTo(provincial)
+	wang.starts("verify")
+	wang.ready()
+	if evaluate[bool](wang.tab, `!!document.querySelector(".pad-boxes")`) {
+		wang.press("我用的是组合密码")
+	}
+	wang.put("current", words)
+	wang.typed("\r")
+	wang.sees("密码核验通过")
 }

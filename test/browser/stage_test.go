@@ -32,7 +32,10 @@ const (
 	national   = 1
 )
 
-func newStage(t *testing.T) *stage {
+func newStage(t *testing.T) *stage { t.Helper(); return stageOf(t, testkit.Options{}) }
+
+// stageOf is newStage with rules of its own.
+func stageOf(t *testing.T, o testkit.Options) *stage {
 	t.Helper()
 	s := &stage{site: &site{t: t, logs: &lines{}}}
 	t.Cleanup(func() { // when all is closed
@@ -42,8 +45,8 @@ func newStage(t *testing.T) *stage {
 			}
 		}
 	})
-	s.env = testkit.New(t, testkit.Options{Clock: testkit.RunningClock(0), Inbox: true, Listen: true,
-		Logger: slog.New(slog.NewTextHandler(s.logs, nil))})
+	o.Clock, o.Inbox, o.Listen, o.Logger = testkit.RunningClock(0), true, true, slog.New(slog.NewTextHandler(s.logs, nil))
+	s.env = testkit.New(t, o)
 	s.env.Serve()
 	show, err := window.OnLoopback(t.Context(), window.Parts{World: s.env.World, Hub: window.NewHub(s.env.Clock.Now), Channels: []window.Cast{
 		{ID: "zj-app", Name: liuma.Text{ZH: "浙里社保·虚构", EN: "Zhejiang (invented)"}, Theme: "jade", Mark: "浙", Region: "33"},

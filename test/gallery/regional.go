@@ -64,7 +64,7 @@ func (c *collection) addWhere() {
 	}
 	add("where", "/where", text("去哪里问", "Where to ask"), both("12333"), both("12393"))
 	add("where-region", "/where?region=330502", text("吴兴区社会保险服务大厅", "Wuxing District Social Insurance Hall"), both("0572-0000004"), text("周一至周六", "Monday to Saturday"), text("（样例）", "(sample)"))
-	add("where-above", "/where?region=330503", both("湖州市南浔区"), text("湖州市社会保险事业管理中心", "Huzhou Social Insurance Centre"))
+	add("where-above", "/where?region=330503", text("湖州市南浔区", "Nanxun District, Huzhou"), text("湖州市社会保险事业管理中心", "Huzhou Social Insurance Centre"))
 	add("where-nobody", "/where?region=130102", text("请拨打 12333", "call 12333"))
 	add("where-found", "/where?q=hzs", text("找到", "Found"), both("0571-0000002"))
 	add("where-none", "/where?q=xyzzy&region=3305", text("没有找到", "Nothing was found"), text("到全国查找", "Look in the whole country"))

@@ -82,6 +82,8 @@ type fake struct {
 	freezes []map[string]any                   // guarded by mu: bodies
 	frozen  func() (int, any)                  // guarded by mu: answers POST /v1/freezes
 	stand   string                             // guarded by mu: the card's standing; empty for no answer
+	offices []client.Agency                    // guarded by mu: nil for no answer
+	asked   []string                           // guarded by mu: regions whose agencies were asked for
 	sees    []map[string]string                // guarded by mu: the requests to the provider
 	page    string                             // guarded by mu: where the provider's page is; its own by default
 	face    string                             // guarded by mu: why the provider refuses
@@ -136,6 +138,17 @@ func newFake(t *testing.T) *fake {
 			return
 		}
 		f.answer(w, 200, map[string]any{"card": handle, "standing": stand})
+	})
+	mux.HandleFunc("GET /v1/agencies/{region}", func(w http.ResponseWriter, r *http.Request) {
+		f.mu.Lock()
+		f.asked = append(f.asked, r.PathValue("region"))
+		offices := f.offices
+		f.mu.Unlock()
+		if offices == nil {
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		f.answer(w, 200, map[string]any{"region": "33", "offices": offices, "hotlines": []any{}})
 	})
 	f.server = httptest.NewServer(mux)
 	t.Cleanup(f.server.Close)

@@ -128,6 +128,7 @@ type App struct {
 	handler http.Handler
 	pages   *pages
 	words   *catalogue
+	near    agencies
 }
 
 // New checks the Config. It does not call the authority, which may be started

@@ -70,6 +70,8 @@ type view struct {
 	Outcome             *outcome
 	Insurances          []insurance
 	Medical             medical
+	Offices             []office
+	Where               string // the authority's page about agencies
 	BusinessNo          string
 	Received            string
 }
@@ -145,7 +147,7 @@ func (a *App) showFreeze(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *App) showCounter(w http.ResponseWriter, r *http.Request) {
-	a.render(w, r, http.StatusOK, "counter", view{Title: a.words.say("counter.title")})
+	a.render(w, r, http.StatusOK, "counter", view{Title: a.words.say("counter.title"), Offices: a.nearest(r.Context()), Where: a.where()})
 }
 
 func (a *App) showEvidence(w http.ResponseWriter, r *http.Request) {

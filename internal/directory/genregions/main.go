@@ -1,8 +1,9 @@
 // Command genregions makes the list of regions from the revisions of GB/T 2260
 // that the npm package gb2260 has. It guarantees that every code of every
 // revision is in the list, once, and writes nothing if a revision is malformed.
-// It trusts the package for codes and names, and names a successor of an
-// abolished code only where one new code of the same province bears its name.
+// It trusts the package for codes and names, names a successor of an
+// abolished code only where one new code of the same province bears its name, and
+// spells names in Latin letters by the readings that the search of agencies has.
 //
 // Unpack the package beside the list (npm pack gb2260@0.6.0), and run
 // go generate ./internal/directory.
@@ -86,8 +87,8 @@ func read(file string) (revision, error) {
 	return r, nil
 }
 
-// list has a line for each code: the code, its last name, and of an abolished one
-// the first revision without it and its successor, if that is known.
+// list has a line for each code: the code, its last name, of an abolished one the first
+// revision without it and its successor, if that is known, and its name in Latin letters.
 func list(dates []string, all []revision) string {
 	last := len(all) - 1
 	seen := map[string]int{} // the last revision that has a code
@@ -97,13 +98,14 @@ func list(dates []string, all []revision) string {
 		}
 	}
 	var b strings.Builder
+	spell := newSpeller()
 	for _, code := range slices.Sorted(maps.Keys(seen)) {
 		i := seen[code]
-		fmt.Fprintf(&b, "%s,%s", code, all[i][code])
+		cells := []string{code, all[i][code], "", "", spell.latin(code, all[i][code])}
 		if i < last {
-			fmt.Fprintf(&b, ",%s,%s", dates[i+1], successor(code, all[i], all[i+1]))
+			cells[2], cells[3] = dates[i+1], successor(code, all[i], all[i+1])
 		}
-		b.WriteByte('\n')
+		b.WriteString(strings.TrimRight(strings.Join(cells, ","), ",") + "\n")
 	}
 	return b.String()
 }

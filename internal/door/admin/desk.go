@@ -56,6 +56,20 @@ const (
 	CodeDeskPadRoute     Code = "pad_takes_supervisor"
 	CodeDeskFinding      Code = "finding_invalid"
 	CodeDeskOwnTicket    Code = "own_ticket"
+	CodeDeskCloseReason  Code = "close_reason"
+	CodeDeskCarried      Code = "pin_carried"
+	CodeDeskUnseen       Code = "number_unseen"
+	CodeDeskNumberWrong  Code = "number_wrong"
+	CodeDeskNumberOver   Code = "number_over"
+	CodeCameNumber       Code = "came_document_invalid"
+	CodeCameName         Code = "came_name_invalid"
+	CodeCameYoung        Code = "came_under_age"
+	CodeCameSelf         Code = "came_themself"
+	CodeAgentKind        Code = "agent_not_possible"
+	CodeAgentRegion      Code = "agent_not_here"
+	CodeBorn             Code = "birthday_unknown"
+	CodeHeir             Code = "heir_missing"
+	CodeGuardian         Code = "guardian_missing"
 	CodeOnlyPages        Code = "only_pages"
 )
 
@@ -67,7 +81,8 @@ func knownOfDesk() []knownError {
 		{counter.ErrBounds, CodeDeskBounds, http.StatusForbidden},
 		{counter.ErrNumber, CodeDeskNumber, http.StatusUnprocessableEntity},
 		{counter.ErrNobody, CodeDeskNobody, http.StatusNotFound},
-		{admin.ErrReserved, CodeReserved, http.StatusUnprocessableEntity}, // it is the counter's
+		{admin.ErrReserved, CodeReserved, http.StatusUnprocessableEntity},             // it is the counter's
+		{counter.ErrCloseReason, CodeDeskCloseReason, http.StatusUnprocessableEntity}, // before ErrReason, which it is too
 		{counter.ErrReason, CodeDeskReason, http.StatusUnprocessableEntity},
 		{counter.ErrLookUps, CodeDeskLookUps, http.StatusConflict},
 		{counter.ErrTickets, CodeDeskTickets, http.StatusConflict},
@@ -84,6 +99,19 @@ func knownOfDesk() []knownError {
 		{counter.ErrPadRoute, CodeDeskPadRoute, http.StatusConflict},
 		{counter.ErrFinding, CodeDeskFinding, http.StatusUnprocessableEntity},
 		{counter.ErrOwnTicket, CodeDeskOwnTicket, http.StatusForbidden},
+		{counter.ErrCarried, CodeDeskCarried, http.StatusConflict},
+		{counter.ErrUnseen, CodeDeskUnseen, http.StatusConflict},
+		{counter.ErrNumberWrong, CodeDeskNumberWrong, http.StatusUnprocessableEntity},
+		{counter.ErrNumberOver, CodeDeskNumberOver, http.StatusConflict},
+		{counter.ErrCameNumber, CodeCameNumber, http.StatusUnprocessableEntity},
+		{counter.ErrCameName, CodeCameName, http.StatusUnprocessableEntity},
+		{counter.ErrCameYoung, CodeCameYoung, http.StatusUnprocessableEntity},
+		{counter.ErrCameSelf, CodeCameSelf, http.StatusUnprocessableEntity},
+		{counter.ErrAgentKind, CodeAgentKind, http.StatusConflict},
+		{counter.ErrAgentRegion, CodeAgentRegion, http.StatusConflict},
+		{counter.ErrBorn, CodeBorn, http.StatusConflict},
+		{counter.ErrHeir, CodeHeir, http.StatusConflict},
+		{counter.ErrGuardian, CodeGuardian, http.StatusConflict},
 		{admin.ErrOnlyPages, CodeOnlyPages, http.StatusForbidden},
 	}
 }

@@ -31,7 +31,11 @@ func agencyPage(v *visit) (*view, error) {
 	}
 	list := &table{Caption: v.t.AgencyAll(v.t.region(v.who.Region)), Head: []string{v.t.AgencyName(), v.t.Region(), v.t.AgencyAddress(), v.t.AgencyTelephone(), v.t.AgencyHours()}, None: v.t.AgencyNone(), Wide: true}
 	for _, a := range found.Agencies {
-		list.Rows = append(list.Rows, []cell{{Text: inEither(v.t, a.Name), Under: string(a.Code)}, text(v.t.region(a.Region)), text(inEither(v.t, a.Address)), {Text: a.Telephone, Class: "mono nowrap"}, text(inEither(v.t, a.Hours))})
+		under := string(a.Code)
+		if a.Sample {
+			under += v.t.Between("", "") + v.t.AgencySample()
+		}
+		list.Rows = append(list.Rows, []cell{{Text: inEither(v.t, a.Name), Under: under}, text(v.t.region(a.Region)), text(inEither(v.t, a.Address)), {Text: a.Telephone, Class: "mono nowrap"}, text(inEither(v.t, a.Hours))})
 	}
 	page.Blocks = append(page.Blocks, block{Table: list})
 	if found.More {

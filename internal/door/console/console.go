@@ -19,6 +19,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/admin"
 	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/door"
@@ -54,6 +55,8 @@ type Config struct {
 	Zone *time.Location
 	// Hotline is the help line that sentences name; default: the nation's.
 	Hotline string
+	// Place names a region in a language; default: its province.
+	Place func(*locale.Words, liuma.Region) string
 }
 
 func (c *Config) fill() error {
@@ -65,6 +68,9 @@ func (c *Config) fill() error {
 	}
 	if c.Zone == nil {
 		c.Zone = clock.China()
+	}
+	if c.Place == nil {
+		c.Place = (*locale.Words).Region
 	}
 	if c.Hotline == "" {
 		c.Hotline = locale.NationalHotline
@@ -88,7 +94,7 @@ func New(c Config) (http.Handler, error) {
 	}
 	h := &console{c: c}
 	var err error
-	if h.pages, err = newPages(c.Assets, c.Words, c.Hotline); err != nil {
+	if h.pages, err = newPages(c.Assets, c.Words, c.Hotline, c.Place); err != nil {
 		return nil, fmt.Errorf("console: %w", err)
 	}
 	if h.simulator, err = simulate.New(); err != nil {

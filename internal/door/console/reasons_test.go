@@ -118,7 +118,7 @@ func TestEveryErrorOfTheAdministrationHasAReason(t *testing.T) {
 		"admin.ErrKeyInUse": {"DropSigningKey"}, "admin.ErrLastDigestKey": {"DropSigningKey"}, "vault.ErrKeySigns": {"DropSigningKey"}, "vault.ErrNoSuchKey": {"DropSigningKey"},
 		"vault.ErrRootKeys": {"RotateRootKey"}, "vault.ErrRootSeals": {"DropRootKey"}, "vault.ErrNoRootKey": {"DropRootKey"}, "admin.ErrResealing": {"DropRootKey"},
 		"clock.ErrBehind": {"AcceptClock"}, "clock.ErrNotAhead": {"AcceptClock"}, "admin.ErrArchive": {"KeepArchive"}, "admin.ErrNothingToArchive": {"PlanArchive"},
-		"admin.ErrNoKeeper": {"RepairKeeper"}, "admin.ErrRepairing": {"RepairKeeper"}, "admin.ErrPeers": {"RepairKeeper"}, "admin.ErrPrivateKey": {"ParsePrivateKey"},
+		"admin.ErrNoKeeper": {"RepairKeeper"}, "admin.ErrRepairing": {"RepairKeeper"}, "admin.ErrPeers": {"RepairKeeper"}, "admin.ErrElsewhere": {"RepairKeeper"}, "admin.ErrPrivateKey": {"ParsePrivateKey"},
 		"registry.ErrDigits": {"Minors"}, "registry.ErrPlace": {"Minors"},
 		"authority.ErrLive": {"ErasePerson"}, "authority.ErrFrozen": {"ErasePerson"}, "authority.ErrReported": {"ErasePerson"}, "authority.ErrUnderway": {"ErasePerson"},
 		"authority.ErrKept": {"ErasePerson"}, "authority.ErrRetire": {"ErasePerson"},

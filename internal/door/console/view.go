@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/counter"
 	"github.com/liuma-pin/liuma/internal/door"
 	"github.com/liuma-pin/liuma/locale"
@@ -36,10 +37,10 @@ type language struct {
 	Dir  locale.Dir
 }
 
-func newPages(assets *web.Assets, words *locale.Catalogue, hotline string) (*pages, error) {
+func newPages(assets *web.Assets, words *locale.Catalogue, hotline string, place func(*locale.Words, liuma.Region) string) (*pages, error) {
 	p := &pages{wordings: map[door.Lang]*wordings{}}
 	for _, l := range words.Languages() {
-		p.wordings[l] = &wordings{Console: words.In(l).Console, all: words.In(l), hotline: hotline}
+		p.wordings[l] = &wordings{Console: words.In(l).Console, all: words.In(l), hotline: hotline, place: place}
 		p.languages = append(p.languages, language{Tag: l, Name: words.In(l).Name(), Dir: words.In(l).Dir()})
 	}
 	var err error

@@ -25,6 +25,7 @@ type wordings struct {
 	locale.Console
 	all     *locale.Words
 	hotline string
+	place   func(*locale.Words, liuma.Region) string
 }
 
 // of picks this language of a bilingual text, and Chinese in every language that the
@@ -54,7 +55,7 @@ func (t *wordings) region(r liuma.Region) string {
 	if r == "" {
 		return t.Nation()
 	}
-	return strings.TrimSpace(string(r) + " " + t.all.Region(r))
+	return strings.TrimSpace(string(r) + " " + t.place(t.all, r))
 }
 
 func (t *wordings) agency(a liuma.Agency) string {

@@ -69,11 +69,6 @@ func (h *handler) standsAt(v *view, p ceremony.Page) {
 	v.Clerk, v.BusinessNo = p.Counter.Clerk, ""
 }
 
-// agency names an agency: by its own name or, where a clerk is of a whole region, by that.
-func (t *wordings) agency(a liuma.Agency, r liuma.Region) string {
-	return cmp.Or(string(a), t.all.Region(r))
-}
-
 // AskerNote is what stands beneath the name of who asks.
 func (v *view) AskerNote() string {
 	if v.Clerk != "" {
@@ -146,7 +141,7 @@ func (h *handler) number(v *view, p ceremony.Page) {
 	v.cell(v.T.documentLabel(p.Document), p.IDMasked, "number", "")
 	v.cell(v.T.For(), actAt(v.T, p).title, "", "purpose")
 	v.Notice = &notice{Kind: "notice-warn", Title: v.T.SeenOtherTitle(), Text: v.T.SeenOther()}
-	v.Ways = []way{{Class: "btn-primary", Text: v.T.SeenLook(), See: address(p.ID)}, {Class: "btn-plain", Text: v.T.CounterNotMe(), Post: "leave"}}
+	v.Ways = []way{{Class: "btn-plain", Text: v.T.SeenLook(), See: address(p.ID)}, {Class: "btn-plain", Text: v.T.CounterNotMe(), Post: "leave"}}
 }
 
 // numberNow is where the page of a number asks whether it is still right.

@@ -62,7 +62,7 @@ func (h *handler) lookUp(v *view, ctx context.Context, typed string) {
 		v.First = []way{{Class: "btn-plain", Text: v.T.FreezeGive(), Link: freezePath}}
 	}
 	for _, app := range a.Apps {
-		v.Asked.Apps = append(v.Asked.Apps, v.listed(app))
+		v.Asked.Apps = append(v.Asked.Apps, h.listed(v, app))
 	}
 	if a.More {
 		v.Asked.More = v.T.all.Genuine.More()
@@ -122,7 +122,7 @@ func (h *handler) numberAnswer(v *view, k genuine.Kind) *notice {
 }
 
 // listed is an app in the page's language.
-func (v *view) listed(a genuine.Listed) listedApp {
+func (h *handler) listed(v *view, a genuine.Listed) listedApp {
 	g := v.T.all.Genuine
 	out := listedApp{Name: v.say(a.Name), Stopped: a.Stopped, State: g.StateOn(), Pages: a.Origins}
 	if a.Stopped {
@@ -133,7 +133,7 @@ func (v *view) listed(a genuine.Listed) listedApp {
 	}
 	var where []string
 	for _, r := range a.Regions {
-		name := v.T.all.Region(r)
+		name := h.placeOf(v.T, r)
 		if r == "" {
 			name = g.Everywhere()
 		}

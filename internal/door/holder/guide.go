@@ -36,7 +36,7 @@ func (h *handler) guideView(r *http.Request, region liuma.Region) *view {
 	v.heading(func(t *wordings) string { return t.all.Guide.Title() })
 	v.Lead = v.T.all.Guide.Lead()
 	v.Chapters = h.chapters(v, region, p)
-	v.Ways = []way{h.call(v)}
+	v.Ways, v.Real = []way{h.call(v)}, h.real
 	return v
 }
 
@@ -58,7 +58,7 @@ func (h *handler) chapters(v *view, region liuma.Region, p policy.Policy) []chap
 			Ways: []way{{Text: g.GenuineWay(), Link: genuinePath}}},
 		{ID: "never", Title: g.NeverTitle(), Says: []string{g.NeverCodes(), g.NeverHome()}},
 		{ID: "family", Title: g.FamilyTitle(), Says: []string{g.FamilyOld(), t.ruleOfMinors(p)}},
-		{ID: "region", Title: g.RegionTitle(), Says: append([]string{g.RegionSay(), t.ruleOf(region)}, t.rules(p)...), Ways: append(h.regionWays(g.RegionWay(), region), where...)},
+		{ID: "region", Title: g.RegionTitle(), Says: append([]string{g.RegionSay(), h.ruleOf(t, region)}, t.rules(p)...), Ways: append(h.regionWays(g.RegionWay(), region), where...)},
 		{ID: "other", Title: g.OtherTitle(), Says: []string{g.OtherYears(), g.OtherMedical(), g.OtherLines(locale.MedicalLine, v.Hotline), g.OtherLapse()}, Ways: where},
 	}
 	if p.Passphrase {

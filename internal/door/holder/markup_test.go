@@ -132,7 +132,8 @@ func inspect(t *testing.T, id string, all []*element) inspected {
 			}
 		}
 		_, pad := e.attr["data-pad"]
-		if pad || strings.Contains(class, "btn-primary") || strings.Contains(class, "btn-danger") || strings.Contains(class, "btn") && strings.HasPrefix(href, "tel:") {
+		_, waits := e.attr["data-waits"] // it goes on by itself
+		if pad || waits || strings.Contains(class, "btn-primary") || strings.Contains(class, "btn-danger") || strings.Contains(class, "btn") && strings.HasPrefix(href, "tel:") {
 			in.next++
 		}
 	}

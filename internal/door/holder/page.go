@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/liuma-pin/liuma"
@@ -85,6 +86,7 @@ func (p *pages) render(v *view) ([]byte, error) {
 
 // show writes a page.
 func (h *handler) show(w http.ResponseWriter, r *http.Request, status int, v *view) {
+	v.calledOnce()
 	html, err := h.pages.render(v)
 	if err != nil {
 		h.log.Error("page not drawn", "page", v.Page, "request", door.RequestID(r.Context()), "err", err)
@@ -111,7 +113,8 @@ type view struct {
 	Languages []language // that the page can be read in besides its own
 	Care      bool
 	Hotline   string
-	Named     bool // the page itself names the help line, so its foot does not
+	Real      string // on paper: the address of the genuine pages
+	Named     bool   // the page itself names the help line, so its foot does not
 	Style     web.Asset
 	Pad       web.Asset
 	Ceremony  web.Asset // the script of the ceremony's pages
@@ -239,6 +242,7 @@ type send struct {
 type inPerson struct {
 	Title, Where, Ticket, Own, Find string
 	Offices                         []office
+	Ask                             bool // it has the one way to the help line
 }
 
 // shown is the number of a ticket, digit by digit, and where its page asks whether it
@@ -382,6 +386,17 @@ func (v *view) helpedBy(hotline string) {
 		return
 	}
 	v.Hotline, v.T = hotline, newWordings(v.T.all, hotline)
+}
+
+// calledOnce leaves one way to the help line on a page: a button, or else beside where the
+// counter is, or else in the foot.
+func (v *view) calledOnce() {
+	calls := func(w way) bool { return w.Tel != "" && w.Tel == v.Hotline }
+	button := slices.ContainsFunc(v.Ways, calls) || slices.ContainsFunc(v.First, calls)
+	if v.Counter != nil {
+		v.Counter.Ask = !button
+	}
+	v.Named = v.Named || button || v.Counter != nil
 }
 
 // call leads to the hotline, which is open to everybody.

@@ -3,7 +3,6 @@ package holder
 import (
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/liuma-pin/liuma"
@@ -49,7 +48,7 @@ func (h *handler) regionView(r *http.Request, region liuma.Region) *view {
 	p := h.rules.For(region, "")
 	v.helpedBy(p.Hotline)
 	v.heading(func(t *wordings) string { return t.RulesTitle() })
-	v.Say = v.T.ruleOf(region)
+	v.Say = h.ruleOf(v.T, region)
 	v.TipsTitle = v.T.RulesHere()
 	v.Tips = v.T.rules(p)
 	v.WaysTitle = v.T.RulesOthers()
@@ -58,7 +57,7 @@ func (h *handler) regionView(r *http.Request, region liuma.Region) *view {
 	}
 	for _, other := range h.rules.Regions() {
 		if other != region {
-			v.Ways = append(v.Ways, way{Class: "btn-plain", Text: strings.TrimSpace(v.T.all.Region(other) + " " + string(other)), Link: inRegion(regionPath, other)})
+			v.Ways = append(v.Ways, way{Class: "btn-plain", Text: h.placeOf(v.T, other), Link: inRegion(regionPath, other)})
 		}
 	}
 	v.Ways, v.Named = append(v.Ways, h.call(v)), true
@@ -67,11 +66,12 @@ func (h *handler) regionView(r *http.Request, region liuma.Region) *view {
 }
 
 // ruleOf says of which region the page speaks.
-func (t *wordings) ruleOf(r liuma.Region) string {
-	if r == "" {
+func (h *handler) ruleOf(t *wordings, r liuma.Region) string {
+	place := h.placeOf(t, r)
+	if place == "" {
 		return t.RuleOfNation()
 	}
-	return t.RuleOf(t.all.Region(r), string(r))
+	return t.RuleOf(place, string(r))
 }
 
 // rules are the plain sentences of a policy.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/agency"
@@ -117,7 +118,9 @@ func (h *handler) whereView(r *http.Request) *view {
 func (h *handler) whereFound(v *view, l *agency.Listing, a asking) {
 	found, more := l.Search(agency.Query{Region: a.region, Text: a.text})
 	if len(found) == 0 {
-		v.Say = v.T.WhereNone(a.text)
+		if v.Say = v.T.WhereNone(a.text); !quotable(a.text) {
+			v.Say, v.Search.Text = v.T.WhereNoneAtAll(), ""
+		}
 		v.Tips = []string{v.T.WhereNoneWords(), v.T.WhereNoneWider(), v.T.WhereNoneCall(v.Hotline)}
 		v.TipsTitle = v.T.WhereNoneTitle()
 		return
@@ -127,6 +130,16 @@ func (h *handler) whereFound(v *view, l *agency.Listing, a asking) {
 		v.Say = v.T.WhereMore(count)
 	}
 	h.wherePaged(v, l, a, found)
+}
+
+// quotedMost is how long a name may be that the page repeats.
+const quotedMost = 16
+
+// quotable reports whether what was typed may be repeated where nothing is found. An
+// address can be sent to somebody, and what it brings stands on our page: no sentence of a
+// stranger's, no number and no other address.
+func quotable(typed string) bool {
+	return utf8.RuneCountInString(typed) <= quotedMost && !agency.Hides(typed)
 }
 
 // whereAround shows the offices of a region, or of the next one above it that has some.
@@ -198,13 +211,22 @@ func (h *handler) whereOn(v *view, l *agency.Listing, a asking) {
 
 // place names a region with those around it.
 func (t *wordings) place(l *agency.Listing, r liuma.Region) string {
-	return cmp.Or(l.Named(r), t.WhereEverywhere())
+	return cmp.Or(l.Place(t.all, r), t.WhereEverywhere())
+}
+
+// placeOf is place for pages that need no directory of agencies: without one they name
+// the province. Empty for the nation.
+func (h *handler) placeOf(t *wordings, r liuma.Region) string {
+	if h.agencies == nil {
+		return t.all.Region(r)
+	}
+	return h.agencies.Listing().Place(t.all, r)
 }
 
 // officeOf is an agency in the page's language; what it does not say in that is shown in
 // Chinese.
 func (h *handler) officeOf(v *view, l *agency.Listing, a store.Agency) office {
-	o := office{Name: v.spoken(a.Name), Region: spoken{Text: l.Named(a.Region), Lang: "zh-CN"}, Address: v.spoken(a.Address), Hours: v.spoken(a.Hours),
+	o := office{Name: v.spoken(a.Name), Region: spoken{Text: l.Place(v.T.all, a.Region)}, Address: v.spoken(a.Address), Hours: v.spoken(a.Hours),
 		Telephone: spoken{Text: a.Telephone}, Documents: v.spoken(a.Documents), Languages: v.spoken(a.Languages), Services: v.spoken(a.Services), Sample: a.Sample}
 	own := func(when store.Said, yes, no string) spoken {
 		switch when {
@@ -288,5 +310,5 @@ func (h *handler) agencyName(v *view, a liuma.Agency, r liuma.Region) string {
 			return v.spoken(one.Name).Text
 		}
 	}
-	return v.T.agency(a, r)
+	return cmp.Or(string(a), h.placeOf(v.T, r))
 }

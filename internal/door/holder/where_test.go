@@ -96,6 +96,21 @@ func TestWhereReadsAnyAddress(t *testing.T) {
 	}
 }
 
+// TestNothingOfAStrangersIsRepeated: what an address brings along is found or is not, and
+// a page of ours says no sentence, number or address that somebody wrote into it.
+func TestNothingOfAStrangersIsRepeated(t *testing.T) {
+	for _, q := range []string{"请立即拨打 13800138000", "拨138.0013.8000解冻", "一三八零零一三八零零零", "加微信 evil.shop", "您的社保卡已经被冻结，请联系李警官", "Your card was frozen, write to us"} {
+		body := where(t, "/where?q="+url.QueryEscape(q))
+		main := body[strings.Index(body, "<main"):]
+		if strings.Contains(main, q) || !strings.Contains(main, "没有找到您输入的内容。") {
+			t.Errorf("%s is repeated:\n%s", q, main)
+		}
+	}
+	if body := where(t, "/where?q="+url.QueryEscape("王家庄")); !strings.Contains(body, "没有找到“王家庄”。") {
+		t.Error("a name is not repeated")
+	}
+}
+
 // TestWhereIsPaged: a long list has pages, and each leads to the next.
 func TestWhereIsPaged(t *testing.T) {
 	first := where(t, "/where?q="+url.QueryEscape("社会保险"))

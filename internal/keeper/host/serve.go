@@ -144,6 +144,7 @@ func (h *Host) watch(ctx context.Context) {
 	look, tell := time.NewTicker(lookEvery), time.NewTicker(tellEvery)
 	defer look.Stop()
 	defer tell.Stop()
+	said := "" // what could not be read is logged once, not at every look
 	for {
 		select {
 		case <-ctx.Done():
@@ -151,11 +152,20 @@ func (h *Host) watch(ctx context.Context) {
 		case <-look.C:
 			if !h.changed() {
 				h.recheck()
-			} else if err := h.Reload(); err != nil {
+				continue
+			}
+			err := h.Reload()
+			if err == nil {
+				said = ""
+			} else if why := err.Error(); why != said {
+				said = why
 				h.log.Error("files of the keeper were not taken in", "err", err)
 			}
 		case <-tell.C:
 			h.tell("asked")
+			if s := h.Status(ctx); s.State != Serves || len(s.Warnings) > 0 {
+				h.log.Warn("look at the keeper", "state", s.State, "why", s.Why, "warnings", s.Warnings)
+			}
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -95,7 +96,7 @@ const (
 func (h *Host) Status(ctx context.Context) Status {
 	f, now := h.files.Load(), h.now()
 	s := Status{
-		Keeper: h.dir.Keeper, Member: h.dir.Member, Shape: h.dir.Shape.String(), Address: h.dir.Address, Release: h.release, Began: h.began,
+		Keeper: h.dir.Keeper, Member: h.dir.Member, Shape: fmt.Sprintf("%d/%d", h.dir.Shape.T, h.dir.Shape.N), Address: h.dir.Address, Release: h.release, Began: h.began,
 		KeySets: []uint32{}, Callers: CallersOf(f.callers, now), Peers: []PeerStatus{}, Connections: map[string]int{}, Asked: map[string]uint64{}, Warnings: []Warning{},
 		Door:   f.door.Leaf.NotAfter,
 		Issuer: IssuerStatus{Fingerprint: admission.IssuerFingerprint(h.root).String(), Until: h.root.NotAfter},

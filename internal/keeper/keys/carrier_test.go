@@ -33,6 +33,7 @@ func respell(t *testing.T, v any) []byte {
 // unnoticed. Even one who stands between two members on both sides, and gives each
 // the other's share key on, has them read different digits.
 func TestASwappedHelloIsNoticed(t *testing.T) {
+	t.Parallel()
 	m := newMembers(t, split.Shape{T: 2, N: 3})
 	thief := newMembers(t, m.shape) // has identities under the same names
 	m.begin()
@@ -123,6 +124,7 @@ func thiefIn(t *testing.T, m, thief *members, as, at int) (b between) {
 // TestOldFilesAreNoticed: what was carried in an earlier ceremony of the same key set
 // is refused in a later one, whatever it says of itself.
 func TestOldFilesAreNoticed(t *testing.T) {
+	t.Parallel()
 	m := newMembers(t, split.Shape{T: 2, N: 3})
 	m.begin()
 	m.pass()
@@ -163,6 +165,7 @@ func TestOldFilesAreNoticed(t *testing.T) {
 
 // TestMixedCeremoniesAreNoticed: files of another quorum's ceremony at the same time.
 func TestMixedCeremoniesAreNoticed(t *testing.T) {
+	t.Parallel()
 	m, other := newMembers(t, split.Shape{T: 2, N: 3}), newMembers(t, split.Shape{T: 2, N: 3})
 	big := newMembers(t, split.Shape{T: 3, N: 5})
 	m.begin()
@@ -190,6 +193,7 @@ func TestMixedCeremoniesAreNoticed(t *testing.T) {
 // the maker's fingerprints come through they show it; where they are forged too, the
 // digits do.
 func TestForgedKeysAreNoticed(t *testing.T) {
+	t.Parallel()
 	m := newMembers(t, split.Shape{T: 2, N: 3})
 	m.begin()
 	for i, d := range m.desks {
@@ -232,6 +236,7 @@ func TestForgedKeysAreNoticed(t *testing.T) {
 // TestASwappedAskingIsNoticed: an identity that somebody put in has other digits, and
 // so has a gift of somebody else's keys.
 func TestASwappedAskingIsNoticed(t *testing.T) {
+	t.Parallel()
 	m := newMembers(t, split.Shape{T: 2, N: 3})
 	m.ceremony()
 	ask := must2(Desk{Dir: filepath.Join(t.TempDir(), "new")}.Replace(m.who(1)))(t)
@@ -329,6 +334,7 @@ func seeds(f *testing.F) (out [][]byte) {
 
 // TestFilesHaveOneSpelling: other spellings of a good file are refused.
 func TestFilesHaveOneSpelling(t *testing.T) {
+	t.Parallel()
 	paths := must2(filepath.Glob("testdata/files/*.json"))(t)
 	if len(paths) != 5 {
 		t.Fatalf("%d files", len(paths))

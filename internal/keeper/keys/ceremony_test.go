@@ -23,6 +23,7 @@ func shapes() []split.Shape { return []split.Shape{{T: 2, N: 3}, {T: 3, N: 5}} }
 // hold any, and open as keepers of one quorum; a second key set stands beside the
 // first.
 func TestCeremony(t *testing.T) {
+	t.Parallel()
 	for _, shape := range shapes() {
 		m := newMembers(t, shape)
 		m.begin()
@@ -74,6 +75,7 @@ func TestCeremony(t *testing.T) {
 // TestNobodyHoldsEveryKey (I-5): at no moment have t-1 directories, with all that
 // was ever carried, every share key.
 func TestNobodyHoldsEveryKey(t *testing.T) {
+	t.Parallel()
 	for _, shape := range shapes() {
 		m := newMembers(t, shape)
 		dumps := make([]string, shape.N)
@@ -141,6 +143,7 @@ func holds(dump, key string) bool {
 
 // TestOrder: each step out of order is refused, and the refusal names the next one.
 func TestOrder(t *testing.T) {
+	t.Parallel()
 	m := newMembers(t, split.Shape{T: 2, N: 3})
 	d := m.desks[1]
 	wantStage(t, must2(d.Status())(t), nil, Nothing)
@@ -215,6 +218,7 @@ func TestOrder(t *testing.T) {
 
 // TestBeginRefuses: a shape that is none or has one keeper, and names that are none.
 func TestBeginRefuses(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		who  Who
 		want error
@@ -247,6 +251,7 @@ func TestBeginRefuses(t *testing.T) {
 // TestCancel: a ceremony that is cancelled leaves an identity to begin anew with, and
 // the key sets that are there.
 func TestCancel(t *testing.T) {
+	t.Parallel()
 	m := newMembers(t, split.Shape{T: 2, N: 3})
 	m.begin()
 	m.pass()
@@ -289,6 +294,7 @@ func TestCancel(t *testing.T) {
 // TestFilesAreTheOwners: directories, state and keys are their owner's alone, and a
 // state that others can read is not worked with.
 func TestFilesAreTheOwners(t *testing.T) {
+	t.Parallel()
 	m := newMembers(t, split.Shape{T: 2, N: 3})
 	m.begin()
 	m.pass()

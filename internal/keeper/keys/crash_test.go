@@ -34,7 +34,7 @@ func (c *crashing) moment(file, moment string) error {
 // program itself goes on, need no look at every one.
 func stride(fail bool) int {
 	if fail {
-		return 3
+		return 5
 	}
 	return 1
 }
@@ -107,6 +107,7 @@ func (m *members) others(i int) {
 // or a disk that fails there, leaves a directory that goes on, or that has nothing; and
 // it reads the digits of the others in the end.
 func TestCrashesInACeremony(t *testing.T) {
+	t.Parallel()
 	const crasher = 1
 	for _, fail := range []bool{false, true} {
 		for at, ended := 1, false; !ended; at += stride(fail) {
@@ -145,6 +146,7 @@ func TestCrashesInACeremony(t *testing.T) {
 
 // TestCrashesInAReplacement: the same of a keeper that gets its share keys back.
 func TestCrashesInAReplacement(t *testing.T) {
+	t.Parallel()
 	m := newMembers(t, split.Shape{T: 2, N: 3})
 	m.ceremony()
 	want := m.keysOf(1, 1)

@@ -49,6 +49,7 @@ func (m *members) gather(i int, ask Where) {
 // TestReplace: a new machine gets the keys that the lost one held, of all key sets,
 // and no others.
 func TestReplace(t *testing.T) {
+	t.Parallel()
 	for _, shape := range shapes() {
 		m := newMembers(t, shape)
 		m.ceremony()
@@ -72,6 +73,7 @@ func TestReplace(t *testing.T) {
 // TestJoin: a keeper that was put back to before a rotation gets the key set that it
 // missed, and keeps the others.
 func TestJoin(t *testing.T) {
+	t.Parallel()
 	m := newMembers(t, split.Shape{T: 2, N: 3})
 	m.ceremony()
 	file := filepath.Join(m.desks[1].Dir, keeperFile)
@@ -111,6 +113,7 @@ func fileOfWhere(t *testing.T, w Where) []byte { t.Helper(); return file(t, w) }
 // the old keeper serves, or to one in a giver's own place; nothing is taken that was
 // not compared, or of another asking.
 func TestReplaceRefuses(t *testing.T) {
+	t.Parallel()
 	m := newMembers(t, split.Shape{T: 2, N: 3})
 	m.ceremony()
 	giver := m.desks[0]
@@ -178,6 +181,7 @@ func TestReplaceRefuses(t *testing.T) {
 
 // TestTwoGiversMustAgree: where two members hold a key, both must give the same one.
 func TestTwoGiversMustAgree(t *testing.T) {
+	t.Parallel()
 	m := newMembers(t, split.Shape{T: 3, N: 5})
 	m.ceremony()
 	liar := newMembers(t, m.shape) // has keys of its own, under the same names
@@ -206,6 +210,7 @@ func TestTwoGiversMustAgree(t *testing.T) {
 
 // TestWhatDoesNotComeWhole is left out, and said.
 func TestWhatDoesNotComeWhole(t *testing.T) {
+	t.Parallel()
 	m := newMembers(t, split.Shape{T: 2, N: 3})
 	m.ceremony()
 	m.begin()

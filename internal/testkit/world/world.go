@@ -23,7 +23,6 @@ import (
 	"github.com/liuma-pin/liuma/internal/evidence"
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/server"
-	"github.com/liuma-pin/liuma/internal/testkit/keepers"
 )
 
 // Config describes a world. Dir and Clock are required.
@@ -35,7 +34,7 @@ type Config struct {
 	Shape string
 	// House, if set, is where the keepers are, in the place of Shape: the authority joins
 	// them. Whoever made it closes it.
-	House *keepers.House
+	House House
 	// Configure, if set, changes the configuration before the directory is made.
 	Configure func(*config.Config) error
 	// Native and Hosted, if set, are where the doors answer after Serve; there
@@ -54,6 +53,14 @@ type Config struct {
 	// Server holds further options for opening the system. Its Now is replaced
 	// by Clock's, and its Texts by Inbox if Phones is set.
 	Server server.Options
+}
+
+// House is keepers on addresses of their own (package keepers).
+type House interface {
+	// Settings are what the configuration of an authority says that has joined.
+	Settings() config.Keepers
+	// Join has an authority admitted at every keeper, with the files in its directory.
+	Join(dir string) error
 }
 
 // World is a system and who is around it. Opening, serving and closing are for
