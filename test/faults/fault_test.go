@@ -3,6 +3,7 @@
 package faults
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -162,9 +163,22 @@ func replaced(h *house, p *place, _ *rand.Rand) func() {
 		}
 		p.watched()
 		h.join(h.name(), p)
-		p.run("repair")
+		p.run("repair", "--seen", fmt.Sprint(h.sequenceOf(p)))
 		p.awaitState(host.Serves)
 	}
+}
+
+// sequenceOf is the highest sequence that the authority had from a keeper.
+func (h *house) sequenceOf(p *place) uint64 {
+	list, err := h.keepersNow()
+	must(h.t, err)
+	for _, k := range list {
+		if k.ID == string(p.id) {
+			return k.Sequence
+		}
+	}
+	h.t.Fatalf("the authority knows no %s", p.id)
+	return 0
 }
 
 var digits = regexp.MustCompile(`(?m)^\s*(\d{4}( \d{4}){7,9})\s*$`)
