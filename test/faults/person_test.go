@@ -153,8 +153,17 @@ func (p *person) challenged(ctx context.Context, a client.Action, bn string) (cl
 	return client.DeviceRequest{Channel: channelID, Action: a, Subject: s, BusinessNo: bn, Purpose: purpose, Challenge: ch}, err
 }
 
-// change changes the PIN, from the one that the person knows.
+// change changes the PIN, from the one that the person knows. One that is refused as weak is
+// drawn anew.
 func (p *person) change(ctx context.Context, device int) string {
+	for {
+		if said := p.changeOnce(ctx, device); said != weak {
+			return said
+		}
+	}
+}
+
+func (p *person) changeOnce(ctx context.Context, device int) string {
 	began, bn, old, pin := time.Now(), p.number(), p.knows(), p.somePIN()
 	d, err := p.challenged(ctx, client.Change, bn)
 	if err != nil {
