@@ -12,6 +12,8 @@ ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 FOREIGN := ./test/openid-client ./test/openapi
 # What takes longest begins first, so that no processor is idle in the end.
 LONGEST := ./test/browser ./internal/ceremony ./test/attack ./test/crash ./internal/rehearsal
+# An authority and its keepers as processes, while they fail: make ci runs it as well.
+FAULTS := ./test/faults
 # Tests make their files in memory, the go command its own where it always does.
 SCRATCH = GOTMPDIR=$${GOTMPDIR:-$${TMPDIR:-/tmp}} TMPDIR=$$(.ci/scratch)
 # What has a part that is built with -tags pkcs11 alone.
@@ -36,11 +38,12 @@ KILLS ?= 300
 CARDS ?= 1000
 FOR ?= 30s
 ROUNDS ?= 3
+FAULT_ROUNDS ?= 200
 MUTANTS_FOR ?= 15m
 SHOTS ?= dist/screenshots
 PAGES ?= dist/gallery
 
-.PHONY: lighthouse help quick test test-hsm ci nightly prepare format vet unit race looks foreign lint demo changed-mutants test-store \
+.PHONY: lighthouse help quick test test-hsm ci nightly prepare format vet unit race looks foreign lint faults fault-rounds demo changed-mutants test-store \
 	mutants crash arithmetic spraying fuzz bench floods gallery screenshots soak update cover vulncheck build build-hsm release
 
 help: ## list the targets
@@ -53,10 +56,10 @@ quick: format vet ## formatting, vet, and the packages that you changed; under a
 test: prepare format vet unit test-hsm ## every behaviour once; at most 15 minutes on two cores
 	@echo "make test: all passed"
 
-ci: prepare race looks foreign lint demo changed-mutants ## what CI runs after make test; at most 40 minutes more
+ci: prepare race looks foreign lint faults demo changed-mutants ## what CI runs after make test; at most 40 minutes more
 	@echo "make ci: all passed"
 
-nightly: prepare mutants crash arithmetic spraying fuzz bench floods lighthouse screenshots soak ## all mutants, many kills, long fuzzing and soaking; hours
+nightly: prepare mutants crash fault-rounds arithmetic spraying fuzz bench floods lighthouse screenshots soak ## all mutants, many kills, long fuzzing and soaking; hours
 	@echo "make nightly: all passed"
 
 prepare: ## install what is missing, and say what and why
@@ -71,7 +74,7 @@ vet:
 
 unit: ## all tests but those of make ci, and then the ten slowest packages
 	$(SCRATCH) go test -json -vet=off -timeout 12m $(LONGEST) \
-		$$(go list ./... | grep -vxF "$$(go list $(FOREIGN) $(LONGEST))") | go run ./test/slowest
+		$$(go list ./... | grep -vxF "$$(go list $(FOREIGN) $(FAULTS) $(LONGEST))") | go run ./test/slowest
 
 test-hsm: ## what speaks PKCS#11, built with cgo, against SoftHSM
 	CGO_ENABLED=1 go vet -tags pkcs11 $(HSM) ./cmd/liuma
@@ -86,6 +89,9 @@ looks: ## the holder pages in every size, language and mode
 
 foreign: ## clients and linters that nobody here wrote, against our doors
 	go test -timeout 12m $(FOREIGN)
+
+faults: ## each fault of a keeper once, over four processes in network namespaces
+	go test -count=1 -timeout 15m $(FAULTS)
 
 lint: ## golangci-lint and actionlint, built from their modules at pinned versions
 	go run $(GOLANGCI) run ./...
@@ -102,6 +108,9 @@ mutants: ## break each invariant on purpose; each must be caught by its test
 
 crash: ## kill the real server KILLS (300) times
 	LIUMA_CRASH_KILLS=$(KILLS) go test -count=1 -timeout 2h -v -run Killed ./test/crash
+
+fault-rounds: ## FAULT_ROUNDS (200) faults at random keepers; -seed of go test repeats one that failed
+	go test -count=1 -timeout 5h -v -run TestRounds $(FAULTS) -rounds $(FAULT_ROUNDS)
 
 arithmetic: ## ten million field elements beside math/big, a million inputs beside circl
 	go test -count=1 -timeout 3h -v ./internal/split/p256 -thorough

@@ -5386,6 +5386,12 @@ func (w Shown) KeeperNextFarCertificate() string { return w.say("shown.keeper.ne
 // KeeperNextFarStranger says "shown.keeper.next_far_stranger".
 func (w Shown) KeeperNextFarStranger() string { return w.say("shown.keeper.next_far_stranger") }
 
+// KeeperNextFarDisk says "shown.keeper.next_far_disk".
+func (w Shown) KeeperNextFarDisk() string { return w.say("shown.keeper.next_far_disk") }
+
+// KeeperNextFarDisagrees says "shown.keeper.next_far_disagrees".
+func (w Shown) KeeperNextFarDisagrees() string { return w.say("shown.keeper.next_far_disagrees") }
+
 // KeeperNextFarSilent says "shown.keeper.next_far_silent".
 func (w Shown) KeeperNextFarSilent(address string) string {
 	return w.say("shown.keeper.next_far_silent", "{address}", address)

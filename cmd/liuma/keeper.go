@@ -124,6 +124,10 @@ func nextForRemote(say locale.Shown, k admin.KeeperState) string {
 		return say.KeeperNextFarCertificate()
 	case keeper.Stranger:
 		return say.KeeperNextFarStranger()
+	case keeper.DiskBad:
+		return say.KeeperNextFarDisk()
+	case keeper.Disagrees:
+		return say.KeeperNextFarDisagrees()
 	}
 	return say.KeeperNextFarSilent(k.Remote.Address)
 }

@@ -242,6 +242,9 @@ const (
 	// Stranger is another keeper in this one's place: another id, member, shape or issuer,
 	// or share keys that are not those of the others.
 	Stranger Fault = "stranger"
+	// DiskBad is a keeper whose disk has no room or failed: it counts nothing, and gives no
+	// answer.
+	DiskBad Fault = "disk"
 	// Silent is a keeper that gave no answer, for whatever other reason.
 	Silent Fault = "silent"
 	// RowBehind is the database's fault, not the keeper's: the keeper has seen a

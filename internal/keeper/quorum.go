@@ -112,6 +112,9 @@ type member struct {
 	heads   map[liuma.CardID]uint64              // guarded by mu: risen, and not sent yet
 	trouble trouble                              // guarded by mu: why it does not serve
 	gaveUp  time.Time                            // guarded by mu: when it was told that settlements are given up
+	// When it answered otherwise than the others: first, by the quorum's clock, and last,
+	// by this machine's running time.
+	differs, differed time.Time // guarded by mu
 }
 
 // NewQuorum checks the configuration and starts the resending of settlements.
@@ -257,6 +260,9 @@ func (q *Quorum) hold() bool {
 
 func (q *Quorum) raise(m *member, card liuma.CardID, fault Fault) {
 	q.log.Warn("keeper alarm", "keeper", string(m.id), "what", string(fault))
+	if fault == Disagrees {
+		m.differing(q.now())
+	}
 	if q.alarm != nil {
 		q.alarm(Alarm{Keeper: m.id, Card: card, Fault: fault})
 	}

@@ -23,6 +23,13 @@ type Condition struct {
 // it raised.
 const tellEvery = time.Minute
 
+// differsFor is how long a keeper that answered otherwise than the others is told of: it
+// may answer as it should in between.
+const differsFor = 10 * time.Minute
+
+// errDiffers is why a keeper is told of that serves.
+var errDiffers = errors.New("keeper: it answered otherwise than the others")
+
 // trouble is why a keeper does not serve. It ends with the next answer of the
 // keeper that can be used.
 type trouble struct {
@@ -55,6 +62,8 @@ func faultOf(err error) Fault {
 		return ClockOff
 	case errors.Is(err, errForm):
 		return Disagrees
+	case errors.Is(err, ledger.ErrFull), errors.Is(err, ledger.ErrPoisoned):
+		return DiskBad
 	case errors.Is(err, ErrCertificate):
 		return CertificateBad
 	case errors.Is(err, ErrStranger):
@@ -108,10 +117,19 @@ func (q *Quorum) failed(m *member, card liuma.CardID, err error) {
 	}
 	q.log.Log(context.Background(), level, "keeper gave no answer", "keeper", string(m.id), "fault", string(fault),
 		"since", since, "times", times, "error", err)
-	switch fault {
-	case RolledBack, ClockOff, NoShareKeys, Uncounted:
+	if fault.Raised() {
 		q.raise(m, card, fault)
+	}
+}
+
+// Raised reports whether a Quorum raises an alarm of such a fault by itself, so that
+// nobody else has to.
+func (f Fault) Raised() bool {
+	switch f {
+	case Disagrees, RolledBack, ClockOff, NoShareKeys, Uncounted, RowBehind, SecondCard:
+		return true
 	default:
+		return false
 	}
 }
 
@@ -166,11 +184,31 @@ func (q *Quorum) Conditions(ctx context.Context) []Condition {
 	}
 	out := make([]Condition, len(q.members))
 	for i, m := range q.members {
-		m.mu.Lock()
-		out[i] = Condition{ID: m.id, Sequence: m.seen, Fault: m.trouble.fault, Since: m.trouble.since, Why: m.trouble.why}
-		m.mu.Unlock()
+		out[i] = m.condition()
 	}
 	return out
+}
+
+// condition is how the keeper stood when it was last asked. One that serves and answered
+// otherwise than the others a while ago is not whole.
+func (m *member) condition() Condition {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c := Condition{ID: m.id, Sequence: m.seen, Fault: m.trouble.fault, Since: m.trouble.since, Why: m.trouble.why}
+	if c.Fault == "" && !m.differed.IsZero() && time.Since(m.differed) < differsFor {
+		c.Fault, c.Since, c.Why = Disagrees, m.differs, errDiffers
+	}
+	return c
+}
+
+// differing notes that the keeper answered otherwise than the others.
+func (m *member) differing(now time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.differed.IsZero() || time.Since(m.differed) >= differsFor {
+		m.differs = now
+	}
+	m.differed = time.Now()
 }
 
 // Degraded reports whether some keeper did not serve when it was last asked.

@@ -73,6 +73,9 @@ func (s *System) watchKeepers(ctx context.Context) {
 // tellChange records that a keeper does not serve, once for each time that it begins.
 // What the quorum raises an alarm of by itself is not told twice.
 func (s *System) tellChange(ctx context.Context, c keeper.Condition, told map[keeper.ID]keeper.Fault) {
+	if c.Fault == keeper.Disagrees {
+		c.Fault = "" // it serves, and each lie was told of
+	}
 	switch {
 	case c.Fault == told[c.ID]:
 	case c.Fault == "":
@@ -83,7 +86,7 @@ func (s *System) tellChange(ctx context.Context, c keeper.Condition, told map[ke
 		told[c.ID] = c.Fault
 		s.options.Logger.Error("A KEEPER DOES NOT SERVE: while the others do, see 'liuma keeper status' for what to do",
 			"keeper", string(c.ID), "fault", string(c.Fault), "why", c.Why)
-		if c.Fault != keeper.RolledBack && c.Fault != keeper.ClockOff {
+		if !c.Fault.Raised() {
 			s.Authority.RecordAlarm(ctx, keeper.Alarm{Keeper: c.ID, Fault: c.Fault})
 		}
 	}
