@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"time"
@@ -33,7 +34,7 @@ func admit(f *flags) runner {
 		if err != nil {
 			return err
 		}
-		data, err := os.ReadFile(c.args[0])
+		data, err := readCarried(c.args[0])
 		if err != nil {
 			return err
 		}
@@ -79,6 +80,20 @@ func toFile[A any](name string, make func() (A, []byte, error)) (a A, err error)
 		return a, errors.Join(err, os.Remove(name))
 	}
 	return a, nil
+}
+
+// mostCarried is more than any file has that people carry.
+const mostCarried = 1 << 20
+
+// readCarried reads a file that somebody brought, and so what its maker wanted. Of one that
+// is too long, or has no end, no more is read than shows that it is none of ours.
+func readCarried(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, mostCarried+1))
 }
 
 func orElse(text, other string) string {

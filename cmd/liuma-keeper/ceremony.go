@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/liuma-pin/liuma/internal/keeper"
@@ -76,7 +75,7 @@ func who(d *host.Dir) keys.Who { return keys.Who{ID: d.Keeper, Member: d.Member,
 // readFiles reads what was carried here, and names the file that is none.
 func readFiles(paths []string) (out [][]byte, err error) {
 	for _, p := range paths {
-		data, err := os.ReadFile(p)
+		data, err := readCarried(p)
 		if err != nil {
 			return nil, err
 		}

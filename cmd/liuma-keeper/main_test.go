@@ -186,6 +186,17 @@ func TestSmallestImports(t *testing.T) {
 	}
 }
 
+// A file that somebody brought may have no end.
+func TestEndlessFilesAreRefused(t *testing.T) {
+	data, err := readCarried("/dev/zero")
+	if err != nil || len(data) > mostCarried+1 {
+		t.Errorf("read %d bytes: %v", len(data), err)
+	}
+	if _, err := readFiles([]string{"/dev/zero"}); err == nil {
+		t.Error("zeros are taken for a file of a ceremony")
+	}
+}
+
 // Every command and every flag has a sentence in both languages, and a row in
 // docs/KEEPERS.md.
 func TestEverythingIsDocumented(t *testing.T) {

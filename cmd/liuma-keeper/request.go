@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -46,7 +45,7 @@ func accept(f *flags) runner {
 		if err != nil {
 			return err
 		}
-		data, err := os.ReadFile(c.args[0])
+		data, err := readCarried(c.args[0])
 		if err != nil {
 			return err
 		}

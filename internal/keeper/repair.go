@@ -28,7 +28,9 @@ var (
 	ErrNoRows = errors.New("keeper: rows cannot be listed here")
 )
 
-// Scan implements RowSource.
+// Scan implements RowSource. A ledger that has stopped gives no rows: guesses that were
+// counted since may be missing in them, and whoever repairs itself from here would give
+// them back (I-2).
 func (n *Node) Scan(ctx context.Context, after liuma.CardID, visit func(ledger.Row) error) error {
 	if n.rows == nil {
 		return ErrNoRows
@@ -38,7 +40,13 @@ func (n *Node) Scan(ctx context.Context, after liuma.CardID, visit func(ledger.R
 		return err
 	}
 	defer leave()
-	return n.rows.Scan(ctx, after, visit)
+	if err := n.ledger.Poisoned(); err != nil {
+		return err
+	}
+	if err := n.rows.Scan(ctx, after, visit); err != nil {
+		return err
+	}
+	return n.ledger.Poisoned() // it may have stopped meanwhile
 }
 
 // Repair brings back a keeper whose ledger was lost or rolled back. It takes in

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/ledger"
 	"github.com/liuma-pin/liuma/internal/split"
 )
 
@@ -53,6 +54,29 @@ func TestRolledBackKeeper(t *testing.T) {
 	}
 	if got := h.alarmed(RolledBack); len(got) != 0 {
 		t.Errorf("named again: %v", got)
+	}
+}
+
+// TestNoRowsFromAStoppedLedger: a keeper that was found to be rolled back gives no rows to
+// another one's repair, so that what only it and the lost one had counted is not refunded.
+func TestNoRowsFromAStoppedLedger(t *testing.T) {
+	h := newHarness(t, split.Shape{T: 2, N: 3})
+	q := h.quorum()
+	target := set(t, q, liuma.NewCardID(), 1, good)
+	restore := h.snapshot(1)
+	q = h.quorumWith(QuorumConfig{Seen: q.Seen()})
+	want(t, attemptPIN(t, q, target, bad), liuma.Wrong)
+	eventually(t, "k2 has counted", func() bool { return h.row(1, target.Card).Tally.Spent == 1 })
+	seen := h.nodes[1].answer().Sequence
+	restore()
+	if err := h.nodes[1].Admit(t.Context(), Header{Now: h.nodes[1].Times().Wall, Seen: seen}); !errors.Is(err, ledger.ErrRolledBack) {
+		t.Fatal(err)
+	}
+	if err := h.nodes[2].Repair(t.Context(), seen, h.nodes[0], h.nodes[1]); !errors.Is(err, ledger.ErrRolledBack) {
+		t.Errorf("repaired from a ledger that was rolled back: %v", err)
+	}
+	if err := h.nodes[2].Admit(t.Context(), Header{Now: h.nodes[2].Times().Wall}); !errors.Is(err, ledger.ErrRepairing) {
+		t.Errorf("it serves: %v", err)
 	}
 }
 

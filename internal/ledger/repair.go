@@ -101,8 +101,14 @@ func (r Row) check() error {
 	return r.Tally.Validate()
 }
 
+// mostTaken is the highest number of spends that is taken over from another keeper,
+// beyond all that were ever made. Above it the numbers of this ledger could run over and
+// begin anew, and then a proof of an old spend would clear a later one (I-2).
+const mostTaken = 1 << 62
+
 // merge returns r, raised where other is higher.
 func (r Row) merge(other Row) (Row, error) {
+	other.Tally = other.Tally.within(mostTaken)
 	m := r
 	m.Mark = max(r.Mark, other.Mark)
 	// A tag moves under a head of its own (Retag), so the higher head knows it.
@@ -126,6 +132,16 @@ func (r Row) merge(other Row) (Row, error) {
 		m.Tally = r.Tally.merge(other.Tally)
 	}
 	return m, nil
+}
+
+// within is t with no number of spends above most. The spends that it keeps are numbered
+// anew by who takes them over.
+func (t Tally) within(most uint64) Tally {
+	t.Spent = min(t.Spent, most)
+	for lane := range t.Cleared {
+		t.Cleared[lane] = min(t.Cleared[lane], most)
+	}
+	return t
 }
 
 // merge takes each lane whole from the tally with more failures in it; if both

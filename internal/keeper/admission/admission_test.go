@@ -358,7 +358,7 @@ func TestListDecides(t *testing.T) {
 	if err := (Callers{}).Allowed(cert, now); !errors.Is(err, ErrUnknown) {
 		t.Errorf("signed and not in the list: %v", err)
 	}
-	entry := Caller{Name: "authority", Roles: wire.Authority, Number: number(cert), Until: now.Add(time.Hour)}
+	entry := Caller{Name: "authority", Roles: wire.Authority, Number: number(cert), Key: aRequest(t, "authority", wire.Authority, key).keyHash(), Until: now.Add(time.Hour)}
 	for name, change := range map[string]func(*Caller){
 		"with fewer roles": func(c *Caller) { c.Roles = wire.Peer },
 		"by another name":  func(c *Caller) { c.Name = "other" },
@@ -368,6 +368,28 @@ func TestListDecides(t *testing.T) {
 		if err := (Callers{list: []Caller{e}}).Allowed(cert, now); !errors.Is(err, ErrRole) {
 			t.Errorf("in the list %s: %v", name, err)
 		}
+	}
+}
+
+// The number of an admitted certificate stands in an admission, which anybody may read.
+func TestAStolenIssuerMakesNobodysTwin(t *testing.T) {
+	now := start()
+	i, list := anIssuer(t, now), Callers{}
+	r := aRequest(t, "authority", wire.Authority, aKey(t))
+	a, err := list.Admit(i, k1(), r, heard(r, wire.Authority), now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	twin := *a.cert
+	cert, err := i.sign(&twin, aKey(t).Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := list.Allowed(a.cert, now); err != nil {
+		t.Errorf("the caller: %v", err)
+	}
+	if err := list.Allowed(cert, now); !errors.Is(err, ErrOtherKey) {
+		t.Errorf("a certificate with the caller's number, name and roles, and another key: %v", err)
 	}
 }
 

@@ -224,7 +224,8 @@ func (c *Callers) Dismiss(name string, now time.Time) error {
 }
 
 // Allowed refuses a connection whose certificate is not that of a caller which may call,
-// with the roles that stand in the list.
+// with the key and the roles that stand in the list: who has the issuer's key can make a
+// certificate with the number of one that was admitted, which is no secret.
 func (c Callers) Allowed(cert *x509.Certificate, now time.Time) error {
 	n := number(cert)
 	at := slices.IndexFunc(c.list, func(e Caller) bool { return e.Number == n })
@@ -233,7 +234,12 @@ func (c Callers) Allowed(cert *x509.Certificate, now time.Time) error {
 	}
 	e := c.list[at]
 	roles, err := wire.RolesIn(cert)
+	key, bad := publicKey(cert.PublicKey)
 	switch {
+	case bad != nil:
+		return bad
+	case hashOf(key) != e.Key:
+		return ErrOtherKey
 	case err != nil:
 		return fmt.Errorf("%w: %w", ErrRole, err)
 	case roles != e.Roles || cert.Subject.CommonName != e.Name:

@@ -98,8 +98,11 @@ func (r *Request) publicKey() (*ecdsa.PublicKey, error) {
 }
 
 // keyHash names the key in the list of callers.
-func (r *Request) keyHash() string {
-	sum := sha256.Sum256(r.key)
+func (r *Request) keyHash() string { return hashOf(r.key) }
+
+// hashOf is how a key stands in the list of callers.
+func hashOf(key []byte) string {
+	sum := sha256.Sum256(key)
 	return hex.EncodeToString(sum[:])
 }
 

@@ -334,6 +334,20 @@ func TestRepair(t *testing.T) {
 	}
 }
 
+// A caller that lies about the sequence must not raise it so far in a repair that no later
+// repair can be told the true one.
+func TestALiedSequenceLeavesRoom(t *testing.T) {
+	s := &seat{id: "k1"}
+	for _, lie := range []uint64{mostSeen - 1, mostHeard} {
+		if s.heard(seen(lie)); s.seen.Load() != 0 {
+			t.Errorf("heard %d: %d", lie, s.seen.Load())
+		}
+	}
+	if s.heard(seen(mostHeard - 1)); s.seen.Load() != mostHeard-1 || s.seen.Load() >= mostSeen>>10 {
+		t.Errorf("a repair goes to %d", s.seen.Load())
+	}
+}
+
 // repair has a keeper repaired and waits for its end.
 func repair(t *testing.T, d *Dir) {
 	t.Helper()

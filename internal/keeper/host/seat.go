@@ -36,6 +36,11 @@ var (
 // not follow it.
 const mostSeen = 1 << 62
 
+// mostHeard is what a caller's word is worth in that: a write a microsecond for
+// nine years. A caller that lies so raises the sequence to this and no further, and the
+// administrator can still name one above it.
+const mostHeard = 1 << 48
+
 // sits is the node in the seat, or why there is none.
 func (s *seat) sits() (*keeper.Node, error) {
 	s.mu.RLock()
@@ -67,7 +72,7 @@ func (s *seat) empty(why error) error {
 
 // heard notes what a request says of this keeper.
 func (s *seat) heard(h keeper.Header) {
-	for old := s.seen.Load(); h.Seen > old && h.Seen < mostSeen; old = s.seen.Load() {
+	for old := s.seen.Load(); h.Seen > old && h.Seen < mostHeard; old = s.seen.Load() {
 		if s.seen.CompareAndSwap(old, h.Seen) {
 			return
 		}

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -362,6 +363,9 @@ func (c *Client) Scan(ctx context.Context, after liuma.CardID, visit func(ledger
 			return err
 		}
 		for _, row := range p.rows {
+			if bytes.Compare(row.Card[:], after[:]) <= 0 {
+				return ErrFrame // one that turns back would be read for ever
+			}
 			if err := visit(row); err != nil {
 				return err
 			}

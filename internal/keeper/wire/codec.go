@@ -105,7 +105,18 @@ func (r *reader) flag() bool {
 	return v == 1
 }
 
-func (r *reader) text() string { return string(r.take(int(r.u8()))) }
+// text reads a name or a code. It may come to a terminal or into a log, so nothing is in
+// it but printable signs of ASCII.
+func (r *reader) text() string {
+	b := r.take(int(r.u8()))
+	for _, c := range b {
+		if c < ' ' || c > '~' {
+			r.fail = true
+			return ""
+		}
+	}
+	return string(b)
+}
 
 // count reads the length of a list.
 func (r *reader) count(most int) int {

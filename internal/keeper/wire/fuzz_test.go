@@ -57,7 +57,7 @@ func FuzzRequest(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, k uint8, b []byte) {
 		stub := &stub{answer: keeper.AttemptAnswer{Answer: ack()}}
-		server := &Server{c: ServerConfig{Keeper: stub, Rows: stub, Logger: slog.New(slog.DiscardHandler)}}
+		server := &Server{c: ServerConfig{Keeper: stub, Rows: stub, Logger: slog.New(slog.DiscardHandler)}, scans: make(chan struct{}, maxScans)}
 		_, err := server.call(t.Context(), frame{kind: kind(k), body: b})
 		asked := stub.seen()
 		if err != nil && len(asked) != 0 {

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/liuma-pin/liuma"
@@ -40,7 +41,8 @@ type ServerConfig struct {
 	Logger *slog.Logger
 	// Release is the keeper's program, as it is told to who asks.
 	Release string
-	// Connections is how many there may be at once; 16 if zero.
+	// Connections is how many callers may be connected at once; 16 if zero. One key has
+	// a quarter of them, and as many again may be in their handshakes.
 	Connections int
 	// Call is how long one request may take; 5 s if zero.
 	Call time.Duration
@@ -52,7 +54,7 @@ type Server struct {
 	tls   *tls.Config
 	base  context.Context // of the requests; ended by Close
 	stop  context.CancelFunc
-	slots chan struct{}
+	scans chan struct{} // those under way
 
 	mu     sync.Mutex
 	open   map[net.Conn]other // guarded by mu
@@ -77,7 +79,7 @@ func NewServer(c ServerConfig) (*Server, error) {
 		c.Allow = func(*x509.Certificate) error { return nil }
 	}
 	t.VerifyConnection = withRole(c.Allow)
-	s := &Server{c: c, tls: t, slots: make(chan struct{}, c.Connections), open: map[net.Conn]other{}}
+	s := &Server{c: c, tls: t, scans: make(chan struct{}, maxScans), open: map[net.Conn]other{}}
 	s.base, s.stop = context.WithCancel(context.Background())
 	return s, nil
 }
@@ -109,27 +111,21 @@ func (s *Server) Serve(l net.Listener) error {
 	}
 }
 
-// take serves a connection in a goroutine of its own; false: there are too many.
+// take serves a connection in a goroutine of its own; false: the server is closed.
 func (s *Server) take(conn net.Conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return false
 	}
-	select {
-	case s.slots <- struct{}{}:
-	default:
-		s.c.Logger.Warn("a connection to the keeper was refused: there are too many", "from", conn.RemoteAddr().String())
-		return false
-	}
-	s.open[conn] = other{}
+	s.makeRoom()
+	s.open[conn] = other{from: hostOf(conn), since: time.Now()}
 	s.done.Go(func() {
 		defer func() {
 			s.mu.Lock()
 			delete(s.open, conn)
 			s.mu.Unlock()
 			_ = conn.Close() // it may be closed already
-			<-s.slots
 		}()
 		if err := s.serve(conn); err != nil && !errors.Is(err, io.EOF) && s.base.Err() == nil {
 			s.c.Logger.Warn("a connection to the keeper ended", "from", conn.RemoteAddr().String(), "err", err)
@@ -169,7 +165,8 @@ func (s *Server) serve(raw net.Conn) error {
 	if err != nil {
 		return err
 	}
-	p := &party{server: s, roles: roles, out: make(chan frame, maxCalls), slots: make(chan struct{}, maxCalls)}
+	calls := callsOf(roles)
+	p := &party{server: s, roles: roles, out: make(chan frame, calls), slots: make(chan struct{}, calls)}
 	p.ctx, p.stop = context.WithCancel(s.base)
 	defer p.stop()
 	if err := s.known(raw, other{cert: state.PeerCertificates[0], stop: p.stop}); err != nil {
@@ -179,7 +176,11 @@ func (s *Server) serve(raw net.Conn) error {
 		return err
 	}
 	written := make(chan error, 1)
-	go func() { written <- send(p.ctx, conn, p.out) }()
+	go func() {
+		err := send(p.ctx, conn, p.out)
+		p.stop() // nobody takes answers any more: none of them is waited for
+		written <- err
+	}()
 	err = p.read(conn)
 	p.calls.Wait()
 	p.stop()
@@ -240,6 +241,7 @@ type party struct {
 	ctx    context.Context
 	stop   context.CancelFunc
 	calls  sync.WaitGroup
+	held   atomic.Int64 // bytes of the requests that are worked on
 }
 
 // read takes requests until the connection ends. A request over the bound, or that the
@@ -263,18 +265,32 @@ func (p *party) read(conn net.Conn) error {
 			p.reply(frame{id: f.id, kind: ping | answered})
 		case may(f.kind)&p.roles == 0:
 			p.reply(faultFrame(f.id, ErrRole))
-		default:
-			select {
-			case p.slots <- struct{}{}:
-				p.calls.Go(func() {
-					p.reply(p.answer(f))
-					<-p.slots
-				})
-			default:
-				p.reply(faultFrame(f.id, ErrBusy))
-			}
+		case !p.begin(f):
+			p.reply(faultFrame(f.id, ErrBusy))
 		}
 	}
+}
+
+// begin works on a request; false: too many are under way, or too large ones.
+func (p *party) begin(f frame) bool {
+	n := int64(len(f.body))
+	if p.held.Add(n) > maxHeld {
+		p.held.Add(-n)
+		return false
+	}
+	select {
+	case p.slots <- struct{}{}:
+	default:
+		p.held.Add(-n)
+		return false
+	}
+	p.calls.Go(func() {
+		a := p.answer(f)
+		p.held.Add(-n)
+		p.reply(a)
+		<-p.slots
+	})
+	return true
 }
 
 // reply hands a frame to the writer; one that does not read loses it with its connection.
@@ -413,6 +429,12 @@ func (s *Server) scan(ctx context.Context, r *reader) (body, error) {
 	after := r.card()
 	if err := r.end(); err != nil {
 		return nil, err
+	}
+	select {
+	case s.scans <- struct{}{}:
+		defer func() { <-s.scans }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
 	rows, n := body{}, 0
 	err := s.c.Rows.Scan(ctx, after, func(row ledger.Row) error {

@@ -42,6 +42,13 @@ const (
 	// maxCalls is how many requests of one connection are worked on at once, and how
 	// many a client has under way.
 	maxCalls = 2048
+	// maxReading is how many of a connection without the roles authority and closer are.
+	maxReading = 16
+	// maxHeld is how many bytes the requests of one connection have that are worked on.
+	maxHeld = 4 << 20
+	// maxScans is how many pages of rows are read at once, so that a peer which asks for
+	// more and more takes no guess's time.
+	maxScans = 2
 	// maxHeads is how many heads one request holds.
 	maxHeads = 256
 	// rowsPerPage is how many rows of a scan one answer holds.

@@ -71,6 +71,7 @@ func Run(t *testing.T, place func(testing.TB) Place) {
 		{"RolledBackStopsServing", RolledBackStopsServing},
 		{"RepairVoidsOldProofs", RepairVoidsOldProofs},
 		{"MergeNeverFreesAGuess", MergeNeverFreesAGuess},
+		{"MergeKeepsNumbersRising", MergeKeepsNumbersRising},
 		{"RepairCutOffStaysStopped", RepairCutOffStaysStopped},
 		{"LedgerHasAnOwner", LedgerHasAnOwner},
 		{"CloseDrains", CloseDrains},

@@ -2,6 +2,7 @@ package ledgertest
 
 import (
 	"errors"
+	"math"
 	"sync"
 	"testing"
 	"time"
@@ -169,6 +170,44 @@ func MergeNeverFreesAGuess(t *testing.T, place func(testing.TB) Place) {
 	for _, bad := range []ledger.Row{{}, {Card: h.card, Version: 2}, {Card: h.card, Tally: ledger.Tally{Kept: -1}}} {
 		if err := r.ledger.Merge(t.Context(), []ledger.Row{bad}); !errors.Is(err, ledger.ErrRequest) {
 			t.Errorf("an impossible row: %v", err)
+		}
+	}
+}
+
+// MergeKeepsNumbersRising: a keeper that gives rows with made-up counts of spends locks
+// cards, and no more: numbers of spends go on rising, and rows can be read and merged.
+func MergeKeepsNumbersRising(t *testing.T, place func(testing.TB) Place) {
+	for _, spent := range []uint64{math.MaxUint64, math.MaxUint64 - 3, 1<<63 + 5, 1<<62 + 1} {
+		for _, own := range []int{0, 3} {
+			r := newRig(t, place(t))
+			h := r.enroll()
+			for range own {
+				if _, err := r.try(h, ledger.Stranger, 0); err != nil {
+					t.Fatal(err)
+				}
+			}
+			before := r.row(h)
+			lie := before
+			lie.Tally = ledger.Tally{Spent: spent - 4, Cleared: [2]uint64{spent - 5, spent - 5}}
+			for range 4 {
+				lie.Tally.Spend(r.clock.Now(), ledger.Known)
+			}
+			for range 2 {
+				if err := r.ledger.Merge(t.Context(), []ledger.Row{lie}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			merged := r.row(h).Tally
+			if merged.Spent < before.Tally.Spent+4 || merged.Validate() != nil || merged.Failures[ledger.Known] != 4 || int(merged.Failures[ledger.Stranger]) != own {
+				t.Fatalf("merged %+v with %+v: %+v", before.Tally, lie.Tally, merged)
+			}
+			if own > 0 {
+				continue // all six of the window are used
+			}
+			spent, err := r.try(h, ledger.Stranger, 0)
+			if err != nil || spent.S() <= merged.Spent {
+				t.Fatalf("the next spend after %d: %v, %v", merged.Spent, spent, err)
+			}
 		}
 	}
 }

@@ -1,0 +1,213 @@
+package wire
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+
+	"net"
+	"testing"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/keeper"
+	"github.com/liuma-pin/liuma/internal/ledger"
+)
+
+// TestHeldHandshakesKeepNobodyOut: somebody without a certificate holds as many
+// connections as there may be, and makes new ones; a caller comes through.
+func TestHeldHandshakesKeepNobodyOut(t *testing.T) {
+	k := &stub{}
+	p := serve(t, k, k, func(c *ServerConfig) { c.Connections = 4 })
+	for range 3 * 4 {
+		conn, err := net.Dial("tcp", p.at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+	}
+	if err := p.client("authority").Admit(t.Context(), header()); err != nil {
+		t.Errorf("beside handshakes that are held up: %v", err)
+	}
+}
+
+// TestOneCallerKeepsNobodyOut: the connections of one key end at a quarter of all.
+func TestOneCallerKeepsNobodyOut(t *testing.T) {
+	k := &stub{}
+	p := serve(t, k, k, func(c *ServerConfig) { c.Connections = 8 })
+	peer := p.ca.certificate("peer")
+	in := 0
+	for range 8 {
+		c := p.clientWith(func(c *ClientConfig) { c.TLS.Certificates = []tls.Certificate{peer} })
+		if _, err := c.Status(t.Context(), liuma.CardID{1}); err == nil {
+			in++
+		} else if !errors.Is(err, ErrDown) {
+			t.Error(err)
+		}
+	}
+	if in != 2 {
+		t.Errorf("one caller has %d connections of 8", in)
+	}
+	if err := p.client("authority").Admit(t.Context(), header()); err != nil {
+		t.Errorf("beside a greedy peer: %v", err)
+	}
+}
+
+// raw is a connection of a caller that keeps to nothing.
+func (p *place) raw(roles ...string) *tls.Conn {
+	p.t.Helper()
+	conn, err := tls.Dial("tcp", p.at, &tls.Config{Certificates: []tls.Certificate{p.ca.certificate(roles...)}, RootCAs: p.ca.pool, ServerName: "keeper.test", NextProtos: []string{ALPN}})
+	if err == nil {
+		err = hello(conn)
+	}
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
+// ask writes requests of a type until n are written or the keeper takes none any more.
+func ask(conn net.Conn, k kind, b body, n int) {
+	w := bufio.NewWriter(conn)
+	_ = conn.SetDeadline(time.Now().Add(2 * writeTime))
+	for i := range n {
+		if writeFrame(w, frame{id: uint64(i + 1), kind: k, body: b}) != nil {
+			return
+		}
+	}
+	_ = w.Flush()
+}
+
+// TestAPeerAsksForLittleAtOnce: of a peer that asks without end few requests are worked
+// on, and of the pages of rows still fewer, so that guesses have their time.
+func TestAPeerAsksForLittleAtOnce(t *testing.T) {
+	entered, release := make(chan struct{}, 1000), make(chan struct{})
+	k := &stub{}
+	p := serve(t, k, slowRows{k, entered, release}, func(c *ServerConfig) { c.Call = time.Minute })
+	for range 3 {
+		go ask(p.raw("peer"), scan, make(body, 16), 500)
+	}
+	for range maxScans {
+		<-entered
+	}
+	if err := p.client("authority").Admit(t.Context(), header()); err != nil {
+		t.Error(err)
+	}
+	time.Sleep(50 * time.Millisecond)
+	if n := len(entered); n != 0 {
+		t.Errorf("%d pages more are read at once", n)
+	}
+	close(release)
+}
+
+type slowRows struct {
+	*stub
+	entered chan struct{}
+	release chan struct{}
+}
+
+func (s slowRows) Scan(context.Context, liuma.CardID, func(ledger.Row) error) error {
+	s.entered <- struct{}{}
+	<-s.release
+	return nil
+}
+
+// TestLargeRequestsAreBounded: what the requests of one connection take is bounded in
+// bytes, and not by their number alone.
+func TestLargeRequestsAreBounded(t *testing.T) {
+	release := make(chan struct{})
+	k := &stub{slow: func(context.Context) { <-release }}
+	p := serve(t, k, k, func(c *ServerConfig) { c.Call = time.Minute })
+	var b body
+	point := somePoint(t)
+	q := keeper.AttemptRequest{Blinded: point}
+	for range keeper.MaxSettlements {
+		q.Settlements = append(q.Settlements, settlement(1))
+	}
+	b.attempt(q)
+	conn := p.raw("authority")
+	const n = 1000
+	go ask(conn, attempt, b, n)
+	r, busy := bufio.NewReader(conn), 0
+	for busy < n-maxHeld/len(b) {
+		f, err := readFrame(r)
+		if err != nil {
+			t.Fatalf("after %d: %v", busy, err)
+		}
+		if _, err := answerOf(attempt, f); !errors.Is(err, ErrBusy) {
+			t.Fatalf("answer %d: %v", busy, err)
+		}
+		busy++
+	}
+	if held := len(k.seen()) * len(b); held > maxHeld {
+		t.Errorf("%d bytes are worked on", held)
+	}
+	close(release)
+}
+
+// TestWhoDoesNotReadIsLeft: who asks and never reads loses the connection, and its place
+// is free for another.
+func TestWhoDoesNotReadIsLeft(t *testing.T) {
+	k := &stub{}
+	for i := range 2 * rowsPerPage {
+		k.rows = append(k.rows, ledger.Row{Card: liuma.CardID{1, byte(i >> 8), byte(i)}, Version: 1, KeySet: 1, Mark: 1, Verifier: liuma.Verifier{1}, Tag: ledger.Tag{1}})
+	}
+	p := serve(t, k, k)
+	go ask(p.raw("peer"), scan, make(body, 16), 20_000_000) // until it is left
+	deadline := time.Now().Add(4 * writeTime)
+	for len(p.server.Connections()) == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	for len(p.server.Connections()) > 0 && time.Now().Before(deadline) {
+		time.Sleep(10 * time.Millisecond)
+	}
+	if n := p.server.Connections(); len(n) > 0 {
+		t.Errorf("it is still served: %v", n)
+	}
+}
+
+// TestRowsThatTurnBack: a keeper whose rows do not rise would be read for ever.
+func TestRowsThatTurnBack(t *testing.T) {
+	k := &stub{}
+	for i := range rowsPerPage + 1 {
+		k.rows = append(k.rows, ledger.Row{Card: liuma.CardID{1, byte(i)}, Version: 1, KeySet: 1, Mark: 1, Verifier: liuma.Verifier{1}, Tag: ledger.Tag{1}})
+	}
+	c := serve(t, k, turning{k}).client("peer")
+	if err := c.Scan(t.Context(), liuma.CardID{}, func(ledger.Row) error { return nil }); !errors.Is(err, ErrFrame) {
+		t.Errorf("rows that turn back: %v", err)
+	}
+}
+
+type turning struct{ *stub }
+
+func (s turning) Scan(_ context.Context, _ liuma.CardID, visit func(ledger.Row) error) error {
+	for _, r := range s.rows {
+		if err := visit(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// TestWordsOfAKeeperAreShown: what a keeper says of itself comes to a terminal and into
+// logs, so no control sign is taken.
+func TestWordsOfAKeeperAreShown(t *testing.T) {
+	for _, word := range []string{"1.0\x1b[2J", "1.0\nk2 is whole", "1\u202e0", "\x9b", "\x7f"} {
+		a := aboutOf(1, 1, 1)
+		a.Release = word
+		var b body
+		b.about(a)
+		r := &reader{b: b}
+		if r.about(); r.end() == nil {
+			t.Errorf("release %q is taken", word)
+		}
+		b = nil
+		b.refusal(&ledger.Refusal{Reason: ledger.Reason(word)})
+		r = &reader{b: b}
+		if r.refusal(); r.end() == nil {
+			t.Errorf("reason %q is taken", word)
+		}
+	}
+}
