@@ -9220,9 +9220,29 @@ func (w KeeperCommand) NoKeyMessage(file string) string {
 	return w.say("keeper_command.no.key_message", "{file}", file)
 }
 
-// NoOtherCommand says "keeper_command.no.other_command".
-func (w KeeperCommand) NoOtherCommand(file, command string) string {
-	return w.say("keeper_command.no.other_command", "{file}", file, "{command}", command)
+// NoIsRequest says "keeper_command.no.is_request".
+func (w KeeperCommand) NoIsRequest(file string) string {
+	return w.say("keeper_command.no.is_request", "{file}", file)
+}
+
+// NoIsAdmission says "keeper_command.no.is_admission".
+func (w KeeperCommand) NoIsAdmission(file string) string {
+	return w.say("keeper_command.no.is_admission", "{file}", file)
+}
+
+// NoIsCeremony says "keeper_command.no.is_ceremony".
+func (w KeeperCommand) NoIsCeremony(file string) string {
+	return w.say("keeper_command.no.is_ceremony", "{file}", file)
+}
+
+// NoIsAsk says "keeper_command.no.is_ask".
+func (w KeeperCommand) NoIsAsk(file string) string {
+	return w.say("keeper_command.no.is_ask", "{file}", file)
+}
+
+// NoIsGift says "keeper_command.no.is_gift".
+func (w KeeperCommand) NoIsGift(file string) string {
+	return w.say("keeper_command.no.is_gift", "{file}", file)
 }
 
 // NoForOther says "keeper_command.no.for_other".

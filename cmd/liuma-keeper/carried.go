@@ -19,30 +19,29 @@ const (
 	callerDigits = 32
 )
 
-// takes says with which command a file that was carried is taken in, by its head; "" where
-// it is none of this program's.
-func takes(path string, data []byte) (name, command string) {
+// takes says with which command a file that was carried is taken in, and how that is said;
+// "" where it is none of this program's.
+func takes(data []byte) (command string, say func(locale.KeeperCommand, string) string) {
 	var head struct {
 		Format string `json:"format"`
 		Kind   string `json:"kind"`
 	}
 	if json.Unmarshal(data, &head) != nil {
-		return "", ""
+		return "", nil
 	}
-	const heard = " --heard '1234 …'"
 	switch {
 	case head.Format == "liuma-request/1":
-		return "admit", "liuma-keeper admit " + path + " --role peer" + heard
+		return "admit", locale.KeeperCommand.NoIsRequest
 	case head.Format == "liuma-admission/1":
-		return "accept", "liuma-keeper accept " + path + heard
+		return "accept", locale.KeeperCommand.NoIsAdmission
 	case head.Format != "liuma-key-ceremony/1":
-		return "", ""
+		return "", nil
 	case head.Kind == "ask":
-		return "give", "liuma-keeper give " + path + heard
+		return "give", locale.KeeperCommand.NoIsAsk
 	case head.Kind == "gift":
-		return "replace", "liuma-keeper replace " + path + heard
+		return "replace", locale.KeeperCommand.NoIsGift
 	}
-	return "ceremony", "liuma-keeper ceremony " + path
+	return "ceremony", locale.KeeperCommand.NoIsCeremony
 }
 
 // carried reads a file that was carried here for a command. One that belongs to another
@@ -52,8 +51,8 @@ func carried(command, path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if name, other := takes(path, data); name != "" && name != command {
-		return nil, refuse(func(w locale.KeeperCommand) string { return w.NoOtherCommand(path, other) })
+	if other, say := takes(data); other != "" && other != command {
+		return nil, refuse(func(w locale.KeeperCommand) string { return say(w, path) })
 	}
 	return data, nil
 }

@@ -61,6 +61,7 @@ type Node struct {
 
 	life   sync.RWMutex // held for reading by every request
 	closed bool         // guarded by life
+	adding sync.Mutex   // held while key sets are taken in
 
 	taken atomic.Uint64 // rows of other keepers that repairs have taken in
 }
@@ -109,7 +110,14 @@ func (n *Node) TakeKeySets(dir string) (came int, err error) {
 	if stored.ID != n.id || slices.ContainsFunc(stored.KeySets, func(s storedKeySet) bool { return s.Member != have.Member || s.shape() != have.Shape }) {
 		return 0, fmt.Errorf("%w: %s", ErrStranger, stored.ID)
 	}
-	from, err := stored.ring()
+	n.adding.Lock()
+	defer n.adding.Unlock()
+	lacking := *stored
+	lacking.KeySets = slices.DeleteFunc(slices.Clone(stored.KeySets), func(s storedKeySet) bool { return n.ring.has(s.ID) })
+	if len(lacking.KeySets) == 0 {
+		return 0, nil
+	}
+	from, err := lacking.ring()
 	if err != nil {
 		return 0, err
 	}
