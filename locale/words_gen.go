@@ -2372,6 +2372,69 @@ func (w Demo) WithKeeper(count, pin, minutes string) string {
 // ThreeKeepers says "demo.three_keepers".
 func (w Demo) ThreeKeepers() string { return w.say("demo.three_keepers") }
 
+// SceneKeepers says "demo.scene_keepers".
+func (w Demo) SceneKeepers() string { return w.say("demo.scene_keepers") }
+
+// WhoKeeper says "demo.who_keeper".
+func (w Demo) WhoKeeper(id string) string { return w.say("demo.who_keeper", "{id}", id) }
+
+// ThreeProcesses says "demo.three_processes".
+func (w Demo) ThreeProcesses() string { return w.say("demo.three_processes") }
+
+// KeeperBegan says "demo.keeper_began".
+func (w Demo) KeeperBegan(pid, dir string) string {
+	return w.say("demo.keeper_began", "{pid}", pid, "{dir}", dir)
+}
+
+// KeepersCompared says "demo.keepers_compared".
+func (w Demo) KeepersCompared(digits string) string {
+	return w.say("demo.keepers_compared", "{digits}", digits)
+}
+
+// KeeperAdmits says "demo.keeper_admits".
+func (w Demo) KeeperAdmits(digits string) string {
+	return w.say("demo.keeper_admits", "{digits}", digits)
+}
+
+// KeeperServes says "demo.keeper_serves".
+func (w Demo) KeeperServes() string { return w.say("demo.keeper_serves") }
+
+// KeeperKilled says "demo.keeper_killed".
+func (w Demo) KeeperKilled() string { return w.say("demo.keeper_killed") }
+
+// KeeperDied says "demo.keeper_died".
+func (w Demo) KeeperDied(why string) string { return w.say("demo.keeper_died", "{why}", why) }
+
+// TwoAreEnough says "demo.two_are_enough".
+func (w Demo) TwoAreEnough() string { return w.say("demo.two_are_enough") }
+
+// KeeperHealed says "demo.keeper_healed".
+func (w Demo) KeeperHealed(version string) string {
+	return w.say("demo.keeper_healed", "{version}", version)
+}
+
+// KeeperCut says "demo.keeper_cut".
+func (w Demo) KeeperCut() string { return w.say("demo.keeper_cut") }
+
+// HealedCounts says "demo.healed_counts".
+func (w Demo) HealedCounts() string { return w.say("demo.healed_counts") }
+
+// Unavailable says "demo.unavailable".
+func (w Demo) Unavailable() string { return w.say("demo.unavailable") }
+
+// AllHealed says "demo.all_healed".
+func (w Demo) AllHealed() string { return w.say("demo.all_healed") }
+
+// WithOneKeeper says "demo.with_one_keeper".
+func (w Demo) WithOneKeeper(keeper, count string) string {
+	return w.say("demo.with_one_keeper", "{keeper}", keeper, "{count}", count)
+}
+
+// WithTwoKeepers says "demo.with_two_keepers".
+func (w Demo) WithTwoKeepers(count, pin, minutes string) string {
+	return w.say("demo.with_two_keepers", "{count}", count, "{pin}", pin, "{minutes}", minutes)
+}
+
 // MinuteLater says "demo.minute_later".
 func (w Demo) MinuteLater() string { return w.say("demo.minute_later") }
 
@@ -2716,6 +2779,72 @@ func (w Window) PartyDatabaseText() string { return w.say("window.party_database
 
 // NoScript says "window.no_script".
 func (w Window) NoScript() string { return w.say("window.no_script") }
+
+// Posts says "window.posts".
+func (w Window) Posts() string { return w.say("window.posts") }
+
+// PostsText says "window.posts_text".
+func (w Window) PostsText() string { return w.say("window.posts_text") }
+
+// PostKill says "window.post_kill".
+func (w Window) PostKill() string { return w.say("window.post_kill") }
+
+// PostCut says "window.post_cut".
+func (w Window) PostCut() string { return w.say("window.post_cut") }
+
+// PostHeal says "window.post_heal".
+func (w Window) PostHeal() string { return w.say("window.post_heal") }
+
+// PostKillWhat says "window.post_kill_what".
+func (w Window) PostKillWhat(who string) string { return w.say("window.post_kill_what", "{who}", who) }
+
+// PostCutWhat says "window.post_cut_what".
+func (w Window) PostCutWhat(who string) string { return w.say("window.post_cut_what", "{who}", who) }
+
+// PostHealWhat says "window.post_heal_what".
+func (w Window) PostHealWhat(who string) string { return w.say("window.post_heal_what", "{who}", who) }
+
+// PostRuns says "window.post_runs".
+func (w Window) PostRuns() string { return w.say("window.post_runs") }
+
+// PostKilled says "window.post_killed".
+func (w Window) PostKilled() string { return w.say("window.post_killed") }
+
+// PostDied says "window.post_died".
+func (w Window) PostDied() string { return w.say("window.post_died") }
+
+// PostMute says "window.post_mute".
+func (w Window) PostMute() string { return w.say("window.post_mute") }
+
+// PostCutOff says "window.post_cut_off".
+func (w Window) PostCutOff() string { return w.say("window.post_cut_off") }
+
+// PostSequence says "window.post_sequence".
+func (w Window) PostSequence() string { return w.say("window.post_sequence") }
+
+// PostCounted says "window.post_counted".
+func (w Window) PostCounted() string { return w.say("window.post_counted") }
+
+// PostCommits says "window.post_commits".
+func (w Window) PostCommits() string { return w.say("window.post_commits") }
+
+// PostAuthority says "window.post_authority".
+func (w Window) PostAuthority() string { return w.say("window.post_authority") }
+
+// PostWhole says "window.post_whole".
+func (w Window) PostWhole() string { return w.say("window.post_whole") }
+
+// PostAway says "window.post_away".
+func (w Window) PostAway() string { return w.say("window.post_away") }
+
+// PostLast says "window.post_last".
+func (w Window) PostLast() string { return w.say("window.post_last") }
+
+// PostNothing says "window.post_nothing".
+func (w Window) PostNothing() string { return w.say("window.post_nothing") }
+
+// PostFailed says "window.post_failed".
+func (w Window) PostFailed() string { return w.say("window.post_failed") }
 
 // Copy says "window.copy".
 func (w Window) Copy() string { return w.say("window.copy") }
@@ -7050,6 +7179,11 @@ func (w Refused) DataKeyFileSize(file, most string) string {
 // DemoSeconds says "refused.demo.seconds".
 func (w Refused) DemoSeconds(seconds, most string) string {
 	return w.say("refused.demo.seconds", "{seconds}", seconds, "{most}", most)
+}
+
+// DemoKeepers says "refused.demo.keepers".
+func (w Refused) DemoKeepers(count string) string {
+	return w.say("refused.demo.keepers", "{count}", count)
 }
 
 // DemoLan says "refused.demo.lan".

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"time"
 
 	"github.com/liuma-pin/liuma/internal/demo"
+	"github.com/liuma-pin/liuma/internal/demo/posts"
 	"github.com/liuma-pin/liuma/internal/server"
 	"github.com/liuma-pin/liuma/locale"
 )
@@ -19,6 +21,7 @@ type demoCmd struct {
 	Keep    bool   `name:"keep"`
 	People  int    `name:"people" default:"10000" placeholder:"N"`
 	Seed    uint64 `name:"seed" default:"1"`
+	Keepers int    `name:"keepers" default:"1" placeholder:"N"`
 	Dir     string `name:"dir" placeholder:"DIR"`
 	Listen  string `name:"listen" default:"127.0.0.1:0" placeholder:"HOST:PORT"`
 	Seconds int    `name:"seconds" default:"8"`
@@ -34,11 +37,19 @@ func (d *demoCmd) Run(ctx context.Context, t *terminal) (err error) {
 	if d.Seconds < 1 || d.Seconds > maxSeconds {
 		return wrongUse("liuma demo", func(w *locale.Words) string { return w.Refused.DemoSeconds(num(d.Seconds), num(maxSeconds)) })
 	}
+	if d.Keepers != 1 && d.Keepers != 3 {
+		return wrongUse("liuma demo", func(w *locale.Words) string { return w.Refused.DemoKeepers(num(d.Keepers)) })
+	}
 	if !d.LAN && (d.Host != "" || d.Port != 0) {
 		return wrongUse("liuma demo", func(w *locale.Words) string { return w.Refused.DemoLan() })
 	}
-	logger := slog.New(slog.DiscardHandler)
+	program, err := posts.Itself()
+	if err != nil {
+		return err
+	}
+	logger, keepersLog := slog.New(slog.DiscardHandler), io.Writer(nil)
 	if d.Log {
+		keepersLog = t.err
 		if logger, err = newLogger(t.err, "info"); err != nil {
 			return err
 		}
@@ -61,7 +72,7 @@ func (d *demoCmd) Run(ctx context.Context, t *terminal) (err error) {
 		Dir: dir, Listen: d.Listen, People: d.People, Seed: d.Seed,
 		Guessing: time.Duration(d.Seconds) * time.Second, Once: d.Once, Removed: d.Dir == "" && !d.Keep,
 		Out: t.out, Lang: t.words().Lang(), Terminal: isTerminal(t.out), Progress: t.err, ProgressTerminal: isTerminal(t.err),
-		Logger: logger, LAN: d.lan(),
+		Logger: logger, LAN: d.lan(), Keepers: d.Keepers, Program: program, KeepersLog: keepersLog,
 		Beside: func(ctx context.Context, dir string, s *server.System) (shut func()) {
 			return s.ServeAdmin(ctx, dir)
 		},

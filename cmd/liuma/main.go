@@ -20,6 +20,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/liuma-pin/liuma/internal/demo/posts"
 	"github.com/liuma-pin/liuma/internal/process"
 	"github.com/liuma-pin/liuma/locale"
 )
@@ -95,6 +96,9 @@ func spoken(getenv func(string) string) locale.Lang {
 }
 
 func main() {
+	if len(os.Args) == 3 && os.Args[1] == posts.Argument {
+		os.Exit(keeperOfDemo(os.Args[2]))
+	}
 	// A second signal ends the process at once: the first one asks it to.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
@@ -104,6 +108,15 @@ func main() {
 		os.Exit(report(t, err))
 	}
 	os.Exit(run(ctx, os.Args[1:], t))
+}
+
+// keeperOfDemo is a keeper of 'liuma demo --keepers 3', which starts its own program anew.
+func keeperOfDemo(dir string) int {
+	if err := process.KeepPrivate(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return exitFail
+	}
+	return posts.Main(dir, os.Stdin, os.Stdout, os.Stderr)
 }
 
 // exited unwinds out of the parser after it has printed help.

@@ -20,9 +20,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/demo/posts"
 	"github.com/liuma-pin/liuma/internal/door"
 	"github.com/liuma-pin/liuma/internal/server"
 	"github.com/liuma-pin/liuma/locale"
@@ -55,6 +57,14 @@ type Config struct {
 	// devices on the network. Everybody on that network can see the demo
 	// window, with its text messages.
 	LAN *LAN
+	// Keepers is 1, inside this process, or 3, each a process of its own, which Program
+	// is started as; default 1.
+	Keepers int
+	// Program is this program, which must pass its arguments on to posts.Main where the
+	// first is posts.Argument; required with three keepers.
+	Program posts.Program
+	// KeepersLog takes the logs of three keepers; nil: they are not kept.
+	KeepersLog io.Writer
 	// Beside, if not nil, opens further doors of the running system, whose
 	// data directory is dir. They are shut before the system is closed.
 	Beside func(ctx context.Context, dir string, s *server.System) (shut func())
@@ -90,6 +100,12 @@ func (c *Config) fill() error {
 	if c.Candidates < 1 || c.Candidates > AllPINs || c.Guessing <= 0 {
 		return errors.New("demo: config: candidates or guessing time out of bounds")
 	}
+	if c.Keepers == 0 {
+		c.Keepers = 1
+	}
+	if c.Keepers != 1 && c.Keepers != 3 || c.Keepers == 3 && c.Program.Path == "" {
+		return errors.New("demo: config: want one keeper, or three and the program that they are")
+	}
 	if c.Lang == "" {
 		c.Lang = locale.Chinese
 	}
@@ -117,8 +133,9 @@ type scene struct {
 	play  func(context.Context, *play) error
 }
 
-func scenes() []scene {
-	return []scene{
+// scenes are the play; three says that there are three keepers.
+func scenes(three bool) []scene {
+	all := []scene{
 		{both(words.SceneEnroll), sceneEnroll},
 		{both(words.SceneVerify), sceneVerify},
 		{both(words.SceneLink), sceneLink},
@@ -135,6 +152,10 @@ func scenes() []scene {
 		{both(words.SceneDesk), sceneDesk},
 		{both(words.SceneCounter), sceneCounter},
 	}
+	if !three {
+		return all
+	}
+	return slices.Insert(all, len(all)-8, scene{both(words.SceneKeepers), sceneKeepers}) // after the theft
 }
 
 // Run plays the demo, and then serves until ctx ends unless Once is set. It
@@ -156,7 +177,7 @@ func Run(ctx context.Context, c Config) (err error) {
 	if p.cast, err = p.stage.choose(); err != nil {
 		return fmt.Errorf("choosing the cast: %w", err)
 	}
-	for i, s := range scenes() {
+	for i, s := range scenes(c.Keepers == 3) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -184,7 +205,7 @@ func Run(ctx context.Context, c Config) (err error) {
 	if p.Err() != nil || c.Once {
 		return p.Err()
 	}
-	return p.stage.world.Wait(ctx)
+	return p.serveOn(ctx)
 }
 
 // curtain says where everything is.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/demo/posts"
 	"github.com/liuma-pin/liuma/internal/evidence/standin"
 	"github.com/liuma-pin/liuma/internal/server"
 	"github.com/liuma-pin/liuma/internal/store"
@@ -41,7 +42,7 @@ func TestPlay(t *testing.T) {
 		"weak_pin/birthday", "weak_pin/phone", "✗ 123456", "✗ 112233",
 		"不正确，还可再试 5 次", "right 正确，附回执",
 		"refused。没有关联过的渠道不知道原因",
-		"还可再试 0 次", "locked 已锁定", "the right PIN is refused too",
+		"次数用完，锁定", "locked 已锁定", "the right PIN is refused too",
 		"【5】修改密码", "所有渠道同时生效",
 		"receipt_spent", "用途不符",
 		"【7】数据库被偷了", "tried 4,000 PINs with 3 stolen keys: 12,000 key pairs",
@@ -64,11 +65,49 @@ func TestPlay(t *testing.T) {
 	private(t, c.Dir)
 }
 
+// This test's program is the keepers' as well.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 3 && os.Args[1] == posts.Argument {
+		os.Exit(posts.Main(os.Args[2], os.Stdin, os.Stdout, os.Stderr))
+	}
+	os.Exit(m.Run())
+}
+
+// The whole play with three keepers, of which some fail in it.
+func TestPlayWithThreeKeepers(t *testing.T) {
+	var out bytes.Buffer
+	c := small(t, &out)
+	c.Keepers = 3
+	var err error
+	if c.Program, err = posts.Itself(); err != nil {
+		t.Fatal(err)
+	}
+	if err := Run(t.Context(), c); err != nil {
+		t.Fatalf("%v\n%s", err, out.String())
+	}
+	text := out.String()
+	for _, line := range []string{
+		"密钥仪式：三家互换文件", "key is missing", "a second keeper’s directory", "【8】三家保管方", "its process is killed", "Two of three",
+		"the PIN that was set meanwhile has reached it", "its line is cut", "unavailable：只剩一家", "all three are back", "【17】全部步骤都如预期",
+	} {
+		if !strings.Contains(text, line) {
+			t.Errorf("the transcript lacks %q", line)
+		}
+	}
+	if strings.Contains(text, "单进程形态") {
+		t.Error("the transcript speaks of one process")
+	}
+	if _, err := os.Stat(filepath.Join(c.Dir, "data", "keepers", "k1")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a keeper within the authority's directory: %v", err)
+	}
+	private(t, c.Dir)
+}
+
 // private fails if another account could read the files that the play left.
 func private(t *testing.T, dir string) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
+		if err != nil || d.IsDir() || filepath.Base(filepath.Dir(path)) == "carry" { // made to be handed over
 			return err
 		}
 		info, err := d.Info()
@@ -155,20 +194,20 @@ func TestScenesNotice(t *testing.T) {
 	if p.cast, err = p.stage.choose(); err != nil {
 		t.Fatal(err)
 	}
-	for _, s := range scenes()[:4] {
+	for _, s := range scenes(false)[:4] {
 		if err := s.play(t.Context(), p); err != nil {
 			t.Fatalf("%s: %v", s.title.EN, err)
 		}
 	}
 	for _, i := range []int{0, 1, 2, 3} { // enrolled already, and locked
-		if err := scenes()[i].play(t.Context(), p); err == nil {
-			t.Errorf("%s went well on a locked card", scenes()[i].title.EN)
+		if err := scenes(false)[i].play(t.Context(), p); err == nil {
+			t.Errorf("%s went well on a locked card", scenes(false)[i].title.EN)
 		}
 	}
 	p.cast.second = p.cast.first
 	for _, i := range []int{4, 5} {
-		if err := scenes()[i].play(t.Context(), p); err == nil {
-			t.Errorf("%s went well for a locked holder", scenes()[i].title.EN)
+		if err := scenes(false)[i].play(t.Context(), p); err == nil {
+			t.Errorf("%s went well for a locked holder", scenes(false)[i].title.EN)
 		}
 	}
 	p.cast.first.pin = "000000" // not the PIN of the card, so the keeper must not open it
@@ -183,6 +222,8 @@ func TestBadConfig(t *testing.T) {
 		"out":        func(c *Config) { c.Out = nil },
 		"people":     func(c *Config) { c.People = minPeople - 1 },
 		"candidates": func(c *Config) { c.Candidates = AllPINs + 1 },
+		"keepers":    func(c *Config) { c.Keepers = 2 },
+		"no program": func(c *Config) { c.Keepers = 3 },
 		"guessing":   func(c *Config) { c.Guessing = 0 },
 	} {
 		t.Run(name, func(t *testing.T) {

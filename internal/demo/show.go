@@ -10,7 +10,7 @@ import (
 // people to act as, their messages, and the events that each side saw. It
 // serves until the stage closes.
 func (s *stage) show(ctx context.Context, p *play) error {
-	parts := window.Parts{World: s.world, Hub: s.hub, Pass: true, Lang: p.c.Lang, Base: s.transport, Logger: p.c.Logger, Channels: []window.Cast{
+	parts := window.Parts{World: s.world, Hub: s.hub, Pass: true, Lang: p.c.Lang, Base: s.transport, Logger: p.c.Logger, Keepers: s.house, Channels: []window.Cast{
 		{ID: "zj-mini", Theme: "jade", Mark: p.mark(words.MarkZhejiang), Region: "33", Name: both(words.WindowZhejiang)},
 		{ID: "gov-mini", Theme: "azure", Mark: p.mark(words.MarkNational), Name: both(words.WindowNational)},
 	}}

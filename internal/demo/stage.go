@@ -17,6 +17,7 @@ import (
 	"github.com/liuma-pin/liuma/examples/agencies"
 	"github.com/liuma-pin/liuma/internal/agency"
 	"github.com/liuma-pin/liuma/internal/config"
+	"github.com/liuma-pin/liuma/internal/demo/posts"
 	"github.com/liuma-pin/liuma/internal/demo/window"
 	"github.com/liuma-pin/liuma/internal/progress"
 	"github.com/liuma-pin/liuma/internal/registry"
@@ -42,6 +43,7 @@ type stage struct {
 	lan      *lan  // nil on loopback
 	// transport sends requests to the authority and the channels.
 	transport http.RoundTripper
+	house     *posts.House   // the keepers, where each is a process of its own; else nil
 	hub       *window.Hub    // watches the system for the demo window; nil without one
 	doors     *window.Show   // of the demo window
 	shows     []*window.Show // all that listen, to be closed
@@ -60,6 +62,9 @@ func build(ctx context.Context, p *play) (_ *stage, err error) {
 		}
 	}()
 	if err := s.findLAN(p.c); err != nil {
+		return nil, err
+	}
+	if err := s.openKeepers(ctx, p); err != nil {
 		return nil, err
 	}
 	if err := s.open(ctx, p); err != nil {
@@ -86,7 +91,9 @@ func build(ctx context.Context, p *play) (_ *stage, err error) {
 		s.shut = func() { stop(); shut() }
 	}
 	p.Fact(both(words.FactDoor), s.world.API())
-	p.Note(both(words.OneProcess))
+	if s.house == nil {
+		p.Note(both(words.OneProcess))
+	}
 	return s, nil
 }
 
@@ -113,6 +120,9 @@ func (s *stage) open(ctx context.Context, p *play) error {
 			conf.Policy = layers
 			return s.keepCertificate(conf)
 		},
+	}
+	if s.house != nil {
+		c.House = s.house
 	}
 	if !p.c.Once {
 		s.hub = window.NewHub(s.clock.Now)
@@ -222,6 +232,9 @@ func (s *stage) close() error {
 	}
 	if s.world != nil {
 		err = errors.Join(err, s.world.Close())
+	}
+	if s.house != nil {
+		err = errors.Join(err, s.house.Close())
 	}
 	return err
 }

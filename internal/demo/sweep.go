@@ -192,7 +192,11 @@ func tryOne(digits string, scalars []*split.Scalar) (liuma.Verifier, error) {
 		}
 		shares = append(shares, share)
 	}
-	key, err := g.Finalize(split.Shape{T: 1, N: 1}, shares)
+	shape := split.Shape{T: 1, N: 1}
+	if len(scalars) > 1 {
+		shape = split.Shape{T: 2, N: 3}
+	}
+	key, err := g.Finalize(shape, shares)
 	if err != nil {
 		return liuma.Verifier{}, err
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -84,10 +85,10 @@ func (p *play) sweepLoot(ctx context.Context, l loot) error {
 const sampled = 2000
 
 // trueFunction tries a sample with the program's own split check, using a
-// stolen key in place of the share key.
+// stolen key in place of the share keys.
 func (p *play) trueFunction(ctx context.Context, l loot) error {
 	for _, key := range l.keys {
-		hit, _, err := trySample(ctx, l.card, map[split.Subset][]byte{1: key}, sample(p.cast.second.pin, sampled))
+		hit, _, err := trySample(ctx, l.card, p.filled(nil, key), sample(p.cast.second.pin, sampled))
 		if err != nil {
 			return err
 		}
@@ -114,23 +115,83 @@ func (p *play) argonResult(g *argonGuess) {
 
 // withKeeper shows that the PIN is found with the keeper's share key.
 func (p *play) withKeeper(ctx context.Context, l loot) error {
-	shares, err := readShareKeys(p.stage.path(filepath.Join("data", "keepers", "k1", "keeper.json")), l.card.KeySet)
+	if p.stage.house != nil {
+		return p.withKeepers(ctx, l)
+	}
+	minutes, err := p.foundWith(ctx, l, p.stage.path(filepath.Join("data", "keepers", "k1")))
 	if err != nil {
 		return err
+	}
+	p.Note(both(func(w words) string { return w.WithKeeper(strconv.Itoa(sampled), p.cast.second.pin, minutes) }))
+	p.Note(both(words.ThreeKeepers))
+	return nil
+}
+
+// withKeepers shows that the share keys of one keeper of three are of no use, also with
+// everything that the authority has, and that those of two are enough.
+func (p *play) withKeepers(ctx context.Context, l loot) error {
+	posts := p.stage.house.Posts()
+	held, err := readShareKeys(filepath.Join(posts[0].Dir, "keeper.json"), l.card.KeySet)
+	if err != nil {
+		return err
+	}
+	for _, key := range l.keys {
+		hit, _, err := trySample(ctx, l.card, p.filled(held, key), sample(p.cast.second.pin, sampled))
+		if err != nil {
+			return err
+		}
+		if hit != "" {
+			return want("no PIN found with the share keys of one keeper", hit)
+		}
+	}
+	p.Do(thiefWho(), both(func(w words) string { return w.WithOneKeeper(string(posts[0].ID), strconv.Itoa(sampled)) }))
+	minutes, err := p.foundWith(ctx, l, posts[0].Dir, posts[1].Dir)
+	if err != nil {
+		return err
+	}
+	p.Note(both(func(w words) string { return w.WithTwoKeepers(strconv.Itoa(sampled), p.cast.second.pin, minutes) }))
+	return nil
+}
+
+// filled is a share key for every subset of the shape: those that are held, and key for the
+// others.
+func (p *play) filled(held map[split.Subset][]byte, key []byte) map[split.Subset][]byte {
+	shape := split.Shape{T: 1, N: 1}
+	if p.stage.house != nil {
+		shape = split.Shape{T: 2, N: 3}
+	}
+	all := maps.Clone(held)
+	if all == nil {
+		all = map[split.Subset][]byte{}
+	}
+	for _, s := range shape.Subsets() {
+		if all[s] == nil {
+			all[s] = key
+		}
+	}
+	return all
+}
+
+// foundWith finds the PIN with the share keys of some keepers' directories, and says how many
+// minutes all PINs would take.
+func (p *play) foundWith(ctx context.Context, l loot, dirs ...string) (minutes string, err error) {
+	shares := map[split.Subset][]byte{}
+	for _, dir := range dirs {
+		held, err := readShareKeys(filepath.Join(dir, "keeper.json"), l.card.KeySet)
+		if err != nil {
+			return "", err
+		}
+		maps.Copy(shares, held)
 	}
 	hit, perTry, err := trySample(ctx, l.card, shares, sample(p.cast.second.pin, sampled))
 	if err != nil {
-		return err
+		return "", err
 	}
 	if hit != p.cast.second.pin {
-		return want("the PIN found with the keeper's share key", hit)
+		return "", want("the PIN found with the keeper's share key", hit)
 	}
 	whole := perTry * AllPINs / time.Duration(runtime.GOMAXPROCS(0))
-	p.Note(both(func(w words) string {
-		return w.WithKeeper(strconv.Itoa(sampled), hit, fmt.Sprintf("%.0f", whole.Minutes()))
-	}))
-	p.Note(both(words.ThreeKeepers))
-	return nil
+	return fmt.Sprintf("%.0f", whole.Minutes()), nil
 }
 
 // steal copies the database and the key file, and reads them with the program

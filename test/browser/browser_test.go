@@ -26,6 +26,8 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"github.com/liuma-pin/liuma/internal/demo/posts"
 )
 
 var (
@@ -38,6 +40,9 @@ var (
 )
 
 func TestMain(m *testing.M) {
+	if len(os.Args) == 3 && os.Args[1] == posts.Argument { // a demo's keeper is this program as well
+		os.Exit(posts.Main(os.Args[2], os.Stdin, os.Stdout, os.Stderr))
+	}
 	flag.Parse()
 	// A test waits for its browser most of the time. Those that measure time are not
 	// parallel: they run first, one by one.

@@ -38,13 +38,17 @@ func (w *transcript) String() string {
 
 // openDemo plays the demo, with a short sweep, and returns the address of its
 // window.
-func openDemo(t *testing.T) string {
+func openDemo(t *testing.T) string { t.Helper(); return openDemoOf(t, demo.Config{}) }
+
+// openDemoOf is openDemo with keepers or a language of its own.
+func openDemoOf(t *testing.T, c demo.Config) string {
 	t.Helper()
 	out := &transcript{}
+	c.Dir, c.People, c.Candidates, c.Guessing, c.Out = filepath.Join(t.TempDir(), "demo"), 200, 4000, 100*time.Millisecond, out
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() {
-		ended <- demo.Run(ctx, demo.Config{Dir: filepath.Join(t.TempDir(), "demo"), People: 200, Candidates: 4000, Guessing: 100 * time.Millisecond, Out: out})
+		ended <- demo.Run(ctx, c)
 	}()
 	t.Cleanup(func() {
 		cancel()
@@ -52,7 +56,7 @@ func openDemo(t *testing.T) string {
 			t.Errorf("the demo: %v\n%s", err, out)
 		}
 	})
-	address := regexp.MustCompile(`open this +(http://[0-9.:]+)`)
+	address := regexp.MustCompile(`(?:open this|打开) +(http://[0-9.:]+)`)
 	for end := time.Now().Add(3 * time.Minute); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
 		if m := address.FindStringSubmatch(out.String()); m != nil {
 			return m[1]

@@ -56,6 +56,15 @@ func scriptWords() map[string]liuma.Text {
 		"days":          both(func(w words) string { return w.Days("{count}") }),
 		"hours":         both(func(w words) string { return w.Hours("{count}") }),
 		"minutes":       both(func(w words) string { return w.Minutes("{count}") }),
+		"post_runs":     both(words.PostRuns),
+		"post_killed":   both(words.PostKilled),
+		"post_died":     both(words.PostDied),
+		"post_mute":     both(words.PostMute),
+		"post_cut_off":  both(words.PostCutOff),
+		"post_whole":    both(words.PostWhole),
+		"post_away":     both(words.PostAway),
+		"post_nothing":  both(words.PostNothing),
+		"post_failed":   both(words.PostFailed),
 		"ahead":         both(func(w words) string { return w.Ahead("{time}") }),
 	}
 }

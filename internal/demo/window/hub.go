@@ -45,8 +45,9 @@ type Hub struct {
 	now func() time.Time
 
 	mu     sync.Mutex
-	seq    uint64  // guarded by mu
-	events []Event // guarded by mu; oldest first
+	seq    uint64           // guarded by mu
+	events []Event          // guarded by mu; oldest first
+	last   map[string]Event // guarded by mu; of each keeper
 	// The requests and ceremonies that events belong to: those since the last
 	// Forget, and those before it. Both guarded by mu; the first is nil after
 	// Forget.
@@ -54,7 +55,9 @@ type Hub struct {
 }
 
 // NewHub makes an empty hub.
-func NewHub(now func() time.Time) *Hub { return &Hub{now: now, during: map[Fact]bool{}} }
+func NewHub(now func() time.Time) *Hub {
+	return &Hub{now: now, during: map[Fact]bool{}, last: map[string]Event{}}
+}
 
 // Saw records one event.
 func (h *Hub) Saw(p Party, who string, title liuma.Text, facts ...Fact) {
@@ -75,7 +78,11 @@ func (h *Hub) Saw(p Party, who string, title liuma.Text, facts ...Fact) {
 	if facts == nil {
 		facts = []Fact{}
 	}
-	h.events = append(h.events, Event{Seq: h.seq, At: h.now(), Party: p, Who: who, Title: title, Facts: facts})
+	e := Event{Seq: h.seq, At: h.now(), Party: p, Who: who, Title: title, Facts: facts}
+	h.events = append(h.events, e)
+	if p == Keeper {
+		h.last[who] = e
+	}
 	if len(h.events) > mostEvents {
 		h.events = append([]Event(nil), h.events[len(h.events)-mostEvents:]...)
 	}
@@ -88,6 +95,7 @@ func (h *Hub) Forget() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.events = nil
+	clear(h.last)
 	if h.before == nil {
 		h.before, h.during = h.during, nil
 	}
@@ -105,6 +113,16 @@ func (h *Hub) After(seq uint64, limit int) []Event {
 		}
 	}
 	return out
+}
+
+// Last is the last event of a keeper; nil if there was none.
+func (h *Hub) Last(keeper string) *Event {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if e, ok := h.last[keeper]; ok {
+		return &e
+	}
+	return nil
 }
 
 const (

@@ -11,6 +11,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/examples/channel/miniapp"
+	"github.com/liuma-pin/liuma/internal/demo/posts"
 	"github.com/liuma-pin/liuma/internal/evidence/standin"
 	"github.com/liuma-pin/liuma/internal/testkit/world"
 	"github.com/liuma-pin/liuma/locale"
@@ -44,6 +45,9 @@ type Parts struct {
 	// trust the authority's certificate.
 	Base   http.RoundTripper
 	Logger *slog.Logger // default: discard
+	// Keepers, if set, are those of the world; the window shows them, and lets visitors
+	// kill, cut off and heal them.
+	Keepers *posts.House
 }
 
 func (p *Parts) fill(addresses int) (err error) {
@@ -75,6 +79,9 @@ func (s *Show) Build(ctx context.Context, p Parts) error {
 		return err
 	}
 	c := Config{Hub: p.Hub, Origin: s.Origin(), Official: p.World.Issuer() + "/", Lang: p.Lang, Now: p.World.Clock.Now, Scan: s.scheme == "https", CA: p.CA}
+	if p.Keepers != nil {
+		c.Keepers, c.Conditions = p.Keepers, p.World.System.Quorum.Conditions
+	}
 	if p.Pass {
 		c.Pass = p.World.Clock.Advance
 	}

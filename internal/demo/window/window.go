@@ -19,6 +19,7 @@
 package window
 
 import (
+	"context"
 	"embed"
 	"encoding/json"
 	"errors"
@@ -29,6 +30,8 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/demo/posts"
+	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/qr"
 	"github.com/liuma-pin/liuma/locale"
 )
@@ -64,6 +67,10 @@ type Config struct {
 	Now  func() time.Time // the demo's time; required with Pass
 	// Scan, if set, shows Origin as a QR code, for a real phone.
 	Scan bool
+	// Keepers, if set, are shown, and can be killed, cut off and healed. Conditions is how
+	// the authority finds them; required with Keepers.
+	Keepers    *posts.House
+	Conditions func(context.Context) []keeper.Condition
 	// CA, if set, is the certificate that a phone may trust, PEM.
 	CA []byte
 }
@@ -83,7 +90,7 @@ func New(c Config) (http.Handler, error) {
 	if err != nil || u.Host == "" || u.Scheme+"://"+u.Host != c.Origin {
 		return nil, fmt.Errorf("window: origin %q: want scheme://host[:port]", c.Origin)
 	}
-	if c.Hub == nil || len(c.Phones) == 0 || c.Pass != nil && c.Now == nil {
+	if c.Hub == nil || len(c.Phones) == 0 || c.Pass != nil && c.Now == nil || c.Keepers != nil && c.Conditions == nil {
 		return nil, errors.New("window: want a hub and at least one app, and a clock where time can pass")
 	}
 	if c.Lang == "" {
@@ -110,6 +117,10 @@ func New(c Config) (http.Handler, error) {
 	mux.HandleFunc("GET /favicon.ico", func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusNoContent) })
 	mux.HandleFunc("GET /saw.json", w.saw)
 	mux.HandleFunc("GET /sms.json", w.sms)
+	if c.Keepers != nil {
+		mux.HandleFunc("GET /keepers.json", w.keepers)
+		mux.HandleFunc("POST /keeper", w.act)
+	}
 	if w.qr != nil {
 		mux.HandleFunc("GET /qr.svg", w.scan)
 	}

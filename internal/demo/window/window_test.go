@@ -15,6 +15,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/demo/posts"
 	"github.com/liuma-pin/liuma/internal/demo/window"
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/ledger"
@@ -126,8 +127,8 @@ func TestWindowInEnglish(t *testing.T) {
 		t.Fatalf("%v: %s", err, script)
 	}
 	code := get(h, "127.0.0.1:8700", "/window.js").Body.String()
-	for _, m := range regexp.MustCompile(`(?:say|sayFirst)\("(\w+)"|\["(days|hours|minutes)"`).FindAllStringSubmatch(code, -1) {
-		key := m[1] + m[2]
+	for _, m := range regexp.MustCompile(`(?:say|sayFirst)\("(\w+)"|\["(days|hours|minutes)"|"(post_\w+)"`).FindAllStringSubmatch(code, -1) {
+		key := m[1] + m[2] + m[3]
 		if words[key].ZH == "" || words[key].EN == "" {
 			t.Errorf("the script says %q, which the page does not give it", key)
 		}
@@ -391,5 +392,44 @@ func TestPass(t *testing.T) {
 	}
 	if got := get(newWindow(t, nil), "127.0.0.1:8700", "/").Body.String(); strings.Contains(got, "data-pass") {
 		t.Error("time is offered where it cannot pass")
+	}
+}
+
+// TestKeepersThatAreNone: an act on a keeper that there is not, or that is none, is
+// refused; so is a window with keepers and nobody to say how they stand.
+func TestKeepersThatAreNone(t *testing.T) {
+	c := window.Config{Hub: window.NewHub(at), Origin: "http://127.0.0.1:1", Phones: []window.Phone{{URL: "http://127.0.0.1:2"}}, Keepers: &posts.House{}}
+	if _, err := window.New(c); err == nil {
+		t.Error("made without conditions")
+	}
+	c.Conditions = func(context.Context) []keeper.Condition { return nil }
+	h, err := window.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		method, path string
+		status       int
+		body         string
+	}{
+		{"GET", "/keepers.json", 200, `{"keepers":[]}`},
+		{"POST", "/keeper?id=k1&do=kill", 400, "no such keeper"},
+		{"GET", "/keeper?id=k1&do=kill", 405, ""},
+	} {
+		r := httptest.NewRequest(tt.method, "http://127.0.0.1:1"+tt.path, nil)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code != tt.status || !strings.Contains(w.Body.String(), tt.body) {
+			t.Errorf("%s %s: %d %s", tt.method, tt.path, w.Code, w.Body)
+		}
+	}
+	c.Keepers, c.Conditions = nil, nil
+	if h, err = window.New(c); err != nil {
+		t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest("GET", "http://127.0.0.1:1/keepers.json", nil))
+	if w.Code != 404 {
+		t.Errorf("keepers of one process: %d", w.Code)
 	}
 }

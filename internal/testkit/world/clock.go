@@ -16,6 +16,7 @@ type Clock struct {
 	ahead  atomic.Int64 // of from, or of the machine's clock
 	passed atomic.Int64 // time that Advance let pass
 	starts atomic.Int64 // of the world's machine
+	follow atomic.Pointer[func()]
 }
 
 // Still is a clock that moves only when it is moved.
@@ -52,10 +53,36 @@ func (c *Clock) Read() clock.Reading {
 func (c *Clock) Advance(d time.Duration) {
 	c.ahead.Add(int64(d))
 	c.passed.Add(int64(max(0, d)))
+	c.tell()
 }
 
 // Step sets the wall clock alone, as an attacker or a bad time server does.
-func (c *Clock) Step(d time.Duration) { c.ahead.Add(int64(d)) }
+func (c *Clock) Step(d time.Duration) {
+	c.ahead.Add(int64(d))
+	c.tell()
+}
+
+// Follow has f called after each move of the clock, before the call that moves it returns,
+// for sides of the world that are other processes. nil: nobody follows any more.
+func (c *Clock) Follow(f func()) {
+	if f == nil {
+		c.follow.Store(nil)
+		return
+	}
+	c.follow.Store(&f)
+}
+
+func (c *Clock) tell() {
+	if f := c.follow.Load(); f != nil {
+		(*f)()
+	}
+}
+
+// Moved is how far a running clock is ahead of the machine's, and how much time it has let
+// pass that did not pass for the machine.
+func (c *Clock) Moved() (ahead, passed time.Duration) {
+	return time.Duration(c.ahead.Load()), time.Duration(c.passed.Load())
+}
 
 // Reboot starts the world's machine anew after it was off for a time. Close the
 // world before, and open it afterwards.
@@ -74,6 +101,7 @@ func (c *Clock) CatchUp() bool {
 		}
 		if c.ahead.CompareAndSwap(ahead, 0) {
 			c.passed.Add(-ahead)
+			c.tell()
 			return true
 		}
 	}

@@ -221,6 +221,53 @@ for (const button of document.querySelectorAll("[data-pass]")) {
   });
 }
 
+// Three keepers, if there are: how each stands, and what a visitor may do to it.
+const posts = document.querySelectorAll("[data-post]");
+
+const postStates = { runs: "post_runs", mute: "post_mute", cut_off: "post_cut_off", killed: "post_killed", died: "post_died" };
+
+function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text; // a status that stays the same is not read out again
+}
+
+function writePosts(keepers) {
+  for (const keeper of keepers) {
+    const post = find(`[data-post="${CSS.escape(keeper.id)}"]`);
+    if (!post) continue;
+    post.dataset.state = keeper.state;
+    const put = (name, text) => setText(post.querySelector(`[data-post-${name}]`), text);
+    put("state", sayFirst(postStates[keeper.state]) + (keeper.why ? ` (${keeper.why})` : ""));
+    put("seen", keeper.fault ? `${sayFirst("post_away")} (${keeper.fault})` : sayFirst("post_whole"));
+    for (const name of ["sequence", "counted", "commits"]) put(name, keeper.own ? String(keeper.own[name]) : "–");
+    put("last", keeper.last ? `${time(keeper.last.at)} ${order(keeper.last.title)[0].text}` : sayFirst("post_nothing"));
+    const down = keeper.state === "killed" || keeper.state === "died";
+    post.querySelector('[data-act="kill"]').disabled = down;
+    post.querySelector('[data-act="cut"]').disabled = down || keeper.state === "cut_off";
+    post.querySelector('[data-act="heal"]').disabled = keeper.state === "runs" || keeper.state === "mute";
+  }
+}
+
+async function lookAtPosts() {
+  if (posts.length > 0) writePosts((await ask("/keepers.json")).keepers);
+}
+
+for (const post of posts) {
+  for (const button of post.querySelectorAll("[data-act]")) {
+    button.addEventListener("click", async () => {
+      const failed = find("[data-post-failed]");
+      button.disabled = true;
+      try {
+        const answer = await fetch(`/keeper?id=${post.dataset.post}&do=${button.dataset.act}`, { method: "POST" });
+        failed.hidden = answer.ok;
+        await lookAtPosts();
+      } catch {
+        failed.hidden = false;
+      }
+      if (!failed.hidden) setText(failed, order(say("post_failed")).map((s) => s.text).join(" "));
+    });
+  }
+}
+
 let after = 0;
 
 async function look() {
@@ -231,6 +278,7 @@ async function look() {
       tick(saw.events);
       if (saw.events.length > 0) after = saw.events[saw.events.length - 1].seq;
       writeMessages(sms.messages);
+      await lookAtPosts();
       writeTime(sms.now);
       writeAhead(sms.ahead);
     }
