@@ -6912,6 +6912,26 @@ func (w Refused) KeeperUnheard(id string) string { return w.say("refused.keeper.
 // KeeperHeard says "refused.keeper.heard".
 func (w Refused) KeeperHeard(id string) string { return w.say("refused.keeper.heard", "{id}", id) }
 
+// KeeperDigits says "refused.keeper.digits".
+func (w Refused) KeeperDigits(given, wanted string) string {
+	return w.say("refused.keeper.digits", "{given}", given, "{wanted}", wanted)
+}
+
+// KeeperNotAdmission says "refused.keeper.not_admission".
+func (w Refused) KeeperNotAdmission(file string) string {
+	return w.say("refused.keeper.not_admission", "{file}", file)
+}
+
+// KeeperRole says "refused.keeper.role".
+func (w Refused) KeeperRole(name, id string) string {
+	return w.say("refused.keeper.role", "{name}", name, "{id}", id)
+}
+
+// KeeperOtherKey says "refused.keeper.other_key".
+func (w Refused) KeeperOtherKey(key, id string) string {
+	return w.say("refused.keeper.other_key", "{key}", key, "{id}", id)
+}
+
 // BackupRemote says "refused.backup.remote".
 func (w Refused) BackupRemote() string { return w.say("refused.backup.remote") }
 
