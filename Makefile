@@ -40,7 +40,7 @@ MUTANTS_FOR ?= 15m
 SHOTS ?= dist/screenshots
 PAGES ?= dist/gallery
 
-.PHONY: lighthouse help quick test test-hsm ci nightly prepare format vet unit race looks foreign lint demo changed-mutants \
+.PHONY: lighthouse help quick test test-hsm ci nightly prepare format vet unit race looks foreign lint demo changed-mutants test-store \
 	mutants crash arithmetic spraying fuzz bench floods gallery screenshots soak update cover vulncheck build build-hsm release
 
 help: ## list the targets
@@ -134,6 +134,9 @@ soak: ## the rooms under the race detector, ROUNDS (3) times, each in another or
 
 update: prepare ## write anew every file that a test compares with what the code makes
 	.ci/update
+
+test-store: ## the conformance suite of the store on PostgreSQL: that of LIUMA_TEST_DSN, or one of its own
+	$(SCRATCH) go test -count=1 -timeout 30m ./internal/store/postgres
 
 cover: ## statements that the tests reach
 	go test -timeout 20m -coverpkg=./... -coverprofile=coverage.out ./...

@@ -11,7 +11,6 @@ import (
 
 // foldsElsewhere are the files that may map characters of text, with the reason.
 var foldsElsewhere = map[string]string{
-	"internal/pin/passphrase_text.go":     "passphrases are secrets: their memory is wiped, and they are not numbers",
 	"internal/pin/genpassphrases/main.go": "folds a list as they are folded",
 	"internal/notify/params.go":           "text that goes out, not text that was typed",
 	"internal/registry/parse.go":          "takes brackets and dots out of phones, after written.Number",

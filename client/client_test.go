@@ -20,6 +20,8 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/client"
+	"github.com/liuma-pin/liuma/internal/envelope"
+	"github.com/liuma-pin/liuma/internal/pin"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
@@ -340,6 +342,60 @@ func TestSealRefuses(t *testing.T) {
 	}
 	if _, err := good.SealPIN(nil); err == nil {
 		t.Error("an empty PIN")
+	}
+}
+
+// TestSealLongPassphrase: what the pad of our own pages can seal, a channel's app can, and
+// what no envelope holds is refused with the authority's own code, reason and sentence.
+func TestSealLongPassphrase(t *testing.T) {
+	scalar, public, err := envelope.GenerateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := envelope.ParsePrivate(scalar)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := client.DeviceRequest{Channel: "zj-hrss", Action: client.Verify, BusinessNo: "b", Purpose: "p", Subject: client.Subject{Card: card},
+		Challenge: client.Challenge{Value: "c", SealKey: client.SealKey{ID: "k", Public: base64.RawURLEncoding.EncodeToString(public)}}}
+	b := envelope.Binding{Channel: "zj-hrss", Action: liuma.ActionVerify, Role: liuma.RoleCurrent, Subject: envelope.Subject{Card: card}, BusinessNo: "b",
+		PurposeHash: envelope.PurposeHash("p"), SealKeyID: "k", Challenge: "c"}
+	for what, c := range map[string]struct{ typed, sealed, reason string }{
+		"as typed":                       {"Ｗｉｌｌｏｗ cafe\u0301 ", "Ｗｉｌｌｏｗ cafe\u0301 ", ""},
+		"no passphrase":                  {"x", "x", ""},
+		"64 of four bytes, of one plain": {strings.Repeat("𝐚𝐛", 32), strings.Repeat("ab", 32), ""},
+		"composed":                       {strings.Repeat("e\u0301a\u0308", 43), strings.Repeat("éä", 43), ""},
+		"63 emoji with selectors":        {strings.Repeat("😀\ufe0f", 63), strings.Repeat("😀", 63), ""},
+		"64 emoji":                       {strings.Repeat("😀", 64), "", pin.ReasonTooWide},
+		"65 emoji":                       {strings.Repeat("😀", 65), "", pin.ReasonTooLong},
+		"without end":                    {strings.Repeat("x", 1<<20), "", pin.ReasonTooLong},
+	} {
+		typed := []byte(c.typed)
+		e, err := d.SealPIN(typed)
+		if string(typed) != c.typed {
+			t.Errorf("%s: what was typed is changed", what)
+		}
+		if c.reason != "" {
+			p, ok := errors.AsType[*client.Problem](err)
+			if !ok || p.Code != client.CodePINFormat || p.Reason != c.reason || p.DetailZH != pin.FormatSentence(c.reason).ZH || e != (client.Envelope{}) {
+				t.Errorf("%s: %v (%+v), want the reason %s", what, err, p, c.reason)
+			}
+			if _, parsed := pin.Parse(typed, true); parsed == nil {
+				t.Errorf("%s: the authority takes it", what)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s: %v", what, err)
+			continue
+		}
+		opened, err := envelope.Decode(e.KID, e.Enc, e.CT)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if secret, err := envelope.Open(private, b, opened); err != nil || string(secret) != c.sealed {
+			t.Errorf("%s: %q sealed (%v), want %q", what, secret, err, c.sealed)
+		}
 	}
 }
 

@@ -1,13 +1,17 @@
 package client
 
 import (
+	"bytes"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
+	"unicode/utf8"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/envelope"
+	"github.com/liuma-pin/liuma/internal/written"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // Action is what a request is for.
@@ -72,8 +76,11 @@ type Envelope struct {
 }
 
 // SealPIN seals the only PIN of a request: the new PIN of an enrollment, the
-// current one of a link or a verification. It neither keeps nor wipes pin; the
-// caller wipes it.
+// current one of a link or a verification. pin is as it was typed. SealPIN neither
+// keeps nor wipes it; the caller wipes it.
+//
+// A passphrase that no envelope holds is refused with a [*Problem] of CodePINFormat
+// and the reason and sentence that the authority would give.
 func (d DeviceRequest) SealPIN(pin []byte) (Envelope, error) {
 	switch d.Action {
 	case Enroll:
@@ -84,8 +91,8 @@ func (d DeviceRequest) SealPIN(pin []byte) (Envelope, error) {
 	return Envelope{}, fmt.Errorf("client: action %q does not have one PIN", d.Action)
 }
 
-// SealChange seals the old and the new PIN of a change. It neither keeps nor
-// wipes them; the caller wipes both.
+// SealChange seals the old and the new PIN of a change, as SealPIN does. It neither
+// keeps nor wipes them; the caller wipes both.
 func (d DeviceRequest) SealChange(old, fresh []byte) (oldPIN, newPIN Envelope, err error) {
 	if d.Action != Change {
 		return Envelope{}, Envelope{}, fmt.Errorf("client: action %q does not have two PINs", d.Action)
@@ -111,6 +118,11 @@ func (d DeviceRequest) seal(role liuma.Role, pin []byte) (Envelope, error) {
 	if err != nil {
 		return Envelope{}, errors.New("client: want IDNumber, of 18 characters, or Document, and not both")
 	}
+	secret, err := fitting(pin)
+	if err != nil {
+		return Envelope{}, err
+	}
+	defer clear(secret)
 	sealed, err := envelope.Seal(public, envelope.Binding{
 		Channel: liuma.ChannelID(d.Channel),
 		Action:  liuma.Action(d.Action),
@@ -122,10 +134,52 @@ func (d DeviceRequest) seal(role liuma.Role, pin []byte) (Envelope, error) {
 		PurposeHash: envelope.PurposeHash(d.Purpose),
 		SealKeyID:   d.Challenge.SealKey.ID,
 		Challenge:   d.Challenge.Value,
-	}, pin)
+	}, secret)
 	if err != nil {
 		return Envelope{}, fmt.Errorf("client: %w", err)
 	}
 	kid, enc, ct := sealed.Encode()
 	return Envelope{KID: kid, Enc: enc, CT: ct}, nil
+}
+
+// The bounds of a passphrase: characters in its one spelling, and what is looked at, in
+// bytes. Nothing longer can come to so few.
+const (
+	mostCharacters = 64
+	mostTyped      = 1024
+)
+
+// fitting is a copy of what was typed, changed only where no envelope would hold it: then
+// composed, so that a passphrase from before there was one spelling stays right, and
+// where that is too long as well in the one spelling (docs/PINS.md), in which
+// characters of four bytes may have one. The pad of our own pages does the same.
+func fitting(typed []byte) ([]byte, error) {
+	if len(typed) <= envelope.MaxSecret {
+		return bytes.Clone(typed), nil
+	}
+	if len(typed) > mostTyped {
+		return nil, tooLong("passphrase_too_long")
+	}
+	composed := written.PassphraseNFC(typed)
+	if len(composed) <= envelope.MaxSecret {
+		return composed, nil
+	}
+	clear(composed)
+	one := written.Passphrase(typed)
+	if len(one) <= envelope.MaxSecret {
+		return one, nil
+	}
+	defer clear(one)
+	if utf8.RuneCount(one) > mostCharacters {
+		return nil, tooLong("passphrase_too_long")
+	}
+	return nil, tooLong("passphrase_too_wide")
+}
+
+// tooLong is the refusal of what cannot be sealed, as the authority would say it.
+func tooLong(reason string) *Problem {
+	why := locale.Both(func(w *locale.Words) string { return w.PINFormat(reason) })
+	what := locale.Explain(liuma.CodePINFormat, "")
+	return &Problem{Code: CodePINFormat, Reason: reason, TitleZH: what.What.ZH, TitleEN: what.What.EN,
+		DetailZH: why.ZH, DetailEN: why.EN, NextStepZH: what.Next.ZH, NextStepEN: what.Next.EN}
 }

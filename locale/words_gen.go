@@ -5483,6 +5483,9 @@ func (w Shown) InitHeads() string { return w.say("shown.init.heads") }
 // InitDatabase says "shown.init.database".
 func (w Shown) InitDatabase() string { return w.say("shown.init.database") }
 
+// InitServer says "shown.init.server".
+func (w Shown) InitServer(name string) string { return w.say("shown.init.server", "{name}", name) }
+
 // InitKeepers says "shown.init.keepers".
 func (w Shown) InitKeepers() string { return w.say("shown.init.keepers") }
 
@@ -6547,6 +6550,9 @@ func (w Shown) SimulateIsNot() string { return w.say("shown.simulate.is_not") }
 // SimulateFileIs says "shown.simulate.file_is".
 func (w Shown) SimulateFileIs() string { return w.say("shown.simulate.file_is") }
 
+// SimulateHigher says "shown.simulate.higher".
+func (w Shown) SimulateHigher() string { return w.say("shown.simulate.higher") }
+
 // SimulateChart says "shown.simulate.chart".
 func (w Shown) SimulateChart() string { return w.say("shown.simulate.chart") }
 
@@ -7038,6 +7044,9 @@ func (w Refused) PINRefused(all, refused string) string {
 	return w.say("refused.pin.refused", "{all}", all, "{refused}", refused)
 }
 
+// PINName says "refused.pin.name".
+func (w Refused) PINName() string { return w.say("refused.pin.name") }
+
 // PINDocument says "refused.pin.document".
 func (w Refused) PINDocument() string { return w.say("refused.pin.document") }
 
@@ -7157,6 +7166,11 @@ func (w Refused) DataInUseSilent(dir, socket string) string {
 // DataInUse says "refused.data.in_use".
 func (w Refused) DataInUse(dir string) string { return w.say("refused.data.in_use", "{dir}", dir) }
 
+// DataInUseServer says "refused.data.in_use_server".
+func (w Refused) DataInUseServer(dir, why string) string {
+	return w.say("refused.data.in_use_server", "{dir}", dir, "{why}", why)
+}
+
 // DataLeased says "refused.data.leased".
 func (w Refused) DataLeased(dir, why string) string {
 	return w.say("refused.data.leased", "{dir}", dir, "{why}", why)
@@ -7195,6 +7209,9 @@ func (w Refused) DataKeyFile(why string) string { return w.say("refused.data.key
 func (w Refused) DataKeyFileSize(file, most string) string {
 	return w.say("refused.data.key_file_size", "{file}", file, "{most}", most)
 }
+
+// DataServer says "refused.data.server".
+func (w Refused) DataServer(dir string) string { return w.say("refused.data.server", "{dir}", dir) }
 
 // DemoSeconds says "refused.demo.seconds".
 func (w Refused) DemoSeconds(seconds, most string) string {
@@ -7873,6 +7890,27 @@ func (w Refused) KnownInUse() string { return w.say("refused.known.in_use") }
 // KnownTooNew says "refused.known.too_new".
 func (w Refused) KnownTooNew() string { return w.say("refused.known.too_new") }
 
+// KnownUndecided says "refused.known.undecided".
+func (w Refused) KnownUndecided() string { return w.say("refused.known.undecided") }
+
+// KnownUnreachable says "refused.known.unreachable".
+func (w Refused) KnownUnreachable() string { return w.say("refused.known.unreachable") }
+
+// KnownServerInUse says "refused.known.server_in_use".
+func (w Refused) KnownServerInUse() string { return w.say("refused.known.server_in_use") }
+
+// KnownServerTooNew says "refused.known.server_too_new".
+func (w Refused) KnownServerTooNew() string { return w.say("refused.known.server_too_new") }
+
+// KnownServerForeign says "refused.known.server_foreign".
+func (w Refused) KnownServerForeign() string { return w.say("refused.known.server_foreign") }
+
+// KnownNotEmpty says "refused.known.not_empty".
+func (w Refused) KnownNotEmpty() string { return w.say("refused.known.not_empty") }
+
+// KnownNoFile says "refused.known.no_file".
+func (w Refused) KnownNoFile() string { return w.say("refused.known.no_file") }
+
 // KnownRootSeals says "refused.known.root_seals".
 func (w Refused) KnownRootSeals() string { return w.say("refused.known.root_seals") }
 
@@ -8027,6 +8065,15 @@ func (w Refused) ConfigGateway() string { return w.say("refused.config.gateway")
 
 // ConfigFiles says "refused.config.files".
 func (w Refused) ConfigFiles() string { return w.say("refused.config.files") }
+
+// ConfigDatabase says "refused.config.database".
+func (w Refused) ConfigDatabase() string { return w.say("refused.config.database") }
+
+// ConfigDatabasePassword says "refused.config.database_password".
+func (w Refused) ConfigDatabasePassword() string { return w.say("refused.config.database_password") }
+
+// ConfigDatabaseFile says "refused.config.database_file".
+func (w Refused) ConfigDatabaseFile() string { return w.say("refused.config.database_file") }
 
 // ConfigDirectories says "refused.config.directories".
 func (w Refused) ConfigDirectories(given, shape, needed string) string {

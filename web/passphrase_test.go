@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/pin"
@@ -17,7 +18,8 @@ import (
 func TestPassphrasesAreJudgedAlike(t *testing.T) {
 	texts := []string{"four unrelated words", "春眠不觉晓，处处闻啼鸟", "Ｗｉｌｌｏｗ　１２３", "vvvvvvvvvvv", "zebrazebra", "1qaz2wsx3edc", "bcdefghijk",
 		"cafe\u0301 au lait", "\u2764\ufe0f\u2764\ufe0f\u2764\ufe0f lotus", "４９５１７２", "short", "tab\there too", "zero\u200bwidth x", strings.Repeat("😀", 64),
-		strings.Repeat("😀", 63), strings.Repeat("x", 65), "ÄÖÜäöüßẞ", "ｶﾞｷﾞｸﾞｹﾞｺﾞｶﾞｷﾞｸﾞ", "①②③④⑤⑥⑦⑧", "   padded word  ", "ﷺﷺﷺ"}
+		strings.Repeat("😀", 63), strings.Repeat("x", 65), "ÄÖÜäöüßẞ", "ｶﾞｷﾞｸﾞｹﾞｺﾞｶﾞｷﾞｸﾞ", "①②③④⑤⑥⑦⑧", "   padded word  ", "ﷺﷺﷺ",
+		"\u3164\u3164\u3164\u3164\u3164\u3164\u3164\u3164", "lotus\uffa0pond", "lotus\u2800pond", "葛\U000e0101飾 lotus pond", "lotus\u180b pond", "lotus\U000e0041pond"}
 	pieces := []string{"a", "b", "ab", "aaa", "abc", "qwe", "zx", "1", "12", "2468", "春", "眠", "Ｑ", "é", "e\u0301", " ", "　", "!", "😀", "qaz", "1qaz", "x\ufe0f"}
 	r := rand.New(rand.NewPCG(5, 6))
 	for range 4000 {
@@ -70,4 +72,45 @@ func TestPassphrasesAreJudgedAlike(t *testing.T) {
 		}
 		p.Wipe()
 	}
+}
+
+// TestHintsAgreeOnCharacters: of every character there is, the page drops, takes and
+// refuses in a passphrase what the server does.
+func TestHintsAgreeOnCharacters(t *testing.T) {
+	if unicode.Version != "15.0.0" {
+		t.Errorf("the server knows Unicode %s: KNOWS in src/passphraserules.ts asks for another", unicode.Version)
+	}
+	var said map[rune]string
+	if err := json.Unmarshal(tool(t, nil, "characters"), &said); err != nil {
+		t.Fatal(err)
+	}
+	newer, wrong := 0, 0
+	for r := rune(1); r <= unicode.MaxRune; r++ {
+		if r >= 0xD800 && r < 0xE000 {
+			continue
+		}
+		want := ""
+		p, err := pin.Parse([]byte("lotus "+string(r)+" pond"), true)
+		if e, ok := errors.AsType[*liuma.Error](err); ok {
+			want = strings.TrimPrefix(e.Reason, "passphrase_")
+		} else if err := p.Use(func(b []byte) error {
+			if string(b) == "lotus  pond" {
+				want = "dropped"
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		p.Wipe()
+		switch {
+		case said[r] == want:
+		case said[r] == "" && want == "character" && unicode.Is(unicode.Cn, r): // assigned since
+			newer++
+		default:
+			if wrong++; wrong < 10 {
+				t.Errorf("%U: the script says %q, the server %q", r, said[r], want)
+			}
+		}
+	}
+	t.Logf("%d characters are younger than the server's Unicode", newer)
 }

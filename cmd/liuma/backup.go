@@ -35,6 +35,9 @@ func (a *backupCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	if a.Keepers && conf.Keepers.AreRemote() {
 		return refuse(func(w *locale.Words) string { return w.Refused.BackupRemote() })
 	}
+	if err := c.onFile(conf); err != nil {
+		return err
+	}
 	var m backup.Manifest
 	// The administration is not asked for anything: it holds the directory's lease,
 	// or the server that answers does, so that no migration runs meanwhile.

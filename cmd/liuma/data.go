@@ -14,6 +14,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/ledger"
 	"github.com/liuma-pin/liuma/internal/server"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/store/postgres"
 	"github.com/liuma-pin/liuma/internal/store/sqlite"
 	"github.com/liuma-pin/liuma/internal/vault"
 	"github.com/liuma-pin/liuma/locale"
@@ -67,11 +68,13 @@ func explainOpen(dir string, err error) error {
 	switch {
 	case errors.Is(err, sqlite.ErrInUse):
 		return refuse(func(w *locale.Words) string { return w.Refused.DataInUse(dir) })
+	case errors.Is(err, postgres.ErrInUse):
+		return refuseFor(err, func(w *locale.Words, why string) string { return w.Refused.DataInUseServer(dir, why) })
 	case errors.Is(err, ledger.ErrLeased):
 		return refuseFor(err, func(w *locale.Words, why string) string { return w.Refused.DataLeased(dir, why) })
 	case errors.Is(err, keeper.ErrTooFew):
 		return refuseFor(err, func(w *locale.Words, why string) string { return w.Refused.DataTooFew(dir, why) })
-	case errors.Is(err, sqlite.ErrTooNew):
+	case errors.Is(err, sqlite.ErrTooNew), errors.Is(err, postgres.ErrTooNew):
 		return refuse(func(w *locale.Words) string { return w.Refused.DataTooNew(dir) })
 	case errors.Is(err, store.ErrOldDatabase), errors.Is(err, vault.ErrNoHeads):
 		return refuseFor(err, func(w *locale.Words, why string) string { return w.Refused.DataOld(dir, why) })
@@ -79,6 +82,14 @@ func explainOpen(dir string, err error) error {
 		return refuseFor(err, func(w *locale.Words, why string) string { return w.Refused.DataHeads(dir, why) })
 	}
 	return refuseFor(err, func(w *locale.Words, why string) string { return w.Refused.DataClosed(dir, why) })
+}
+
+// onFile refuses a command that works with the file of a database, where it is on a server.
+func (c *cli) onFile(conf config.Config) error {
+	if !conf.OnServer() {
+		return nil
+	}
+	return refuseFor(server.ErrNoFile, func(w *locale.Words, _ string) string { return w.Refused.DataServer(c.Data) })
 }
 
 // create makes a file that must not exist yet. done keeps it if the command

@@ -6,7 +6,6 @@ import (
 
 	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/server"
-	"github.com/liuma-pin/liuma/internal/store/sqlite"
 	"github.com/liuma-pin/liuma/internal/vault"
 	"github.com/liuma-pin/liuma/locale"
 )
@@ -33,7 +32,7 @@ func (a *headsAcceptCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	}
 	n, err := server.AcceptHeads(ctx, conf, reason, clock.System())
 	switch {
-	case errors.Is(err, sqlite.ErrInUse):
+	case server.InUse(err):
 		return refuse(func(w *locale.Words) string { return w.Refused.HeadsInUse(c.Data) })
 	case errors.Is(err, vault.ErrHeads):
 		return refuseFor(err, func(w *locale.Words, why string) string { return w.Refused.HeadsRemove(why) })

@@ -13,19 +13,22 @@ import (
 	"github.com/liuma-pin/liuma/internal/config"
 	"github.com/liuma-pin/liuma/internal/server"
 	"github.com/liuma-pin/liuma/internal/staff"
+	"github.com/liuma-pin/liuma/internal/store/postgres"
 	"github.com/liuma-pin/liuma/internal/vault"
 	"github.com/liuma-pin/liuma/locale"
 )
 
 // initCmd is "liuma init".
 type initCmd struct {
-	Shape   string `name:"shape" enum:"1/1,2/3,3/5" default:"1/1"`
-	Keepers string `name:"keepers" enum:"here,remote" default:"here"`
-	Issuer  string `name:"issuer" placeholder:"URL"`
-	API     string `name:"api" placeholder:"URL"`
-	Listen  string `name:"listen" default:"127.0.0.1:8600" placeholder:"HOST:PORT"`
-	Proxied bool   `name:"behind-proxy"`
-	StandIn bool   `name:"allow-stand-in-evidence"`
+	Shape        string `name:"shape" enum:"1/1,2/3,3/5" default:"1/1"`
+	Keepers      string `name:"keepers" enum:"here,remote" default:"here"`
+	Database     string `name:"database" placeholder:"FILE|ADDRESS"`
+	PasswordFile string `name:"database-password-file" placeholder:"FILE"`
+	Issuer       string `name:"issuer" placeholder:"URL"`
+	API          string `name:"api" placeholder:"URL"`
+	Listen       string `name:"listen" default:"127.0.0.1:8600" placeholder:"HOST:PORT"`
+	Proxied      bool   `name:"behind-proxy"`
+	StandIn      bool   `name:"allow-stand-in-evidence"`
 
 	Hosted            string `name:"hosted-listen" placeholder:"HOST:PORT"`
 	HostedCertificate string `name:"hosted-certificate" placeholder:"FILE"`
@@ -105,6 +108,12 @@ func (i *initCmd) config() (config.Config, error) {
 	conf.Keepers.Directories = config.DefaultDirectories(shape)
 	if i.Keepers == "remote" {
 		conf.Keepers = config.Keepers{Shape: i.Shape, Key: config.KeyFile()}
+	}
+	if i.Database != "" {
+		conf.Database = i.Database
+	}
+	if conf.DatabasePassword, err = absolute(i.PasswordFile); err != nil {
+		return conf, err
 	}
 	if err := i.hosted(&conf); err != nil {
 		return conf, err
@@ -216,7 +225,11 @@ func (i *initCmd) explain(t *terminal, dir string, conf config.Config) {
 	file(config.FileName, say.InitSettings("liuma --data "+dir+" config check"))
 	file(conf.Vault, say.InitVault())
 	file(vault.HeadsFile, say.InitHeads())
-	file(conf.Database, say.InitDatabase())
+	if conf.OnServer() {
+		fmt.Fprintln(t.out, "  "+say.InitServer(postgres.Name(conf.Database)))
+	} else {
+		file(conf.Database, say.InitDatabase())
+	}
 	if !elsewhere {
 		file("keepers", say.InitKeepers())
 	}
@@ -270,5 +283,7 @@ func (i *initCmd) next(t *terminal, dir string, conf config.Config) {
 	if i.Console != "" {
 		step(say.InitStepConsole(), conf.ConsoleAddress()+"/invitation    "+say.InitOnConsole())
 	}
-	step(say.InitStepBackup(), liuma+" backup DIR")
+	if !conf.OnServer() {
+		step(say.InitStepBackup(), liuma+" backup DIR")
+	}
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/sheet"
 	"github.com/liuma-pin/liuma/internal/staff"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/store/postgres"
 	"github.com/liuma-pin/liuma/internal/store/sqlite"
 	"github.com/liuma-pin/liuma/internal/token"
 	"github.com/liuma-pin/liuma/internal/vault"
@@ -130,9 +131,16 @@ func knownOfData() []knownError {
 		{store.ErrOldDatabase, locale.Refused.KnownOldDatabase},
 		{store.ErrFailed, locale.Refused.KnownFailed},
 		{store.ErrFull, locale.Refused.KnownFull},
+		{store.ErrUndecided, locale.Refused.KnownUndecided},
+		{store.ErrUnreachable, locale.Refused.KnownUnreachable},
 		{sqlite.ErrDamaged, locale.Refused.KnownDamaged},
 		{sqlite.ErrInUse, locale.Refused.KnownInUse},
 		{sqlite.ErrTooNew, locale.Refused.KnownTooNew},
+		{postgres.ErrInUse, locale.Refused.KnownServerInUse},
+		{postgres.ErrTooNew, locale.Refused.KnownServerTooNew},
+		{postgres.ErrForeign, locale.Refused.KnownServerForeign},
+		{postgres.ErrNotEmpty, locale.Refused.KnownNotEmpty},
+		{server.ErrNoFile, locale.Refused.KnownNoFile},
 		{vault.ErrRootSeals, locale.Refused.KnownRootSeals},
 		{vault.ErrNoRootKey, locale.Refused.KnownNoRootKey},
 		{vault.ErrOtherVault, locale.Refused.KnownOtherVault},

@@ -29,6 +29,7 @@ type PINCmd struct {
 // arguments end up in the shell's history and in the list of processes.
 type PINCheckCmd struct {
 	IDNumber   string `name:"id-number" placeholder:"NUMBER"`
+	Name       string `name:"name" placeholder:"NAME"`
 	Document   string `name:"document" placeholder:"TYPE:NUMBER"`
 	Birthday   string `name:"birthday" placeholder:"YYYYMMDD"`
 	Phone      string `name:"phone" placeholder:"NUMBER"`
@@ -150,6 +151,13 @@ func (c *PINCheckCmd) facts() (pin.Facts, error) {
 			})
 		}
 		f.IDNumber = id.Canonical()
+	}
+	if c.Name != "" {
+		name, err := registry.ParseName(c.Name)
+		if err != nil {
+			return f, pinCheckFailed(pinCheckBad, func(w *locale.Words) string { return w.Refused.PINName() })
+		}
+		f.Name = name
 	}
 	if c.Document != "" {
 		id, err := registry.ParseIDNumber(c.Document)

@@ -170,7 +170,11 @@ func (a *policySimulateCmd) print(t *terminal, q edition.Question, r simulate.Re
 	fmt.Fprintln(&b, say.SimulateTitle(places(say, []edition.Place{{Region: q.Region, Channel: q.Channel}})))
 	from := cmp.Or(a.Frequencies, say.SimulateEmbedded())
 	fmt.Fprintln(&b, say.SimulateData(from, num(r.PINs), strconv.FormatUint(r.Choices, 10)))
-	fmt.Fprintf(&b, "%s\n\n", say.SimulateLocks(num(r.YearAlone), num(r.YearProved)))
+	fmt.Fprintln(&b, say.SimulateLocks(num(r.YearAlone), num(r.YearProved)))
+	for _, sentence := range simulate.Caution(t.words(), r, a.Frequencies == "") {
+		fmt.Fprintln(&b, sentence)
+	}
+	b.WriteString("\n")
 	for _, line := range simulate.Table(t.words(), r) {
 		for i, c := range line {
 			if i == 0 {
@@ -193,11 +197,7 @@ func (a *policySimulateCmd) print(t *terminal, q edition.Question, r simulate.Re
 			fmt.Fprintf(&b, "%s %s %s %s\n", padded(head, 7), padded(s.Name, 16), strings.Repeat("▇", int(v*widest/100+.5)), simulate.Percent(v/100))
 		}
 	}
-	is := say.SimulateIsNot()
-	if a.Frequencies != "" {
-		is = say.SimulateFileIs()
-	}
-	fmt.Fprintf(&b, "\n%s\n%s\n", say.SimulateModels(), is)
+	fmt.Fprintf(&b, "\n%s\n", say.SimulateModels())
 	if a.SVG != "" {
 		fmt.Fprintln(&b, say.SimulateSaved(a.SVG))
 	}

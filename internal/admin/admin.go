@@ -402,12 +402,12 @@ type Config struct {
 	Logger   *slog.Logger // default: discard
 	// From the configuration, for Status.
 	Issuer, Shape, TextsDriver string
-	TextsVoice                 bool              // codes are read out by phone call, too
-	Retention                  Retention         // its days
-	DatabaseFile               string            // its size is shown; "": it is not
-	Console                    string            // address of the staff pages; "": there are none
-	Policy                     *edition.Editions // that the service goes by
-	Letters                    *letter.Letters   // the print queue
+	TextsVoice                 bool                        // codes are read out by phone call, too
+	Retention                  Retention                   // its days
+	DatabaseBytes              func(context.Context) int64 // size of the database; nil: not shown
+	Console                    string                      // address of the staff pages; "": there are none
+	Policy                     *edition.Editions           // that the service goes by
+	Letters                    *letter.Letters             // the print queue
 	// Refused is when a row of each table was first refused since the process began,
 	// because it was altered; nil: it is not known.
 	Refused func() map[string]time.Time

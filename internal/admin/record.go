@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"os"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -208,12 +207,8 @@ func (a *Admin) retention(ctx context.Context) (Retention, error) {
 		}
 		return a.archives(r, &out)
 	})
-	if a.c.DatabaseFile != "" && err == nil {
-		for _, name := range []string{a.c.DatabaseFile, a.c.DatabaseFile + "-wal"} {
-			if info, err := os.Stat(name); err == nil {
-				out.Bytes += info.Size()
-			}
-		}
+	if a.c.DatabaseBytes != nil && err == nil {
+		out.Bytes = a.c.DatabaseBytes(ctx)
 	}
 	return out, err
 }

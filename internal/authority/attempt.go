@@ -120,6 +120,11 @@ func (a *Authority) Attempt(ctx context.Context, q Attempt) (store.Request, erro
 // committed.
 var errUnfinished = errors.New("authority: the setting of a PIN is to be finished first")
 
+// expected tells the store what the transactions of a guess read.
+func expected(ctx context.Context, q store.Request) context.Context {
+	return store.Expect(ctx, store.Expected{Card: q.Card, Channel: q.Channel, Business: q.BusinessNo, Handle: q.Handle})
+}
+
 // admit asks the guard, before the guess is counted and takes its business
 // number. It may be asked again when the store repeats the transaction.
 func (a *Authority) admit(r store.Reader, at *guess) error {
@@ -142,6 +147,7 @@ func (a *Authority) admit(r store.Reader, at *guess) error {
 // tally, in one transaction. A guess that is refused without keepers is decided
 // in it.
 func (a *Authority) begin(ctx context.Context, at *guess) (decided bool, err error) {
+	ctx = expected(ctx, at.Row)
 	err = a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		decided, at.row = false, at.Row
 		now := a.Now()
@@ -284,6 +290,7 @@ func refuseBy(row *store.Request, now time.Time, r *ledger.Refusal) {
 // while the keepers worked takes the verdict back (I-10).
 func (a *Authority) conclude(ctx context.Context, at *guess, out keeper.Outcome) error {
 	begun := at.row
+	ctx = expected(ctx, begun)
 	return a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		at.row = begun
 		now := a.Now()

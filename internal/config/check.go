@@ -16,12 +16,15 @@ import (
 // Needs lists the files and directories that the configuration names and that a
 // server does not make itself, but for the file of heads.
 func (c Config) Needs() []string {
-	out := []string{c.Vault, c.Database}
+	out := []string{c.Vault}
+	if !c.OnServer() {
+		out = append(out, c.Database)
+	}
 	out = append(out, c.Keepers.needs()...)
 	for _, f := range []string{
 		c.Channel.Certificate, c.Channel.Key, c.Hosted.Certificate, c.Hosted.Key, c.Gateway.Certificate, c.Gateway.Key,
 		c.ConsoleDoor.Certificate, c.ConsoleDoor.Key,
-		c.DomainChecks, c.Policy, c.Consent, c.Texts.Wordings, c.Texts.Webhook.SecretFile, c.Texts.Webhook.PreviousFile, c.Texts.Kannel.PasswordFile,
+		c.DatabasePassword, c.DomainChecks, c.Policy, c.Consent, c.Texts.Wordings, c.Texts.Webhook.SecretFile, c.Texts.Webhook.PreviousFile, c.Texts.Kannel.PasswordFile,
 	} {
 		if f != "" {
 			out = append(out, f)
@@ -62,6 +65,7 @@ func (c Config) Check() error {
 		{"texts.webhook.secret_file", c.Texts.Webhook.SecretFile},
 		{"texts.webhook.previous_secret_file", c.Texts.Webhook.PreviousFile},
 		{"texts.kannel.password_file", c.Texts.Kannel.PasswordFile},
+		{"database_password_file", c.DatabasePassword},
 	} {
 		if f.path != "" {
 			secret, err := ReadSecret(f.path)

@@ -83,8 +83,13 @@ type Config struct {
 	// HSM is the hardware security module that the key file is sealed to, by 'liuma keys
 	// vault enclose'. Default: none.
 	HSM HSM `yaml:"hsm"`
-	// Database is the authority's SQLite file. Default liuma.db.
+	// Database is the authority's SQLite file, or the address of a database on a
+	// PostgreSQL server: postgres://USER@HOST/DATABASE, without a password. Default
+	// liuma.db.
 	Database string `yaml:"database"`
+	// DatabasePassword is a file with the password for that server. Default: none; then
+	// PGPASSFILE, or ~/.pgpass, is asked.
+	DatabasePassword string `yaml:"database_password_file,omitempty"`
 	// Digests is the directory where each signed digest of the audit record is
 	// written as a file, to be shipped to another place; "" writes none. Default
 	// digests.
@@ -240,6 +245,7 @@ func (c Config) Validate() error {
 	if c.Vault == "" || c.Database == "" {
 		errs = append(errs, locale.Refuse(func(w *locale.Words) string { return w.Refused.ConfigFiles() }))
 	}
+	errs = append(errs, c.validateDatabase())
 	switch c.Log {
 	case "debug", "info", "warn", "error":
 	default:
@@ -311,6 +317,9 @@ func (d Door) validate(name string) error {
 	return d.Bounds.validate(name)
 }
 
+// In is the configuration with its paths below a directory.
+func (c Config) In(dir string) Config { return c.at(dir) }
+
 func (c Config) at(dir string) Config {
 	abs := func(p string) string {
 		if p == "" || filepath.IsAbs(p) {
@@ -318,7 +327,10 @@ func (c Config) at(dir string) Config {
 		}
 		return filepath.Join(dir, p)
 	}
-	c.Vault, c.Database = abs(c.Vault), abs(c.Database)
+	c.Vault, c.DatabasePassword = abs(c.Vault), abs(c.DatabasePassword)
+	if !c.OnServer() {
+		c.Database = abs(c.Database)
+	}
 	c.Channel.Certificate, c.Channel.Key = abs(c.Channel.Certificate), abs(c.Channel.Key)
 	c.Hosted.Certificate, c.Hosted.Key = abs(c.Hosted.Certificate), abs(c.Hosted.Key)
 	c.DomainChecks, c.Policy, c.Consent = abs(c.DomainChecks), abs(c.Policy), abs(c.Consent)

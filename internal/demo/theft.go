@@ -201,7 +201,7 @@ func (s *stage) steal(ctx context.Context, victim *holder) (l loot, err error) {
 		return l, err
 	}
 	database, keyFile := s.path(filepath.Join("stolen", "liuma.db")), s.path(filepath.Join("stolen", "vault.key"))
-	if err := s.world.System.Database.Backup(ctx, database); err != nil {
+	if err := s.world.System.Backup(ctx, database); err != nil {
 		return l, err
 	}
 	if err := copyFile(s.world.System.Config.Vault, keyFile); err != nil {

@@ -87,6 +87,18 @@ func (q *Quorum) Stands(card liuma.CardID, rev uint64) error {
 	return fmt.Errorf("%w: at %d, was at %d", ErrBehind, rev, l.rev)
 }
 
+// Wrote is the revision at which this process knows a card's row to stand; 0 if it does
+// not. Unlike Stands it draws no conclusion: a transaction on a snapshot may read the row
+// as it was before.
+func (q *Quorum) Wrote(card liuma.CardID) uint64 {
+	q.rowMu.Lock()
+	defer q.rowMu.Unlock()
+	if l := q.lineages[card]; l != nil {
+		return l.rev
+	}
+	return 0
+}
+
 // Lost is the revision that a card's row had before it was put back, as far as
 // this process knows; 0 if it was not.
 func (q *Quorum) Lost(card liuma.CardID) uint64 {

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/liuma-pin/liuma/internal/written"
 )
 
 func FuzzParse(f *testing.F) {
@@ -20,7 +22,7 @@ func FuzzParse(f *testing.F) {
 			t.Fatal("what was typed was not wiped")
 		}
 		if passphrase && utf8.Valid(typed) {
-			digits = sixDigits(canonical(typed))
+			digits = sixDigits(written.Passphrase(typed))
 		}
 		if digits && len(typed) <= maxTyped && err != nil || !passphrase && (err == nil) != digits {
 			t.Fatalf("six digits: %v, error %v", digits, err)

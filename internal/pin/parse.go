@@ -18,7 +18,7 @@ const (
 
 // Parse copies the typed text into a PIN, and wipes secret, also when it
 // refuses. Without passphrase only six ASCII digits pass. With it, six digits
-// or 8 to 64 characters do, spelt as canonical says, so that two keyboards that
+// or 8 to 64 characters do, spelt as written.Passphrase says, so that two keyboards that
 // show the same text give the same PIN. The error is a *liuma.Error with
 // CodePINFormat, and Reason one of the above.
 func Parse(secret []byte, passphrase bool) (PIN, error) {

@@ -56,7 +56,7 @@ func (j *Judge) passphrase(secret []byte, h *holder, same bool) []Rule {
 
 // fold brings a passphrase to the form that is compared with lists and numbers:
 // letters become lower case. The passphrase itself stays as typed, but for its
-// spelling (canonical).
+// spelling (written.Passphrase).
 func fold(secret []byte) []byte {
 	folded := make([]byte, 0, 2*len(secret)) // lower case may be longer: U+023A
 	for i := 0; i < len(secret); {

@@ -22,7 +22,7 @@ const leastWord = 4
 func (j *Judge) nearCommon(folded []byte) bool {
 	inner := bytes.TrimFunc(folded, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 	for _, sign := range []func(rune) rune{unsigned, signedLetter} {
-		bare := mapped(inner, func(r rune) rune {
+		bare := written.Mapped(inner, func(r rune) rune {
 			if v, ok := written.Digit(r); ok {
 				return '0' + v
 			}
@@ -82,7 +82,7 @@ func (j *Judge) dressed(text []byte) bool {
 // known reports whether a word is in the list, or runs along the keyboard or the
 // alphabet.
 func (j *Judge) known(word []byte) bool {
-	read := mapped(word, numberedLetter)
+	read := written.Mapped(word, numberedLetter)
 	defer clear(read)
 	letters := bytes.Runes(word)
 	defer clear(letters)

@@ -134,7 +134,7 @@ func (l *Layers) add(f File, faults *Faults) {
 		s.copied(&p, &s.policy)
 		if !s.mayLoosen(f.Scope.Layer) && s.looser(&p, &above) {
 			sound = false
-			wrong(s, "%s is %w, which has %s", s.text(&p), errLooser, s.text(&above))
+			wrong(s, "%s is %w, which has %s%s", s.text(&p), errLooser, s.text(&above), s.instead())
 		}
 	}
 	if err := p.Validate(); sound && err != nil {

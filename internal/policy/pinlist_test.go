@@ -21,7 +21,7 @@ func TestTheListOnlyTightens(t *testing.T) {
 		{"a region is stronger", basic, strong, "", "", pin.ListStrong},
 		{"a channel is stronger", basic, "", strong, "", pin.ListStrong},
 		{"a channel is looser", "", "", basic, "", pin.ListStrong},
-		{"a region is looser", "", basic, "", "pin.list: basic is looser", ""},
+		{"a region is looser", "", basic, "", "pin.list: basic is looser than the layer above it, which has strong; only a layer of the nation may pick", ""},
 		{"a region under strong", strong, basic, "", "pin.list: basic is looser", ""},
 		{"no such list", "pin.list: none\n", "", "", "want one of [basic strong]", ""},
 		{"a switch of old", "pin.common: false\n", "", "", "looser", ""},

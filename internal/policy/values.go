@@ -114,6 +114,15 @@ func (v value) mayLoosen(l Layer) bool {
 	return v.choosable() || v.stricter == list && l == LayerNational
 }
 
+// instead says what to do where a layer may not set the value so, and the name of the
+// value does not tell it.
+func (v value) instead() string {
+	if v.stricter == list {
+		return "; only a layer of the nation may pick the basic list: write it there, or leave it out here"
+	}
+	return ""
+}
+
 // choosable reports whether a region may set the value otherwise than the layers
 // above it, also less strictly.
 func (v value) choosable() bool {

@@ -11,7 +11,6 @@ import (
 	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/config"
 	admindoor "github.com/liuma-pin/liuma/internal/door/admin"
-	"github.com/liuma-pin/liuma/internal/store/sqlite"
 )
 
 // admin makes the administration of an opened data directory; server is nil if
@@ -20,7 +19,7 @@ func (d *Data) admin(server *admin.Server, keepers admin.Upkeep, logger *slog.Lo
 	return admin.New(admin.Config{
 		Store: d.Store, Registry: d.Registry, Agencies: d.Agencies, Record: d.Record, Vault: d.Vault, Clock: d.Clock, Policy: d.Policy, Letters: d.Letters,
 		Issuer: d.Config.Issuer, Shape: d.Config.Keepers.Shape, TextsDriver: d.Config.Texts.Driver, TextsVoice: d.Config.Texts.Voice(),
-		DatabaseFile: d.Config.Database, Retention: admin.Retention{Requests: int(d.Config.Retention.Requests),
+		DatabaseBytes: d.bytes, Retention: admin.Retention{Requests: int(d.Config.Retention.Requests),
 			Ceremonies: int(d.Config.Retention.Ceremonies), Record: int(d.Config.Retention.Record)},
 		Server: server, Alone: server == nil, Upkeep: keepers, Logger: logger, Console: d.Config.ConsoleAddress(), Refused: d.refused,
 	})
@@ -98,8 +97,8 @@ type Administration struct {
 func (a *Administration) Close() error { return a.close() }
 
 // Administer connects to the server of a data directory or, if there is none,
-// opens the directory itself. sqlite.ErrInUse: another process has it, and does
-// not answer at the administration door.
+// opens the directory itself. An error that InUse knows: another process has it, and
+// does not answer at the administration door.
 func Administer(ctx context.Context, c AdministerConfig) (*Administration, error) {
 	if err := c.fill(); err != nil {
 		return nil, err
@@ -114,7 +113,7 @@ func Administer(ctx context.Context, c AdministerConfig) (*Administration, error
 			return nil, err
 		}
 		a, err := administerHere(ctx, c)
-		if err == nil || !errors.Is(err, sqlite.ErrInUse) || time.Now().After(until) {
+		if err == nil || !InUse(err) || time.Now().After(until) {
 			return a, err
 		}
 		select {

@@ -22,7 +22,6 @@ import (
 	"github.com/liuma-pin/liuma/internal/record"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
-	"github.com/liuma-pin/liuma/internal/store/sqlite"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
@@ -31,7 +30,7 @@ import (
 type Data struct {
 	Config   config.Config
 	Store    store.Store
-	Database *sqlite.Store // the file behind Store, for backups
+	Database store.Store // behind Store, without what stands between
 	Vault    *vault.Vault
 	Registry *registry.Registry
 	Agencies *agency.Book
@@ -62,6 +61,14 @@ func (d *Data) stands(card liuma.CardID, rev uint64) error {
 	return nil
 }
 
+// wrote is where this process knows a card's row to stand.
+func (d *Data) wrote(card liuma.CardID) uint64 {
+	if q := d.heads.Load(); q != nil {
+		return q.Wrote(card)
+	}
+	return 0
+}
+
 type closers []func() error
 
 func (c *closers) add(f func() error) { *c = append(*c, f) }
@@ -85,7 +92,7 @@ func (d *Data) Close() error { return d.closers.close() }
 // half way leaves a directory with keys and without a configuration, which Init
 // refuses to complete, so that no key is ever made twice for the same data.
 func Init(ctx context.Context, dir string, c config.Config) error {
-	if err := c.Validate(); err != nil {
+	if err := errors.Join(c.Validate(), vacant(ctx, c)); err != nil {
 		return fmt.Errorf("init: %w", err)
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -115,7 +122,7 @@ func Init(ctx context.Context, dir string, c config.Config) error {
 	if err := newKeepers(ctx, in, c.Keepers); err != nil {
 		return fmt.Errorf("init: %w", err)
 	}
-	if err := newDatabase(ctx, in(c.Database), in(c.Vault)); err != nil {
+	if err := newDatabase(ctx, c.In(dir)); err != nil {
 		return fmt.Errorf("init: %w", err)
 	}
 	return config.Write(dir, c)
@@ -140,22 +147,22 @@ func newKeepers(ctx context.Context, in func(string) string, c config.Keepers) e
 }
 
 // newDatabase makes an empty database, and the file of heads beside the key.
-func newDatabase(ctx context.Context, path, key string) error {
-	v, err := vault.Open(key)
+func newDatabase(ctx context.Context, c config.Config) error {
+	v, err := vault.Open(c.Vault)
 	if err != nil {
 		return err
 	}
-	if _, err := vault.CreateHeads(v, filepath.Dir(key)); err != nil {
+	if _, err := vault.CreateHeads(v, filepath.Dir(c.Vault)); err != nil {
 		return errors.Join(err, v.Close())
 	}
-	db, err := sqlite.Open(ctx, path, sqlite.Config{Seal: v})
+	db, err := database{seal: v}.open(ctx, c)
 	if err != nil {
 		return errors.Join(err, v.Close())
 	}
 	return errors.Join(db.Close(), v.Close())
 }
 
-// OpenData opens a data directory without serving it. sqlite.ErrInUse: another
+// OpenData opens a data directory without serving it. An error that InUse knows: another
 // process has it. vault.ErrNoHeads: there is no file of heads; store.ErrOldDatabase:
 // the database is older than it says. AcceptHeads is for both.
 func OpenData(ctx context.Context, c config.Config, o Options) (_ *Data, err error) {
@@ -175,7 +182,7 @@ func OpenData(ctx context.Context, c config.Config, o Options) (_ *Data, err err
 	}
 	alarm := newRowAlarm(o.Logger, func() time.Time { return d.Clock.Now() })
 	d.refused = alarm.refused
-	db, err := sqlite.Open(ctx, c.Database, sqlite.Config{Seal: d.Vault, Alarm: alarm.raise, Committed: d.committed, Stands: d.stands, Head: heads.Of(sharedHead)})
+	db, err := database{seal: d.Vault, alarm: alarm.raise, committed: d.committed, stands: d.stands, wrote: d.wrote, head: heads.Of(sharedHead)}.open(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -220,7 +227,7 @@ func OpenData(ctx context.Context, c config.Config, o Options) (_ *Data, err err
 // RegionsFile is the path of the operator's list of regions, which need not be
 // there.
 func RegionsFile(c config.Config) string {
-	return filepath.Join(filepath.Dir(c.Database), directory.File)
+	return filepath.Join(home(c), directory.File)
 }
 
 // Regions reads the list of regions that an authority goes by.
@@ -232,7 +239,7 @@ func (d *Data) keepTime(ctx context.Context) error {
 	err := d.Database.Update(context.WithoutCancel(ctx), func(tx store.Tx) (audit.Entry, error) {
 		return audit.Entry{}, tx.SaveClock(d.Clock.State())
 	})
-	if errors.Is(err, store.ErrFull) || errors.Is(err, store.ErrFailed) {
+	if errors.Is(err, store.ErrFull) || errors.Is(err, store.ErrFailed) || errors.Is(err, store.ErrUndecided) || errors.Is(err, store.ErrUnreachable) {
 		return nil // it was said when it happened
 	}
 	return err

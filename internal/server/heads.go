@@ -14,7 +14,6 @@ import (
 	"github.com/liuma-pin/liuma/internal/config"
 	"github.com/liuma-pin/liuma/internal/staff"
 	"github.com/liuma-pin/liuma/internal/store"
-	"github.com/liuma-pin/liuma/internal/store/sqlite"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
@@ -38,7 +37,7 @@ func upToDate(ctx context.Context, db store.Store, heads *vault.Heads) error {
 // above the head, with an entry that has the reason, and then the head to it. A
 // crash in between leaves a file that is lower than the database, which the
 // next start raises, or still none, and then this is done again. It returns the
-// new version. sqlite.ErrInUse: another process works with the directory.
+// new version. An error that InUse knows: another process works with the directory.
 func AcceptHeads(ctx context.Context, c config.Config, reason audit.Reason, m clock.Machine) (_ uint64, err error) {
 	if reason, err = audit.ParseReason(string(reason)); err != nil {
 		return 0, err
@@ -58,7 +57,7 @@ func AcceptHeads(ctx context.Context, c config.Config, reason audit.Reason, m cl
 	if heads != nil {
 		above = heads.Get(sharedHead)
 	}
-	db, err := sqlite.Open(ctx, c.Database, sqlite.Config{Seal: v})
+	db, err := database{seal: v}.open(ctx, c)
 	if err != nil {
 		return 0, err
 	}

@@ -33,6 +33,28 @@ func (r Result) columns(w *locale.Words) []column {
 		{s.SimulateAlike(), r.Policy, r.Policy.Alike}, {s.SimulateLot(), r.Policy, r.Policy.Lot}}
 }
 
+// Caution is what somebody must read before the numbers: which people's choices they are of,
+// and, where a policy that refuses more than the basic list shows more than that, why this
+// makes neither the better one.
+func Caution(w *locale.Words, r Result, embedded bool) []string {
+	said := []string{w.Shown.SimulateFileIs()}
+	if embedded {
+		said[0] = w.Shown.SimulateIsNot()
+	}
+	higher := func(policy, basic Success) bool {
+		for i := range policy.After {
+			if policy.After[i] > basic.After[i] {
+				return true
+			}
+		}
+		return policy.YearAlone > basic.YearAlone || policy.YearProved > basic.YearProved
+	}
+	if r.Policy.Refused > r.Basic.Refused && higher(r.Policy.Alike, r.Basic.Alike) {
+		said = append(said, w.Shown.SimulateHigher())
+	}
+	return said
+}
+
 // Table has a heading and the numbers, in words.
 func Table(w *locale.Words, r Result) [][]string {
 	s := w.Shown

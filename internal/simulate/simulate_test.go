@@ -6,6 +6,7 @@ import (
 	"flag"
 	"math"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/ledger"
 	"github.com/liuma-pin/liuma/internal/pin"
 	"github.com/liuma-pin/liuma/internal/policy"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -209,4 +211,35 @@ func FuzzReadFrequencies(f *testing.F) {
 			t.Fatalf("one guess %v, all %v, refused %v", one, all, c.once)
 		}
 	})
+}
+
+// TestWhatIsReadFirst: what the numbers are of stands before them, and where the stronger list
+// looks worse, why that says nothing; where it does not, nothing of it.
+func TestWhatIsReadFirst(t *testing.T) {
+	w := locale.In(locale.English)
+	basic, higher, lower := Row{Refused: 2}, Row{Refused: 3}, Row{Refused: 3}
+	for r, after := range map[*Row]float64{&basic: .1, &higher: .2, &lower: .05} {
+		r.Alike.After = []float64{after}
+	}
+	is, file, why := w.Shown.SimulateIsNot(), w.Shown.SimulateFileIs(), w.Shown.SimulateHigher()
+	for _, c := range []struct {
+		policy   Row
+		embedded bool
+		want     []string
+	}{{higher, true, []string{is, why}}, {lower, true, []string{is}}, {higher, false, []string{file, why}}, {basic, false, []string{file}}} {
+		if got := Caution(w, Result{Basic: basic, Policy: c.policy}, c.embedded); !slices.Equal(got, c.want) {
+			t.Errorf("%+v: %q, want %q", c.policy, got, c.want)
+		}
+	}
+	s, err := New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := s.Run(policy.National(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := Caution(w, r, true); !slices.Equal(got, []string{is, why}) {
+		t.Errorf("of the nation's policy: %q", got)
+	}
 }

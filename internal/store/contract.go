@@ -1,5 +1,6 @@
 // Package store is the contract of the authority's database. It guarantees that
-// a transaction is serializable and durable when Update returns nil, and that
+// a transaction is durable when Update returns nil, that transactions about one card
+// have one order and claims are taken once (Store says what that means), and that
 // no change is kept without its audit entry (I-8): Update's function returns
 // the entry, and Update writes both or neither. Each entry follows the last one
 // of its stream; entries of different streams have no order. It trusts its
@@ -23,7 +24,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// Errors that callers act on. All but ErrFailed mean that nothing was kept.
+// Errors that callers act on. All but ErrFailed and ErrUndecided mean that nothing was
+// kept.
 var (
 	ErrNotFound = errors.New("store: not found")
 	// ErrExists is returned by the Insert methods when there is a row with the
@@ -52,27 +54,52 @@ var (
 	// on disk, and by every call after that: only opening the database again shows
 	// which changes were kept.
 	ErrFailed = errors.New("store: an I/O error made the state unknown; restart")
+	// ErrUndecided is returned by Update when nobody knows whether the change was kept:
+	// the answer to its commit was lost, and could not be looked up. It is about this one
+	// change; the store serves on. Reading shows what became of it.
+	ErrUndecided = errors.New("store: not known whether the change was kept")
+	// ErrUnreachable is returned when the database does not answer, or others were first
+	// again and again. Nothing was kept.
+	ErrUnreachable = errors.New("store: the database does not answer; nothing was kept")
 	// ErrFull is returned by Update when the disk has no room. Nothing was
 	// kept, and the store serves on: the next Update may find room.
 	ErrFull = errors.New("store: no room on the disk; nothing was kept")
 )
 
 // Store is the authority's database.
+//
+// Transactions are serializable per card, plus claims. Package sqlite orders all of them;
+// callers rely on no more than this, which storetest tries to break ("Skew"):
+//
+//   - f reads one snapshot, and what it writes.
+//   - Transactions that change a card, or whose entry is about it, have one order, and
+//     each has seen all that those before it wrote: lists of what belongs to the card too.
+//   - So have those whose entries are about no card, among themselves and within one
+//     process; those that write clients, seal keys, staff, proposals or editions; those
+//     that meter the same key; and those that count ration marks of a kind and key
+//     (Ticks) and add one (InsertTick).
+//   - A row that f read by itself or in a list is the same when the transaction commits,
+//     except the rows that decide about everybody (clients, seal keys, staff, editions):
+//     one that changes at that moment may count from the next transaction on.
+//   - A key or a unique value is inserted once, and that a holder has no card
+//     (CardByHolder) is still so at the commit.
+//
+// Not promised: that a list which f read across cards has no new row by then.
 type Store interface {
 	// View runs f on one consistent snapshot. The Reader is invalid after f.
 	View(ctx context.Context, f func(Reader) error) error
-	// Update runs f in one serializable transaction and, when f returns nil,
+	// Update runs f in one transaction and, when f returns nil,
 	// writes the returned entry at the end of its stream (audit.StreamOf; an entry
 	// about a card that is not there goes to the process start's, with the card in
 	// its note) and commits. It returns nil only when everything is durable. If f wrote nothing
 	// and returns a zero Entry, nothing is kept and no entry is needed.
 	//
 	// f may be run more than once (transactions share a commit, and when one fails
-	// it and the others are run again), so it must have no effect but through the
+	// it and the others are run again; or another was first), so it must have no effect but through the
 	// Tx, and must assign, not append to, captured variables. It must not call the
 	// Store, which would wait for f's own transaction.
 	//
-	// After an error other than ErrFailed nothing of f is kept. If ctx is
+	// After an error other than ErrFailed and ErrUndecided nothing of f is kept. If ctx is
 	// cancelled before f starts, f is not run; once f has started, Update returns
 	// its true outcome. A panic in f is raised again in the caller.
 	Update(ctx context.Context, f func(Tx) (audit.Entry, error)) error
@@ -223,8 +250,9 @@ type Tx interface {
 	PruneEvidence(now time.Time) (int64, error)
 
 	InsertSealKey(SealKey) error
-	// DeleteSealKey destroys the key: envelopes sealed to it cannot be opened any
-	// more, not even with the database's files.
+	// DeleteSealKey deletes the key: envelopes sealed to it cannot be opened any
+	// more; in package sqlite not even with the database's files, which is more than a
+	// server with a log and copies of it can promise.
 	DeleteSealKey(id string) error
 
 	// SaveClock replaces the saved time, unless the one that is saved is later:
@@ -434,60 +462,4 @@ type Person struct {
 	// Awaited is set while a correction of that number to this one waits: until it
 	// counts the row is nobody either.
 	Awaited vault.Index
-}
-
-// ClientKind says which doors a client may use.
-type ClientKind string
-
-// A channel sends requests on behalf of holders, a registry reports physical
-// cards, a provider signs evidence and sends no requests, a hotline may only
-// freeze.
-const (
-	ClientChannel  ClientKind = "channel"
-	ClientRegistry ClientKind = "registry"
-	ClientProvider ClientKind = "provider"
-	ClientHotline  ClientKind = "hotline"
-	// ClientCounter is the service's own, under whose name ceremonies at a counter go.
-	// There is one, CounterClient. It has no keys, no door takes it for a caller, and it
-	// is neither registered, listed nor stopped.
-	ClientCounter ClientKind = "counter"
-)
-
-// CounterClient is the ID of the one client of ClientCounter: no channel's has such a sign.
-// ReservedClient is given to nobody any more: in the record it would be taken for that one.
-const (
-	CounterClient  = "@counter"
-	ReservedClient = "counter"
-)
-
-// Client is a registered client with its public keys.
-type Client struct {
-	ID      string // a channel's is its liuma.ChannelID
-	Kind    ClientKind
-	Name    liuma.Text // registered name, as pages show it
-	Keys    []byte     // JWK set (RFC 7517), public ES256 keys only
-	Regions []liuma.Region
-	Actions []liuma.Action // of a channel
-	// RedirectURIs are where a hosted ceremony may send its holder back to;
-	// compared byte for byte. Empty: the channel may not use the hosted door.
-	RedirectURIs []string
-	StandIn      bool // a provider that only demos may use
-	Stopped      bool // refused everywhere
-	At           time.Time
-	// StrictAudience of a channel: its assertions must name the issuer alone. Rows
-	// of 0.1.0 have none, and an endpoint's address is taken there as well.
-	StrictAudience bool
-	// Parent of a sub-channel is the channel that it works under, which stops it with
-	// itself. Empty, as in rows of 0.1.0: none.
-	Parent string
-}
-
-// SealKey is an envelope key pair (HPKE), given out for a day and kept an hour more.
-type SealKey struct {
-	ID       string
-	Public   []byte // 65 bytes, uncompressed P-256
-	Sealed   []byte // private key, vault-sealed and bound to ID
-	MadeAt   time.Time
-	RetireAt time.Time // not given out after this
-	GoneAt   time.Time // deleted after this
 }

@@ -38,9 +38,10 @@ func (e *Env) Forge(write func(store.Tx) error) {
 // ForgeWith is Forge by a thief who has some keys.
 func (e *Env) ForgeWith(seal rows.Sealer, write func(store.Tx) error) {
 	e.T.Helper()
+	FileOnly(e.T)
 	dir := e.T.TempDir()
 	before, copied := filepath.Join(dir, "before.db"), filepath.Join(dir, "copy.db")
-	e.must(e.System.Database.Backup(e.T.Context(), before))
+	e.must(e.System.Backup(e.T.Context(), before))
 	raw, err := os.ReadFile(before)
 	e.must(errors.Join(err, os.WriteFile(copied, raw, 0o600)))
 	s, err := sqlite.Open(e.T.Context(), copied, sqlite.Config{Seal: seal})
@@ -64,6 +65,7 @@ func (e *Env) ForgeWith(seal rows.Sealer, write func(store.Tx) error) {
 // SQL runs statements on the database of the running system, behind its back.
 func (e *Env) SQL(statements ...string) {
 	e.T.Helper()
+	FileOnly(e.T)
 	db, err := sql.Open("sqlite", e.System.Config.Database)
 	e.must(err)
 	db.SetMaxOpenConns(1) // attached databases belong to a connection

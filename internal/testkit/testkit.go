@@ -152,7 +152,13 @@ func New(t testing.TB, o Options) *Env {
 	if o.Phones {
 		c.Server.Outbox = func(off *server.Data) authority.Outbox { return newPhones(t, off, o.Clock.Now) }
 	}
-	if o.Configure == nil && o.House == nil && firstOf(t) {
+	if onServer() {
+		dsn := NewDatabase(t)
+		c.Configure = func(conf *config.Config) error {
+			conf.Database = dsn
+			return o.configure(conf)
+		}
+	} else if o.Configure == nil && o.House == nil && firstOf(t) {
 		c.Init = initPrepared
 	}
 	if o.Token != nil {

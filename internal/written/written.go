@@ -1,5 +1,5 @@
 // Package written reads what people type and what registries send: names, ID
-// numbers, codes, phones, and numbers of cards and documents. It guarantees that
+// numbers, codes, phones, numbers of cards and documents, and passphrases. It guarantees that
 // spellings which look alike are one value, whichever door they came through
 // (I-4, R-16): full width, invisible characters, blanks, dashes, middle dots,
 // apostrophes, radicals, compatibility forms, and the private-use codes that

@@ -95,6 +95,7 @@ func (w *world) accepted() {
 // were used stay used, and a card that was enrolled since comes back frozen
 // (I-13).
 func TestTheRunbookOfARestoredDatabase(t *testing.T) {
+	testkit.FileOnly(t)
 	for _, shape := range []string{"1/1", "2/3"} {
 		t.Run(shape, func(t *testing.T) {
 			w := newWorldOf(t, testkit.Options{Shape: shape})
@@ -166,6 +167,7 @@ func TestTheRunbookOfARestoredDatabase(t *testing.T) {
 // keeper is behind what the database remembers, PINs are the old ones, and one
 // window of guesses comes back: which is why keepers are in no backup by default.
 func TestKeepersRestoredWithTheDatabase(t *testing.T) {
+	testkit.FileOnly(t)
 	w := newWorldOf(t, testkit.Options{Shape: "2/3"})
 	for range 5 {
 		if got := w.attempt(wrongPIN, ""); got != "wrong" {

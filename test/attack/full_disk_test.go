@@ -63,6 +63,7 @@ func (w *world) untilFull(secret string) {
 // it is full the doors say that the service is unavailable, no PIN is half
 // changed, and with room again the same server serves.
 func TestAFullDiskHeals(t *testing.T) {
+	testkit.FileOnly(t)
 	for name, ledgerOnly := range map[string]bool{"everything": false, "the ledger": true} {
 		t.Run(name, func(t *testing.T) {
 			disk := mishap.SmallDisk(t, 32)

@@ -34,6 +34,7 @@ func (w *world) examined() (audit.Examined, *audit.Finding) {
 // record.
 func (w *world) untriggered(statements ...string) {
 	w.t.Helper()
+	testkit.FileOnly(w.t)
 	db := sqlitefile.Pool(w.System.Config.Database, sqlitefile.Settings{}, 1)
 	defer db.Close()
 	const triggers = "FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'audit'"

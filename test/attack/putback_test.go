@@ -26,8 +26,9 @@ import (
 func (w *world) keepRow() (putBack func()) {
 	w.t.Helper()
 	w.Sent() // nothing writes about the card any more
+	testkit.FileOnly(w.t)
 	file, copied := w.System.Config.Database, filepath.Join(w.t.TempDir(), "before.db")
-	must(w.t, 0, w.System.Database.Backup(w.t.Context(), copied))
+	must(w.t, 0, w.System.Backup(w.t.Context(), copied))
 	return func() {
 		w.t.Helper()
 		db := sqlitefile.Pool(file, sqlitefile.Settings{}, 1)

@@ -43,6 +43,7 @@ func (w *world) apply(c *party, secret string) string {
 // with the card's identifier in a column, as who can write the file would.
 func (w *world) deleteCard(card liuma.CardID) {
 	w.t.Helper()
+	testkit.FileOnly(w.t)
 	db := sqlitefile.Pool(w.System.Config.Database, sqlitefile.Settings{}, 1)
 	defer db.Close()
 	ctx := w.t.Context()
@@ -140,6 +141,7 @@ func TestADeletedCardIsNotEnrolledAnew(t *testing.T) {
 // and a whole database likewise (I-13).
 func TestARowThatWasPutBackServesNobody(t *testing.T) {
 	w := newWorldOf(t, testkit.Options{Shape: "2/3"})
+	testkit.FileOnly(w.t)
 	file := w.System.Config.Database
 	kept := map[string][]byte{}
 	w.restart(func() {

@@ -10,9 +10,14 @@ const MAX_BYTES = 254;
 const UNFORESEEN = 7;
 
 const SPACES = /[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]/g;
-const SELECTORS = /[\ufe00-\ufe0f]/g;
-// Control, invisible and private characters; the server knows all that are unassigned.
-const UNREADABLE = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ue000-\uf8ff\ufeff]/;
+// Those of emoji, of ideographs and of Mongolian.
+const SELECTORS = /[\u180b-\u180d\u180f\ufe00-\ufe0f\u{e0100}-\u{e01ef}]/gu;
+// Control and private characters, what displays may ignore, and what shows as empty room.
+const UNREADABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}\p{DI}\u2800\ufffc\u{13441}\u{13442}\u{16fe4}\u{1d159}]/u;
+// What is not assigned only a browser can say that knows the server's Unicode, 15: a face
+// of that year tells. In older ones the server says it.
+const UNASSIGNED = /\p{Cn}/u;
+const KNOWS = !UNASSIGNED.test("\u{1fae8}");
 
 const ROWS = ["1234567890", "qwertyuiop", "asdfghjkl", "zxcvbnm", "1qaz", "2wsx", "3edc", "4rfv", "5tgb", "6yhn", "7ujm"];
 
@@ -47,7 +52,7 @@ export function fault(one: string, digitsOnly = false): Fault | null {
   if (isPIN(one)) return null;
   if (digitsOnly) return "not_six_digits";
   const characters = Array.from(one);
-  if (UNREADABLE.test(one) || characters.some((c) => /^[\ud800-\udfff]$/.test(c))) return "character";
+  if (UNREADABLE.test(one) || (KNOWS && UNASSIGNED.test(one))) return "character";
   if (characters.length < LEAST) return "too_short";
   if (characters.length > MOST) return "too_long";
   return new TextEncoder().encode(one).length > MAX_BYTES ? "too_wide" : null;

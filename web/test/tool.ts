@@ -51,6 +51,18 @@ function passphrases(): void {
   process.stdout.write(JSON.stringify(answers));
 }
 
+// Of every character but surrogates, between letters: its spelling, and the page's fault.
+function characters(): void {
+  const answers: Record<string, string> = {};
+  for (let c = 1; c < 0x110000; c++) {
+    if (c >= 0xd800 && c < 0xe000) continue;
+    const one = canonical(`lotus ${String.fromCodePoint(c)} pond`);
+    if (one === "lotus  pond") answers[c] = "dropped";
+    else if (fault(one)) answers[c] = fault(one) as string;
+  }
+  process.stdout.write(JSON.stringify(answers));
+}
+
 // The sentences as the script reads them from a page, by the rule.
 function sentences(): void {
   process.stdout.write(JSON.stringify({ rules: RULES, said: texts("zh", "", readFileSync(0, "utf8")).refused }));
@@ -61,4 +73,5 @@ if (command === "seal") void sealOne();
 else if (command === "rules") allRules(process.argv[3] as string);
 else if (command === "sentences") sentences();
 else if (command === "passphrases") passphrases();
+else if (command === "characters") characters();
 else process.exit(2);

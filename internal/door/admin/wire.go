@@ -118,6 +118,8 @@ const (
 	CodeStopping  Code = "stopping"     // the server is being stopped
 	CodeStore     Code = "store_failed"
 	CodeFull      Code = "disk_full"
+	CodeUndecided Code = "store_undecided"
+	CodeNoAnswer  Code = "store_unreachable"
 	CodeFailed    Code = "failed"
 	CodeNoServer  Code = "not_serving"
 	CodeNoCard    Code = "card_unknown"
@@ -237,8 +239,8 @@ func known() []knownError {
 		{authority.ErrUnderway, CodeUnderway, http.StatusConflict},
 		{authority.ErrKept, CodeKept, http.StatusConflict},
 		{authority.ErrRetire, CodeRetire, http.StatusServiceUnavailable},
-		{store.ErrFailed, CodeStore, http.StatusServiceUnavailable},
-		{store.ErrFull, CodeFull, http.StatusServiceUnavailable},
+		{store.ErrFailed, CodeStore, http.StatusServiceUnavailable}, {store.ErrFull, CodeFull, http.StatusServiceUnavailable},
+		{store.ErrUndecided, CodeUndecided, http.StatusServiceUnavailable}, {store.ErrUnreachable, CodeNoAnswer, http.StatusServiceUnavailable},
 		{errRequest, CodeRequest, http.StatusBadRequest},
 		{errTooLong, CodeTooLarge, http.StatusRequestEntityTooLarge},
 		{errStop, CodeStopping, http.StatusServiceUnavailable},

@@ -92,7 +92,7 @@ func (v *visit) worth(a edition.Answer) ([]block, error) {
 	drawn := simulate.Chart("worth", words, r)
 	locks := words.Shown.SimulateLocks(strconv.Itoa(r.YearAlone), strconv.Itoa(r.YearProved))
 	// The chart escapes every text that it is given.
-	return []block{{Title: v.t.PolicyWorth(), Text: words.Shown.SimulateIsNot(), Chart: template.HTML(drawn.Lines())},
+	return []block{{Title: v.t.PolicyWorth(), Text: strings.Join(simulate.Caution(words, r, true), " "), Chart: template.HTML(drawn.Lines())},
 		{Title: v.t.PolicyWorthTable(), Folded: true, Text: locks + " " + words.Shown.SimulateModels(), Table: list}}, nil
 }
 

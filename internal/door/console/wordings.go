@@ -127,6 +127,7 @@ func reasons() []reason {
 		{proposal.ErrLate, "late", conflict}, {proposal.ErrTooMany, "many", conflict}, {proposal.ErrKind, "kind", conflict},
 		{proposal.ErrBody, "body", bad}, {staff.ErrAccount, "account", conflict},
 		{store.ErrFull, "full", http.StatusServiceUnavailable}, {store.ErrFailed, "store", http.StatusServiceUnavailable},
+		{store.ErrUndecided, "undecided", http.StatusServiceUnavailable}, {store.ErrUnreachable, "unreachable", http.StatusServiceUnavailable},
 		{audit.ErrReason, "reason", bad},
 		{edition.ErrSet, "policy_set", bad}, {edition.ErrSame, "policy_same", conflict}, {edition.ErrMoved, "policy_moved", conflict},
 		{edition.ErrDigest, "policy_digest", conflict}, {edition.ErrBounds, "policy_bounds", forbidden}, {edition.ErrUnknown, "policy_edition", missing},

@@ -182,6 +182,23 @@ type fixed struct{ listing *agency.Listing }
 
 func (f fixed) Listing() *agency.Listing { return f.listing }
 
+// TestSampleLinesAreMarked: a hotline of the sample is marked as an office of it is, in both
+// languages.
+func TestSampleLinesAreMarked(t *testing.T) {
+	for lang, mark := range map[string]string{"zh-CN": "（样例）", "en": "(sample)"} {
+		page := where(t, "/where?region=3401&lang="+lang)
+		lines := regexp.MustCompile(`(?s)<div class="cell"><dt><bdi[^>]*>[^<]*</bdi>([^<]*)</dt><dd><a class="tel"`).FindAllStringSubmatch(page, -1)
+		for _, m := range lines {
+			if strings.TrimSpace(m[1]) != mark {
+				t.Errorf("%s: a line is not marked: %s", lang, m[0])
+			}
+		}
+		if len(lines) < 2 {
+			t.Errorf("%s: %d lines", lang, len(lines))
+		}
+	}
+}
+
 // TestNoNumberTwice: the pages of a region and of agencies show each number to call once,
 // whichever the policy's help line is.
 func TestNoNumberTwice(t *testing.T) {

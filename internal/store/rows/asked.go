@@ -30,7 +30,7 @@ func (a asked) List(t *Table, q Query) ([]Row, error) {
 		return nil, err
 	}
 	for i, r := range found {
-		if !q.selects(t, r) || i > 0 && !q.before(t, found[i-1], r) {
+		if !q.Selects(t, r) || i > 0 && !q.Before(t, found[i-1], r) {
 			return nil, a.refused(t)
 		}
 	}
@@ -55,16 +55,16 @@ func (q Query) of(t *Table, r Row) Value {
 	return r.Looks[i]
 }
 
-// selects reports whether a query selects a row.
-func (q Query) selects(t *Table, r Row) bool {
+// Selects reports whether a query selects a row.
+func (q Query) Selects(t *Table, r Row) bool {
 	v := q.of(t, r)
 	return (q.From == nil || compare(q.From, v) <= 0) && (q.To == nil || compare(v, q.To) <= 0) &&
 		(q.After == nil || bytes.Compare(r.Key, q.After) > 0)
 }
 
-// before reports whether a row comes before another in the order of a query. No
+// Before reports whether a row comes before another in the order of a query. No
 // row comes twice.
-func (q Query) before(t *Table, r, next Row) bool {
+func (q Query) Before(t *Table, r, next Row) bool {
 	keys := bytes.Compare(r.Key, next.Key)
 	if q.Column == "" {
 		return keys < 0 != q.Desc && keys != 0

@@ -60,6 +60,7 @@ func (r *Reader) card(id liuma.CardID) (*cardState, error) {
 func (r *Reader) keep(w whole, rev uint64) (*cardState, error) {
 	if r.writes && r.codec.Stands != nil {
 		if err := r.codec.Stands(w.Card.ID, rev); err != nil {
+			r.behind = &Head{Card: w.Card.ID, Read: rev, Rev: rev}
 			return nil, liuma.Fail(liuma.CodeUnavailable, fmt.Errorf("%w: %w", store.ErrBehind, err))
 		}
 	}

@@ -27,6 +27,7 @@ type Reader struct {
 	ended  bool
 	// writes: it is the reading part of a Tx.
 	writes bool
+	behind *Head // a card's row that was refused with store.ErrBehind, as it was read
 }
 
 var _ store.Reader = (*Reader)(nil)

@@ -52,6 +52,11 @@ func (t *Tx) Wrote() bool    { return t.wrote }
 func (t *Tx) Destroys() bool { return t.destroys }
 func (t *Tx) Heads() []Head  { return t.heads }
 
+// Behind is a card whose row was refused because this process wrote a later one
+// (Codec.Stands), with the revision that it has; nil if none was. A database that reads
+// a snapshot may have read from before that write, and then reads anew.
+func (t *Tx) Behind() *Head { return t.behind }
+
 func insert[T any](t *Tx, k *kind[T], key []byte, v *T, rev uint64) error {
 	if t.ended {
 		return errEnded

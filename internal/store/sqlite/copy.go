@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -105,6 +106,16 @@ func Newest() (newest int64) {
 		}
 	}
 	return newest
+}
+
+// Size is the size of the file and of its log.
+func (s *Store) Size() (n int64) {
+	for _, name := range []string{s.file.Path(), s.file.Path() + "-wal"} {
+		if info, err := os.Stat(name); err == nil {
+			n += info.Size()
+		}
+	}
+	return n
 }
 
 // Backup writes a consistent copy to a new file, readable by its owner only,

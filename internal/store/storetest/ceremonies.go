@@ -147,6 +147,13 @@ func ceremonyUpdates(t *testing.T, open Open) {
 	wantErr(t, change(gone), store.ErrNotFound)
 	same(t, mustGet(t, s, getCeremony(1)), next)
 
+	first := bareCeremony(2) // its first revision is 0
+	insertCeremonies(t, s, first)
+	for range 2 {
+		must(t, change(first))
+		first.Revision++
+	}
+
 	zero := bareCeremony(1) // every other member back to zero
 	zero.Revision, zero.Action = next.Revision, c.Action
 	must(t, change(zero))

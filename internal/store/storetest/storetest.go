@@ -3,8 +3,8 @@
 // that it tests. It guarantees that a pass means: rows come back as they went
 // in, uniqueness holds (I-4, I-7, I-11), a change and its audit entry are kept
 // together or not at all (I-8), every stream of the record is an unbroken
-// chain, transactions are serializable, and acknowledged Updates are there
-// after the store was opened again. It trusts nothing.
+// chain, transactions have the order that store.Store promises, and acknowledged
+// Updates are there after the store was opened again. It trusts nothing.
 //
 // Start here: Run.
 package storetest
@@ -118,6 +118,7 @@ func Run(t *testing.T, open Open) {
 		{"FailuresAmongOthers", failuresAmongOthers},
 		{"CountersSerializable", countersSerializable},
 		{"CompareAndSet", compareAndSet},
+		{"Skew", Skew},
 		{"ViewSnapshot", viewSnapshot},
 		{"ViewDoesNotWait", viewDoesNotWait},
 		{"Durable", durable},

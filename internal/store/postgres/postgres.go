@@ -1,0 +1,274 @@
+// Package postgres keeps the authority's database in PostgreSQL. It guarantees the
+// promises of package store: an Update is durable when it returns nil, a change and its
+// audit entry are kept together or not at all (I-8), a business number and an open intent
+// exist once (I-11, I-7, as keys of their tables), and the audit entries of each stream
+// follow one another without gaps and never change (by triggers of the schema).
+//
+// An Update reads one snapshot, keeps what it writes to itself, and writes it in one
+// round trip that ends with the commit: under READ COMMITTED, each row by comparing the
+// revision that was read. Whatever is not what was read ends the transaction within the
+// database, and its function runs again. What of that a caller may rely on stands at
+// store.Store.
+//
+// Doubt belongs to one transaction: where the answer to a commit is lost, or the server
+// gave up waiting for its standby, the transaction's entry is looked up on another
+// connection, and only where that gives no answer either the caller gets
+// store.ErrUndecided. The store serves on.
+//
+// One process at a time has the lease on the database. It trusts the server to keep what
+// it acknowledges.
+//
+// Start here: Open, then Update in update.go, then tx.go and write.go.
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/store/rows"
+)
+
+// Errors of Open.
+var (
+	// ErrInUse means that another process has the lease. Its text names that process.
+	ErrInUse = errors.New("store: another process works with the database")
+	// ErrTooNew means that a later release has changed the schema.
+	ErrTooNew = errors.New("store: the database is of a later release")
+	// ErrNotEmpty means that the database has a record already.
+	ErrNotEmpty = errors.New("store: the database is not empty; choose a new one")
+	// ErrForeign means that there are tables of another program.
+	ErrForeign = errors.New("store: the database holds tables of another program")
+)
+
+// Config describes a Store. DSN and Seal are required; the rest works well if zero.
+type Config struct {
+	// DSN is the address, postgres://USER@HOST/DATABASE, without a password. Several hosts
+	// may be named (target_session_attrs=read-write finds the one that takes writes).
+	DSN string
+	// Password, if set, is the role's. Without it pgx asks the environment and PGPASSFILE.
+	Password []byte
+	// Seal seals every row and checks every seal (I-13): the vault.
+	Seal rows.Sealer
+	// Alarm, Stands, Committed and Head are as in package sqlite. Committed hears of one
+	// card's commits in their order; those of different cards come in any order, at once.
+	Alarm     func(table string, err error)
+	Stands    func(card liuma.CardID, rev uint64) error
+	Committed func(card liuma.CardID, read, head uint64)
+	Head      rows.SharedHead
+	// Wrote, if set, is the revision at which this process knows a card's row to stand, 0
+	// if it does not. A snapshot may be from before that, and then another is read; only a
+	// row that is really below it is given to Stands.
+	Wrote func(card liuma.CardID) uint64
+	// Readers and Writers are how many Views and Updates run at once; 8 each if zero.
+	Readers, Writers int
+	// Timeout is how long an answer of the server may take; 15 s if zero.
+	Timeout time.Duration
+	// Patience is how long a transaction of which nothing was kept is tried again where
+	// the server does not answer, or another is always first; 10 s if zero.
+	Patience time.Duration
+	// Doubt is how long a commit whose answer was lost is looked up; 30 s if zero.
+	Doubt time.Duration
+}
+
+func (c Config) withDefaults() (Config, error) {
+	if c.Readers < 0 || c.Writers < 0 || c.Timeout < 0 || c.Patience < 0 || c.Doubt < 0 {
+		return c, errors.New("store: config: negative size")
+	}
+	for _, n := range []*int{&c.Readers, &c.Writers} {
+		if *n == 0 {
+			*n = 8
+		}
+	}
+	for _, d := range []struct {
+		d       *time.Duration
+		usually time.Duration
+	}{{&c.Timeout, 15 * time.Second}, {&c.Patience, 10 * time.Second}, {&c.Doubt, 30 * time.Second}} {
+		if *d.d == 0 {
+			*d.d = d.usually
+		}
+	}
+	if c.Committed == nil {
+		c.Committed = func(liuma.CardID, uint64, uint64) {}
+	}
+	return c, nil
+}
+
+// Store implements store.Store. Safe for concurrent use.
+type Store struct {
+	cfg      Config
+	dsn      *pgxpool.Config
+	codec    *rows.Codec
+	process  audit.ProcessID // this process start, whose stream has the entries without a card
+	tables   map[string]*table
+	order    []*table // in which they are written
+	sessions sessions
+	lease    *lease
+	readers  *pgxpool.Pool
+	writers  *pgxpool.Pool
+	locks    locks
+
+	mu       sync.Mutex
+	closed   bool           // guarded by mu
+	running  sync.WaitGroup // Views and Updates; none is added once closed is set
+	failed   atomic.Bool    // another process has taken over
+	watching bool           // the lease is watched; set by Open
+
+	raising sync.Mutex
+	retry   time.Time // when to try a raise of the head that failed again; by raising
+
+	closeOnce sync.Once
+	closeErr  error // set within closeOnce
+}
+
+var _ store.Store = (*Store)(nil)
+
+// Open takes the lease on the database, brings its schema up to date, or makes it, and
+// opens it.
+func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
+	if cfg, err = cfg.withDefaults(); err != nil {
+		return nil, err
+	}
+	s := &Store{cfg: cfg, process: audit.NewProcessID(), tables: newTables()}
+	s.order, s.sessions.known = ordered(s.tables), map[*pgconn.PgConn]*session{}
+	if s.codec, err = rows.NewCodec(cfg.Seal, cfg.Alarm, cfg.Head); err != nil {
+		return nil, err
+	}
+	s.codec.Stands = s.newest
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("open store: %w", err), s.release())
+		}
+	}()
+	if s.dsn, err = parseDSN(cfg.DSN, cfg.Password); err != nil {
+		return nil, err
+	}
+	if s.lease, err = takeLease(ctx, s.dsn.ConnConfig, 3*time.Second); err != nil {
+		return nil, err
+	}
+	if err := migrate(ctx, s.dsn.ConnConfig); err != nil {
+		return nil, err
+	}
+	if err := s.lease.begin(ctx); err != nil {
+		return nil, err
+	}
+	if s.readers, err = s.pool(ctx, cfg.Readers); err != nil {
+		return nil, told(err)
+	}
+	if s.writers, err = s.pool(ctx, cfg.Writers); err != nil {
+		return nil, told(err)
+	}
+	if err := s.raiseAtOpen(ctx); err != nil {
+		return nil, err
+	}
+	s.watching = true
+	go s.lease.watch(func() { s.failed.Store(true) })
+	return s, nil
+}
+
+// raiseAtOpen raises the head to what is in the database, before anybody reads: a crash
+// between a commit and its raise left it lower.
+func (s *Store) raiseAtOpen(ctx context.Context) error {
+	if s.cfg.Head == nil {
+		return nil
+	}
+	return s.View(ctx, func(r store.Reader) error {
+		n, err := r.Shared()
+		if err != nil {
+			return err
+		}
+		return s.cfg.Head.Raise(n)
+	})
+}
+
+// enter lets a View or an Update begin; leave ends it.
+func (s *Store) enter(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closed:
+		return store.ErrClosed
+	case s.failed.Load():
+		return fmt.Errorf("%w: another process has taken over", store.ErrFailed)
+	case ctx.Err() != nil:
+		return ctx.Err()
+	}
+	s.running.Add(1)
+	return nil
+}
+
+func (s *Store) leave() { s.running.Done() }
+
+// View implements store.Store. It never waits for a write.
+func (s *Store) View(ctx context.Context, f func(store.Reader) error) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.leave()
+	from := &snapshot{s: s, ctx: ctx, pool: s.readers}
+	r := rows.NewReader(s.codec, from)
+	defer func() {
+		r.End() // the Reader is invalid after f
+		from.end()
+	}()
+	return f(r)
+}
+
+// Size is the size of the database on the server.
+func (s *Store) Size(ctx context.Context) (n int64, err error) {
+	if err := s.enter(ctx); err != nil {
+		return 0, err
+	}
+	defer s.leave()
+	err = s.readers.QueryRow(ctx, "SELECT pg_database_size(current_database())").Scan(&n)
+	return n, told(err)
+}
+
+// errOlder says that a row is older than what this process wrote.
+var errOlder = errors.New("store: older than what this process wrote")
+
+// newest refuses a card's row that was read from before a commit of this process.
+func (s *Store) newest(card liuma.CardID, rev uint64) error {
+	if s.cfg.Wrote != nil && rev < s.cfg.Wrote(card) {
+		return errOlder
+	}
+	return nil
+}
+
+// Draft makes a person's row ready. It touches no connection.
+func (s *Store) Draft(p store.Person) (store.Draft, error) { return s.codec.Draft(p) }
+
+// Close waits for running Updates and Views, and gives the lease back. Later calls return
+// the result of the first.
+func (s *Store) Close() error {
+	s.closeOnce.Do(func() {
+		s.mu.Lock()
+		s.closed = true
+		s.mu.Unlock()
+		s.running.Wait()
+		s.closeErr = s.release()
+	})
+	return s.closeErr
+}
+
+// release undoes what Open has done so far. The lease goes last.
+func (s *Store) release() error {
+	for _, p := range []*pgxpool.Pool{s.readers, s.writers} {
+		if p != nil {
+			p.Close()
+		}
+	}
+	if s.lease == nil {
+		return nil
+	}
+	return s.lease.release(s.watching)
+}

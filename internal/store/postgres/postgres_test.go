@@ -1,0 +1,94 @@
+package postgres_test
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"testing"
+
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/store/postgres"
+	"github.com/liuma-pin/liuma/internal/store/postgres/pgtest"
+	"github.com/liuma-pin/liuma/internal/store/storetest"
+	"github.com/liuma-pin/liuma/internal/vault"
+)
+
+// keys makes a vault of the test's.
+func keys(t testing.TB) *vault.Vault {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "vault.key")
+	if err := vault.Create(path); err != nil {
+		t.Fatal(err)
+	}
+	v, err := vault.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = v.Close() })
+	return v
+}
+
+// database is a new one with its tables.
+func database(t testing.TB) string {
+	t.Helper()
+	return pgtest.New(t, func(dsn string) error {
+		s, err := postgres.Open(context.Background(), postgres.Config{DSN: dsn, Seal: keys(t)})
+		if err != nil {
+			return err
+		}
+		return s.Close()
+	})
+}
+
+func openAt(t testing.TB, c postgres.Config) *postgres.Store {
+	t.Helper()
+	s, err := postgres.Open(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() }) // some tests break it
+	return s
+}
+
+// open makes a store for the conformance suite.
+func open(t testing.TB) (store.Store, func() store.Store) {
+	c := postgres.Config{DSN: database(t), Seal: keys(t)}
+	s := openAt(t, c)
+	return s, func() store.Store {
+		t.Helper()
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		s = openAt(t, c)
+		return s
+	}
+}
+
+func TestConformance(t *testing.T) { storetest.Run(t, open) }
+
+// The invariants by name, for docs/INVARIANTS.md.
+
+func TestSkew(t *testing.T) { storetest.Skew(t, open) }
+
+func TestChangeNeedsAuditEntry(t *testing.T) { storetest.ChangeNeedsAuditEntry(t, open) }
+
+func TestBusinessNumberOnce(t *testing.T) { storetest.BusinessNumberOnce(t, open) }
+
+func TestOneIntentPerCard(t *testing.T) { storetest.OneIntentPerCard(t, open) }
+
+func TestDSN(t *testing.T) {
+	for dsn, want := range map[string]error{
+		"postgres://liuma@db1/liuma":                                       nil,
+		"postgres://liuma@db1,db2:5433/liuma?target_session_attrs=primary": nil,
+		"postgres://liuma@/liuma?host=/run/postgresql":                     nil,
+		"postgres://liuma:secret@db1/liuma":                                postgres.ErrPassword,
+		"postgres://liuma:secret@db1,db2/liuma":                            postgres.ErrPassword,
+		"postgres://liuma@db1/liuma?password=secret":                       postgres.ErrPassword,
+		"postgres://db1:port/liuma":                                        postgres.ErrDSN,
+		"liuma.db":                                                         postgres.ErrDSN,
+	} {
+		if err := postgres.CheckDSN(dsn); !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %v", dsn, err, want)
+		}
+	}
+}

@@ -1,0 +1,217 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/store/rows"
+)
+
+// errStandby says that the server gave up waiting for its standby: the change is on its
+// own disk, and a failover may lose it.
+var errStandby = errors.New("the server gave up waiting for its standby")
+
+// attempt is one run of an Update's function.
+type attempt struct {
+	s    *Store
+	ctx  context.Context // without the caller's end: what has begun is carried through
+	f    func(store.Tx) (audit.Entry, error)
+	held []string // rows that no other Update of this process writes meanwhile
+}
+
+// outcome is how it ended. again: nothing was kept, and it is run again; wait is whether
+// the server has to come back first.
+type outcome struct {
+	err      error
+	panicked bool
+	value    any // of the panic
+	again    bool
+	wait     bool
+	want     []string // rows to hold from the beginning of the next attempt
+}
+
+// Update implements store.Store. A function whose rows another changed meanwhile runs
+// again, from then on holding these rows in this process, so that it waits for the others
+// instead of meeting them once more.
+func (s *Store) Update(ctx context.Context, f func(store.Tx) (audit.Entry, error)) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.leave()
+	var held []string
+	for n, until := 0, time.Now().Add(s.cfg.Patience); ; n++ {
+		if err := s.locks.lock(ctx, held); err != nil {
+			return err // nothing was kept
+		}
+		a := &attempt{s: s, ctx: context.WithoutCancel(ctx), f: f, held: held}
+		out := a.run(ctx)
+		s.locks.unlock(a.held)
+		switch {
+		case out.panicked:
+			panic(out.value)
+		case !out.again:
+			return out.err
+		case time.Now().After(until):
+			return fmt.Errorf("%w: after %d attempts: %w", store.ErrUnreachable, n+1, out.err)
+		}
+		held = slices.Compact(slices.Sorted(slices.Values(append(slices.Clone(held), out.want...))))
+		if out.wait {
+			pause(ctx, 100*time.Millisecond)
+		} else if n > 2 {
+			pause(ctx, time.Duration(rand.IntN(5*min(n, 20)))*time.Millisecond)
+		}
+		if err := ctx.Err(); err != nil {
+			return err // nothing was kept
+		}
+	}
+}
+
+// run runs the function once and commits what it wrote.
+func (a *attempt) run(caller context.Context) (out outcome) {
+	to := &change{snapshot: snapshot{s: a.s, ctx: a.ctx, pool: a.s.writers},
+		reads: map[place]read{}, ops: map[place]*op{}, marks: map[string]int64{}, marked: map[string]int64{}}
+	defer to.end()
+	var err error
+	if to.conn, err = a.s.writers.Acquire(caller); err != nil {
+		if caller.Err() != nil {
+			return outcome{err: caller.Err()}
+		}
+		return outcome{err: told(err), again: true, wait: true}
+	}
+	t := rows.NewTx(a.s.codec, to)
+	defer t.End()
+	if err := to.prefetch(a.s.codec.Wanted(store.ExpectedIn(caller))); err != nil {
+		return a.broken(to.broken)
+	}
+	entry, out := protect(a.f, t)
+	if to.broken != nil { // the function may have ignored the error
+		return a.broken(to.broken)
+	}
+	if behind := t.Behind(); behind != nil {
+		return a.older(to, behind)
+	}
+	if out.err != nil || out.panicked {
+		return out
+	}
+	err = t.Finish(entry, a.s.process) // which may read a card for the first time
+	switch {
+	case to.broken != nil:
+		return a.broken(to.broken)
+	case t.Behind() != nil:
+		return a.older(to, t.Behind())
+	case err != nil:
+		return outcome{err: err}
+	case !to.pending():
+		return outcome{}
+	}
+	return a.commit(to, t)
+}
+
+// broken is the outcome of a transaction that the database ended before its commit was
+// sent: nothing was kept.
+func (a *attempt) broken(err error) outcome {
+	known := told(err)
+	switch {
+	case errors.Is(known, store.ErrFailed):
+		a.s.failed.Store(true)
+		return outcome{err: known}
+	case conflicts(err):
+		return outcome{err: known, again: true}
+	case !refused(err):
+		return outcome{err: known, again: true, wait: true}
+	}
+	return outcome{err: known}
+}
+
+// older is the outcome where a card's row was read below what this process wrote. If it
+// is above that by now, the snapshot was from before that write, and the function runs
+// again. A row that was put back is not, since who refused it has seen the later write
+// committed: it is refused for good, with an alarm.
+func (a *attempt) older(t *change, of *rows.Head) outcome {
+	t.snapshot.end()
+	var now int64
+	err := a.s.writers.QueryRow(a.ctx, "SELECT rev FROM cards WHERE key = $1", of.Card[:]).Scan(&now)
+	switch {
+	case lostConnection(err):
+		return outcome{err: told(err), again: true, wait: true}
+	case err == nil && uint64(now) > of.Read:
+		return outcome{err: store.ErrConflict, again: true}
+	}
+	err = errOlder
+	if a.s.cfg.Stands != nil {
+		err = cmp.Or(a.s.cfg.Stands(of.Card, of.Read), err)
+	}
+	return outcome{err: liuma.Fail(liuma.CodeUnavailable, fmt.Errorf("%w: %w", store.ErrBehind, err))}
+}
+
+// commit commits what was written, while it holds the rows that it replaces.
+func (a *attempt) commit(to *change, t *rows.Tx) outcome {
+	want := to.locks()
+	missing := slices.DeleteFunc(slices.Clone(want), func(k string) bool { return slices.Contains(a.held, k) })
+	if !a.s.locks.try(missing) {
+		return outcome{err: store.ErrConflict, again: true, want: want}
+	}
+	a.held = append(slices.Clone(a.held), missing...)
+	fate, err := to.commit()
+	if fate == doubtful {
+		if to.conn != nil && errors.Is(err, errStandby) {
+			to.conn.Release()
+			to.conn = nil
+		} else {
+			to.drop()
+		}
+		fate, err = a.s.resolve(a.ctx, to, err)
+	}
+	switch fate {
+	case done:
+		a.s.tell(t)
+		return outcome{}
+	case doubtful:
+		return outcome{err: fmt.Errorf("%w: %w", store.ErrUndecided, err)}
+	}
+	out := a.broken(err)
+	out.want = want
+	return out
+}
+
+// tell tells of a commit, before its caller hears of it.
+func (s *Store) tell(t *rows.Tx) {
+	for _, h := range t.Heads() {
+		s.cfg.Committed(h.Card, h.Read, h.Rev)
+	}
+	n := t.Raised()
+	if s.cfg.Head == nil || n == 0 {
+		return
+	}
+	s.raising.Lock()
+	defer s.raising.Unlock()
+	// After the commit: the other way round a crash in between would leave a database that
+	// is refused. If it fails, what was committed stands; an alarm tells, and the next
+	// change, or the next start, tries again.
+	if err := s.cfg.Head.Raise(n); err != nil && time.Now().After(s.retry) {
+		s.retry = time.Now().Add(10 * time.Second)
+		s.codec.Alarm("shared", fmt.Errorf("store: raise the head: %w", err))
+	}
+}
+
+// protect keeps a panic until the transaction has ended; Update raises it again.
+func protect(f func(store.Tx) (audit.Entry, error), t store.Tx) (e audit.Entry, out outcome) {
+	returned := false
+	defer func() {
+		if !returned {
+			out.value = recover()
+			out.panicked = true
+		}
+	}()
+	e, out.err = f(t)
+	returned = true
+	return e, out
+}
