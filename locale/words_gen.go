@@ -6924,6 +6924,26 @@ func (w Refused) KeeperUnheard(id string) string { return w.say("refused.keeper.
 // KeeperHeard says "refused.keeper.heard".
 func (w Refused) KeeperHeard(id string) string { return w.say("refused.keeper.heard", "{id}", id) }
 
+// KeeperDigits says "refused.keeper.digits".
+func (w Refused) KeeperDigits(given, wanted string) string {
+	return w.say("refused.keeper.digits", "{given}", given, "{wanted}", wanted)
+}
+
+// KeeperNotAdmission says "refused.keeper.not_admission".
+func (w Refused) KeeperNotAdmission(file string) string {
+	return w.say("refused.keeper.not_admission", "{file}", file)
+}
+
+// KeeperRole says "refused.keeper.role".
+func (w Refused) KeeperRole(name, id string) string {
+	return w.say("refused.keeper.role", "{name}", name, "{id}", id)
+}
+
+// KeeperOtherKey says "refused.keeper.other_key".
+func (w Refused) KeeperOtherKey(key, id string) string {
+	return w.say("refused.keeper.other_key", "{key}", key, "{id}", id)
+}
+
 // BackupRemote says "refused.backup.remote".
 func (w Refused) BackupRemote() string { return w.say("refused.backup.remote") }
 
@@ -8817,6 +8837,11 @@ func (w KeeperCommand) AboutHelp() string { return w.say("keeper_command.about.h
 // FlagDir says "keeper_command.flag.dir".
 func (w KeeperCommand) FlagDir() string { return w.say("keeper_command.flag.dir") }
 
+// FlagDefault says "keeper_command.flag.default".
+func (w KeeperCommand) FlagDefault(about, value string) string {
+	return w.say("keeper_command.flag.default", "{about}", about, "{value}", value)
+}
+
 // FlagID says "keeper_command.flag.id".
 func (w KeeperCommand) FlagID() string { return w.say("keeper_command.flag.id") }
 
@@ -8880,6 +8905,11 @@ func (w KeeperCommand) SaidServing(keeper, address string) string {
 // SaidServingMetrics says "keeper_command.said.serving_metrics".
 func (w KeeperCommand) SaidServingMetrics(address string) string {
 	return w.say("keeper_command.said.serving_metrics", "{address}", address)
+}
+
+// SaidServingNot says "keeper_command.said.serving_not".
+func (w KeeperCommand) SaidServingNot(keeper, address, state string) string {
+	return w.say("keeper_command.said.serving_not", "{keeper}", keeper, "{address}", address, "{state}", state)
 }
 
 // SaidStopped says "keeper_command.said.stopped".
@@ -9294,15 +9324,47 @@ func (w KeeperCommand) KeysCarry(members string) string {
 	return w.say("keeper_command.keys.carry", "{members}", members)
 }
 
-// KeysRead says "keeper_command.keys.read".
-func (w KeeperCommand) KeysRead() string { return w.say("keeper_command.keys.read") }
+// KeysAnd says "keeper_command.keys.and".
+func (w KeeperCommand) KeysAnd(first, second string) string {
+	return w.say("keeper_command.keys.and", "{first}", first, "{second}", second)
+}
 
-// KeysReadNext says "keeper_command.keys.read_next".
-func (w KeeperCommand) KeysReadNext() string { return w.say("keeper_command.keys.read_next") }
+// KeysReadOne says "keeper_command.keys.read_one".
+func (w KeeperCommand) KeysReadOne() string { return w.say("keeper_command.keys.read_one") }
+
+// KeysReadOneNext says "keeper_command.keys.read_one_next".
+func (w KeeperCommand) KeysReadOneNext(second string) string {
+	return w.say("keeper_command.keys.read_one_next", "{second}", second)
+}
+
+// KeysReadAll says "keeper_command.keys.read_all".
+func (w KeeperCommand) KeysReadAll(first string) string {
+	return w.say("keeper_command.keys.read_all", "{first}", first)
+}
+
+// KeysReadAllNext says "keeper_command.keys.read_all_next".
+func (w KeeperCommand) KeysReadAllNext() string { return w.say("keeper_command.keys.read_all_next") }
+
+// KeysFits says "keeper_command.keys.fits".
+func (w KeeperCommand) KeysFits() string { return w.say("keeper_command.keys.fits") }
+
+// KeysFitsRead says "keeper_command.keys.fits_read".
+func (w KeeperCommand) KeysFitsRead(first string) string {
+	return w.say("keeper_command.keys.fits_read", "{first}", first)
+}
+
+// KeysReadyOthers says "keeper_command.keys.ready_others".
+func (w KeeperCommand) KeysReadyOthers() string { return w.say("keeper_command.keys.ready_others") }
+
+// KeysCancelled says "keeper_command.keys.cancelled".
+func (w KeeperCommand) KeysCancelled() string { return w.say("keeper_command.keys.cancelled") }
+
+// KeysCancelledNext says "keeper_command.keys.cancelled_next".
+func (w KeeperCommand) KeysCancelledNext() string { return w.say("keeper_command.keys.cancelled_next") }
 
 // KeysWaits says "keeper_command.keys.waits".
-func (w KeeperCommand) KeysWaits(file, members string) string {
-	return w.say("keeper_command.keys.waits", "{file}", file, "{members}", members)
+func (w KeeperCommand) KeysWaits(members, file string) string {
+	return w.say("keeper_command.keys.waits", "{members}", members, "{file}", file)
 }
 
 // KeysWaitsNext says "keeper_command.keys.waits_next".
@@ -9365,6 +9427,59 @@ func (w KeeperCommand) NoKeyMessage(file string) string {
 	return w.say("keeper_command.no.key_message", "{file}", file)
 }
 
+// NoIsRequest says "keeper_command.no.is_request".
+func (w KeeperCommand) NoIsRequest(file string) string {
+	return w.say("keeper_command.no.is_request", "{file}", file)
+}
+
+// NoIsAdmission says "keeper_command.no.is_admission".
+func (w KeeperCommand) NoIsAdmission(file string) string {
+	return w.say("keeper_command.no.is_admission", "{file}", file)
+}
+
+// NoIsCeremony says "keeper_command.no.is_ceremony".
+func (w KeeperCommand) NoIsCeremony(file string) string {
+	return w.say("keeper_command.no.is_ceremony", "{file}", file)
+}
+
+// NoIsAsk says "keeper_command.no.is_ask".
+func (w KeeperCommand) NoIsAsk(file string) string {
+	return w.say("keeper_command.no.is_ask", "{file}", file)
+}
+
+// NoIsGift says "keeper_command.no.is_gift".
+func (w KeeperCommand) NoIsGift(file string) string {
+	return w.say("keeper_command.no.is_gift", "{file}", file)
+}
+
+// NoForOther says "keeper_command.no.for_other".
+func (w KeeperCommand) NoForOther(file, name, keeper, this string) string {
+	return w.say("keeper_command.no.for_other", "{file}", file, "{name}", name, "{keeper}", keeper, "{this}", this)
+}
+
+// NoDigits says "keeper_command.no.digits".
+func (w KeeperCommand) NoDigits(given, wanted string) string {
+	return w.say("keeper_command.no.digits", "{given}", given, "{wanted}", wanted)
+}
+
+// NoKeyUnheard says "keeper_command.no.key_unheard".
+func (w KeeperCommand) NoKeyUnheard() string { return w.say("keeper_command.no.key_unheard") }
+
+// NoGiftReading says "keeper_command.no.gift_reading".
+func (w KeeperCommand) NoGiftReading(file string) string {
+	return w.say("keeper_command.no.gift_reading", "{file}", file)
+}
+
+// NoGiftOther says "keeper_command.no.gift_other".
+func (w KeeperCommand) NoGiftOther(file string) string {
+	return w.say("keeper_command.no.gift_other", "{file}", file)
+}
+
+// NoSetUsed says "keeper_command.no.set_used".
+func (w KeeperCommand) NoSetUsed(set, sets string) string {
+	return w.say("keeper_command.no.set_used", "{set}", set, "{sets}", sets)
+}
+
 // NoKeyFileState says "keeper_command.no.key_file_state".
 func (w KeeperCommand) NoKeyFileState() string { return w.say("keeper_command.no.key_file_state") }
 
@@ -9399,8 +9514,8 @@ func (w KeeperCommand) NoKeyCeremony() string { return w.say("keeper_command.no.
 func (w KeeperCommand) NoKeyExists() string { return w.say("keeper_command.no.key_exists") }
 
 // NoOrderWaits says "keeper_command.no.order_waits".
-func (w KeeperCommand) NoOrderWaits(file, members string) string {
-	return w.say("keeper_command.no.order_waits", "{file}", file, "{members}", members)
+func (w KeeperCommand) NoOrderWaits(members, file string) string {
+	return w.say("keeper_command.no.order_waits", "{members}", members, "{file}", file)
 }
 
 // NoOrderReading says "keeper_command.no.order_reading".

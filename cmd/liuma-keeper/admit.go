@@ -34,7 +34,10 @@ func admit(f *flags) runner {
 		if err != nil {
 			return err
 		}
-		data, err := readCarried(c.args[0])
+		if err := whole(*heard, callerDigits); err != nil {
+			return err
+		}
+		data, err := carried("admit", c.args[0])
 		if err != nil {
 			return err
 		}
@@ -46,7 +49,7 @@ func admit(f *flags) runner {
 			return err
 		}
 		now := time.Now()
-		file := orElse(*out, fmt.Sprintf("%s-at-%s.json", r.Name, d.Keeper))
+		file := orElse(*out, freeName(fmt.Sprintf("%s-at-%s", r.Name, d.Keeper)))
 		a, err := toFile(file, func() (*admission.Admission, []byte, error) {
 			a, err := d.Admit(r, admission.Grant{Roles: roles, Heard: *heard, Until: now.Add(length)}, now)
 			if err != nil {
@@ -112,8 +115,13 @@ func inForce(ctx context.Context, c *call, d *host.Dir) error {
 	case errors.Is(err, host.ErrNotServed):
 		return c.line(c.say().SaidAtStart())
 	default:
-		return locale.RefuseFor(err, func(w *locale.Words, why string) string { return w.KeeperCommand.NoNotInForce(why) })
+		return notInForce(err)
 	}
+}
+
+// notInForce is what the keeper that is running did not take in.
+func notInForce(err error) error {
+	return locale.RefuseFor(err, func(w *locale.Words, why string) string { return w.KeeperCommand.NoNotInForce(why) })
 }
 
 // callers lists whom the keeper admitted.

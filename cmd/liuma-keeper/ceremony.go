@@ -9,6 +9,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/keeper/host"
 	"github.com/liuma-pin/liuma/internal/keeper/keys"
+	"github.com/liuma-pin/liuma/internal/split"
 	"github.com/liuma-pin/liuma/locale"
 )
 
@@ -31,16 +32,16 @@ func ceremony(f *flags) runner {
 		var w keys.Where
 		switch {
 		case *cancel:
-			w, err = desk.Cancel()
+			return c.cancel(desk)
 		case *begin:
 			w, err = desk.Begin(who(d), uint32(*set)) //nolint:gosec // bounded above
 		case len(c.args) > 0:
 			var files [][]byte
-			if files, err = readFiles(c.args); err == nil {
+			if files, err = readFiles("ceremony", c.args); err == nil {
 				w, err = desk.Take(files...)
 			}
 		case *heard != "":
-			w, err = desk.Finish(ctx, *heard)
+			return c.finish(ctx, d, desk, *heard)
 		default:
 			w, err = desk.Status()
 		}
@@ -49,6 +50,53 @@ func ceremony(f *flags) runner {
 		}
 		return c.stands(w)
 	}
+}
+
+// cancel gives up what is under way. Where nothing is, files that other members may still
+// want stay where they are.
+func (c *call) cancel(desk keys.Desk) error {
+	if w, err := desk.Status(); err == nil && (w.Stage == keys.Nothing || w.Stage == keys.Ready) {
+		return &keys.OrderError{Where: w}
+	}
+	w, err := desk.Cancel()
+	if err != nil {
+		return err
+	}
+	if w.Stage == keys.Ready {
+		return c.line(c.say().KeysCancelled() + "\n" + c.say().KeysCancelledNext())
+	}
+	return c.line(c.say().KeysCancelled() + "\n" + c.say().KeysNothing())
+}
+
+// finish takes the key set into use by the digits that were heard, and has the keeper take
+// it in where it runs.
+func (c *call) finish(ctx context.Context, d *host.Dir, desk keys.Desk, heard string) error {
+	if w, err := desk.Status(); err == nil && w.Stage == keys.Reading {
+		if err := whole(heard, keyDigits); err != nil {
+			return err
+		}
+	}
+	w, err := desk.Finish(ctx, heard)
+	if err != nil {
+		return err
+	}
+	say := c.say()
+	lines := []string{say.KeysFits()}
+	if w.Member == 2 {
+		lines = append(lines, say.KeysFitsRead(parties(say, w.Others[:1]))+"\n    "+w.Digits)
+	}
+	lines = append(lines, say.KeysReady(string(w.ID), setsOf(w.Sets)))
+	err = d.Ask().TakeKeys(ctx)
+	switch {
+	case err == nil:
+		lines = append(lines, say.SaidInForce(), say.KeysReadyOthers())
+	case errors.Is(err, host.ErrNotServed):
+		lines = append(lines, say.KeysReadyNext(), say.KeysReadyOthers())
+		err = nil
+	default:
+		err = notInForce(err)
+	}
+	return errors.Join(c.line(strings.Join(lines, "\n")), err)
 }
 
 // rotate begins the ceremony of another key set.
@@ -62,7 +110,13 @@ func rotate(f *flags) runner {
 		if *set < 0 || *set > 1<<30 {
 			return badValue("rotate", "set", fmt.Sprint(*set))
 		}
-		w, err := keys.Desk{Dir: d.Path()}.Rotate(uint32(*set)) //nolint:gosec // bounded above
+		desk := keys.Desk{Dir: d.Path()}
+		w, err := desk.Rotate(uint32(*set)) //nolint:gosec // bounded above
+		if errors.Is(err, keys.ErrSet) {
+			if at, bad := desk.Status(); bad == nil {
+				return refuse(func(w locale.KeeperCommand) string { return w.NoSetUsed(fmt.Sprint(*set), setsOf(at.Sets)) })
+			}
+		}
 		if err != nil {
 			return err
 		}
@@ -72,10 +126,13 @@ func rotate(f *flags) runner {
 
 func who(d *host.Dir) keys.Who { return keys.Who{ID: d.Keeper, Member: d.Member, Shape: d.Shape} }
 
-// readFiles reads what was carried here, and names the file that is none.
-func readFiles(paths []string) (out [][]byte, err error) {
+// shapeSaid writes a shape as --shape takes it.
+func shapeSaid(s split.Shape) string { return fmt.Sprintf("%d/%d", s.T, s.N) }
+
+// readFiles reads what was carried here for a command, and names the file that is none.
+func readFiles(command string, paths []string) (out [][]byte, err error) {
 	for _, p := range paths {
-		data, err := readCarried(p)
+		data, err := carried(command, p)
 		if err != nil {
 			return nil, err
 		}
@@ -100,20 +157,35 @@ func (c *call) stands(w keys.Where) error {
 		for _, left := range w.Left {
 			lines = append(lines, say.KeysLeft(fmt.Sprint(left)))
 		}
-		lines = append(lines, say.KeysReadyNext())
+		lines = append(lines, say.KeysReadyNext(), say.KeysReadyOthers())
 	case keys.Gifts, keys.Gathered:
 		return c.asks(w)
 	default:
-		lines = append(lines, say.KeysCeremony(fmt.Sprint(w.KeySet), w.Shape.String(), string(w.ID), fmt.Sprint(w.Member)))
+		lines = append(lines, say.KeysCeremony(fmt.Sprint(w.KeySet), shapeSaid(w.Shape), string(w.ID), fmt.Sprint(w.Member)))
 		lines = append(lines, c.toCarry(w)...)
 		if w.Stage == keys.Reading {
-			lines = append(lines, say.KeysRead()+"\n    "+w.Digits, say.KeysReadNext())
+			lines = append(lines, toRead(say, w)...)
 			break
 		}
-		file := map[keys.Stage]string{keys.Hellos: "hello", keys.Offers: "offers", keys.Prints: "prints"}[w.Stage]
-		lines = append(lines, say.KeysWaits(file, parties(say, w.Waits)), say.KeysWaitsNext())
+		lines = append(lines, say.KeysWaits(parties(say, w.Waits), fileWaited(w)), say.KeysWaitsNext())
 	}
 	return c.line(strings.Join(lines, "\n"))
+}
+
+// toRead says who reads the digits aloud and who types them: member 1 reads first, then
+// member 2 to member 1.
+func toRead(say locale.KeeperCommand, w keys.Where) []string {
+	other := parties(say, w.Others[:1])
+	if w.Member == 1 {
+		return []string{say.KeysReadOne() + "\n    " + w.Digits, say.KeysReadOneNext(other)}
+	}
+	return []string{say.KeysReadAll(other) + "\n    " + w.Digits, say.KeysReadAllNext()}
+}
+
+// fileWaited is what the names of the files end with that are waited for.
+func fileWaited(w keys.Where) string {
+	what := map[keys.Stage]string{keys.Hellos: "hello", keys.Offers: "offers", keys.Prints: "prints"}[w.Stage]
+	return fmt.Sprintf("…-%s-%d.json", what, w.KeySet)
 }
 
 // toCarry names the files that are to be carried, and to whom.
@@ -137,7 +209,19 @@ func parties(say locale.KeeperCommand, list []keys.Party) string {
 		}
 		out = append(out, name)
 	}
-	return strings.Join(out, ", ")
+	return joined(say, out)
+}
+
+// joined writes a list as the language does.
+func joined(say locale.KeeperCommand, list []string) string {
+	if len(list) == 0 {
+		return ""
+	}
+	out := list[0]
+	for _, next := range list[1:] {
+		out = say.KeysAnd(out, next)
+	}
+	return out
 }
 
 func setsOf(sets []keeper.SetInfo) string {
@@ -157,8 +241,7 @@ func outOfOrder(w locale.KeeperCommand, err error) (string, bool) {
 	at := order.Where
 	switch at.Stage {
 	case keys.Hellos, keys.Offers, keys.Prints:
-		file := map[keys.Stage]string{keys.Hellos: "hello", keys.Offers: "offers", keys.Prints: "prints"}[at.Stage]
-		return w.NoOrderWaits(file, parties(w, at.Waits)), true
+		return w.NoOrderWaits(parties(w, at.Waits), fileWaited(at)), true
 	case keys.Reading:
 		return w.NoOrderReading(), true
 	case keys.Gifts:

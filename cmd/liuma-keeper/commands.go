@@ -97,6 +97,7 @@ func (c command) execute(ctx context.Context, args []string, t *terminal) error 
 		}
 		rest, args = append(rest, args[0]), args[1:]
 	}
+	rest = joinHeard(f, rest)
 	if len(c.args) == 1 && strings.HasSuffix(c.args[0], "…") {
 		return run(ctx, &call{terminal: t, args: rest, dir: *dir})
 	}
@@ -114,17 +115,29 @@ func (c command) misused(given []string) error {
 	return wrong(func(w locale.KeeperCommand) string { return w.NoArguments(strings.Join(given, " "), c.name) })
 }
 
+// usage is how a command is written. Every command has flags.
+func (c command) usage() string {
+	words := []string{c.name}
+	for _, a := range c.args {
+		if strings.HasSuffix(a, "…") {
+			a = "[" + a + "]"
+		}
+		words = append(words, a)
+	}
+	return strings.Join(append(words, "[--…]"), " ")
+}
+
 // help prints what the command does and its flags.
 func (c command) help(t *terminal) error {
 	f, _, _ := c.declare(t.say())
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n%s\n\n%s\n", t.say().UsageOf(strings.Join(append([]string{c.name}, c.args...), " ")), c.about(t.say()), t.say().Flags())
+	fmt.Fprintf(&b, "%s\n%s\n\n%s\n", t.say().UsageOf(c.usage()), c.about(t.say()), t.say().Flags())
 	f.set.VisitAll(func(fl *flag.Flag) {
-		name := "--" + fl.Name
+		name, about := "--"+fl.Name, fl.Usage
 		if fl.DefValue != "" && fl.DefValue != "false" && fl.DefValue != "0" {
-			name += "=" + fl.DefValue
+			about = t.say().FlagDefault(about, fl.DefValue)
 		}
-		fmt.Fprintf(&b, "  %-24s %s\n", name, fl.Usage)
+		fmt.Fprintf(&b, "  %-12s %s\n", name, about)
 	})
 	_, err := io.WriteString(t.out, b.String())
 	return err

@@ -89,7 +89,7 @@ func initialised(c *call, d *host.Dir, lost bool) error {
 		next = say.SaidInitLost()
 	}
 	return c.line(strings.Join([]string{
-		say.SaidInitDone(d.Path(), string(d.Keeper), fmt.Sprintf("%d/%d", d.Shape.T, d.Shape.N), fmt.Sprint(d.Member), d.Address),
+		say.SaidInitDone(d.Path(), string(d.Keeper), shapeSaid(d.Shape), fmt.Sprint(d.Member), d.Address),
 		say.SaidIssuerDigits(admission.IssuerFingerprint(root).String()),
 		next,
 	}, "\n"))

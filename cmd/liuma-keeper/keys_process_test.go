@@ -76,7 +76,7 @@ func TestThreeUsers(t *testing.T) {
 		digits = nil
 		for i, p := range people {
 			out := p.run("ceremony")
-			if !strings.Contains(out, "Read these") {
+			if !strings.Contains(out, "Now all of you together") {
 				var theirs []string
 				for j := range people {
 					for _, f := range got(filepath.Glob(filepath.Join(mail, fmt.Sprintf("k%d-*.json", j+1))))(t) {
@@ -86,7 +86,7 @@ func TestThreeUsers(t *testing.T) {
 					}
 				}
 				out, _ = p.try(append([]string{"ceremony"}, theirs...)...) // some come too early
-				if !strings.Contains(out, "Read these") {
+				if !strings.Contains(out, "Now all of you together") {
 					continue
 				}
 			}

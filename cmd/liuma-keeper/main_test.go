@@ -37,7 +37,7 @@ func TestScripts(t *testing.T) {
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "quorum": quorum, "freeport": freeport, "awaitserved": awaitServed, "terminate": terminate, "mode": mode, "digits": digits, "heard": heardAloud,
+			"exits": exits, "quorum": quorum, "freeport": freeport, "awaitserved": awaitServed, "terminate": terminate, "mode": mode, "digits": digits, "heard": heardAloud, "spread": spread,
 		},
 	})
 }
@@ -121,13 +121,21 @@ func mode(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// heard VARIABLE sets a variable to the forty digits that the last command printed.
+// heard VARIABLE [FILE] sets a variable to the forty digits that the last command printed,
+// or that are in a file.
 func heardAloud(ts *testscript.TestScript, neg bool, args []string) {
-	found := regexp.MustCompile(`\d{4}( \d{4}){9}`).FindString(ts.ReadFile("stdout"))
+	found := regexp.MustCompile(`\d{4}( \d{4}){9}`).FindString(ts.ReadFile(append(args, "stdout")[1]))
 	if found == "" {
 		ts.Fatalf("no digits")
 	}
 	ts.Setenv(args[0], found)
+}
+
+// spread COMMAND… runs a command with every group of digits as a word of its own, as the
+// shell passes them on without quotes.
+func spread(ts *testscript.TestScript, neg bool, args []string) {
+	words := strings.Fields(strings.Join(args, " "))
+	ts.Check(ts.Exec(words[0], words[1:]...))
 }
 
 // digits VARIABLE FILE sets a variable to what is read aloud of a request or an admission.
@@ -192,7 +200,7 @@ func TestEndlessFilesAreRefused(t *testing.T) {
 	if err != nil || len(data) > mostCarried+1 {
 		t.Errorf("read %d bytes: %v", len(data), err)
 	}
-	if _, err := readFiles([]string{"/dev/zero"}); err == nil {
+	if _, err := readFiles("ceremony", []string{"/dev/zero"}); err == nil {
 		t.Error("zeros are taken for a file of a ceremony")
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -21,7 +22,7 @@ func replace(f *flags) runner {
 	heard := f.text("heard", "", f.say.FlagHeardKeys())
 	without := f.text("without", "", f.say.FlagWithout())
 	cancel := f.yes("cancel", f.say.FlagCancel())
-	return func(_ context.Context, c *call) error {
+	return func(ctx context.Context, c *call) error {
 		d, err := c.open()
 		if err != nil {
 			return err
@@ -30,16 +31,12 @@ func replace(f *flags) runner {
 		if err != nil {
 			return err
 		}
-		if len(c.args) > 1 {
-			return badValue("replace", "heard", c.args[1])
+		if len(c.args) > 1 { // each has digits of its own
+			return wrong(func(w locale.KeeperCommand) string { return w.NoArguments(strings.Join(c.args, " "), "replace") })
 		}
 		desk := keys.Desk{Dir: d.Path()}
 		if *cancel {
-			w, err := desk.Cancel()
-			if err != nil {
-				return err
-			}
-			return c.stands(w)
+			return c.cancel(desk)
 		}
 		w, err := regain(desk, who(d), c.args, *heard)
 		if err == nil && (w.Stage == keys.Gathered || w.Stage == keys.Gifts && len(lost) > 0) {
@@ -49,7 +46,7 @@ func replace(f *flags) runner {
 			return err
 		}
 		if w.Stage == keys.Ready {
-			return c.line(strings.Join(append(c.gathered(w), c.say().KeysGatheredNext()), "\n"))
+			return c.regained(ctx, d, w)
 		}
 		return c.stands(w)
 	}
@@ -59,11 +56,15 @@ func replace(f *flags) runner {
 // it stands.
 func regain(desk keys.Desk, who keys.Who, files []string, heard string) (keys.Where, error) {
 	if len(files) == 1 {
-		data, err := readFiles(files)
+		data, err := readFiles("replace", files)
 		if err != nil {
 			return keys.Where{}, err
 		}
-		return desk.TakeGift(data[0], heard)
+		if err := spoken40(heard); err != nil {
+			return keys.Where{}, err
+		}
+		w, err := desk.TakeGift(data[0], heard)
+		return w, ofFile(files[0], err)
 	}
 	w, err := desk.Status()
 	switch {
@@ -91,6 +92,43 @@ func membersOf(text string) (out []int, err error) {
 	return out, nil
 }
 
+// spoken40 wants the digits of a file that asks for share keys, or gives them, as they were
+// read aloud.
+func spoken40(heard string) error {
+	if heard == "" {
+		return refuse(locale.KeeperCommand.NoKeyUnheard)
+	}
+	return whole(heard, keyDigits)
+}
+
+// ofFile says what is wrong with a file that asks or gives, where nobody has a ceremony to
+// cancel.
+func ofFile(path string, err error) error {
+	switch {
+	case errors.Is(err, keys.ErrReading):
+		return refuse(func(w locale.KeeperCommand) string { return w.NoGiftReading(path) })
+	case errors.Is(err, keys.ErrOther):
+		return refuse(func(w locale.KeeperCommand) string { return w.NoGiftOther(path) })
+	}
+	return err
+}
+
+// regained says that an asking has ended, and what comes next: a keeper that runs takes in
+// the key sets that it missed, and a new machine needs the others' counts.
+func (c *call) regained(ctx context.Context, d *host.Dir, w keys.Where) error {
+	if err := c.line(strings.Join(c.gathered(w), "\n")); err != nil {
+		return err
+	}
+	err := d.Ask().TakeKeys(ctx)
+	switch {
+	case errors.Is(err, host.ErrNotServed):
+		return c.line(c.say().KeysGatheredNext())
+	case err != nil:
+		return notInForce(err)
+	}
+	return c.line(c.say().SaidInForce())
+}
+
 // gathered says which key sets came.
 func (c *call) gathered(w keys.Where) []string {
 	lines := []string{c.say().KeysReady(string(w.ID), setsOf(w.Sets))}
@@ -103,7 +141,7 @@ func (c *call) gathered(w keys.Where) []string {
 // asks says how an asking stands.
 func (c *call) asks(w keys.Where) error {
 	say := c.say()
-	lines := append([]string{say.KeysAsks(string(w.ID), fmt.Sprint(w.Member), w.Shape.String())}, c.toCarry(w)...)
+	lines := append([]string{say.KeysAsks(string(w.ID), fmt.Sprint(w.Member), shapeSaid(w.Shape))}, c.toCarry(w)...)
 	lines = append(lines, say.KeysAskRead()+"\n    "+w.Digits)
 	if w.Stage == keys.Gifts {
 		lines = append(lines, say.KeysAskWaits(parties(say, w.Waits)))
@@ -119,7 +157,7 @@ func give(f *flags) runner {
 		if err != nil {
 			return err
 		}
-		files, err := readFiles(c.args)
+		files, err := readFiles("give", c.args)
 		if err != nil {
 			return err
 		}
@@ -134,9 +172,12 @@ func give(f *flags) runner {
 		if err := c.line(said); err != nil {
 			return err
 		}
+		if err := spoken40(*heard); err != nil {
+			return err
+		}
 		w, err := keys.Desk{Dir: d.Path()}.Give(ctx, files[0], *heard, answers(d))
 		if err != nil {
-			return err
+			return ofFile(c.args[0], err)
 		}
 		lines := []string{c.say().KeysCarry(string(a.ID)), "    " + w.Carry[0], c.say().KeysGiveRead() + "\n    " + w.Digits}
 		if !a.Joins {

@@ -2,11 +2,11 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"time"
 
 	"github.com/liuma-pin/liuma/internal/keeper/admission"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // request asks another keeper to admit this one.
@@ -22,7 +22,7 @@ func request(f *flags) runner {
 		if err != nil {
 			return err
 		}
-		file := orElse(*out, fmt.Sprintf("request-of-%s.json", d.Keeper))
+		file := orElse(*out, freeName("request-of-"+string(d.Keeper)))
 		r, err := toFile(file, func() (*admission.Request, []byte, error) {
 			r, err := d.Request(roles)
 			if err != nil {
@@ -45,13 +45,21 @@ func accept(f *flags) runner {
 		if err != nil {
 			return err
 		}
-		data, err := readCarried(c.args[0])
+		if err := whole(*heard, callerDigits); err != nil {
+			return err
+		}
+		data, err := carried("accept", c.args[0])
 		if err != nil {
 			return err
 		}
 		a, err := admission.ParseAdmission(data)
 		if err != nil {
 			return err
+		}
+		if a.Name != string(d.Keeper) {
+			return refuse(func(w locale.KeeperCommand) string {
+				return w.NoForOther(c.args[0], a.Name, string(a.Keeper), string(d.Keeper))
+			})
 		}
 		if err := d.Accept(a, *heard, time.Now()); err != nil {
 			return err

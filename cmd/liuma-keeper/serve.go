@@ -27,6 +27,9 @@ func serve(f *flags) runner {
 		}
 		err = h.Serve(ctx, func(at host.Addresses) {
 			said := c.say().SaidServing(string(d.Keeper), at.Door)
+			if s := h.Status(ctx); s.State != host.Serves {
+				said = c.say().SaidServingNot(string(d.Keeper), at.Door, stateSaid(c.say(), s.State)) + "\n" + nextSaid(c.say(), s.State)
+			}
 			if at.Metrics != "" {
 				said += "\n" + c.say().SaidServingMetrics(at.Metrics)
 			}

@@ -12,6 +12,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/keeper/admission"
 	"github.com/liuma-pin/liuma/internal/keeper/remote"
 	"github.com/liuma-pin/liuma/internal/keeper/wire"
+	"github.com/liuma-pin/liuma/internal/written"
 	"github.com/liuma-pin/liuma/locale"
 )
 
@@ -60,6 +61,9 @@ func (a *keeperRequestCmd) Run(c *cli, t *terminal) error {
 	return errors.Join(err, t.line(say.KeeperRequested(out)), t.line("  "+r.Fingerprint().String()), t.line(say.KeeperRequestedNext()))
 }
 
+// heardDigits is how many digits are read aloud of an admission.
+const heardDigits = 32
+
 // keeperAddCmd is "liuma keeper add".
 type keeperAddCmd struct {
 	File  string `arg:""`
@@ -74,6 +78,9 @@ func (a *keeperAddCmd) Run(c *cli, t *terminal) error {
 		return err
 	}
 	adm, err := remote.ReadAdmission(a.File)
+	if errors.Is(err, admission.ErrFormat) {
+		return refuse(func(w *locale.Words) string { return w.Refused.KeeperNotAdmission(a.File) })
+	}
 	if err != nil {
 		return err
 	}
@@ -112,6 +119,9 @@ func (a *keeperAddCmd) check(conf config.Config, adm *admission.Admission) error
 	if err != nil {
 		return err
 	}
+	if adm.Roles&wire.Authority == 0 {
+		return refuse(func(w *locale.Words) string { return w.Refused.KeeperRole(adm.Name, string(adm.Keeper)) })
+	}
 	if err := remote.Fits(adm, adm.Keeper, shape); err != nil {
 		return err
 	}
@@ -119,7 +129,11 @@ func (a *keeperAddCmd) check(conf config.Config, adm *admission.Admission) error
 	if err != nil {
 		return err
 	}
-	if err := adm.Check(key.Public(), time.Now()); err != nil {
+	err = adm.Check(key.Public(), time.Now())
+	if errors.Is(err, admission.ErrOtherKey) {
+		return refuse(func(w *locale.Words) string { return w.Refused.KeeperOtherKey(conf.Keepers.Key, string(adm.Keeper)) })
+	}
+	if err != nil {
 		return err
 	}
 	known := false
@@ -141,7 +155,10 @@ func (a *keeperAddCmd) check(conf config.Config, adm *admission.Admission) error
 // heard wants the digits of the keeper's issuer as its administrator read them, unless
 // this authority calls a keeper of this issuer already.
 func (a *keeperAddCmd) heard(adm *admission.Admission, known bool) error {
+	given := len([]rune(written.Number(a.Heard)))
 	switch {
+	case given > 0 && given != heardDigits:
+		return refuse(func(w *locale.Words) string { return w.Refused.KeeperDigits(num(given), num(heardDigits)) })
 	case a.Heard == "" && !known:
 		return refuse(func(w *locale.Words) string { return w.Refused.KeeperUnheard(string(adm.Keeper)) })
 	case a.Heard != "" && !adm.Fingerprint().Heard(a.Heard):

@@ -140,6 +140,8 @@ func TestAnAuthorityJoinsItsKeepers(t *testing.T) {
 	j.refuses("由它的管理员执行", "keeper", "repair", "k3", "--reason", "its disk died")
 }
 
+func own(file, _ string) string { return file }
+
 // TestWhatIsNoAdmission is refused, and nothing is changed by it.
 func TestWhatIsNoAdmission(t *testing.T) {
 	j, other := newJoining(t), newJoining(t)
@@ -148,8 +150,10 @@ func TestWhatIsNoAdmission(t *testing.T) {
 	other.does("", "init", "--shape", "2/3", "--keepers", "remote")
 	other.does("", "keeper", "request")
 	foreign, digits := other.admitted(1)
-	j.refuses("not the one that was admitted", "keeper", "add", foreign, "--heard", digits)
-	j.refuses("damaged, of another version", "keeper", "add", filepath.Join(j.dir, config.FileName), "--heard", digits)
+	j.refuses("for another key than", "keeper", "add", foreign, "--heard", digits)
+	j.refuses("is no admission, or damaged", "keeper", "add", filepath.Join(j.dir, config.FileName), "--heard", digits)
+	j.refuses("is no admission, or damaged", "keeper", "add", filepath.Join(j.dir, "keepers", "authority.request"), "--heard", digits)
+	j.refuses("these are 30 digits, and 32 are read aloud", "keeper", "add", own(j.admitted(1)), "--heard", strings.Repeat("1", 30))
 	j.refuses("no such file", "keeper", "add", filepath.Join(j.dir, "nothing"), "--heard", digits)
 	file, digits := j.admitted(2)
 	j.does("1 of 3", "keeper", "add", file, "--heard", digits)

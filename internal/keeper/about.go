@@ -46,7 +46,7 @@ func (n *Node) About(context.Context) (About, error) {
 	defer leave()
 	a := About{ID: n.id, Answer: n.answer()}
 	for _, id := range n.ring.KeySets() {
-		set := n.ring.sets[id]
+		set, _ := n.ring.set(id)
 		prints, err := set.fingerprints()
 		if err != nil {
 			return About{}, err

@@ -23,7 +23,7 @@ type derived struct {
 // derive makes the k_S of a version of a card's PIN. Errors: ErrKeySet, and
 // ErrShareKeys where a share key does not answer.
 func (r *Ring) derive(keySet uint32, card liuma.CardID, version liuma.Version) (*derived, error) {
-	set, ok := r.sets[keySet]
+	set, ok := r.set(keySet)
 	if !ok {
 		return nil, fmt.Errorf("%w: %d", ErrKeySet, keySet)
 	}

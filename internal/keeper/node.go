@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -60,6 +61,7 @@ type Node struct {
 
 	life   sync.RWMutex // held for reading by every request
 	closed bool         // guarded by life
+	adding sync.Mutex   // held while key sets are taken in
 
 	taken atomic.Uint64 // rows of other keepers that repairs have taken in
 }
@@ -89,6 +91,38 @@ func (n *Node) ID() ID { return n.id }
 
 // KeySets lists the key sets that the node can evaluate with.
 func (n *Node) KeySets() []uint32 { return n.ring.KeySets() }
+
+// TakeKeySets takes in the key sets that were added to the keeper's key file since the
+// node was opened from it, and says how many came. Those that it has stay as they are.
+// ErrStranger: the file is another keeper's now, or has another shape or member.
+func (n *Node) TakeKeySets(dir string) (came int, err error) {
+	leave, err := n.enter() // Close wipes what came
+	if err != nil {
+		return 0, err
+	}
+	defer leave()
+	stored, err := readKeeper(dir)
+	if err != nil {
+		return 0, err
+	}
+	defer stored.wipe()
+	have, _ := n.ring.set(n.ring.KeySets()[0])
+	if stored.ID != n.id || slices.ContainsFunc(stored.KeySets, func(s storedKeySet) bool { return s.Member != have.Member || s.shape() != have.Shape }) {
+		return 0, fmt.Errorf("%w: %s", ErrStranger, stored.ID)
+	}
+	n.adding.Lock()
+	defer n.adding.Unlock()
+	lacking := *stored
+	lacking.KeySets = slices.DeleteFunc(slices.Clone(stored.KeySets), func(s storedKeySet) bool { return n.ring.has(s.ID) })
+	if len(lacking.KeySets) == 0 {
+		return 0, nil
+	}
+	from, err := lacking.ring()
+	if err != nil {
+		return 0, err
+	}
+	return n.ring.takeOver(from), nil
+}
 
 // Close waits for requests under way, closes the ledger and wipes the ring.
 func (n *Node) Close() error {

@@ -68,7 +68,8 @@ func (n *Node) Repair(ctx context.Context, seen uint64, peers ...RowSource) erro
 	}
 	defer leave()
 	for _, id := range n.ring.KeySets() {
-		if s := n.ring.sets[id].Shape; s.N == 1 || len(peers) < s.N-s.T+1 {
+		set, _ := n.ring.set(id)
+		if s := set.Shape; s.N == 1 || len(peers) < s.N-s.T+1 {
 			return fmt.Errorf("%w: %d for key set %d of %s", ErrPeers, len(peers), id, s)
 		}
 	}
@@ -142,7 +143,8 @@ func (n *Node) Readmit(ctx context.Context, seen uint64) error {
 	}
 	defer leave()
 	for _, id := range n.ring.KeySets() {
-		if s := n.ring.sets[id].Shape; s != (split.Shape{T: 1, N: 1}) {
+		set, _ := n.ring.set(id)
+		if s := set.Shape; s != (split.Shape{T: 1, N: 1}) {
 			return fmt.Errorf("%w: key set %d is of %s: repair from the others", ErrPeers, id, s)
 		}
 	}

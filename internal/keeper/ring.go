@@ -3,7 +3,9 @@ package keeper
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"sync"
 
 	"github.com/liuma-pin/liuma/internal/split"
 )
@@ -45,8 +47,12 @@ func (s KeySet) wipe() {
 	}
 }
 
-// Ring holds a keeper's key sets. It does not change after NewRing.
-type Ring struct{ sets map[uint32]KeySet }
+// Ring holds a keeper's key sets. Key sets are added while it is used; one that is there
+// neither changes nor goes. It is safe for use by many goroutines.
+type Ring struct {
+	mu   sync.RWMutex
+	sets map[uint32]KeySet // guarded by mu
+}
 
 // NewRing takes the key sets over; it wants at least one.
 func NewRing(sets ...KeySet) (*Ring, error) {
@@ -68,17 +74,40 @@ func NewRing(sets ...KeySet) (*Ring, error) {
 
 // KeySets lists the numbers of the key sets, rising.
 func (r *Ring) KeySets() []uint32 {
-	var out []uint32
-	for id := range r.sets {
-		out = append(out, id)
-	}
-	slices.Sort(out)
-	return out
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return slices.Sorted(maps.Keys(r.sets))
 }
 
-func (r *Ring) has(id uint32) bool { _, ok := r.sets[id]; return ok }
+// set is one of the key sets.
+func (r *Ring) set(id uint32) (KeySet, bool) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	s, ok := r.sets[id]
+	return s, ok
+}
+
+func (r *Ring) has(id uint32) bool { _, ok := r.set(id); return ok }
+
+// takeOver moves those key sets of another ring here that this one lacks, and wipes the
+// others. It says how many came.
+func (r *Ring) takeOver(from *Ring) (came int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for id, s := range from.sets {
+		if _, there := r.sets[id]; there {
+			s.wipe()
+			continue
+		}
+		r.sets[id] = s
+		came++
+	}
+	return came
+}
 
 func (r *Ring) wipe() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	for _, s := range r.sets {
 		s.wipe()
 	}

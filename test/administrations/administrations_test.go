@@ -83,7 +83,7 @@ func (m *machine) runs(line string) string {
 // starts begins to serve, as systemctl has the unit do.
 func (m *machine) starts() {
 	m.t.Helper()
-	line, ready := "exec liuma-keeper serve", "serves, and listens"
+	line, ready := "exec liuma-keeper serve", "listens at"
 	if m.name == "s" {
 		line, ready = "exec liuma serve --listen 127.0.0.1:0", "\"msg\":\"serving"
 	}

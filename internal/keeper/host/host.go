@@ -181,6 +181,23 @@ func (h *Host) Reload() error {
 	return nil
 }
 
+// takeKeys takes in key sets that were added while the keeper served. Without its ledger
+// there is no node to take them: it is opened with them, once it is repaired.
+func (h *Host) takeKeys() error {
+	n, err := h.seat.sits()
+	if err != nil {
+		return nil //nolint:nilerr // as above
+	}
+	came, err := n.TakeKeySets(h.dir.path)
+	if err != nil {
+		return fmt.Errorf("keeper.json: %w", err)
+	}
+	if came > 0 {
+		h.log.Info("key sets were taken in", "key_sets", n.KeySets())
+	}
+	return nil
+}
+
 // recheck ends the connections of callers that may not call any more.
 func (h *Host) recheck() {
 	if h.server == nil {

@@ -496,3 +496,51 @@ func TestSocketIsPrivate(t *testing.T) {
 		t.Errorf("a long path: %v", err)
 	}
 }
+
+// TestTakesKeySetsIn: a key set that was added to the key file of a running keeper is used
+// without a restart, once it is told so; what it had stays, and a file that is of another
+// keeper, or damaged, changes nothing.
+func TestTakesKeySetsIn(t *testing.T) {
+	all := dirs(t)
+	d := all[0]
+	r := run(t, d)
+	had := r.Status(t.Context()).KeySets
+	if !slices.Equal(had, []uint32{1}) {
+		t.Fatalf("key sets %v", had)
+	}
+	addKeySet(t, d, 2)
+	if now := r.Status(t.Context()).KeySets; !slices.Equal(now, had) {
+		t.Errorf("key sets %v before it was told", now)
+	}
+	for range 2 { // again, which changes nothing
+		if err := d.Ask().TakeKeys(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if now := r.Status(t.Context()).KeySets; !slices.Equal(now, []uint32{1, 2}) {
+			t.Errorf("key sets %v", now)
+		}
+	}
+	own := filepath.Join(d.path, "keeper.json")
+	kept, err := os.ReadFile(own)
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs, err := os.ReadFile(filepath.Join(all[1].path, "keeper.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, data := range map[string][]byte{"another keeper's": theirs, "damaged": kept[:len(kept)/2]} {
+		if err := os.WriteFile(own, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := d.Ask().TakeKeys(t.Context()); err == nil {
+			t.Errorf("%s key file was taken in", name)
+		}
+		if s := r.Status(t.Context()); s.State != Serves || !slices.Equal(s.KeySets, []uint32{1, 2}) {
+			t.Errorf("%s key file: %+v", name, s)
+		}
+	}
+	if err := os.WriteFile(own, kept, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

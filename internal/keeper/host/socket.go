@@ -106,6 +106,14 @@ func (h *Host) socketRoutes() http.Handler {
 		}
 		answer(w, http.StatusOK, struct{}{})
 	})
+	m.HandleFunc("POST /keys", func(w http.ResponseWriter, _ *http.Request) {
+		if err := h.takeKeys(); err != nil {
+			h.log.Error("key sets were not taken in", "err", err)
+			refused(w, http.StatusConflict, err)
+			return
+		}
+		answer(w, http.StatusOK, struct{}{})
+	})
 	m.HandleFunc("POST /repair", func(w http.ResponseWriter, r *http.Request) {
 		var q repairRequest
 		dec := json.NewDecoder(r.Body)
@@ -150,6 +158,11 @@ func (a Asker) Status(ctx context.Context) (s Status, err error) {
 // Reload has the keeper take in the files that were changed.
 func (a Asker) Reload(ctx context.Context) error {
 	return a.ask(ctx, http.MethodPost, "/reload", nil, nil)
+}
+
+// TakeKeys has the keeper take in the key sets that were added to keeper.json.
+func (a Asker) TakeKeys(ctx context.Context) error {
+	return a.ask(ctx, http.MethodPost, "/keys", nil, nil)
 }
 
 // Repair has the keeper begin its repair; Status says how far it is.

@@ -85,6 +85,25 @@ func dirs(t *testing.T) (out []*Dir) {
 	return out
 }
 
+// addKeySet adds a key set of this keeper alone to its key file.
+func addKeySet(t *testing.T, d *Dir, number uint32) {
+	t.Helper()
+	f, err := keeper.OpenKeyFile(d.disk, d.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Wipe()
+	set := keeper.KeySet{ID: number, Shape: d.Shape, Member: d.Member, Keys: map[split.Subset]split.ShareMAC{}}
+	for _, s := range d.Shape.SubsetsOf(d.Member) {
+		if set.Keys[s], err = f.Custody().Generate(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := f.Add(keeper.NewSet{KeySet: set, Members: []keeper.ID{"k1", "k2", "k3"}}); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // conf is that of a keeper on a free port of loopback.
 func conf(t *testing.T, member int) Config {
 	t.Helper()

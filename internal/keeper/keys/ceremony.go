@@ -159,7 +159,7 @@ func take(f *keeper.KeyFile, m *keeper.Member, file message) error {
 		return fmt.Errorf("%w: %s says %s, this keeper %s", ErrSet, file.ID, file.shape(), own.Shape)
 	}
 	if file.Member == own.Member {
-		return fmt.Errorf("%w: a file of member %d, which is this keeper's number", ErrTwice, file.Member)
+		return ownFile(m, file)
 	}
 	if file.hello != nil {
 		return meet(m, file.hello)
@@ -184,6 +184,21 @@ func take(f *keeper.KeyFile, m *keeper.Member, file message) error {
 		return &OrderError{view(f, m)}
 	}
 	return check(m, file.prints)
+}
+
+// ownFile lets this keeper's own file of this ceremony pass: files of all members may lie
+// in one place. Another one with this keeper's number is none of its own.
+func ownFile(m *keeper.Member, file message) error {
+	own := m.Hello()
+	h := file.hello
+	if h != nil && h.ID == own.ID && h.KeySet == own.KeySet && bytes.Equal(h.Identity, own.Public) && h.Nonce == own.Nonce {
+		return nil
+	}
+	if meeting, err := m.Meeting(); err == nil && file.ID == own.ID &&
+		(file.offers != nil && file.offers.Meeting == meeting || file.prints != nil && file.prints.Meeting == meeting) {
+		return nil // nothing in it is taken
+	}
+	return fmt.Errorf("%w: a file of member %d, which is this keeper's number", ErrTwice, file.Member)
 }
 
 // meet takes in a hello.
@@ -379,8 +394,11 @@ func (d Desk) Finish(ctx context.Context, heard string) (Where, error) {
 			if err := d.Disk.Remove(d.Dir, stateFile); err != nil {
 				return Where{}, err
 			}
-			// What is to be carried stays: another member may still want it.
-			return quiet(f), nil
+			// What is to be carried stays: another member may still want it, and hear the
+			// digits.
+			out := quiet(f)
+			out.Digits = w.Digits
+			return out, nil
 		})
 	})
 }

@@ -112,8 +112,8 @@ type Where struct {
 	Waits  []Party  // whose file is waited for
 	Others []Party  // the other members
 	Carry  []string // files for the other members, by path
-	// Digits are to be compared: with Reading by all members; with Gifts and after Give
-	// they are for the one who gets the file.
+	// Digits are to be compared: with Reading and after Finish by all members; with Gifts
+	// and after Give they are for the one who gets the file.
 	Digits string
 	Sets   []keeper.SetInfo // that the keeper holds
 	Left   []uint32         // after Finish: key sets that did not come whole

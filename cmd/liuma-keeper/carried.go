@@ -1,0 +1,100 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/liuma-pin/liuma/internal/written"
+	"github.com/liuma-pin/liuma/locale"
+)
+
+// How many digits are read aloud: of a key ceremony and of share keys that are given, and
+// of requests and admissions.
+const (
+	keyDigits    = 40
+	callerDigits = 32
+)
+
+// takes says with which command a file that was carried is taken in, and how that is said;
+// "" where it is none of this program's.
+func takes(data []byte) (command string, say func(locale.KeeperCommand, string) string) {
+	var head struct {
+		Format string `json:"format"`
+		Kind   string `json:"kind"`
+	}
+	if json.Unmarshal(data, &head) != nil {
+		return "", nil
+	}
+	switch {
+	case head.Format == "liuma-request/1":
+		return "admit", locale.KeeperCommand.NoIsRequest
+	case head.Format == "liuma-admission/1":
+		return "accept", locale.KeeperCommand.NoIsAdmission
+	case head.Format != "liuma-key-ceremony/1":
+		return "", nil
+	case head.Kind == "ask":
+		return "give", locale.KeeperCommand.NoIsAsk
+	case head.Kind == "gift":
+		return "replace", locale.KeeperCommand.NoIsGift
+	}
+	return "ceremony", locale.KeeperCommand.NoIsCeremony
+}
+
+// carried reads a file that was carried here for a command. One that belongs to another
+// command is refused with that one.
+func carried(command, path string) ([]byte, error) {
+	data, err := readCarried(path)
+	if err != nil {
+		return nil, err
+	}
+	if other, say := takes(data); other != "" && other != command {
+		return nil, refuse(func(w locale.KeeperCommand) string { return say(w, path) })
+	}
+	return data, nil
+}
+
+// whole refuses digits of another number than are read aloud: some were not heard, or they
+// are those of another step.
+func whole(heard string, want int) error {
+	given := len([]rune(written.Number(heard)))
+	if heard == "" || given == want {
+		return nil
+	}
+	return refuse(func(w locale.KeeperCommand) string { return w.NoDigits(fmt.Sprint(given), fmt.Sprint(want)) })
+}
+
+// joinHeard puts groups of digits that stand apart, without quotes around them, back
+// together behind --heard. A file of such a name is given as ./1234.
+func joinHeard(f *flags, rest []string) []string {
+	heard := f.set.Lookup("heard")
+	if heard == nil || heard.Value.String() == "" {
+		return rest
+	}
+	var files []string
+	for _, arg := range rest {
+		if strings.Trim(written.Number(arg), "0123456789") != "" || written.Number(arg) == "" {
+			files = append(files, arg)
+			continue
+		}
+		_ = f.set.Set("heard", heard.Value.String()+" "+arg) // any text is one
+	}
+	return files
+}
+
+// freeName is the name of a file that is not there yet: base.json, or base-2.json and so
+// on.
+func freeName(base string) string {
+	for i := 1; ; i++ {
+		name := base + ".json"
+		if i > 1 {
+			name = fmt.Sprintf("%s-%d.json", base, i)
+		}
+		if _, err := os.Lstat(name); errors.Is(err, fs.ErrNotExist) || err != nil {
+			return name
+		}
+	}
+}
