@@ -61,6 +61,7 @@ var levels = map[string]int{
 	"internal/keeper":               3,
 	"internal/keeper/wire":          4,
 	"internal/keeper/keys":          4,
+	"internal/keeper/tokenkeys":     4,
 	"internal/keeper/admission":     5,
 	"internal/keeper/remote":        6,
 	"internal/testkit/keepers":      8,

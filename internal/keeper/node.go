@@ -61,6 +61,8 @@ type Node struct {
 	life   sync.RWMutex // held for reading by every request
 	closed bool         // guarded by life
 
+	pulse pulse
+
 	taken atomic.Uint64 // rows of other keepers that repairs have taken in
 }
 
@@ -394,7 +396,10 @@ func (n *Node) Admit(ctx context.Context, h Header) error {
 		return err
 	}
 	defer leave()
-	return n.ledger.Admit(ctx, h.Now, h.Seen)
+	if err := n.ledger.Admit(ctx, h.Now, h.Seen); err != nil {
+		return err
+	}
+	return n.pulse.of(n.ring)
 }
 
 // Times are the keeper's own high-water time and its wall clock.
