@@ -33,7 +33,10 @@ func replace(f *flags) runner {
 		if len(c.args) > 1 {
 			return badValue("replace", "heard", c.args[1])
 		}
-		desk := keys.Desk{Dir: d.Path()}
+		desk, err := c.desk(d)
+		if err != nil {
+			return err
+		}
 		if *cancel {
 			w, err := desk.Cancel()
 			if err != nil {
@@ -134,7 +137,11 @@ func give(f *flags) runner {
 		if err := c.line(said); err != nil {
 			return err
 		}
-		w, err := keys.Desk{Dir: d.Path()}.Give(ctx, files[0], *heard, answers(d))
+		desk, err := c.desk(d)
+		if err != nil {
+			return err
+		}
+		w, err := desk.Give(ctx, files[0], *heard, answers(d))
 		if err != nil {
 			return err
 		}

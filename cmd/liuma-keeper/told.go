@@ -8,7 +8,9 @@ import (
 	"github.com/liuma-pin/liuma/internal/keeper/admission"
 	"github.com/liuma-pin/liuma/internal/keeper/host"
 	"github.com/liuma-pin/liuma/internal/keeper/keys"
+	"github.com/liuma-pin/liuma/internal/keeper/tokenkeys"
 	"github.com/liuma-pin/liuma/internal/ledger"
+	"github.com/liuma-pin/liuma/internal/token"
 	"github.com/liuma-pin/liuma/locale"
 )
 
@@ -61,6 +63,26 @@ type saying struct {
 // known are the errors that have sentences. The first one that fits is said.
 func known() []saying {
 	return []saying{
+		{token.ErrNotBuilt, locale.KeeperCommand.NoTokenNotBuilt},
+		{token.ErrModule, locale.KeeperCommand.NoTokenModule},
+		{token.ErrNoToken, locale.KeeperCommand.NoTokenMissing},
+		{token.ErrPIN, locale.KeeperCommand.NoTokenPIN},
+		{token.ErrFull, locale.KeeperCommand.NoTokenFull},
+		{token.ErrNoKey, locale.KeeperCommand.NoTokenNoKey},
+		{token.ErrWeakKey, locale.KeeperCommand.NoTokenWeak},
+		{token.ErrAmbiguous, locale.KeeperCommand.NoTokenWeak},
+		{tokenkeys.ErrOther, locale.KeeperCommand.NoTokenWeak},
+		{tokenkeys.ErrTaken, locale.KeeperCommand.NoTokenTaken},
+		{tokenkeys.ErrNotSpare, locale.KeeperCommand.NoTokenNotSpare},
+		{keeper.ErrMixed, locale.KeeperCommand.NoTokenMixed},
+		{token.ErrWrappingKey, locale.KeeperCommand.NoTokenSpare},
+		{keeper.ErrKept, locale.KeeperCommand.NoTokenKept},
+		{keeper.ErrElsewhere, locale.KeeperCommand.NoTokenElsewhere},
+		{tokenkeys.ErrUnbound, locale.KeeperCommand.NoKeyCeremony},
+		{token.ErrCannot, locale.KeeperCommand.NoTokenCannot},
+		{keeper.ErrShareKeys, locale.KeeperCommand.NoTokenAway},
+		{token.ErrAway, locale.KeeperCommand.NoTokenAway},
+		{token.ErrBusy, locale.KeeperCommand.NoTokenAway},
 		{keys.ErrReading, locale.KeeperCommand.NoKeyReading},
 		{keys.ErrServes, locale.KeeperCommand.NoKeyServes},
 		{keys.ErrDiffer, locale.KeeperCommand.NoKeyDiffer},
