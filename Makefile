@@ -15,7 +15,7 @@ LONGEST := ./test/browser ./internal/ceremony ./test/attack ./test/crash ./inter
 # Tests make their files in memory, the go command its own where it always does.
 SCRATCH = GOTMPDIR=$${GOTMPDIR:-$${TMPDIR:-/tmp}} TMPDIR=$$(.ci/scratch)
 # What has a part that is built with -tags pkcs11 alone.
-HSM := ./internal/token/...
+HSM := ./internal/token/... ./internal/keeper/tokenkeys
 # Where goroutines meet over something that must not be lost. The demo plays one
 # story over these rooms and has time limits that the detector would break.
 RACED = ./internal/ceremony $$(go list ./internal/... ./client/... | grep -v -e '/internal/demo$$' -e '/internal/ceremony$$')

@@ -464,6 +464,19 @@ func TestNothingIsGiven(t *testing.T) {
 	if _, err := o.desks[0].Give(t.Context(), ask, w.Digits, nil); !errors.Is(err, keeper.ErrKept) {
 		t.Errorf("it gives: %v", err)
 	}
+	// Where there is no spare token either, the new machine begins with the next key set.
+	next := tokentest.NewSoft(t, "next")
+	o.desks[1] = keys.Desk{Dir: filepath.Join(t.TempDir(), "k2"), Custodian: tokenkeys.Custodian{Token: next}}
+	_, err = o.desks[1].Begin(who(1), 2)
+	must(t, err)
+	for _, i := range []int{0, 2} {
+		_, err := o.desks[i].Rotate(0)
+		must(t, err)
+	}
+	o.finish(o.pass())
+	if names := next.ShareNames(); len(names) != 2 {
+		t.Errorf("the new machine has %q", names)
+	}
 }
 
 // TestTakeOver: a lost keeper's keys come back from its spare token into a new one, with a
