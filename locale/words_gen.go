@@ -9278,6 +9278,11 @@ func (w KeeperCommand) SaidSpare(token, file, fingerprint string) string {
 	return w.say("keeper_command.said.spare", "{token}", token, "{file}", file, "{fingerprint}", fingerprint)
 }
 
+// SaidSha1 says "keeper_command.said.sha1".
+func (w KeeperCommand) SaidSha1(token string) string {
+	return w.say("keeper_command.said.sha1", "{token}", token)
+}
+
 // StateShareKeys says "keeper_command.state.share_keys".
 func (w KeeperCommand) StateShareKeys() string { return w.say("keeper_command.state.share_keys") }
 

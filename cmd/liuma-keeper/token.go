@@ -204,7 +204,9 @@ func spare(f *flags) runner {
 			return err
 		}
 		if k.Hash == crypto.SHA1 {
-			c.warnings().Warn("the token can do RSA-OAEP with SHA-1 only", "token", k.Token)
+			if err := c.line(c.say().SaidSha1(k.Token)); err != nil {
+				return err
+			}
 		}
 		return c.line(c.say().SaidSpare(k.Token, *to, k.Fingerprint()))
 	}

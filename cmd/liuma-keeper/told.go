@@ -36,7 +36,7 @@ func told(w *locale.Words, err error) string {
 	if said, ok := outOfOrder(w.KeeperCommand, err); ok {
 		return said
 	}
-	for _, k := range known() {
+	for _, k := range append(ofTokens(), known()...) {
 		if errors.Is(err, k.err) {
 			return k.say(w.KeeperCommand)
 		}
@@ -60,8 +60,9 @@ type saying struct {
 	say func(locale.KeeperCommand) string
 }
 
-// known are the errors that have sentences. The first one that fits is said.
-func known() []saying {
+// ofTokens are the sentences of errors of a token. They come first: what a token refused
+// would otherwise look like a damaged file, or like members that differ.
+func ofTokens() []saying {
 	return []saying{
 		{token.ErrNotBuilt, locale.KeeperCommand.NoTokenNotBuilt},
 		{token.ErrModule, locale.KeeperCommand.NoTokenModule},
@@ -83,6 +84,12 @@ func known() []saying {
 		{keeper.ErrShareKeys, locale.KeeperCommand.NoTokenAway},
 		{token.ErrAway, locale.KeeperCommand.NoTokenAway},
 		{token.ErrBusy, locale.KeeperCommand.NoTokenAway},
+	}
+}
+
+// known are the errors that have sentences. The first one that fits is said.
+func known() []saying {
+	return []saying{
 		{keys.ErrReading, locale.KeeperCommand.NoKeyReading},
 		{keys.ErrServes, locale.KeeperCommand.NoKeyServes},
 		{keys.ErrDiffer, locale.KeeperCommand.NoKeyDiffer},
