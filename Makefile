@@ -17,7 +17,7 @@ FAULTS := ./test/faults
 # Tests make their files in memory, the go command its own where it always does.
 SCRATCH = GOTMPDIR=$${GOTMPDIR:-$${TMPDIR:-/tmp}} TMPDIR=$$(.ci/scratch)
 # What has a part that is built with -tags pkcs11 alone.
-HSM := ./internal/token/...
+HSM := ./internal/token/... ./internal/keeper/tokenkeys
 # Where goroutines meet over something that must not be lost. The demo plays one
 # story over these rooms and has time limits that the detector would break.
 RACED = ./internal/ceremony $$(go list ./internal/... ./client/... | grep -v -e '/internal/demo$$' -e '/internal/ceremony$$')
@@ -77,9 +77,9 @@ unit: ## all tests but those of make ci, and then the ten slowest packages
 		$$(go list ./... | grep -vxF "$$(go list $(FOREIGN) $(FAULTS) $(LONGEST))") | go run ./test/slowest
 
 test-hsm: ## what speaks PKCS#11, built with cgo, against SoftHSM
-	CGO_ENABLED=1 go vet -tags pkcs11 $(HSM) ./cmd/liuma
+	CGO_ENABLED=1 go vet -tags pkcs11 $(HSM) ./cmd/liuma ./cmd/liuma-keeper
 	$(SCRATCH) CGO_ENABLED=1 go test -tags pkcs11 -vet=off -timeout 5m $(HSM)
-	$(SCRATCH) CGO_ENABLED=1 go test -tags pkcs11 -vet=off -timeout 5m -run HSM ./cmd/liuma
+	$(SCRATCH) CGO_ENABLED=1 go test -tags pkcs11 -vet=off -timeout 5m -run HSM ./cmd/liuma ./cmd/liuma-keeper
 
 race: ## the rooms under the race detector
 	$(SCRATCH) CGO_ENABLED=1 go test -json -vet=off $(DETECT) -timeout 30m -skip '$(STORIES)' $(RACED) | go run ./test/slowest
@@ -157,8 +157,9 @@ vulncheck: ## known vulnerabilities that our code can reach; needs the network
 build: ## the programs, at dist/liuma and dist/liuma-keeper
 	CGO_ENABLED=0 go build -trimpath -o dist/ ./cmd/liuma ./cmd/liuma-keeper
 
-build-hsm: ## the program for machines with a hardware security module; it needs a C compiler
+build-hsm: ## the programs for machines with a hardware security module; it needs a C compiler
 	CGO_ENABLED=1 go build -trimpath -tags pkcs11 -o dist/liuma-hsm ./cmd/liuma
+	CGO_ENABLED=1 go build -trimpath -tags pkcs11 -o dist/liuma-keeper-hsm ./cmd/liuma-keeper
 
 release: ## programs for every platform with checksums and SBOM, built twice and compared, into dist/release
 	.ci/release

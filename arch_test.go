@@ -61,6 +61,7 @@ var levels = map[string]int{
 	"internal/keeper":                3,
 	"internal/keeper/wire":           4,
 	"internal/keeper/keys":           4,
+	"internal/keeper/tokenkeys":      4,
 	"internal/keeper/admission":      5,
 	"internal/keeper/remote":         6,
 	"internal/testkit/keepers":       8,
@@ -102,7 +103,6 @@ var levels = map[string]int{
 	"internal/server":                8,
 	"internal/admin/admintest":       8,
 	"internal/door/admin":            7,
-	"internal/demo/posts":            10,
 	"internal/demo/window":           11,
 	"internal/testkit/world":         9,
 	"internal/testkit":               10,
@@ -115,6 +115,7 @@ var levels = map[string]int{
 	"examples/channel/miniapp":       8,
 	"cmd/liuma":                      13,
 	"cmd/liuma-keeper":               12,
+	"internal/demo/posts":            10,
 	"internal/store/postgres":        5,
 	"internal/store/postgres/pgtest": 1,
 }

@@ -9542,3 +9542,107 @@ func (w KeeperCommand) NoRepaired(why string) string {
 
 // NoRepairWait says "keeper_command.no.repair_wait".
 func (w KeeperCommand) NoRepairWait() string { return w.say("keeper_command.no.repair_wait") }
+
+// AboutSpare says "keeper_command.about.spare".
+func (w KeeperCommand) AboutSpare() string { return w.say("keeper_command.about.spare") }
+
+// AboutTakeover says "keeper_command.about.takeover".
+func (w KeeperCommand) AboutTakeover() string { return w.say("keeper_command.about.takeover") }
+
+// FlagPkcs11 says "keeper_command.flag.pkcs11".
+func (w KeeperCommand) FlagPkcs11() string { return w.say("keeper_command.flag.pkcs11") }
+
+// FlagToken says "keeper_command.flag.token".
+func (w KeeperCommand) FlagToken() string { return w.say("keeper_command.flag.token") }
+
+// FlagPINFile says "keeper_command.flag.pin_file".
+func (w KeeperCommand) FlagPINFile() string { return w.say("keeper_command.flag.pin_file") }
+
+// FlagSpare says "keeper_command.flag.spare".
+func (w KeeperCommand) FlagSpare() string { return w.say("keeper_command.flag.spare") }
+
+// FlagNoSpare says "keeper_command.flag.no_spare".
+func (w KeeperCommand) FlagNoSpare() string { return w.say("keeper_command.flag.no_spare") }
+
+// FlagTo says "keeper_command.flag.to".
+func (w KeeperCommand) FlagTo() string { return w.say("keeper_command.flag.to") }
+
+// SaidToken says "keeper_command.said.token".
+func (w KeeperCommand) SaidToken(token, spares string) string {
+	return w.say("keeper_command.said.token", "{token}", token, "{spares}", spares)
+}
+
+// SaidInitOver says "keeper_command.said.init_over".
+func (w KeeperCommand) SaidInitOver() string { return w.say("keeper_command.said.init_over") }
+
+// SaidSpare says "keeper_command.said.spare".
+func (w KeeperCommand) SaidSpare(token, file, fingerprint string) string {
+	return w.say("keeper_command.said.spare", "{token}", token, "{file}", file, "{fingerprint}", fingerprint)
+}
+
+// SaidSha1 says "keeper_command.said.sha1".
+func (w KeeperCommand) SaidSha1(token string) string {
+	return w.say("keeper_command.said.sha1", "{token}", token)
+}
+
+// StateShareKeys says "keeper_command.state.share_keys".
+func (w KeeperCommand) StateShareKeys() string { return w.say("keeper_command.state.share_keys") }
+
+// NextShareKeys says "keeper_command.next.share_keys".
+func (w KeeperCommand) NextShareKeys() string { return w.say("keeper_command.next.share_keys") }
+
+// NoTokenNotBuilt says "keeper_command.no.token_not_built".
+func (w KeeperCommand) NoTokenNotBuilt() string { return w.say("keeper_command.no.token_not_built") }
+
+// NoTokenModule says "keeper_command.no.token_module".
+func (w KeeperCommand) NoTokenModule() string { return w.say("keeper_command.no.token_module") }
+
+// NoTokenMissing says "keeper_command.no.token_missing".
+func (w KeeperCommand) NoTokenMissing() string { return w.say("keeper_command.no.token_missing") }
+
+// NoTokenPIN says "keeper_command.no.token_pin".
+func (w KeeperCommand) NoTokenPIN() string { return w.say("keeper_command.no.token_pin") }
+
+// NoTokenFull says "keeper_command.no.token_full".
+func (w KeeperCommand) NoTokenFull() string { return w.say("keeper_command.no.token_full") }
+
+// NoTokenAway says "keeper_command.no.token_away".
+func (w KeeperCommand) NoTokenAway() string { return w.say("keeper_command.no.token_away") }
+
+// NoTokenNoKey says "keeper_command.no.token_no_key".
+func (w KeeperCommand) NoTokenNoKey() string { return w.say("keeper_command.no.token_no_key") }
+
+// NoTokenWeak says "keeper_command.no.token_weak".
+func (w KeeperCommand) NoTokenWeak() string { return w.say("keeper_command.no.token_weak") }
+
+// NoTokenCannot says "keeper_command.no.token_cannot".
+func (w KeeperCommand) NoTokenCannot() string { return w.say("keeper_command.no.token_cannot") }
+
+// NoTokenTaken says "keeper_command.no.token_taken".
+func (w KeeperCommand) NoTokenTaken() string { return w.say("keeper_command.no.token_taken") }
+
+// NoTokenSpare says "keeper_command.no.token_spare".
+func (w KeeperCommand) NoTokenSpare() string { return w.say("keeper_command.no.token_spare") }
+
+// NoTokenNotSpare says "keeper_command.no.token_not_spare".
+func (w KeeperCommand) NoTokenNotSpare() string { return w.say("keeper_command.no.token_not_spare") }
+
+// NoTokenMixed says "keeper_command.no.token_mixed".
+func (w KeeperCommand) NoTokenMixed() string { return w.say("keeper_command.no.token_mixed") }
+
+// NoTokenKept says "keeper_command.no.token_kept".
+func (w KeeperCommand) NoTokenKept() string { return w.say("keeper_command.no.token_kept") }
+
+// NoTokenElsewhere says "keeper_command.no.token_elsewhere".
+func (w KeeperCommand) NoTokenElsewhere() string { return w.say("keeper_command.no.token_elsewhere") }
+
+// NoTokenFlags says "keeper_command.no.token_flags".
+func (w KeeperCommand) NoTokenFlags() string { return w.say("keeper_command.no.token_flags") }
+
+// NoTokenUnused says "keeper_command.no.token_unused".
+func (w KeeperCommand) NoTokenUnused() string { return w.say("keeper_command.no.token_unused") }
+
+// NoPINFile says "keeper_command.no.pin_file".
+func (w KeeperCommand) NoPINFile(file string) string {
+	return w.say("keeper_command.no.pin_file", "{file}", file)
+}

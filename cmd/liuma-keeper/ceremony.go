@@ -28,7 +28,10 @@ func ceremony(f *flags) runner {
 		if *set < 0 || *set > 1<<30 {
 			return badValue("ceremony", "set", fmt.Sprint(*set))
 		}
-		desk := keys.Desk{Dir: d.Path()}
+		desk, err := c.desk(d)
+		if err != nil {
+			return err
+		}
 		var w keys.Where
 		switch {
 		case *cancel:
@@ -110,7 +113,10 @@ func rotate(f *flags) runner {
 		if *set < 0 || *set > 1<<30 {
 			return badValue("rotate", "set", fmt.Sprint(*set))
 		}
-		desk := keys.Desk{Dir: d.Path()}
+		desk, err := c.desk(d)
+		if err != nil {
+			return err
+		}
 		w, err := desk.Rotate(uint32(*set)) //nolint:gosec // bounded above
 		if errors.Is(err, keys.ErrSet) {
 			if at, bad := desk.Status(); bad == nil {

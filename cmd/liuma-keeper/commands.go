@@ -31,6 +31,16 @@ type call struct {
 	*terminal
 	args []string
 	dir  string
+	shut []func() error // what ends with the command: tokens, the last one first
+}
+
+// ran runs a command and ends what it opened.
+func (c *call) ran(ctx context.Context, run runner) error {
+	err := run(ctx, c)
+	for i := len(c.shut) - 1; i >= 0; i-- {
+		_ = c.shut[i]() // a token that does not let go takes nothing back
+	}
+	return err
 }
 
 // open reads the keeper's directory.
@@ -52,6 +62,8 @@ func commands() []command {
 		{"rotate", locale.KeeperCommand.AboutRotate, nil, rotate},
 		{"replace", locale.KeeperCommand.AboutReplace, []string{"FILE…"}, replace},
 		{"give", locale.KeeperCommand.AboutGive, []string{"FILE"}, give},
+		{"spare", locale.KeeperCommand.AboutSpare, nil, spare},
+		{"takeover", locale.KeeperCommand.AboutTakeover, []string{"FILE"}, takeover},
 		{"repair", locale.KeeperCommand.AboutRepair, nil, repair},
 		{"version", locale.KeeperCommand.AboutVersion, nil, version},
 		{"help", locale.KeeperCommand.AboutHelp, nil, help},
@@ -99,7 +111,7 @@ func (c command) execute(ctx context.Context, args []string, t *terminal) error 
 	}
 	rest = joinHeard(f, rest)
 	if len(c.args) == 1 && strings.HasSuffix(c.args[0], "…") {
-		return run(ctx, &call{terminal: t, args: rest, dir: *dir})
+		return (&call{terminal: t, args: rest, dir: *dir}).ran(ctx, run)
 	}
 	if len(rest) < len(c.args) {
 		return wrong(func(w locale.KeeperCommand) string { return w.NoArgument(c.args[len(rest)], c.name) })
@@ -107,7 +119,7 @@ func (c command) execute(ctx context.Context, args []string, t *terminal) error 
 	if len(rest) > len(c.args) {
 		return c.misused(given)
 	}
-	return run(ctx, &call{terminal: t, args: rest, dir: *dir})
+	return (&call{terminal: t, args: rest, dir: *dir}).ran(ctx, run)
 }
 
 // misused is a command line that is none of the command's.

@@ -23,6 +23,7 @@ func initialise(f *flags) runner {
 	listen := f.text("listen", "", f.say.FlagListen())
 	metrics := f.text("metrics", "", f.say.FlagMetrics())
 	lost := f.yes("lost", f.say.FlagLost())
+	inToken := f.token()
 	return func(_ context.Context, c *call) error {
 		if *member == 0 {
 			return missing("init", "member")
@@ -45,7 +46,11 @@ func initialise(f *flags) runner {
 			_, port, _ := net.SplitHostPort(*address) // Create refuses what is no address
 			*listen = ":" + port
 		}
-		d, err := makeKeeper(c.dir, host.Config{Place: place, Listen: *listen, Metrics: *metrics}, *lost)
+		conf := host.Config{Place: place, Listen: *listen, Metrics: *metrics}
+		if conf.PKCS11, err = inToken.config(); err != nil {
+			return err
+		}
+		d, err := c.makeKeeper(conf, *lost)
 		if err != nil {
 			return err
 		}
@@ -64,12 +69,27 @@ func shapeOf(text string) (s split.Shape, err error) {
 // makeKeeper makes the directory, and in it the keeper's identity with the beginning of its
 // key ceremony; not where it asks the others for the share keys of a lost keeper, is alone,
 // or has keys already.
-func makeKeeper(dir string, conf host.Config, lost bool) (*host.Dir, error) {
-	d, err := host.Create(dir, conf, time.Now())
+//
+// The token is opened first: with a wrong PIN, nothing was made.
+func (c *call) makeKeeper(conf host.Config, lost bool) (*host.Dir, error) {
+	desk := keys.Desk{Dir: c.dir}
+	if conf.PKCS11 != nil {
+		if conf.Shape.N == 1 {
+			return nil, keys.ErrAlone
+		}
+		custodian, err := c.custodianOf("", *conf.PKCS11, c.warnings())
+		if err != nil {
+			return nil, err
+		}
+		if err := keepSpares(c.dir, conf.PKCS11); err != nil {
+			return nil, err
+		}
+		desk.Custodian = custodian
+	}
+	d, err := host.Create(c.dir, conf, time.Now())
 	if err != nil || lost || conf.Shape.N == 1 {
 		return d, err
 	}
-	desk := keys.Desk{Dir: dir}
 	if w, err := desk.Status(); err != nil || w.Stage != keys.Nothing {
 		return d, err
 	}
@@ -85,12 +105,21 @@ func initialised(c *call, d *host.Dir, lost bool) error {
 	}
 	say := c.say()
 	next := say.SaidInitNext()
+	lines := []string{
+		say.SaidInitDone(d.Path(), string(d.Keeper), shapeSaid(d.Shape), fmt.Sprint(d.Member), d.Address),
+		say.SaidIssuerDigits(admission.IssuerFingerprint(root).String()),
+	}
 	if lost {
 		next = say.SaidInitLost()
 	}
-	return c.line(strings.Join([]string{
-		say.SaidInitDone(d.Path(), string(d.Keeper), shapeSaid(d.Shape), fmt.Sprint(d.Member), d.Address),
-		say.SaidIssuerDigits(admission.IssuerFingerprint(root).String()),
-		next,
-	}, "\n"))
+	if d.PKCS11 != nil {
+		said, err := c.saidToken(d)
+		if err != nil {
+			return err
+		}
+		if lines = append(lines, said); lost {
+			next = say.SaidInitOver()
+		}
+	}
+	return c.line(strings.Join(append(lines, next), "\n"))
 }

@@ -161,6 +161,7 @@ func TestSmallestImports(t *testing.T) {
 		"internal/keeper/admission", // who may call
 		"internal/keeper/host",      // the directory and the doors
 		"internal/keeper/keys",      // the key ceremony
+		"internal/keeper/tokenkeys", // share keys in a token
 		"internal/keeper/wire",      // frames over TLS
 		"internal/ledger",           // the counts
 		"internal/ledger/sqlite",    // where they lie
@@ -168,6 +169,7 @@ func TestSmallestImports(t *testing.T) {
 		"internal/split",            // the split check
 		"internal/split/p256",       // its curve
 		"internal/sqlitefile",       // files of SQLite
+		"internal/token",            // PKCS#11, with the build tag alone
 		"internal/written",          // digits as people type them
 		"locale",                    // the sentences
 	}

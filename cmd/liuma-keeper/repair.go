@@ -33,7 +33,9 @@ func repair(f *flags) runner {
 		switch err = d.Ask().Repair(ctx, sequence); {
 		case errors.Is(err, host.ErrNotServed):
 			o := host.Options{Logger: slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: slog.LevelWarn}))}
-			done, err = host.RepairStopped(ctx, d, o, sequence)
+			if o.Custodian, err = c.custodian(d, o.Logger); err == nil {
+				done, err = host.RepairStopped(ctx, d, o, sequence)
+			}
 		case err == nil:
 			done, err = await(ctx, d)
 		}

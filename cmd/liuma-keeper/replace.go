@@ -34,7 +34,10 @@ func replace(f *flags) runner {
 		if len(c.args) > 1 { // each has digits of its own
 			return wrong(func(w locale.KeeperCommand) string { return w.NoArguments(strings.Join(c.args, " "), "replace") })
 		}
-		desk := keys.Desk{Dir: d.Path()}
+		desk, err := c.desk(d)
+		if err != nil {
+			return err
+		}
 		if *cancel {
 			return c.cancel(desk)
 		}
@@ -175,7 +178,11 @@ func give(f *flags) runner {
 		if err := spoken40(*heard); err != nil {
 			return err
 		}
-		w, err := keys.Desk{Dir: d.Path()}.Give(ctx, files[0], *heard, answers(d))
+		desk, err := c.desk(d)
+		if err != nil {
+			return err
+		}
+		w, err := desk.Give(ctx, files[0], *heard, answers(d))
 		if err != nil {
 			return ofFile(c.args[0], err)
 		}

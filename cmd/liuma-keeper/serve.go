@@ -21,7 +21,11 @@ func serve(f *flags) runner {
 			return err
 		}
 		logger := slog.New(slog.NewJSONHandler(c.err, &slog.HandlerOptions{Level: l}))
-		h, err := host.Start(ctx, d, host.Options{Logger: logger, Release: release()})
+		custodian, err := c.custodian(d, logger)
+		if err != nil {
+			return err
+		}
+		h, err := host.Start(ctx, d, host.Options{Logger: logger, Release: release(), Custodian: custodian})
 		if err != nil {
 			return err
 		}

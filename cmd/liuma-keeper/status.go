@@ -118,6 +118,8 @@ func stateSaid(say locale.KeeperCommand, s host.State) string {
 		return say.StateFull()
 	case host.ClockOff:
 		return say.StateClock()
+	case host.ShareKeys:
+		return say.StateShareKeys()
 	}
 	return say.StateFaulty()
 }
@@ -139,6 +141,8 @@ func nextSaid(say locale.KeeperCommand, s host.State) string {
 		return say.NextFull()
 	case host.ClockOff:
 		return say.NextClock()
+	case host.ShareKeys:
+		return say.NextShareKeys()
 	}
 	return say.NextFaulty()
 }

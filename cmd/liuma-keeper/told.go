@@ -8,7 +8,9 @@ import (
 	"github.com/liuma-pin/liuma/internal/keeper/admission"
 	"github.com/liuma-pin/liuma/internal/keeper/host"
 	"github.com/liuma-pin/liuma/internal/keeper/keys"
+	"github.com/liuma-pin/liuma/internal/keeper/tokenkeys"
 	"github.com/liuma-pin/liuma/internal/ledger"
+	"github.com/liuma-pin/liuma/internal/token"
 	"github.com/liuma-pin/liuma/locale"
 )
 
@@ -34,7 +36,7 @@ func told(w *locale.Words, err error) string {
 	if said, ok := outOfOrder(w.KeeperCommand, err); ok {
 		return said
 	}
-	for _, k := range known() {
+	for _, k := range append(ofTokens(), known()...) {
 		if errors.Is(err, k.err) {
 			return k.say(w.KeeperCommand)
 		}
@@ -56,6 +58,33 @@ func told(w *locale.Words, err error) string {
 type saying struct {
 	err error
 	say func(locale.KeeperCommand) string
+}
+
+// ofTokens are the sentences of errors of a token. They come first: what a token refused
+// would otherwise look like a damaged file, or like members that differ.
+func ofTokens() []saying {
+	return []saying{
+		{token.ErrNotBuilt, locale.KeeperCommand.NoTokenNotBuilt},
+		{token.ErrModule, locale.KeeperCommand.NoTokenModule},
+		{token.ErrNoToken, locale.KeeperCommand.NoTokenMissing},
+		{token.ErrPIN, locale.KeeperCommand.NoTokenPIN},
+		{token.ErrFull, locale.KeeperCommand.NoTokenFull},
+		{token.ErrNoKey, locale.KeeperCommand.NoTokenNoKey},
+		{token.ErrWeakKey, locale.KeeperCommand.NoTokenWeak},
+		{token.ErrAmbiguous, locale.KeeperCommand.NoTokenWeak},
+		{tokenkeys.ErrOther, locale.KeeperCommand.NoTokenWeak},
+		{tokenkeys.ErrTaken, locale.KeeperCommand.NoTokenTaken},
+		{tokenkeys.ErrNotSpare, locale.KeeperCommand.NoTokenNotSpare},
+		{keeper.ErrMixed, locale.KeeperCommand.NoTokenMixed},
+		{token.ErrWrappingKey, locale.KeeperCommand.NoTokenSpare},
+		{keeper.ErrKept, locale.KeeperCommand.NoTokenKept},
+		{keeper.ErrElsewhere, locale.KeeperCommand.NoTokenElsewhere},
+		{tokenkeys.ErrUnbound, locale.KeeperCommand.NoKeyCeremony},
+		{token.ErrCannot, locale.KeeperCommand.NoTokenCannot},
+		{keeper.ErrShareKeys, locale.KeeperCommand.NoTokenAway},
+		{token.ErrAway, locale.KeeperCommand.NoTokenAway},
+		{token.ErrBusy, locale.KeeperCommand.NoTokenAway},
+	}
 }
 
 // known are the errors that have sentences. The first one that fits is said.

@@ -3,6 +3,7 @@ package keeper
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/liuma-pin/liuma/internal/split"
 )
@@ -49,7 +50,7 @@ func (n *Node) About(context.Context) (About, error) {
 		set, _ := n.ring.set(id)
 		prints, err := set.fingerprints()
 		if err != nil {
-			return About{}, err
+			return About{}, fmt.Errorf("%w: %w", ErrShareKeys, err)
 		}
 		a.Member, a.Shape = set.Member, set.Shape
 		a.KeySets = append(a.KeySets, HeldKeySet{ID: id, Prints: prints})

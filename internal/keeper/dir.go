@@ -272,6 +272,11 @@ func readKeeper(dir string) (*storedKeeper, error) {
 	if err != nil {
 		return nil, fmt.Errorf("keeper: read: %w", err)
 	}
+	return parseKeeper(data)
+}
+
+// parseKeeper reads the content of keeper.json.
+func parseKeeper(data []byte) (*storedKeeper, error) {
 	if len(data) > maxKeeperFile {
 		return nil, ErrFile
 	}
@@ -305,11 +310,11 @@ func openPrivate(path string, kind fs.FileMode) (*os.File, error) {
 	return f, nil
 }
 
-// ring builds the ring of a stored keeper.
-func (k *storedKeeper) ring() (*Ring, error) {
+// ring builds the ring of a stored keeper, whose keys c has.
+func (k *storedKeeper) ring(c Custodian) (*Ring, error) {
 	// The identity is only needed in later key ceremonies, but damage should
 	// show now.
-	custody, err := loadMemory(k.Identity)
+	custody, err := orMemory(c).Find(k.Identity)
 	if err != nil {
 		return nil, err
 	}
@@ -335,6 +340,7 @@ func (k *storedKeeper) ring() (*Ring, error) {
 // and Logger are required.
 type OpenConfig struct {
 	Machine            clock.Machine // this machine's clocks when nil
+	Custodian          Custodian     // has the share keys; nil: keeper.json has them
 	Limits             ledger.Limits // the keeper's own; requests can only tighten them
 	Logger             *slog.Logger
 	SQLite             sqlite.Config
@@ -359,7 +365,7 @@ func OpenNode(ctx context.Context, dir string, c OpenConfig) (*Node, error) {
 
 // openStored opens the ledger of a keeper whose key file was read.
 func openStored(ctx context.Context, dir string, stored *storedKeeper, c OpenConfig, how sqlite.Make) (*Node, error) {
-	ring, err := stored.ring()
+	ring, err := stored.ring(c.Custodian)
 	if err != nil {
 		return nil, err
 	}

@@ -101,10 +101,13 @@ func NewMember(keySet uint32, shape split.Shape, number int, id ID, custody Cust
 		if s.First() != number {
 			continue
 		}
-		if m.keys[s], err = custody.Generate(); err != nil {
+		key, err := custody.Generate(Slot{keySet, s})
+		if err != nil {
+			err = fmt.Errorf("%w: make the key of subset %d: %w", ErrCeremony, s, errors.Join(err, m.Drop()))
 			m.Wipe()
-			return nil, fmt.Errorf("%w: make the key of subset %d: %w", ErrCeremony, s, err)
+			return nil, err
 		}
+		m.keys[s] = key
 	}
 	return m, nil
 }
@@ -213,7 +216,7 @@ func (m *Member) Accept(o Offer) error {
 	if have || !fits {
 		return fmt.Errorf("%w: an unexpected offer from member %d", ErrCeremony, o.From)
 	}
-	key, err := m.custody.Open(o.Sealed, OfferInfo(meeting, m.hello.Shape, o))
+	key, err := m.custody.Open(o.Sealed, OfferInfo(meeting, m.hello.Shape, o), Slot{o.KeySet, o.Subset})
 	if err != nil {
 		return fmt.Errorf("%w: offer from member %d: %w", ErrCeremony, o.From, err)
 	}
@@ -318,6 +321,16 @@ func (m *Member) Transcript() (Hash, error) {
 		b = appendFields(b, []byte{byte(s)}, sum[:])
 	}
 	return sha256.Sum256(b), nil
+}
+
+// Drop destroys the share keys of a key ceremony that is given up, also where they are
+// in a device.
+func (m *Member) Drop() error {
+	var failed error
+	for _, k := range m.keys {
+		failed = errors.Join(failed, k.Drop())
+	}
+	return failed
 }
 
 // Wipe clears the share keys of an abandoned key ceremony.

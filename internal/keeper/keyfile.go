@@ -1,6 +1,7 @@
 package keeper
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -29,11 +30,11 @@ type KeyFile struct {
 // same id: nothing rests on it.
 //
 // A crash in here leaves no keeper.json, or one without a key set: begin again.
-func MakeKeyFile(d Disk, dir string, id ID) (*KeyFile, error) {
+func MakeKeyFile(d Disk, dir string, id ID, c Custodian) (*KeyFile, error) {
 	if id == "" {
 		return nil, fmt.Errorf("%w: a keeper needs an id", ErrRequest)
 	}
-	switch f, err := OpenKeyFile(d, dir); {
+	switch f, err := OpenKeyFile(d, dir, c); {
 	case err == nil && len(f.stored.KeySets) == 0 && f.ID() == id:
 		return f, nil
 	case err == nil:
@@ -51,7 +52,7 @@ func MakeKeyFile(d Disk, dir string, id ID) (*KeyFile, error) {
 	if _, err := os.Lstat(filepath.Join(dir, ledgerFile)); !errors.Is(err, fs.ErrNotExist) {
 		return nil, errors.Join(fmt.Errorf("%w: %s has a ledger", ErrExists, dir), err)
 	}
-	custody, err := newMemory()
+	custody, err := orMemory(c).Make(id)
 	if err != nil {
 		return nil, err
 	}
@@ -67,8 +68,8 @@ func MakeKeyFile(d Disk, dir string, id ID) (*KeyFile, error) {
 }
 
 // OpenKeyFile reads keeper.json. fs.ErrNotExist: there is none, and so nothing that
-// others could read in the directory.
-func OpenKeyFile(d Disk, dir string) (*KeyFile, error) {
+// others could read in the directory. c has the keys; nil: they are in the file.
+func OpenKeyFile(d Disk, dir string, c Custodian) (*KeyFile, error) {
 	if _, err := os.Lstat(filepath.Join(dir, keeperFile)); errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("keeper: %w", err)
 	}
@@ -77,9 +78,9 @@ func OpenKeyFile(d Disk, dir string) (*KeyFile, error) {
 		return nil, err
 	}
 	f := &KeyFile{disk: d, dir: dir, stored: stored}
-	if f.custody, err = loadMemory(stored.Identity); err == nil && len(stored.KeySets) > 0 {
+	if f.custody, err = orMemory(c).Find(stored.Identity); err == nil && len(stored.KeySets) > 0 {
 		var r *Ring
-		if r, err = stored.ring(); err == nil { // whole, or not worked with
+		if r, err = stored.ring(c); err == nil { // whole, or not worked with
 			r.wipe()
 		}
 	}
@@ -166,6 +167,9 @@ func (f *KeyFile) Add(sets ...NewSet) error {
 				return fmt.Errorf("%w: key set %d, member %d of %s, beside key set %d", ErrRequest, set.ID, set.Member, set.Shape, have.ID)
 			}
 		}
+		if err := set.lock(); err != nil {
+			return err
+		}
 		s, err := set.stored()
 		if err != nil {
 			return err
@@ -180,6 +184,44 @@ func (f *KeyFile) Add(sets ...NewSet) error {
 	return nil
 }
 
+// TakeOver takes in all key sets of another keeper.json, that of the same keeper on a
+// machine that is lost, whose share keys are in a device: move brings each into this
+// one's custody by what was saved of it. It refuses a file of another keeper.
+//
+// A crash in here leaves the keys in the device and none in keeper.json: do it again.
+func (f *KeyFile) TakeOver(other []byte, member int, shape split.Shape, move func(to Custody, saved []byte) (HeldKey, error)) error {
+	from, err := parseKeeper(other)
+	if err != nil {
+		return err
+	}
+	defer from.wipe()
+	if !bytes.HasPrefix(from.Identity, []byte(DeviceMark)) {
+		return ErrElsewhere
+	}
+	if from.ID != f.ID() {
+		return fmt.Errorf("%w: keeper.json is of %s", ErrStranger, from.ID)
+	}
+	var sets []NewSet
+	for _, s := range from.KeySets {
+		if s.Member != member || s.shape() != shape {
+			return fmt.Errorf("%w: keeper.json is of member %d of %s", ErrStranger, s.Member, s.shape())
+		}
+		set := NewSet{KeySet: KeySet{ID: s.ID, Shape: s.shape(), Member: s.Member, Keys: map[split.Subset]split.ShareMAC{}}, Members: s.Members}
+		for _, share := range s.Keys {
+			key, err := move(f.custody, share.Key)
+			if err != nil {
+				return fmt.Errorf("keeper: key set %d, subset %d: %w", s.ID, share.Subset, err)
+			}
+			set.Keys[share.Subset] = key
+		}
+		sets = append(sets, set)
+	}
+	if len(sets) == 0 {
+		return ErrNoKeySet
+	}
+	return f.Add(sets...)
+}
+
 // MakeLedger makes the ledger of a keeper that gets its first key set, and leaves
 // one that is there.
 func (f *KeyFile) MakeLedger(ctx context.Context) error {
@@ -188,6 +230,21 @@ func (f *KeyFile) MakeLedger(ctx context.Context) error {
 		return err
 	}
 	return b.Close()
+}
+
+// lock has every key locked before keeper.json names it: what can still be taken out of
+// a device is not used.
+func (s KeySet) lock() error {
+	for m, k := range s.Keys {
+		held, ok := k.(HeldKey)
+		if !ok {
+			return errors.New("keeper: a share key that cannot be kept")
+		}
+		if err := held.Lock(); err != nil {
+			return fmt.Errorf("keeper: share key of subset %d: %w", m, err)
+		}
+	}
+	return nil
 }
 
 // stored is the key set as keeper.json has it.
@@ -214,6 +271,9 @@ func (s storedKeySet) open(custody Custody) (KeySet, error) {
 		key, err := custody.Load(share.Key)
 		if err != nil || set.Keys[share.Subset] != nil {
 			return KeySet{}, ErrFile
+		}
+		if err := key.Check(); err != nil {
+			return KeySet{}, fmt.Errorf("keeper: key set %d, subset %d: %w", s.ID, share.Subset, err)
 		}
 		set.Keys[share.Subset] = key
 	}

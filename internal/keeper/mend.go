@@ -30,7 +30,8 @@ func OpenToRepair(ctx context.Context, dir string, c OpenConfig) (n *Node, aside
 }
 
 // Stops reports whether an error of opening a keeper says that nothing may be done about
-// its ledger: another process has it, a later release wrote it, or others can read it.
+// its ledger: another process has it, a later release wrote it, others can read it, or
+// the share keys do not answer, which says nothing about it.
 func Stops(err error) bool { return stops(err) }
 
 // Examine looks at the whole ledger of a keeper that is to be repaired.

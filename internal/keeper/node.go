@@ -63,6 +63,8 @@ type Node struct {
 	closed bool         // guarded by life
 	adding sync.Mutex   // held while key sets are taken in
 
+	pulse pulse
+
 	taken atomic.Uint64 // rows of other keepers that repairs have taken in
 }
 
@@ -93,9 +95,10 @@ func (n *Node) ID() ID { return n.id }
 func (n *Node) KeySets() []uint32 { return n.ring.KeySets() }
 
 // TakeKeySets takes in the key sets that were added to the keeper's key file since the
-// node was opened from it, and says how many came. Those that it has stay as they are.
+// node was opened from it, and says how many came; c has its share keys, nil: the file
+// itself. Those that the node has stay as they are.
 // ErrStranger: the file is another keeper's now, or has another shape or member.
-func (n *Node) TakeKeySets(dir string) (came int, err error) {
+func (n *Node) TakeKeySets(dir string, c Custodian) (came int, err error) {
 	leave, err := n.enter() // Close wipes what came
 	if err != nil {
 		return 0, err
@@ -117,7 +120,7 @@ func (n *Node) TakeKeySets(dir string) (came int, err error) {
 	if len(lacking.KeySets) == 0 {
 		return 0, nil
 	}
-	from, err := lacking.ring()
+	from, err := lacking.ring(c)
 	if err != nil {
 		return 0, err
 	}
@@ -428,7 +431,10 @@ func (n *Node) Admit(ctx context.Context, h Header) error {
 		return err
 	}
 	defer leave()
-	return n.ledger.Admit(ctx, h.Now, h.Seen)
+	if err := n.ledger.Admit(ctx, h.Now, h.Seen); err != nil {
+		return err
+	}
+	return n.pulse.of(n.ring)
 }
 
 // Times are the keeper's own high-water time and its wall clock.

@@ -116,7 +116,7 @@ func (s *Seats) alone(i int, err error) error {
 
 // stops reports whether an error of one directory must stop the work with all.
 func stops(err error) bool {
-	return errors.Is(err, ledger.ErrLeased) || errors.Is(err, ErrMode) || errors.Is(err, sqlitefile.ErrTooNew) ||
+	return errors.Is(err, ledger.ErrLeased) || errors.Is(err, ErrMode) || errors.Is(err, sqlitefile.ErrTooNew) || errors.Is(err, ErrShareKeys) ||
 		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
@@ -143,7 +143,7 @@ func readMember(dir string, member int, shape split.Shape) (*storedKeeper, error
 
 // fits compares a stored keeper with the place that it was found in.
 func (k *storedKeeper) fits(member int, shape split.Shape) error {
-	r, err := k.ring()
+	r, err := k.ring(nil)
 	if err != nil {
 		return err
 	}

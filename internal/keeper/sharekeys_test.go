@@ -123,3 +123,30 @@ func TestUncountedIsMetered(t *testing.T) {
 	h.clock.Add(30 * time.Minute)
 	want(t, attemptPIN(t, q, target, good), liuma.Right)
 }
+
+// TestAdmitAsksShareKeys: who asks whether the keeper is ready hears within a second
+// or two that its share keys do not answer, and that they do again, and however often it is
+// asked, the token is asked once a second.
+func TestAdmitAsksShareKeys(t *testing.T) {
+	h := newHarness(t, split.Shape{T: 2, N: 3})
+	n := h.nodes[0]
+	away, asked := inToken(n, h.keySet)
+	admit := func() error { return n.Admit(t.Context(), Header{Now: h.clock.Now()}) }
+	begun := time.Now()
+	for range 200 {
+		if err := admit(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if most := 1 + int64(time.Since(begun)/pulseEvery); asked.Load() > most || asked.Load() == 0 {
+		t.Errorf("asked %d times, want at most %d", asked.Load(), most)
+	}
+	for _, gone := range []bool{true, false} {
+		away.Store(gone)
+		for end := time.Now().Add(10 * time.Second); errors.Is(admit(), ErrShareKeys) != gone; time.Sleep(20 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("away %t: %v", gone, admit())
+			}
+		}
+	}
+}

@@ -46,6 +46,8 @@ func translate(err error) (_ error, lost bool) {
 	switch code {
 	case pkcs11.CKR_KEY_UNEXTRACTABLE:
 		return fmt.Errorf("%w: %w", ErrUnextractable, err), false
+	case pkcs11.CKR_DEVICE_MEMORY:
+		return fmt.Errorf("%w: %w", ErrFull, err), false
 	case pkcs11.CKR_FUNCTION_NOT_SUPPORTED, pkcs11.CKR_KEY_SIZE_RANGE, pkcs11.CKR_KEY_TYPE_INCONSISTENT, pkcs11.CKR_KEY_FUNCTION_NOT_PERMITTED,
 		pkcs11.CKR_KEY_NOT_WRAPPABLE, pkcs11.CKR_ATTRIBUTE_READ_ONLY, pkcs11.CKR_ATTRIBUTE_SENSITIVE, pkcs11.CKR_ATTRIBUTE_TYPE_INVALID,
 		pkcs11.CKR_ATTRIBUTE_VALUE_INVALID, pkcs11.CKR_TEMPLATE_INCOMPLETE, pkcs11.CKR_TEMPLATE_INCONSISTENT,

@@ -116,6 +116,7 @@ var (
 	ErrAmbiguous     = errors.New("token: several keys of this name; remove those that are not Liuma's")
 	ErrWeakKey       = errors.New("token: the key can be extracted, or is not sensitive; Liuma did not make it")
 	ErrUnextractable = errors.New("token: the key cannot be extracted")
+	ErrFull          = errors.New("token: the token has no room for another key")
 	ErrCannot        = errors.New("token: the token cannot do that")
 )
 

@@ -70,6 +70,15 @@ type Config struct {
 	admission.Place        // Address is what callers call
 	Listen          string // host:port that the keeper's door listens at
 	Metrics         string // host:port of the metrics; empty: there are none
+	PKCS11          *PKCS11
+}
+
+// PKCS11 is the token that has the share keys; nil in a Config: keeper.json has them.
+type PKCS11 struct {
+	Module  string   `json:"module"`
+	Token   string   `json:"token"`
+	PINFile string   `json:"pin_file"`
+	Spares  []string `json:"spares"` // files with the public keys of spare tokens
 }
 
 // hostJSON is the file.
@@ -82,6 +91,7 @@ type hostJSON struct {
 	Address string    `json:"address"`
 	Listen  string    `json:"listen"`
 	Metrics string    `json:"metrics,omitempty"`
+	PKCS11  *PKCS11   `json:"pkcs11,omitempty"`
 }
 
 func (c Config) validate() error {
@@ -94,6 +104,9 @@ func (c Config) validate() error {
 	}
 	if err != nil {
 		return fmt.Errorf("%w: listen or metrics: %w", ErrFile, admission.ErrAddress)
+	}
+	if p := c.PKCS11; p != nil && (p.Module == "" || p.Token == "" || p.PINFile == "") {
+		return fmt.Errorf("%w: pkcs11 wants module, token and pin_file", ErrFile)
 	}
 	return nil
 }
@@ -139,7 +152,7 @@ func Create(path string, c Config, now time.Time) (*Dir, error) {
 		}
 		return d.disk.Write(path, hostFile, admission.EncodeFile(hostJSON{
 			Format: hostFormat, Keeper: c.Keeper, Member: c.Member, T: c.Shape.T, N: c.Shape.N,
-			Address: c.Address, Listen: c.Listen, Metrics: c.Metrics,
+			Address: c.Address, Listen: c.Listen, Metrics: c.Metrics, PKCS11: c.PKCS11,
 		}))
 	})
 }
@@ -169,7 +182,7 @@ func Open(path string) (*Dir, error) {
 	}
 	d.Config = Config{
 		Place:  admission.Place{Keeper: f.Keeper, Member: f.Member, Shape: split.Shape{T: f.T, N: f.N}, Address: f.Address},
-		Listen: f.Listen, Metrics: f.Metrics,
+		Listen: f.Listen, Metrics: f.Metrics, PKCS11: f.PKCS11,
 	}
 	return d, d.validate()
 }

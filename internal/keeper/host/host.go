@@ -31,6 +31,8 @@ type Options struct {
 	Logger  *slog.Logger
 	Machine clock.Machine // this machine's clocks when nil
 	Release string        // of the program, as it is told to callers
+	// Custodian has the share keys; nil: they are in keeper.json.
+	Custodian keeper.Custodian
 }
 
 // Host is a keeper that serves.
@@ -75,7 +77,7 @@ func Start(ctx context.Context, dir *Dir, o Options) (h *Host, err error) {
 	}
 	h = &Host{
 		dir: dir, log: o.Logger, machine: o.Machine, release: o.Release, seat: &seat{id: dir.Keeper},
-		open: keeper.OpenConfig{Machine: o.Machine, Limits: ledger.NationalLimits(), Logger: o.Logger},
+		open: keeper.OpenConfig{Machine: o.Machine, Custodian: o.Custodian, Limits: ledger.NationalLimits(), Logger: o.Logger},
 	}
 	h.base, h.stop = context.WithCancel(context.Background())
 	h.began = h.now()
@@ -121,7 +123,7 @@ func (h *Host) begin(ctx context.Context) (err error) {
 
 // sitDown opens the node; a ledger that is of no use leaves the seat empty.
 func (h *Host) sitDown(ctx context.Context) error {
-	if err := h.dir.ownKeys(); err != nil {
+	if err := h.dir.ownKeys(h.open.Custodian); err != nil {
 		return err
 	}
 	n, err := keeper.OpenNode(ctx, h.dir.path, h.open)
@@ -138,8 +140,8 @@ func (h *Host) sitDown(ctx context.Context) error {
 
 // ownKeys refuses a key file that is not that of this keeper: kept here, it could give one
 // directory every share key (I-5).
-func (d *Dir) ownKeys() error {
-	f, err := keeper.OpenKeyFile(d.disk, d.path)
+func (d *Dir) ownKeys(c keeper.Custodian) error {
+	f, err := keeper.OpenKeyFile(d.disk, d.path, c)
 	if errors.Is(err, fs.ErrNotExist) {
 		return keeper.ErrNoKeySet
 	}
@@ -188,7 +190,7 @@ func (h *Host) takeKeys() error {
 	if err != nil {
 		return nil //nolint:nilerr // as above
 	}
-	came, err := n.TakeKeySets(h.dir.path)
+	came, err := n.TakeKeySets(h.dir.path, h.open.Custodian)
 	if err != nil {
 		return fmt.Errorf("keeper.json: %w", err)
 	}

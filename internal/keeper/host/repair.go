@@ -120,7 +120,7 @@ func (h *Host) mend(ctx context.Context, seen uint64, peers []*wire.Client) erro
 // usable is the node with the ledger that is there, if it is whole, and else with an empty
 // one.
 func (h *Host) usable(ctx context.Context) (*keeper.Node, error) {
-	if err := h.dir.ownKeys(); err != nil {
+	if err := h.dir.ownKeys(h.open.Custodian); err != nil {
 		return nil, err
 	}
 	n, err := keeper.OpenNode(ctx, h.dir.path, h.open)

@@ -37,7 +37,7 @@ func (t *tally) read() map[count]uint64 {
 
 // states are all of them, the first when all is well.
 func states() []State {
-	return []State{Serves, Gone, RolledBack, Repairing, Unrepaired, Poisoned, Full, ClockOff, Faulty}
+	return []State{Serves, Gone, RolledBack, Repairing, Unrepaired, Poisoned, Full, ClockOff, ShareKeys, Faulty}
 }
 
 // State is how a keeper stands. Its text is a code; the sentences are in the catalogue.
@@ -53,7 +53,8 @@ const (
 	Poisoned   State = "poisoned"   // a disk error: restart
 	Full       State = "full"       // no room on the disk
 	ClockOff   State = "clock"
-	Faulty     State = "faulty" // anything else
+	ShareKeys  State = "share_keys" // the token with the share keys does not answer
+	Faulty     State = "faulty"     // anything else
 )
 
 // stateOf is what an error of the node says about it.
@@ -75,6 +76,8 @@ func stateOf(err error) State {
 		return Full
 	case errors.Is(err, ledger.ErrClock):
 		return ClockOff
+	case errors.Is(err, keeper.ErrShareKeys):
+		return ShareKeys
 	}
 	return Faulty
 }

@@ -88,14 +88,14 @@ func dirs(t *testing.T) (out []*Dir) {
 // addKeySet adds a key set of this keeper alone to its key file.
 func addKeySet(t *testing.T, d *Dir, number uint32) {
 	t.Helper()
-	f, err := keeper.OpenKeyFile(d.disk, d.path)
+	f, err := keeper.OpenKeyFile(d.disk, d.path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Wipe()
 	set := keeper.KeySet{ID: number, Shape: d.Shape, Member: d.Member, Keys: map[split.Subset]split.ShareMAC{}}
 	for _, s := range d.Shape.SubsetsOf(d.Member) {
-		if set.Keys[s], err = f.Custody().Generate(); err != nil {
+		if set.Keys[s], err = f.Custody().Generate(keeper.Slot{KeySet: number, Subset: s}); err != nil {
 			t.Fatal(err)
 		}
 	}

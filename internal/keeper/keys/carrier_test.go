@@ -54,7 +54,7 @@ func TestASwappedHelloIsNoticed(t *testing.T) {
 	// The thief knows both meetings, opens what member 1 sealed to it as member 2, and
 	// seals it to member 2 as member 1.
 	asTwo := thiefIn(t, m, thief, 1, 0)
-	key := must2(asTwo.custody.Open(asTwo.sealed, asTwo.info))(t)
+	key := must2(asTwo.custody.Open(asTwo.sealed, asTwo.info, keeper.Slot{}))(t)
 	asOne := thiefIn(t, m, thief, 0, 1)
 	asOne.file.Offers = []offer{
 		{Subset: 0b011, To: 2, Sealed: must2(key.Seal(must2(parse(hello(m, 1)))(t).hello.Identity, asOne.info))(t)},
@@ -102,10 +102,10 @@ type between struct {
 // thiefIn is the thief as member as (from 0) in the meeting of member at.
 func thiefIn(t *testing.T, m, thief *members, as, at int) (b between) {
 	t.Helper()
-	f := must2(keeper.OpenKeyFile(keeper.Disk{}, thief.desks[as].Dir))(t)
+	f := must2(keeper.OpenKeyFile(keeper.Disk{}, thief.desks[as].Dir, nil))(t)
 	b.custody = f.Custody()
 	d := m.desks[at]
-	own := must2(keeper.OpenKeyFile(keeper.Disk{}, d.Dir))(t)
+	own := must2(keeper.OpenKeyFile(keeper.Disk{}, d.Dir, nil))(t)
 	member := must2(d.underWay(own))(t)
 	meeting := must2(member.Meeting())(t)
 	b.file = offersFile{head: headOf(kindOffers, m.who(as)), KeySet: 1, Meeting: meeting}
@@ -203,9 +203,9 @@ func TestForgedKeysAreNoticed(t *testing.T) {
 			}
 		}
 	}
-	thief := must2(keeper.OpenKeyFile(keeper.Disk{}, m.desks[2].Dir))(t).Custody()
+	thief := must2(keeper.OpenKeyFile(keeper.Disk{}, m.desks[2].Dir, nil))(t).Custody()
 	forged := must2(parse(m.of(0, kindOffers)))(t).offers
-	key := must2(thief.Generate())(t)
+	key := must2(thief.Generate(keeper.Slot{}))(t)
 	for i, o := range forged.Offers {
 		if o.To == 2 {
 			info := keeper.OfferInfo(forged.Meeting, m.shape, keeper.Offer{KeySet: 1, Subset: o.Subset, From: 1, To: 2})

@@ -30,7 +30,7 @@ func (d Desk) Begin(w Who, keySet uint32) (Where, error) {
 		if err := d.free(); err != nil {
 			return Where{}, err
 		}
-		f, err := keeper.MakeKeyFile(d.Disk, d.Dir, w.ID)
+		f, err := keeper.MakeKeyFile(d.Disk, d.Dir, w.ID, d.Custodian)
 		if err != nil {
 			return Where{}, err
 		}
@@ -46,7 +46,7 @@ func (d Desk) Rotate(keySet uint32) (Where, error) {
 		if err := d.free(); err != nil {
 			return Where{}, err
 		}
-		f, err := keeper.OpenKeyFile(d.Disk, d.Dir)
+		f, err := keeper.OpenKeyFile(d.Disk, d.Dir, d.Custodian)
 		if err != nil {
 			return Where{}, err
 		}
@@ -129,7 +129,7 @@ func (d Desk) Take(files ...[]byte) (Where, error) {
 
 // inCeremony runs f with the ceremony under way; an OrderError if there is none.
 func (d Desk) inCeremony(do func(*keeper.KeyFile, *keeper.Member) (Where, error)) (Where, error) {
-	f, err := keeper.OpenKeyFile(d.Disk, d.Dir)
+	f, err := keeper.OpenKeyFile(d.Disk, d.Dir, d.Custodian)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Where{}, &OrderError{Where{Stage: Nothing}}
 	}
@@ -286,6 +286,9 @@ func (d Desk) where(f *keeper.KeyFile, m *keeper.Member) (Where, error) {
 	}
 	for _, write := range files {
 		what, body, err := write(m, who)
+		if errors.Is(err, keeper.ErrKept) {
+			continue // locked: everybody has had their offers, or there would be no digits
+		}
 		if err != nil {
 			return Where{}, err
 		}

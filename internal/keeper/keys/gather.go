@@ -54,7 +54,7 @@ func (d Desk) TakeGift(file []byte, heard string) (Where, error) {
 
 // inAsking runs do with what the keeper asked for; an OrderError if it did not.
 func (d Desk) inAsking(do func(*keeper.KeyFile, *askState) (Where, error)) (Where, error) {
-	f, err := keeper.OpenKeyFile(d.Disk, d.Dir)
+	f, err := keeper.OpenKeyFile(d.Disk, d.Dir, d.Custodian)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Where{}, &OrderError{Where{Stage: Nothing}}
 	}
@@ -114,7 +114,7 @@ func openGift(f *keeper.KeyFile, a *askState, m message, asked keeper.Hash) (got
 }
 
 func openKey(f *keeper.KeyFile, keySet uint32, k givenKey, info []byte) ([]byte, error) {
-	key, err := f.Custody().Open(k.Sealed, info)
+	key, err := f.Custody().Open(k.Sealed, info, keeper.Slot{KeySet: keySet, Subset: k.Subset})
 	if err != nil {
 		return nil, err
 	}

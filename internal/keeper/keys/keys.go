@@ -153,8 +153,9 @@ func (w Who) check() error {
 
 // Desk works on the keys of one keeper's directory.
 type Desk struct {
-	Dir  string
-	Disk keeper.Disk // for tests of crashes
+	Dir       string
+	Custodian keeper.Custodian // has the share keys; nil: they are in keeper.json
+	Disk      keeper.Disk      // for tests of crashes
 }
 
 // hold keeps other processes from the directory's keys, and clears away what a crash
@@ -223,7 +224,7 @@ func (d Desk) Status() (Where, error) {
 }
 
 func (d Desk) status() (Where, error) {
-	f, err := keeper.OpenKeyFile(d.Disk, d.Dir)
+	f, err := keeper.OpenKeyFile(d.Disk, d.Dir, d.Custodian)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Where{Stage: Nothing}, nil
 	}
@@ -291,6 +292,9 @@ func (d Desk) free() error {
 // are forgotten; those that are in use stay.
 func (d Desk) Cancel() (Where, error) {
 	return d.within(func() (Where, error) {
+		if err := d.drop(); err != nil {
+			return Where{}, err
+		}
 		for _, name := range []string{stateFile, askFile} {
 			if err := d.Disk.Remove(d.Dir, name); err != nil {
 				return Where{}, err
@@ -301,6 +305,28 @@ func (d Desk) Cancel() (Where, error) {
 		}
 		return d.status()
 	})
+}
+
+// drop destroys the share keys of a ceremony under way where they are in a device. What
+// is damaged names no keys: those that it had made were never used.
+func (d Desk) drop() error {
+	f, err := keeper.OpenKeyFile(d.Disk, d.Dir, d.Custodian)
+	if errors.Is(err, keeper.ErrShareKeys) {
+		return err
+	}
+	if err != nil {
+		return nil //nolint:nilerr // status says it
+	}
+	defer f.Wipe()
+	m, err := d.underWay(f)
+	if errors.Is(err, keeper.ErrShareKeys) {
+		return err
+	}
+	if m == nil {
+		return nil
+	}
+	defer m.Wipe()
+	return m.Drop()
 }
 
 // fileOf is the name of a file that is carried.

@@ -98,7 +98,7 @@ func (d Desk) Replace(w Who) (Where, error) {
 		if err := d.free(); err != nil {
 			return Where{}, err
 		}
-		f, err := keeper.MakeKeyFile(d.Disk, d.Dir, w.ID)
+		f, err := keeper.MakeKeyFile(d.Disk, d.Dir, w.ID, d.Custodian)
 		if err != nil {
 			return Where{}, err
 		}
@@ -113,7 +113,7 @@ func (d Desk) Join() (Where, error) {
 		if err := d.free(); err != nil {
 			return Where{}, err
 		}
-		f, err := keeper.OpenKeyFile(d.Disk, d.Dir)
+		f, err := keeper.OpenKeyFile(d.Disk, d.Dir, d.Custodian)
 		if errors.Is(err, fs.ErrNotExist) {
 			return Where{}, &OrderError{Where{Stage: Nothing}}
 		}
@@ -133,7 +133,33 @@ func (d Desk) Join() (Where, error) {
 	})
 }
 
+// TakeOver makes a directory for a keeper on a new machine, and takes its key sets over
+// from a copy of the lost one's keeper.json whose share keys are in a device; see
+// keeper.KeyFile.TakeOver.
+func (d Desk) TakeOver(w Who, lost []byte, move func(to keeper.Custody, saved []byte) (keeper.HeldKey, error)) (Where, error) {
+	if err := w.check(); err != nil {
+		return Where{}, err
+	}
+	return d.within(func() (Where, error) {
+		if err := d.free(); err != nil {
+			return Where{}, err
+		}
+		f, err := keeper.MakeKeyFile(d.Disk, d.Dir, w.ID, d.Custodian)
+		if err != nil {
+			return Where{}, err
+		}
+		defer f.Wipe()
+		if err := f.TakeOver(lost, w.Member, w.Shape, move); err != nil {
+			return Where{}, err
+		}
+		return quiet(f), nil
+	})
+}
+
 func (d Desk) ask(f *keeper.KeyFile, w Who, joins bool) (Where, error) {
+	if !f.Custody().Gives() {
+		return Where{}, keeper.ErrKept
+	}
 	a := &askState{Format: stateFormat, Ask: askMessage{head: headOf(kindAsk, w), Joins: joins, Identity: f.Custody().Public()}}
 	rand.Read(a.Ask.Nonce[:]) // never fails since Go 1.24
 	if err := d.clearCarry(); err != nil {
@@ -212,7 +238,7 @@ func (d Desk) Give(ctx context.Context, file []byte, heard string, serves func(c
 		return Where{}, fmt.Errorf("%w: it asks for nothing", ErrFile)
 	}
 	return d.within(func() (Where, error) {
-		f, err := keeper.OpenKeyFile(d.Disk, d.Dir)
+		f, err := keeper.OpenKeyFile(d.Disk, d.Dir, d.Custodian)
 		if errors.Is(err, fs.ErrNotExist) {
 			return Where{}, &OrderError{Where{Stage: Nothing}}
 		}
@@ -223,6 +249,9 @@ func (d Desk) Give(ctx context.Context, file []byte, heard string, serves func(c
 		w := quiet(f)
 		if w.Stage != Ready {
 			return Where{}, &OrderError{w}
+		}
+		if !f.Custody().Gives() {
+			return Where{}, keeper.ErrKept
 		}
 		if err := mayAsk(m, w); err != nil {
 			return Where{}, err

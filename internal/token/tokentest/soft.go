@@ -12,7 +12,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/token"
 )
 
-// Soft is a token in memory, which can be away. It has what a vault asks of one.
+// Soft is a token in memory, which can be away or full. It has what a vault, and a
+// keeper, ask of one.
 type Soft struct {
 	label string
 	hash  crypto.Hash
@@ -22,6 +23,10 @@ type Soft struct {
 	away  error                        // guarded by mu
 	signs map[string]*ecdsa.PrivateKey // guarded by mu
 	asked int                          // guarded by mu: signatures
+
+	shares map[string]*softShare // guarded by mu
+	room   int                   // guarded by mu: for how many share keys more; below 0: without end
+	used   int                   // guarded by mu: calls about share keys
 }
 
 // NewSoft makes a token.
@@ -31,7 +36,7 @@ func NewSoft(t testing.TB, label string) *Soft {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Soft{label: label, hash: crypto.SHA256, wraps: key, signs: map[string]*ecdsa.PrivateKey{}}
+	return &Soft{label: label, hash: crypto.SHA256, wraps: key, signs: map[string]*ecdsa.PrivateKey{}, shares: map[string]*softShare{}, room: -1}
 }
 
 // TakeOut takes the token out, so that it answers with err; nil puts it back.
@@ -97,11 +102,15 @@ func (s *Soft) Sign(name string, digest []byte) ([]byte, error) {
 	return out, nil
 }
 
-// Destroy removes a signing key.
+// Destroy removes the keys of a name.
 func (s *Soft) Destroy(name string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.away != nil {
+		return s.away
+	}
 	delete(s.signs, name)
+	delete(s.shares, name)
 	return nil
 }
 
