@@ -27,6 +27,9 @@ func (l *Ledger) Admit(ctx context.Context, sender time.Time, seen uint64) error
 // Times are the ledger's high-water time and this machine's wall clock.
 func (l *Ledger) Times() clock.Times { return l.clock.Read() }
 
+// Start tells the machine that this ledger is on from others; see clock.Clock.Start.
+func (l *Ledger) Start() [clock.StartSize]byte { return l.clock.Start() }
+
 // KeepTime makes the ledger's time durable. A crash before it only makes locks
 // and waits longer, by the time since the last write, and only if the machine
 // was started anew (I-15).
