@@ -18,6 +18,10 @@ FAULTS := ./test/faults
 SCRATCH = GOTMPDIR=$${GOTMPDIR:-$${TMPDIR:-/tmp}} TMPDIR=$$(.ci/scratch)
 # What has a part that is built with -tags pkcs11 alone.
 HSM := ./internal/token/... ./internal/keeper/tokenkeys
+# What works over keepers, whichever way they are reached; LIUMA_WIRED puts each behind a
+# connection. A few of it for make ci: where connections come late, break or say less.
+WIRED := ./test/attack ./internal/testkit/... ./internal/server ./internal/ceremony
+WIRED_FEW := KeeperThatIsGone|PutBackKeeper|DeletedCard|CardIsDeleted|RowThatWasPutBack|ClockAhead|Witness
 # Where goroutines meet over something that must not be lost. The demo plays one
 # story over these rooms and has time limits that the detector would break.
 RACED = ./internal/ceremony $$(go list ./internal/... ./client/... | grep -v -e '/internal/demo$$' -e '/internal/ceremony$$')
@@ -43,7 +47,7 @@ MUTANTS_FOR ?= 15m
 SHOTS ?= dist/screenshots
 PAGES ?= dist/gallery
 
-.PHONY: lighthouse help quick test test-hsm ci nightly prepare format vet unit race looks foreign lint faults fault-rounds demo changed-mutants test-store \
+.PHONY: lighthouse help quick test test-hsm ci nightly prepare format vet unit race wired wired-all looks foreign lint faults fault-rounds demo changed-mutants test-store \
 	mutants crash arithmetic spraying fuzz bench floods gallery screenshots soak update cover vulncheck build build-hsm release
 
 help: ## list the targets
@@ -56,10 +60,10 @@ quick: format vet ## formatting, vet, and the packages that you changed; under a
 test: prepare format vet unit test-hsm ## every behaviour once; at most 15 minutes on two cores
 	@echo "make test: all passed"
 
-ci: prepare race looks foreign lint faults demo changed-mutants ## what CI runs after make test; at most 40 minutes more
+ci: prepare race wired looks foreign lint faults demo changed-mutants ## what CI runs after make test; at most 40 minutes more
 	@echo "make ci: all passed"
 
-nightly: prepare mutants crash fault-rounds arithmetic spraying fuzz bench floods lighthouse screenshots soak ## all mutants, many kills, long fuzzing and soaking; hours
+nightly: prepare wired-all mutants crash fault-rounds arithmetic spraying fuzz bench floods lighthouse screenshots soak ## all mutants, many kills, long fuzzing and soaking; hours
 	@echo "make nightly: all passed"
 
 prepare: ## install what is missing, and say what and why
@@ -83,6 +87,12 @@ test-hsm: ## what speaks PKCS#11, built with cgo, against SoftHSM
 
 race: ## the rooms under the race detector
 	$(SCRATCH) CGO_ENABLED=1 go test -json -vet=off $(DETECT) -timeout 30m -skip '$(STORIES)' $(RACED) | go run ./test/slowest
+
+wired: ## a few stories with every keeper behind a connection, as on a machine of its own
+	$(SCRATCH) LIUMA_WIRED=1 go test -vet=off -timeout 10m -run '$(WIRED_FEW)' ./test/attack ./internal/server
+
+wired-all: ## the rooms over keepers and the attacks, with every keeper behind a connection
+	$(SCRATCH) LIUMA_WIRED=1 go test -vet=off -timeout 60m $(WIRED)
 
 looks: ## the holder pages in every size, language and mode
 	go test -count=1 -timeout 20m ./test/browser -run '^($(LOOKS))$$' -every-look

@@ -36,6 +36,9 @@ func (a *Authority) HeldOf(ctx context.Context, holder vault.Index) (ledger.Row,
 // A crash before the commit leaves no row: the next application adopts it.
 func (a *Authority) Adopt(ctx context.Context, card store.Card, held ledger.Row) error {
 	now := a.Now()
+	// What this process wrote last may still be on its way to the keepers; a row below
+	// that would be taken for one that was put back.
+	above := max(held.Head, a.quorum.Written(held.Card))
 	card.ID, card.Version, card.KeySet, card.Verifier = held.Card, held.Version, held.KeySet, held.Verifier
 	card.Reserved, card.PINSetAt, card.PINForm = max(held.Mark, held.Version), now, pin.FormUnknown
 	card.Frozen, card.FrozenAt = true, now
@@ -52,7 +55,7 @@ func (a *Authority) Adopt(ctx context.Context, card store.Card, held ledger.Row)
 		} else if !errors.Is(err, store.ErrNotFound) {
 			return audit.Entry{}, err
 		}
-		return e, errors.Join(tx.InsertCard(card), tx.RaiseRev(card.ID, held.Head))
+		return e, errors.Join(tx.InsertCard(card), tx.RaiseRev(card.ID, above))
 	})
 	if err != nil {
 		return liuma.Fail(liuma.CodeUnavailable, err)

@@ -33,6 +33,7 @@ type Quorum interface {
 	Retire(ctx context.Context, card liuma.CardID) error
 	Proved(ctx context.Context, card liuma.CardID) error
 	Lost(card liuma.CardID) uint64
+	Written(card liuma.CardID) uint64
 	Forget(card liuma.CardID) uint64
 	KeySet() uint32
 	Seen() map[keeper.ID]uint64

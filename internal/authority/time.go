@@ -70,11 +70,15 @@ func (a *Authority) witnessTime(ctx context.Context) error {
 	if err != nil {
 		return nil //nolint:nilerr // too few of them: an operator decides
 	}
+	by := next.High.Sub(a.clock.Now()).Truncate(time.Second)
 	if err := a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
-		return a.Entry("system", audit.ClockWitnessed, liuma.CardID{}, "", "ok"), tx.SaveClock(next)
+		e := a.Entry("system", audit.ClockWitnessed, liuma.CardID{}, "", "ok")
+		e.Note = "by=" + by.String()
+		return e, tx.SaveClock(next)
 	}); err != nil {
 		return err
 	}
+	a.log.Warn("the kept time jumped to the machine's clock: keepers on other machines have it, too", "by", by)
 	a.clock.Adopt(next)
 	return nil
 }

@@ -14,6 +14,7 @@
 package clock
 
 import (
+	"crypto/sha256"
 	"errors"
 	"sync"
 	"time"
@@ -26,6 +27,9 @@ const MaxBehind = 60 * time.Second
 // Grace is how long a use-once mark stays after what it marks has ended: longer
 // than everything by which two readings of H can differ, a crash among them.
 const Grace = 10 * time.Minute
+
+// StartSize is the length of Clock.Start.
+const StartSize = 16
 
 var (
 	// ErrBehind says that the wall clock was set back, or that H was reached on
@@ -147,8 +151,10 @@ func (c *Clock) Read() Times {
 	return c.readLocked()
 }
 
-func (c *Clock) readLocked() Times {
-	now := read(c.machine)
+func (c *Clock) readLocked() Times { return c.atLocked(read(c.machine)) }
+
+// atLocked is both times at one reading.
+func (c *Clock) atLocked(now Reading) Times {
 	if now.BootID != c.from.BootID || now.BootID == "" || now.Boot < c.from.Boot {
 		// Another start, or a snapshot of this machine that was put back: the two
 		// readings cannot be compared, so no time has passed for certain.
@@ -180,6 +186,17 @@ func (c *Clock) Boot() time.Duration { return c.machine.Read().Boot }
 // Check returns ErrBehind while nothing may be served.
 func (c *Clock) Check() error { return c.Read().Check() }
 
+// Start tells this start of the machine from every other one and from other
+// machines, containers of one machine included, and says nothing else about it.
+// Zero where the machine does not know.
+func (c *Clock) Start() (id [StartSize]byte) {
+	if boot := c.machine.Read().BootID; boot != "" {
+		sum := sha256.Sum256([]byte("liuma/1/machine-start\x00" + boot))
+		copy(id[:], sum[:])
+	}
+	return id
+}
+
 // State is what the owner keeps. The line that H follows is kept, not the moment
 // of the call, so nothing is lost between two calls while the machine stays up.
 // A crash and a reboot take H back to the last kept State: what was stamped
@@ -199,31 +216,38 @@ func (c *Clock) State() State {
 func (c *Clock) Accept() (State, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	t := c.readLocked()
+	return c.jumpLocked(read(c.machine))
+}
+
+// jumpLocked is H moved up to the wall clock of one reading.
+func (c *Clock) jumpLocked(now Reading) (State, error) {
+	t := c.atLocked(now)
 	if err := t.Check(); err != nil {
 		return State{}, err
 	}
 	if !t.Wall.After(t.High) {
 		return State{}, ErrNotAhead
 	}
-	now := read(c.machine)
 	return State{High: now.Wall, Boot: now.Boot, BootID: now.BootID}, nil
 }
 
 // Witnessed is Accept without a person: it is allowed only if the clocks of at
 // least q keepers on other machines are within a minute of W. Clocks of this
-// machine, an embedded keeper's among them, are not passed: they prove nothing.
+// machine, an embedded keeper's among them, are not passed: they prove nothing. The
+// W that was compared is the one that is taken, whatever the clock does meanwhile.
 func (c *Clock) Witnessed(others []time.Time, q int) (State, error) {
-	wall, agree := c.Wall(), 0
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now, agree := read(c.machine), 0
 	for _, o := range others {
-		if o.Sub(wall).Abs() <= MaxBehind {
+		if o.Sub(now.Wall).Abs() <= MaxBehind {
 			agree++
 		}
 	}
 	if q < 1 || agree < q {
 		return State{}, ErrNotAhead
 	}
-	return c.Accept()
+	return c.jumpLocked(now)
 }
 
 // Adopt goes on from a State that Accept or Witnessed made, once it is kept. A

@@ -156,6 +156,44 @@ func TestWitnessesAreCounted(t *testing.T) {
 	}
 }
 
+// stepping is a machine whose wall clock is set ahead after each reading.
+type stepping struct {
+	*fake
+	by time.Duration
+}
+
+func (s *stepping) Read() Reading {
+	defer s.step(s.by)
+	return s.fake.Read()
+}
+
+// TestTheWitnessedClockIsTaken: a clock that is set ahead while witnesses are compared with
+// it does not come along.
+func TestTheWitnessedClockIsTaken(t *testing.T) {
+	m := &stepping{fake: machine()}
+	c := Resume(m, State{})
+	m.step(time.Hour)
+	right := m.Wall
+	m.by = 24 * time.Hour
+	s, err := c.Witnessed([]time.Time{right}, 1)
+	if err != nil || !s.High.Equal(right) {
+		t.Errorf("%v, %v; witnessed was %v", s.High, err, right)
+	}
+}
+
+func TestStartTellsMachinesApart(t *testing.T) {
+	one, same := Resume(machine(), State{}), Resume(machine(), State{})
+	other, unknown := machine(), machine()
+	other.reboot(time.Minute)
+	unknown.BootID = ""
+	if one.Start() != same.Start() || one.Start() == Resume(other, State{}).Start() {
+		t.Error("machines are not told apart by their start")
+	}
+	if got := Resume(unknown, State{}).Start(); got != [StartSize]byte{} {
+		t.Errorf("a machine that does not know its start has %x", got)
+	}
+}
+
 // TestMarkOutlastsItsToken: while the clock is ahead, tokens of that time pass,
 // and they pass again when the true time gets there; the mark is still there.
 func TestMarkOutlastsItsToken(t *testing.T) {

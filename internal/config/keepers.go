@@ -1,6 +1,7 @@
 package config
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,6 +11,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/keeper/admission"
 	"github.com/liuma-pin/liuma/internal/keeper/remote"
@@ -158,7 +160,7 @@ func (k Keepers) check() error {
 	if !k.AreRemote() {
 		return errors.Join(errs...)
 	}
-	found, err := k.OpenRemote(slog.New(slog.DiscardHandler))
+	found, err := k.OpenRemote(RemoteOptions{Logger: slog.New(slog.DiscardHandler)})
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // which was said once
 	}
@@ -175,9 +177,16 @@ func (k Keepers) check() error {
 	return errors.Join(errors.Join(errs...), found.Close())
 }
 
+// RemoteOptions are what a configuration file cannot say.
+type RemoteOptions struct {
+	Machine [clock.StartSize]byte // see remote.Config
+	Dial    func(ctx context.Context, network, address string) (net.Conn, error)
+	Logger  *slog.Logger
+}
+
 // OpenRemote reads the key and the admissions of the keepers, and connects to none. It
 // wants all keepers of the shape to be named.
-func (k Keepers) OpenRemote(logger *slog.Logger) (*remote.Keepers, error) {
+func (k Keepers) OpenRemote(o RemoteOptions) (*remote.Keepers, error) {
 	shape, err := k.SplitShape()
 	if err != nil {
 		return nil, err
@@ -187,7 +196,7 @@ func (k Keepers) OpenRemote(logger *slog.Logger) (*remote.Keepers, error) {
 			return w.Refused.ConfigKeepersFew(fmt.Sprint(len(k.Remote)), k.Shape, fmt.Sprint(shape.N))
 		})
 	}
-	c := remote.Config{Shape: shape, Key: k.Key, KeySet: k.KeySet, Logger: logger}
+	c := remote.Config{Shape: shape, Key: k.Key, KeySet: k.KeySet, Machine: o.Machine, Dial: o.Dial, Logger: o.Logger}
 	for _, r := range k.Remote {
 		c.Places = append(c.Places, remote.Place{ID: keeper.ID(r.ID), Address: r.Address, Admission: r.Admission})
 	}

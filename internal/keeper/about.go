@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
+	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/split"
 )
 
@@ -17,6 +19,11 @@ type About struct {
 	Member  int
 	Shape   split.Shape
 	Release string // of its program; may be empty
+	// Wall is its machine's clock; zero while that is behind the time of its ledger.
+	Wall time.Time
+	// Machine is its machine's start (clock.Clock.Start): who has the same has the same
+	// clock. Zero: it does not know.
+	Machine [clock.StartSize]byte
 	Answer
 	KeySets []HeldKeySet // rising
 }
@@ -45,7 +52,10 @@ func (n *Node) About(context.Context) (About, error) {
 		return About{}, err
 	}
 	defer leave()
-	a := About{ID: n.id, Answer: n.answer()}
+	a := About{ID: n.id, Machine: n.ledger.Start(), Answer: n.answer()}
+	if t := n.ledger.Times(); t.Check() == nil {
+		a.Wall = t.Wall
+	}
 	for _, id := range n.ring.KeySets() {
 		set, _ := n.ring.set(id)
 		prints, err := set.fingerprints()

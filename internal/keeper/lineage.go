@@ -110,6 +110,17 @@ func (q *Quorum) Lost(card liuma.CardID) uint64 {
 	return 0
 }
 
+// Written is the highest revision of a card's row that this process knows of; 0 if
+// it knows of none. Keepers may not have been told of it yet.
+func (q *Quorum) Written(card liuma.CardID) uint64 {
+	q.rowMu.Lock()
+	defer q.rowMu.Unlock()
+	if l := q.lineages[card]; l != nil {
+		return max(l.rev, l.lost)
+	}
+	return 0
+}
+
 // Forget drops what this process knows of a card's row, on the word of an
 // operator who takes the row as it is. It returns the highest revision that it
 // knew; the row is to be raised above it.

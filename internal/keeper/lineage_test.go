@@ -218,3 +218,21 @@ func TestProvedByTwoAtOnce(t *testing.T) {
 		t.Errorf("the slower one: %v", err)
 	}
 }
+
+// TestWritten: what a process wrote is known to it before any keeper heard of it, and still
+// after the row was found to be put back.
+func TestWritten(t *testing.T) {
+	h := newHarness(t, split.Shape{T: 1, N: 1})
+	q, card := h.quorum(), liuma.NewCardID()
+	if got := q.Written(card); got != 0 {
+		t.Errorf("of a card that was not written: %d", got)
+	}
+	q.Head(card, 6, 7)
+	if got := q.Written(card); got != 7 {
+		t.Errorf("written %d, want 7", got)
+	}
+	q.Head(card, 3, 4)
+	if got := q.Written(card); got != 7 {
+		t.Errorf("after it was put back: %d, want 7", got)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/ledger"
 	"github.com/liuma-pin/liuma/internal/split"
 )
@@ -288,5 +289,26 @@ func TestNewNodeAndRingRefuse(t *testing.T) {
 		if _, err := NewRing(sets...); err == nil {
 			t.Errorf("%s: taken", name)
 		}
+	}
+}
+
+// TestAKeeperTellsItsClock: while it is behind the keeper's own time, it tells none.
+func TestAKeeperTellsItsClock(t *testing.T) {
+	h := newHarness(t, split.Shape{T: 1, N: 1})
+	says := func() About {
+		t.Helper()
+		a, err := h.nodes[0].About(t.Context())
+		if err != nil || a.Machine == [clock.StartSize]byte{} {
+			t.Fatalf("%+v, %v", a, err)
+		}
+		return a
+	}
+	h.clock.Step(31 * 24 * time.Hour) // ahead of what it keeps, as after a reboot
+	if a := says(); !a.Wall.Equal(h.clock.Now()) {
+		t.Errorf("tells %v at %v", a.Wall, h.clock.Now())
+	}
+	h.clock.Step(-31*24*time.Hour - clock.MaxBehind - time.Second)
+	if a := says(); !a.Wall.IsZero() {
+		t.Errorf("tells %v though it is behind its own time", a.Wall)
 	}
 }

@@ -27,6 +27,9 @@ func (l *Ledger) Admit(ctx context.Context, sender time.Time, seen uint64) error
 // Times are the ledger's high-water time and this machine's wall clock.
 func (l *Ledger) Times() clock.Times { return l.clock.Read() }
 
+// Start tells the machine that this ledger is on from others; see clock.Clock.Start.
+func (l *Ledger) Start() [clock.StartSize]byte { return l.clock.Start() }
+
 // KeepTime makes the ledger's time durable. A crash before it only makes locks
 // and waits longer, by the time since the last write, and only if the machine
 // was started anew (I-15).
@@ -44,9 +47,17 @@ func (l *Ledger) KeepTime(ctx context.Context) error {
 // as if the time in between had passed. The caller has recorded who wants it and
 // why. A crash before the write is durable leaves the time as it was, and the
 // act can be repeated. Errors: clock.ErrNotAhead, clock.ErrBehind.
-func (l *Ledger) AcceptTime(ctx context.Context) error {
+func (l *Ledger) AcceptTime(ctx context.Context) error { return l.jump(ctx, l.clock.Accept) }
+
+// WitnessTime is AcceptTime without a person, where the clocks of q keepers on other
+// machines are within a minute of the wall clock; see clock.Clock.Witnessed.
+func (l *Ledger) WitnessTime(ctx context.Context, others []time.Time, q int) error {
+	return l.jump(ctx, func() (clock.State, error) { return l.clock.Witnessed(others, q) })
+}
+
+func (l *Ledger) jump(ctx context.Context, to func() (clock.State, error)) error {
 	_, err := l.ask(ctx, &op{work: func(b *batch) (err error) {
-		b.high, err = l.clock.Accept()
+		b.high, err = to()
 		return err
 	}})
 	if err != nil {

@@ -27,7 +27,7 @@ const (
 // keepers that cannot be reached do not, however many: the service is not ready then, and
 // becomes so by itself.
 func (s *System) openRemote(ctx context.Context) ([]keeper.Keeper, uint32, error) {
-	found, err := s.Config.Keepers.OpenRemote(s.options.Logger)
+	found, err := s.Config.Keepers.OpenRemote(config.RemoteOptions{Machine: s.Clock.Start(), Dial: s.options.DialKeepers, Logger: s.options.Logger})
 	if err != nil {
 		return nil, 0, err
 	}
@@ -41,6 +41,18 @@ func look(ctx context.Context, k *remote.Keepers) {
 	ctx, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
 	k.Look(ctx)
+}
+
+// witnesses are the clocks of keepers on other machines. Keepers of this process are none.
+func (s *System) witnesses() func(context.Context) ([]time.Time, int) {
+	if s.remote == nil {
+		return nil
+	}
+	return func(ctx context.Context) ([]time.Time, int) {
+		ctx, cancel := context.WithTimeout(ctx, lookTime)
+		defer cancel()
+		return s.remote.Clocks(ctx)
+	}
 }
 
 // watchKeepers looks at the keepers on machines of their own for as long as the system is
@@ -125,7 +137,7 @@ func (u *remoteUpkeep) opened() (*remote.Keepers, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.keepers == nil {
-		found, err := u.data.Config.Keepers.OpenRemote(u.logger)
+		found, err := u.data.Config.Keepers.OpenRemote(config.RemoteOptions{Machine: u.data.Clock.Start(), Logger: u.logger})
 		if err != nil {
 			return nil, err
 		}

@@ -17,6 +17,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -60,6 +61,8 @@ type Options struct {
 	BetweenKeeper func(keeper.Keeper) keeper.Keeper
 	// WatchKeepers is how often keepers on other machines are looked at; default 5 s.
 	WatchKeepers time.Duration
+	// DialKeepers makes the connections to keepers on other machines; for tests.
+	DialKeepers func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 func (o *Options) fill() {

@@ -17,6 +17,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"log/slog"
+	"net"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -90,6 +91,8 @@ type Options struct {
 	// Wired puts each keeper of this process behind a connection of its own. With
 	// LIUMA_WIRED in the environment every world has it.
 	Wired bool
+	// DialKeepers, if set, makes the connections to keepers in a House.
+	DialKeepers func(ctx context.Context, network, address string) (net.Conn, error)
 	// Watch is how often keepers in a House are looked at; default 5 s.
 	Watch time.Duration
 	// Faults, if set, stands before Store and Keeper.
@@ -144,7 +147,7 @@ func New(t testing.TB, o Options) *Env {
 	e := &Env{T: t}
 	t.Cleanup(e.unwire)
 	c := world.Config{Dir: o.Dir, Clock: o.Clock, Shape: o.Shape, Configure: o.configure, Phones: o.Inbox, Gateway: o.Gateway,
-		Server: server.Options{Logger: o.Logger, Policy: o.Policy, Rules: o.Rules, Wait: o.Wait, Texts: o.Texts, Token: o.Token, WatchKeepers: o.Watch,
+		Server: server.Options{Logger: o.Logger, Policy: o.Policy, Rules: o.Rules, Wait: o.Wait, Texts: o.Texts, Token: o.Token, WatchKeepers: o.Watch, DialKeepers: o.DialKeepers,
 			BetweenStore: o.betweenStore, BetweenKeeper: func(k keeper.Keeper) keeper.Keeper { return e.betweenKeeper(o, k) }}}
 	if o.House != nil { // a nil pointer in an interface would not be nil
 		c.House = o.House

@@ -7,10 +7,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/client"
+	"github.com/liuma-pin/liuma/internal/keeper"
+	"github.com/liuma-pin/liuma/internal/ledger"
 	"github.com/liuma-pin/liuma/internal/sqlitefile"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/testkit"
@@ -132,6 +135,59 @@ func TestADeletedCardIsNotEnrolledAnew(t *testing.T) {
 				w.restart(func() {})
 			}
 		})
+	}
+}
+
+// slowHead is a keeper to which no head comes while gate is shut.
+type slowHead struct {
+	keeper.Keeper
+	gate *atomic.Pointer[chan struct{}]
+}
+
+func (k slowHead) Head(ctx context.Context, h keeper.Header, list []ledger.Head) (keeper.HeadAnswer, error) {
+	if shut := k.gate.Load(); shut != nil {
+		select {
+		case <-*shut:
+		case <-ctx.Done():
+			return keeper.HeadAnswer{}, ctx.Err()
+		}
+	}
+	return k.Keeper.Head(ctx, h, list)
+}
+
+// TestACardIsDeletedBeforeItsHeadArrives: the card's last change is still on its way to the
+// keepers when its row is deleted. It comes back above that change and not below it, so
+// that it is no row that was put back, and the row from before cannot come back (I-13).
+func TestACardIsDeletedBeforeItsHeadArrives(t *testing.T) {
+	var gate atomic.Pointer[chan struct{}]
+	w := newWorldOf(t, testkit.Options{Shape: "2/3", Keeper: func(k keeper.Keeper) keeper.Keeper { return slowHead{k, &gate} }})
+	w.settle()
+	shut := make(chan struct{})
+	gate.Store(&shut)
+	if got := w.attempt(goodPIN, ""); got != "right" {
+		t.Fatalf("verify: %q", got)
+	}
+	before, err := w.theCard()
+	must(t, before, err)
+	w.deleteCard(before.ID)
+	if got := w.apply(w.shady, thiefPIN); got != "card_restored" {
+		t.Errorf("applied over the owner: %q", got)
+	}
+	after, err := w.theCard()
+	must(t, after, err)
+	if after.ID != before.ID || after.Version != before.Version || !after.Frozen || after.Rev <= before.Rev {
+		t.Errorf("adopted at %d, was at %d: %+v", after.Rev, before.Rev, after)
+	}
+	gate.Store(nil)
+	close(shut)
+	for range 2 {
+		if got := w.apply(w.shady, thiefPIN); got != "already_enrolled" {
+			t.Errorf("applied again: %q", got)
+		}
+		w.restart(func() {})
+	}
+	if after, err := w.theCard(); err != nil || after.Behind != 0 {
+		t.Errorf("taken for a row that was put back: %+v, %v", after, err)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -33,6 +34,8 @@ type Options struct {
 	Release string        // of the program, as it is told to callers
 	// Custodian has the share keys; nil: they are in keeper.json.
 	Custodian keeper.Custodian
+	// Dial, if set, makes the connections by which other keepers are asked for the time.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // Host is a keeper that serves.
@@ -42,6 +45,7 @@ type Host struct {
 	open    keeper.OpenConfig
 	machine clock.Machine
 	release string
+	dial    dial
 	began   time.Time
 	seat    *seat
 	server  *wire.Server
@@ -76,7 +80,7 @@ func Start(ctx context.Context, dir *Dir, o Options) (h *Host, err error) {
 		o.Machine = clock.System()
 	}
 	h = &Host{
-		dir: dir, log: o.Logger, machine: o.Machine, release: o.Release, seat: &seat{id: dir.Keeper},
+		dir: dir, log: o.Logger, machine: o.Machine, release: o.Release, dial: o.Dial, seat: &seat{id: dir.Keeper},
 		open: keeper.OpenConfig{Machine: o.Machine, Custodian: o.Custodian, Limits: ledger.NationalLimits(), Logger: o.Logger},
 	}
 	h.base, h.stop = context.WithCancel(context.Background())

@@ -1,11 +1,13 @@
 package host
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -125,6 +127,13 @@ func (d *Dir) Peers() (peers []*admission.Admission, err error) {
 // Call is a client of another keeper, by this one's admission there. The caller closes
 // it.
 func (d *Dir) Call(a *admission.Admission, logger *slog.Logger) (*wire.Client, error) {
+	return d.client(a, nil, logger)
+}
+
+// dial makes a connection; nil: as everybody does.
+type dial func(ctx context.Context, network, address string) (net.Conn, error)
+
+func (d *Dir) client(a *admission.Admission, by dial, logger *slog.Logger) (*wire.Client, error) {
 	key, err := d.peerKey()
 	if err != nil {
 		return nil, err
@@ -133,5 +142,5 @@ func (d *Dir) Call(a *admission.Admission, logger *slog.Logger) (*wire.Client, e
 	if err != nil {
 		return nil, err
 	}
-	return wire.NewClient(wire.ClientConfig{ID: a.Keeper, Address: a.Address, TLS: t, Logger: logger})
+	return wire.NewClient(wire.ClientConfig{ID: a.Keeper, Address: a.Address, TLS: t, Dial: by, Logger: logger})
 }

@@ -45,6 +45,7 @@ func (h *Host) Serve(ctx context.Context, ready func(Addresses)) (err error) {
 	h.log.Info("serving", "keeper", string(h.dir.Keeper), "door", at.Door, "metrics", at.Metrics, "release", h.release)
 	ready(at)
 	go h.watch(ctx)
+	go h.watchTime(ctx)
 	left := len(doors)
 	select {
 	case <-ctx.Done():

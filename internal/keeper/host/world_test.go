@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,14 +24,22 @@ import (
 type machine struct {
 	mu   sync.Mutex
 	wall time.Duration // guarded by mu: how far it is from the true one
+	of   keeper.ID     // guarded by mu: each keeper has one of its own
 }
 
 func (m *machine) Read() clock.Reading {
 	r := clock.System().Read()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	r.Wall = r.Wall.Add(m.wall)
+	r.Wall, r.BootID = r.Wall.Add(m.wall), r.BootID+string(m.of)
 	return r
+}
+
+// shared makes it the machine of another keeper.
+func (m *machine) shared(of keeper.ID) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.of = of
 }
 
 func (m *machine) set(d time.Duration) {
@@ -125,15 +134,16 @@ type running struct {
 	machine *machine
 	log     *logged
 	at      Addresses
+	near    atomic.Bool // its connections to other keepers look like what they are
 	end     func() error
 }
 
 // run serves a directory until the test ends.
 func run(t *testing.T, d *Dir) *running {
 	t.Helper()
-	r := &running{dir: d, machine: &machine{}, log: &logged{}}
+	r := &running{dir: d, machine: &machine{of: d.Keeper}, log: &logged{}}
 	var err error
-	r.Host, err = Start(t.Context(), d, Options{Logger: slog.New(slog.NewTextHandler(r.log, nil)), Machine: r.machine, Release: "1.2.3"})
+	r.Host, err = Start(t.Context(), d, Options{Logger: slog.New(slog.NewTextHandler(r.log, nil)), Machine: r.machine, Release: "1.2.3", Dial: r.call})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,9 +21,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"sync"
 	"time"
 
+	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/keeper/admission"
 	"github.com/liuma-pin/liuma/internal/keeper/wire"
@@ -47,6 +49,11 @@ type Config struct {
 	Key    string  // file with the authority's key
 	// KeySet is the one that new versions are made with; 0: the highest that may be.
 	KeySet uint32
+	// Machine is this machine's start (clock.Clock.Start); a keeper that has the same is no
+	// witness of the time. Zero: no keeper is one.
+	Machine [clock.StartSize]byte
+	// Dial, if set, makes the connections.
+	Dial   func(ctx context.Context, network, address string) (net.Conn, error)
 	Logger *slog.Logger
 }
 
@@ -136,7 +143,7 @@ func (k *Keepers) place(at Place, a *admission.Admission, key *ecdsa.PrivateKey)
 		return t, nil
 	}
 	var err error
-	p.client, err = wire.NewClient(wire.ClientConfig{ID: at.ID, Address: at.Address, Renew: renew, Logger: k.c.Logger,
+	p.client, err = wire.NewClient(wire.ClientConfig{ID: at.ID, Address: at.Address, Renew: renew, Dial: k.c.Dial, Logger: k.c.Logger,
 		Greet: func(a keeper.About) error { return k.heard(p, a) }})
 	if err != nil {
 		return err

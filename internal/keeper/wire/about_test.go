@@ -19,7 +19,7 @@ import (
 // aboutOf is what member m of 2 of 3 says, with key sets of which each fingerprint is sum.
 func aboutOf(m int, sum byte, sets ...uint32) keeper.About {
 	shape := split.Shape{T: 2, N: 3}
-	a := keeper.About{ID: keeper.IDOf(m), Member: m, Shape: shape, Answer: ack()}
+	a := keeper.About{ID: keeper.IDOf(m), Member: m, Shape: shape, Wall: time.UnixMilli(1788000000123).UTC(), Machine: [16]byte{byte(m), 7}, Answer: ack()}
 	for _, id := range sets {
 		held := keeper.HeldKeySet{ID: id}
 		for _, s := range shape.SubsetsOf(m) {
@@ -64,6 +64,40 @@ func TestAboutIsReadStrictly(t *testing.T) {
 		}
 	}
 }
+
+// TestOnThisMachine: what ends at this machine's own address is on this machine, and so is
+// what has no address that could be compared.
+func TestOnThisMachine(t *testing.T) {
+	for _, c := range []struct {
+		local, remote string
+		here          bool
+	}{
+		{"192.0.2.1:40000", "192.0.2.2:8551", false},
+		{"[2001:db8::1]:40000", "[2001:db8::2]:8551", false},
+		{"192.0.2.1:40000", "192.0.2.1:8551", true},
+		{"[fe80::1%eth0]:40000", "[fe80::1%eth1]:8551", true},
+		{"192.0.2.1:40000", "[::ffff:192.0.2.1]:8551", true},
+		{"127.0.0.1:40000", "127.0.0.2:8551", true},
+		{"127.0.0.1:40000", "[::ffff:127.0.0.2]:8551", true},
+		{"[::1]:40000", "[::1]:8551", true},
+		{"@", "@", true},
+		{"192.0.2.1:40000", "keeper.example:8551", true},
+	} {
+		if got := sameMachine(address(c.local), address(c.remote)); got != c.here {
+			t.Errorf("%s to %s: %t", c.local, c.remote, got)
+		}
+	}
+	k := &stub{about: aboutOf(1, 7, 1)}
+	a, here, err := serve(t, k, k).client("authority").AboutFrom(t.Context())
+	if err != nil || !here || !reflect.DeepEqual(a, k.about) {
+		t.Errorf("over the loopback: %+v, %t, %v", a, here, err)
+	}
+}
+
+type address string
+
+func (address) Network() string  { return "tcp" }
+func (a address) String() string { return string(a) }
 
 // TestGreeting: nothing is asked of a keeper that is not welcome, on any connection, and
 // it is greeted again on the next one.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -262,6 +263,31 @@ func callOn[A any](ctx context.Context, l *line, k kind, b body, read func(*read
 // About asks the keeper what it is.
 func (c *Client) About(ctx context.Context) (keeper.About, error) {
 	return call(ctx, c, about, nil, (*reader).about)
+}
+
+// AboutFrom is About, and whether the keeper is on this machine, as far as the addresses
+// of the connection tell: it ends at a loopback, or at the address that it begins at.
+func (c *Client) AboutFrom(ctx context.Context) (a keeper.About, here bool, err error) {
+	l, err := c.connected(ctx)
+	if err != nil {
+		return keeper.About{}, false, err
+	}
+	a, err = callOn(ctx, l, about, nil, (*reader).about)
+	return a, sameMachine(l.conn.LocalAddr(), l.conn.RemoteAddr()), err
+}
+
+// sameMachine is true too where an address is no IP address.
+func sameMachine(local, remote net.Addr) bool {
+	from, err := netip.ParseAddrPort(local.String())
+	if err != nil {
+		return true
+	}
+	to, err := netip.ParseAddrPort(remote.String())
+	if err != nil {
+		return true
+	}
+	at := to.Addr().Unmap().WithZone("")
+	return at.IsLoopback() || at == from.Addr().Unmap().WithZone("")
 }
 
 // Attempt implements keeper.Keeper.

@@ -316,6 +316,8 @@ func (b *body) about(a keeper.About) {
 	b.u8(uint8(a.Shape.T)) //nolint:gosec // as above
 	b.u8(uint8(a.Shape.N)) //nolint:gosec // as above
 	b.text(a.Release)
+	b.when(a.Wall)
+	b.raw(a.Machine[:])
 	b.answer(a.Answer)
 	sets := a.KeySets[max(0, len(a.KeySets)-mostKeySets):] // the latest
 	b.u16(len(sets))
@@ -332,7 +334,9 @@ func (b *body) about(a keeper.About) {
 // about reads what a keeper says of itself. Each key set has a fingerprint for every
 // subset that the member is in, in their order, and no other.
 func (r *reader) about() keeper.About {
-	a := keeper.About{ID: keeper.ID(r.text()), Member: int(r.u8()), Shape: split.Shape{T: int(r.u8()), N: int(r.u8())}, Release: r.text(), Answer: r.answer()}
+	a := keeper.About{ID: keeper.ID(r.text()), Member: int(r.u8()), Shape: split.Shape{T: int(r.u8()), N: int(r.u8())}, Release: r.text(), Wall: r.when()}
+	r.into(a.Machine[:])
+	a.Answer = r.answer()
 	if a.ID == "" || a.Shape.Validate() != nil || a.Member < 1 || a.Member > a.Shape.N {
 		r.fail = true
 		return keeper.About{}

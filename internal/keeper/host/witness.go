@@ -1,0 +1,82 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/liuma-pin/liuma/internal/clock"
+	"github.com/liuma-pin/liuma/internal/keeper"
+	"github.com/liuma-pin/liuma/internal/keeper/admission"
+)
+
+const (
+	// witnessEvery is how often the other keepers are asked while this one's time lags.
+	witnessEvery = time.Minute
+	// witnessTime is how long they have to answer.
+	witnessTime = 3 * time.Second
+)
+
+// watchTime lets the ledger's time, which does not know how long the machine was off, jump
+// to the clock where the other keepers have it as well.
+func (h *Host) watchTime(ctx context.Context) {
+	t := time.NewTicker(witnessEvery)
+	defer t.Stop()
+	for {
+		h.witness(ctx)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// witness asks the others once, if the time lags.
+func (h *Host) witness(ctx context.Context) {
+	n, err := h.seat.sits()
+	if err != nil || n.Times().Lag() < clock.MaxBehind {
+		return
+	}
+	quorum := max(h.dir.Shape.T, h.dir.Shape.N-h.dir.Shape.T+1)
+	by, err := n.WitnessTime(ctx, h.otherClocks(ctx), quorum)
+	switch {
+	case err == nil:
+		h.log.Warn("the kept time jumped to the machine's clock: keepers on other machines have it, too", "by", by)
+	case !errors.Is(err, clock.ErrNotAhead):
+		h.log.Warn("the kept time did not move to the machine's clock", "err", err)
+	}
+}
+
+// otherClocks is what the keepers say of themselves that admitted this one and are on other
+// machines, by the addresses of the connections.
+func (h *Host) otherClocks(ctx context.Context) []*keeper.About {
+	peers, err := h.dir.Peers()
+	if err != nil {
+		h.log.Warn("the other keepers were not asked for their clocks", "err", err)
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, witnessTime)
+	defer cancel()
+	said := make([]*keeper.About, len(peers))
+	var all sync.WaitGroup
+	for i, a := range peers {
+		all.Go(func() { said[i] = h.otherClock(ctx, a) })
+	}
+	all.Wait()
+	return said
+}
+
+func (h *Host) otherClock(ctx context.Context, a *admission.Admission) *keeper.About {
+	c, err := h.dir.client(a, h.dial, h.log)
+	if err != nil {
+		return nil // it is told elsewhere that an admission has ended
+	}
+	defer func() { _ = c.Close() }() // it was only read from
+	said, here, err := c.AboutFrom(ctx)
+	if err != nil || here || said.ID != a.Keeper || said.Member != a.Member || said.Shape != a.Shape {
+		return nil
+	}
+	return &said
+}

@@ -1,0 +1,29 @@
+package remote
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/liuma-pin/liuma/internal/keeper"
+)
+
+// Clocks asks the keepers for their clocks, to tell whether this machine's is right, and
+// says how many of them must agree with it: a quorum, in which at least one is honest. A
+// keeper whose connection ends on this machine is no witness, and none that
+// keeper.Witnesses leaves out. It takes as long as the slowest, or until ctx ends. Nothing
+// that was said before is used.
+func (k *Keepers) Clocks(ctx context.Context) (clocks []time.Time, quorum int) {
+	said := make([]*keeper.About, len(k.posts))
+	var all sync.WaitGroup
+	for i, p := range k.posts {
+		all.Go(func() {
+			a, here, err := p.client.AboutFrom(ctx)
+			if err == nil && !here && k.heard(p, a) == nil {
+				said[i] = &a
+			}
+		})
+	}
+	all.Wait()
+	return keeper.Witnesses(said, k.c.Machine), max(k.c.Shape.T, k.c.Shape.N-k.c.Shape.T+1)
+}
