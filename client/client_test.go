@@ -377,7 +377,7 @@ func TestSealLongPassphrase(t *testing.T) {
 		}
 		if c.reason != "" {
 			p, ok := errors.AsType[*client.Problem](err)
-			if !ok || p.Code != client.CodePINFormat || p.Reason != c.reason || p.DetailZH != pin.FormatSentence(c.reason).ZH || e != (client.Envelope{}) {
+			if !ok || p.Code != client.CodePINFormat || p.Reason != c.reason || p.DetailZH != pin.FormatSentence(c.reason).ZH || strings.Contains(p.NextStepEN, "six digits") || p.NextStepZH == "" || e != (client.Envelope{}) {
 				t.Errorf("%s: %v (%+v), want the reason %s", what, err, p, c.reason)
 			}
 			if _, parsed := pin.Parse(typed, true); parsed == nil {

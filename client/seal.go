@@ -179,7 +179,8 @@ func fitting(typed []byte) ([]byte, error) {
 // tooLong is the refusal of what cannot be sealed, as the authority would say it.
 func tooLong(reason string) *Problem {
 	why := locale.Both(func(w *locale.Words) string { return w.PINFormat(reason) })
+	next := locale.Both(func(w *locale.Words) string { return w.PINFormatNext(reason) })
 	what := locale.Explain(liuma.CodePINFormat, "")
 	return &Problem{Code: CodePINFormat, Reason: reason, TitleZH: what.What.ZH, TitleEN: what.What.EN,
-		DetailZH: why.ZH, DetailEN: why.EN, NextStepZH: what.Next.ZH, NextStepEN: what.Next.EN}
+		DetailZH: why.ZH, DetailEN: why.EN, NextStepZH: next.ZH, NextStepEN: next.EN}
 }

@@ -51,6 +51,15 @@ func (w *Words) PINFormat(reason string) string {
 	return w.say("pin.format.not_six_digits")
 }
 
+// PINFormatNext says what to do about a text that is no PIN. It is empty for a reason
+// that is none of a PIN's form.
+func (w *Words) PINFormatNext(reason string) string {
+	if key := "pin.format.next." + reason; w.has(key) {
+		return w.say(key)
+	}
+	return ""
+}
+
 // Both returns a sentence in the two languages of messages and of the documents
 // that programs read.
 func Both(say func(*Words) string) liuma.Text {

@@ -127,6 +127,11 @@ func (c *Calls) refusal(r *http.Request, e *liuma.Error) Refusal {
 			f.Next = next
 		}
 	}
+	if e.Code == liuma.CodePINFormat {
+		if next := locale.Both(func(w *locale.Words) string { return w.PINFormatNext(e.Reason) }); next.EN != "" {
+			f.Detail, f.Next = locale.Both(func(w *locale.Words) string { return w.PINFormat(e.Reason) }), next
+		}
+	}
 	if e.Sentence != (liuma.Text{}) {
 		f.Detail = e.Sentence
 	}

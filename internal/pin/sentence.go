@@ -14,8 +14,5 @@ func Sentence(r Rule, passphrase bool) liuma.Text {
 // FormatSentence says in plain words why Parse refused. reason is one of the
 // reasons of CodePINFormat; any other reads as ReasonNotSixDigits.
 func FormatSentence(reason string) liuma.Text {
-	if reason == ReasonEncoding {
-		reason = ReasonCharacter // a person sees no difference
-	}
 	return locale.Both(func(w *locale.Words) string { return w.PINFormat(reason) })
 }

@@ -221,6 +221,43 @@ func TestFailures(t *testing.T) {
 	}
 }
 
+// TestWhyItIsNoPIN: each reason of pin_format has its own detail and its own next step, in
+// both languages.
+func TestWhyItIsNoPIN(t *testing.T) {
+	s := newSetup(t)
+	seen := map[string]string{}
+	for reason, want := range map[string][2]string{
+		"not_six_digits":       {"密码应为 6 位数字", "Enter six digits."},
+		"passphrase_too_short": {"太短了", "at least 8 characters"},
+		"passphrase_too_long":  {"太长了", "at most 64 characters"},
+		"passphrase_too_wide":  {"生僻字", "one emoji or rare character"},
+		"passphrase_character": {"看不见", "without copying"},
+		"passphrase_encoding":  {"无法识别", "UTF-8"},
+	} {
+		s.fake.mu.Lock()
+		s.fake.hook = func() error { return &liuma.Error{Code: liuma.CodePINFormat, Field: "new_pin", Reason: reason} }
+		s.fake.mu.Unlock()
+		_, body := s.post(t, "/v1/challenges", "{}", nil)
+		var p struct {
+			Reason     string `json:"reason"`
+			DetailZH   string `json:"detail_zh"`
+			DetailEN   string `json:"detail_en"`
+			NextStepZH string `json:"next_step_zh"`
+			NextStepEN string `json:"next_step_en"`
+		}
+		if err := json.Unmarshal([]byte(body), &p); err != nil {
+			t.Fatal(err)
+		}
+		if p.Reason != reason || !strings.Contains(p.DetailZH, want[0]) || !strings.Contains(p.NextStepEN, want[1]) || p.DetailEN == "" || p.NextStepZH == "" {
+			t.Errorf("%s: %s", reason, body)
+		}
+		if other := seen[p.DetailEN+p.NextStepEN]; other != "" {
+			t.Errorf("%s reads as %s", reason, other)
+		}
+		seen[p.DetailEN+p.NextStepEN] = reason
+	}
+}
+
 func (s *setup) post(t testing.TB, path, body string, header http.Header) (*http.Response, string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+path, strings.NewReader(body))

@@ -12,6 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/pin"
 	"github.com/liuma-pin/liuma/locale"
 )
 
@@ -74,7 +75,16 @@ func reasonTable(t *testing.T) string {
 		}
 		fmt.Fprintf(&b, "| `%s` | `%s` | %s | %s |\n", code, x.Reason, x.Text.ZH, x.Text.EN)
 	}
+	for _, r := range pinReasons() {
+		x := pin.FormatSentence(r)
+		fmt.Fprintf(&b, "| `%s` | `%s` | %s | %s |\n", liuma.CodePINFormat, r, x.ZH, x.EN)
+	}
 	return b.String()
+}
+
+// pinReasons are of pin_format.
+func pinReasons() []string {
+	return []string{pin.ReasonNotSixDigits, pin.ReasonTooShort, pin.ReasonTooLong, pin.ReasonTooWide, pin.ReasonCharacter, pin.ReasonEncoding}
 }
 
 // TestGuideExamples: every example of a body in docs/API.md is one that the

@@ -175,7 +175,7 @@ func TestHowItWorksInARegion(t *testing.T) {
 		return html.UnescapeString(w.Body.String())
 	}
 	saysAll(t, read("/"), `href="/region"`)
-	saysAll(t, read("/region"), "全国通用", "不设组合密码", "输错 6 次", ">上海市<", ">广东省<", "未满 14 岁", "电话只能冻结")
+	saysAll(t, read("/region"), "全国通用", "不设组合密码", "输错 6 次", ">上海市<", ">广东省<", "未满 14 岁", "打电话只能冻结")
 	saysAll(t, read("/region?code=3101"), "上海市", "输错 3 次", "停用 3 天", "绑定手机的验证码、实体社保卡的卡号、实人认证", "tel:021-12333")
 	saysAll(t, read("/region?code=440106&lang=en"), "region 440106")
 	saysAll(t, read("/region?code=4401&lang=en"), "Guangdong", "8 to 64 characters", "must be changed", "under 17", "takes a day", "a text after every use", "on the page alone", "deleted 2 days after", "Counters are shut on Wednesday afternoons.")

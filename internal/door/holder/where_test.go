@@ -187,7 +187,7 @@ func (f fixed) Listing() *agency.Listing { return f.listing }
 func TestSampleLinesAreMarked(t *testing.T) {
 	for lang, mark := range map[string]string{"zh-CN": "（样例）", "en": "(sample)"} {
 		page := where(t, "/where?region=3401&lang="+lang)
-		lines := regexp.MustCompile(`(?s)<div class="cell"><dt><bdi[^>]*>[^<]*</bdi>([^<]*)</dt><dd><a class="tel"`).FindAllStringSubmatch(page, -1)
+		lines := regexp.MustCompile(`(?s)<div class="cell"><dt><bdi[^>]*>[^<]*</bdi> <span class="mark">([^<]*)</span></dt><dd><a class="tel"`).FindAllStringSubmatch(page, -1)
 		for _, m := range lines {
 			if strings.TrimSpace(m[1]) != mark {
 				t.Errorf("%s: a line is not marked: %s", lang, m[0])
