@@ -316,7 +316,6 @@ func (c *carrier) compare(ctx context.Context, t carriedTable) error {
 	}
 	var n int64
 	for after := []any(nil); ; {
-		c.progress(Carrying{Table: t.name, Rows: n, Of: of, Checking: true})
 		want, err := c.from.Page(t.name, t.columns, t.key, after, carryPage)
 		if err != nil {
 			return err
@@ -334,6 +333,7 @@ func (c *carrier) compare(ctx context.Context, t carriedTable) error {
 			}
 		}
 		n += int64(len(want))
+		c.progress(Carrying{Table: t.name, Rows: n, Of: of, Checking: true})
 		if len(want) < carryPage {
 			if n != of {
 				return ErrDiffers
