@@ -361,7 +361,7 @@ func TestOneWordForOneThing(t *testing.T) {
 		re := regexp.MustCompile(other)
 		each(t, func(at, text string) {
 			for _, of := range []string{"shown.init.password", "refused.config.text_kannel", "flag.init.database_password_file",
-				"refused.config.database_password", "refused.config.database_file"} {
+				"refused.config.database_password", "refused.config.database_network", "flag.migrate_store.database_password_file", "refused.config.database_file"} {
 				if strings.HasSuffix(at, ", "+of) {
 					return // the gateway's own, or the database server's, which is no PIN
 				}

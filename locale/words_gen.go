@@ -5574,6 +5574,31 @@ func (w Shown) BackupRemote() string { return w.say("shown.backup.remote") }
 // BackupExamine says "shown.backup.examine".
 func (w Shown) BackupExamine(dir string) string { return w.say("shown.backup.examine", "{dir}", dir) }
 
+// MigrateCopying says "shown.migrate.copying".
+func (w Shown) MigrateCopying(table string) string {
+	return w.say("shown.migrate.copying", "{table}", table)
+}
+
+// MigrateChecking says "shown.migrate.checking".
+func (w Shown) MigrateChecking(table string) string {
+	return w.say("shown.migrate.checking", "{table}", table)
+}
+
+// MigrateDone says "shown.migrate.done".
+func (w Shown) MigrateDone(database string) string {
+	return w.say("shown.migrate.done", "{database}", database)
+}
+
+// MigrateByHand says "shown.migrate.by_hand".
+func (w Shown) MigrateByHand(file string) string {
+	return w.say("shown.migrate.by_hand", "{file}", file)
+}
+
+// MigrateConfigured says "shown.migrate.configured".
+func (w Shown) MigrateConfigured(file, old string) string {
+	return w.say("shown.migrate.configured", "{file}", file, "{old}", old)
+}
+
 // RestoreDone says "shown.restore.done".
 func (w Shown) RestoreDone(when, dir string) string {
 	return w.say("shown.restore.done", "{when}", when, "{dir}", dir)
@@ -7219,6 +7244,11 @@ func (w Refused) DataKeyFileSize(file, most string) string {
 // DataServer says "refused.data.server".
 func (w Refused) DataServer(dir string) string { return w.say("refused.data.server", "{dir}", dir) }
 
+// MigrateNone says "refused.migrate.none".
+func (w Refused) MigrateNone(file string) string {
+	return w.say("refused.migrate.none", "{file}", file)
+}
+
 // DemoSeconds says "refused.demo.seconds".
 func (w Refused) DemoSeconds(seconds, most string) string {
 	return w.say("refused.demo.seconds", "{seconds}", seconds, "{most}", most)
@@ -7917,6 +7947,30 @@ func (w Refused) KnownNotEmpty() string { return w.say("refused.known.not_empty"
 // KnownNoFile says "refused.known.no_file".
 func (w Refused) KnownNoFile() string { return w.say("refused.known.no_file") }
 
+// KnownEncodingServer says "refused.known.encoding_server".
+func (w Refused) KnownEncodingServer() string { return w.say("refused.known.encoding_server") }
+
+// KnownPooler says "refused.known.pooler".
+func (w Refused) KnownPooler() string { return w.say("refused.known.pooler") }
+
+// KnownAltered says "refused.known.altered".
+func (w Refused) KnownAltered() string { return w.say("refused.known.altered") }
+
+// KnownUnfinished says "refused.known.unfinished".
+func (w Refused) KnownUnfinished() string { return w.say("refused.known.unfinished") }
+
+// KnownOtherSource says "refused.known.other_source".
+func (w Refused) KnownOtherSource() string { return w.say("refused.known.other_source") }
+
+// KnownDiffers says "refused.known.differs".
+func (w Refused) KnownDiffers() string { return w.say("refused.known.differs") }
+
+// KnownOnServer says "refused.known.on_server".
+func (w Refused) KnownOnServer() string { return w.say("refused.known.on_server") }
+
+// KnownOlderFile says "refused.known.older_file".
+func (w Refused) KnownOlderFile() string { return w.say("refused.known.older_file") }
+
 // KnownRootSeals says "refused.known.root_seals".
 func (w Refused) KnownRootSeals() string { return w.say("refused.known.root_seals") }
 
@@ -8077,6 +8131,9 @@ func (w Refused) ConfigDatabase() string { return w.say("refused.config.database
 
 // ConfigDatabasePassword says "refused.config.database_password".
 func (w Refused) ConfigDatabasePassword() string { return w.say("refused.config.database_password") }
+
+// ConfigDatabaseNetwork says "refused.config.database_network".
+func (w Refused) ConfigDatabaseNetwork() string { return w.say("refused.config.database_network") }
 
 // ConfigDatabaseFile says "refused.config.database_file".
 func (w Refused) ConfigDatabaseFile() string { return w.say("refused.config.database_file") }

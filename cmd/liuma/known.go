@@ -41,7 +41,7 @@ type knownError struct {
 // known are the errors that have a sentence in the catalogue; in English it is their
 // own text.
 func known() []knownError {
-	return slices.Concat(knownOfActs(), knownOfData(), knownOfStaff(), knownOfSystem())
+	return slices.Concat(knownOfActs(), knownOfData(), knownOfServer(), knownOfStaff(), knownOfSystem())
 }
 
 // knownOfActs are those of acts on clients, cards and people.
@@ -136,11 +136,6 @@ func knownOfData() []knownError {
 		{sqlite.ErrDamaged, locale.Refused.KnownDamaged},
 		{sqlite.ErrInUse, locale.Refused.KnownInUse},
 		{sqlite.ErrTooNew, locale.Refused.KnownTooNew},
-		{postgres.ErrInUse, locale.Refused.KnownServerInUse},
-		{postgres.ErrTooNew, locale.Refused.KnownServerTooNew},
-		{postgres.ErrForeign, locale.Refused.KnownServerForeign},
-		{postgres.ErrNotEmpty, locale.Refused.KnownNotEmpty},
-		{server.ErrNoFile, locale.Refused.KnownNoFile},
 		{vault.ErrRootSeals, locale.Refused.KnownRootSeals},
 		{vault.ErrNoRootKey, locale.Refused.KnownNoRootKey},
 		{vault.ErrOtherVault, locale.Refused.KnownOtherVault},
@@ -169,6 +164,25 @@ func knownOfData() []knownError {
 		{backup.ErrNotWhole, locale.Refused.KnownBackupNotWhole},
 		{backup.ErrDamaged, locale.Refused.KnownBackupDamaged},
 		{server.ErrNoTime, locale.Refused.KnownNoTime},
+	}
+}
+
+// knownOfServer are those of a database on a PostgreSQL server.
+func knownOfServer() []knownError {
+	return []knownError{
+		{postgres.ErrInUse, locale.Refused.KnownServerInUse},
+		{postgres.ErrTooNew, locale.Refused.KnownServerTooNew},
+		{postgres.ErrForeign, locale.Refused.KnownServerForeign},
+		{postgres.ErrNotEmpty, locale.Refused.KnownNotEmpty},
+		{postgres.ErrEncoding, locale.Refused.KnownEncodingServer},
+		{postgres.ErrPooler, locale.Refused.KnownPooler},
+		{postgres.ErrAltered, locale.Refused.KnownAltered},
+		{postgres.ErrUnfinished, locale.Refused.KnownUnfinished},
+		{postgres.ErrOtherSource, locale.Refused.KnownOtherSource},
+		{postgres.ErrDiffers, locale.Refused.KnownDiffers},
+		{server.ErrOnServer, locale.Refused.KnownOnServer},
+		{server.ErrOlderFile, locale.Refused.KnownOlderFile},
+		{server.ErrNoFile, locale.Refused.KnownNoFile},
 	}
 }
 

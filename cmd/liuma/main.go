@@ -38,36 +38,37 @@ type cli struct {
 	Data  string      `name:"data" default:"data" env:"LIUMA_DATA" placeholder:"DIR"`
 	About versionFlag `name:"version"`
 
-	Demo       demoCmd       `cmd:""`
-	Init       initCmd       `cmd:""`
-	Serve      serveCmd      `cmd:""`
-	Status     statusCmd     `cmd:""`
-	Alarms     alarmsCmd     `cmd:""`
-	Tally      tallyCmd      `cmd:""`
-	Registry   registryCmd   `cmd:""`
-	Person     personCmd     `cmd:""`
-	Region     regionCmd     `cmd:""`
-	Agency     agencyCmd     `cmd:""`
-	Channel    channelCmd    `cmd:""`
-	Hotline    hotlineCmd    `cmd:""`
-	Evidence   evidenceCmd   `cmd:""`
-	Texts      textsCmd      `cmd:""`
-	Letters    lettersCmd    `cmd:""`
-	Keys       keysCmd       `cmd:""`
-	Heads      headsCmd      `cmd:""`
-	Keeper     keeperCmd     `cmd:""`
-	Card       cardCmd       `cmd:""`
-	Backup     backupCmd     `cmd:""`
-	Restore    restoreCmd    `cmd:""`
-	Config     configCmd     `cmd:""`
-	Clock      clockCmd      `cmd:""`
-	Staff      staffCmd      `cmd:""`
-	Policy     policyCmd     `cmd:""`
-	PIN        PINCmd        `cmd:"" name:"pin"`
-	Audit      auditCmd      `cmd:""`
-	Bench      benchCmd      `cmd:""`
-	Version    versionCmd    `cmd:""`
-	Completion completionCmd `cmd:""`
+	Demo       demoCmd         `cmd:""`
+	Init       initCmd         `cmd:""`
+	Serve      serveCmd        `cmd:""`
+	Status     statusCmd       `cmd:""`
+	Alarms     alarmsCmd       `cmd:""`
+	Tally      tallyCmd        `cmd:""`
+	Registry   registryCmd     `cmd:""`
+	Person     personCmd       `cmd:""`
+	Region     regionCmd       `cmd:""`
+	Agency     agencyCmd       `cmd:""`
+	Channel    channelCmd      `cmd:""`
+	Hotline    hotlineCmd      `cmd:""`
+	Evidence   evidenceCmd     `cmd:""`
+	Texts      textsCmd        `cmd:""`
+	Letters    lettersCmd      `cmd:""`
+	Keys       keysCmd         `cmd:""`
+	Heads      headsCmd        `cmd:""`
+	Keeper     keeperCmd       `cmd:""`
+	Card       cardCmd         `cmd:""`
+	Backup     backupCmd       `cmd:""`
+	Restore    restoreCmd      `cmd:""`
+	Migrate    migrateStoreCmd `cmd:"" name:"migrate-store"`
+	Config     configCmd       `cmd:""`
+	Clock      clockCmd        `cmd:""`
+	Staff      staffCmd        `cmd:""`
+	Policy     policyCmd       `cmd:""`
+	PIN        PINCmd          `cmd:"" name:"pin"`
+	Audit      auditCmd        `cmd:""`
+	Bench      benchCmd        `cmd:""`
+	Version    versionCmd      `cmd:""`
+	Completion completionCmd   `cmd:""`
 }
 
 // terminal holds the streams that commands read and write.

@@ -30,6 +30,8 @@ func (c Config) validateDatabase() error {
 	switch err := postgres.CheckDSN(c.Database); {
 	case errors.Is(err, postgres.ErrPassword):
 		return locale.Refuse(func(w *locale.Words) string { return w.Refused.ConfigDatabasePassword() })
+	case errors.Is(err, postgres.ErrNotPrivate):
+		return locale.Refuse(func(w *locale.Words) string { return w.Refused.ConfigDatabaseNetwork() })
 	case err != nil:
 		return locale.Refuse(func(w *locale.Words) string { return w.Refused.ConfigDatabase() })
 	}

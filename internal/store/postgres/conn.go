@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"strings"
 	"sync"
@@ -23,6 +24,10 @@ var (
 	// ErrPassword is returned for an address with a password in it, which would stand in
 	// every list of processes and every copy of the configuration.
 	ErrPassword = errors.New("store: no password in the address; put it into a file")
+	// ErrNotPrivate is returned for an address that leads through a network without a
+	// certificate that is checked: whoever stands in between could read along, ask for the
+	// password, and show rows that were put back.
+	ErrNotPrivate = errors.New("store: a server across a network needs sslmode=verify-full")
 )
 
 // IsDSN reports whether a place is a database of PostgreSQL, and not a file.
@@ -56,10 +61,30 @@ func parseDSN(dsn string, password []byte) (*pgxpool.Config, error) {
 	if c.ConnConfig.Database == "" || c.ConnConfig.User == "" {
 		return nil, ErrDSN
 	}
+	if !private(c.ConnConfig) {
+		return nil, ErrNotPrivate
+	}
+	// Of several hosts only the one that takes writes: another is behind, and its rows
+	// look put back.
+	c.ConnConfig.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 	if len(password) > 0 {
 		c.ConnConfig.Password = string(password)
 	}
 	return c, nil
+}
+
+// private reports whether every way to the server stays on this machine, or is encrypted
+// to a certificate with the server's name (verify-full).
+func private(c *pgx.ConnConfig) bool {
+	ways := []*pgconn.FallbackConfig{{Host: c.Host, TLSConfig: c.TLSConfig}}
+	for _, way := range append(ways, c.Fallbacks...) {
+		ip := net.ParseIP(way.Host)
+		here := strings.HasPrefix(way.Host, "/") || way.Host == "localhost" || ip != nil && ip.IsLoopback()
+		if !here && (way.TLSConfig == nil || way.TLSConfig.InsecureSkipVerify) {
+			return false
+		}
+	}
+	return true
 }
 
 // Name is how a database is called before people: host, port and name, and nothing
@@ -120,11 +145,22 @@ func (s *sessions) of(c *pgconn.PgConn) session {
 	return session{}
 }
 
-// greet learns when the server's side of a new connection began.
+// greeting makes commits wait for the disk, and for the standby, whatever the server's,
+// the database's or the role's settings say, and learns when the server's side began.
+const greeting = `SELECT a.backend_start::text, a.pid, CASE WHEN current_setting('synchronous_commit') IN ('on', 'remote_apply')
+	THEN '' ELSE set_config('synchronous_commit', 'on', false) END FROM pg_stat_activity AS a WHERE a.pid = pg_backend_pid()`
+
+// greet learns of the server's side of a new connection. One that a pooler lends is
+// refused (ErrPooler).
 func (s *sessions) greet(ctx context.Context, c *pgx.Conn) error {
 	k := &session{pid: c.PgConn().PID()}
-	if err := c.QueryRow(ctx, "SELECT backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()").Scan(&k.began); err != nil {
+	var pid uint32
+	var set string
+	if err := c.QueryRow(ctx, greeting).Scan(&k.began, &pid, &set); err != nil {
 		return err
+	}
+	if pid != k.pid {
+		return ErrPooler
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -145,6 +181,7 @@ func limits(c *pgx.ConnConfig, name string) {
 		"application_name": name, "timezone": "UTC", "lock_timeout": "10s", "statement_timeout": "0",
 		"idle_in_transaction_session_timeout": "60s", "tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5",
 		"tcp_keepalives_count": "3", "default_transaction_isolation": "read committed",
+		"client_encoding": "UTF8", "search_path": "public, pg_temp",
 	} {
 		c.RuntimeParams[k] = v
 	}

@@ -42,6 +42,9 @@ func takeLease(ctx context.Context, dsn *pgx.ConnConfig, patience time.Duration)
 	if l.conn, err = pgx.ConnectConfig(ctx, l.dsn); err != nil {
 		return nil, told(err)
 	}
+	if err := suits(ctx, l.conn); err != nil {
+		return nil, errors.Join(err, l.conn.Close(ctx))
+	}
 	for until := time.Now().Add(patience); ; {
 		got, err := tryLock(ctx, l.conn)
 		if err == nil && got {

@@ -28,6 +28,12 @@ func Vacant(ctx context.Context, cfg Config) (err error) {
 		return told(err)
 	}
 	defer func() { err = errors.Join(err, conn.Close(ctx)) }()
+	if err := suits(ctx, conn); err != nil {
+		return err
+	}
+	if there, _, err := carryingIn(ctx, conn); err != nil || there {
+		return errors.Join(told(err), ErrNotEmpty)
+	}
 	var there, written bool
 	if err := conn.QueryRow(ctx, "SELECT to_regclass('audit') IS NOT NULL").Scan(&there); err != nil || !there {
 		return told(err)

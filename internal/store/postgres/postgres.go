@@ -48,6 +48,14 @@ var (
 	ErrNotEmpty = errors.New("store: the database is not empty; choose a new one")
 	// ErrForeign means that there are tables of another program.
 	ErrForeign = errors.New("store: the database holds tables of another program")
+	// ErrEncoding means that the database does not keep text as UTF-8.
+	ErrEncoding = errors.New("store: the database's encoding is not UTF8; make it anew with ENCODING 'UTF8'")
+	// ErrPooler means that a pooler stands in between, which lends connections.
+	ErrPooler = errors.New("store: a pooler stands between; connect to the server itself")
+	// ErrAltered means that triggers, rules or row policies are not those of this program.
+	ErrAltered = errors.New("store: somebody changed what the database does by itself")
+	// ErrUnfinished means that an SQLite file is being carried into the database.
+	ErrUnfinished = errors.New("store: 'liuma migrate-store' has not finished with this database; run it again")
 )
 
 // Config describes a Store. DSN and Seal are required; the rest works well if zero.
@@ -134,7 +142,12 @@ var _ store.Store = (*Store)(nil)
 
 // Open takes the lease on the database, brings its schema up to date, or makes it, and
 // opens it.
-func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
+func Open(ctx context.Context, cfg Config) (*Store, error) {
+	return open(ctx, cfg, false)
+}
+
+// open opens the database as it is served, or to carry rows into it.
+func open(ctx context.Context, cfg Config, carry bool) (_ *Store, err error) {
 	if cfg, err = cfg.withDefaults(); err != nil {
 		return nil, err
 	}
@@ -158,6 +171,11 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 	if err := migrate(ctx, s.dsn.ConnConfig); err != nil {
 		return nil, err
 	}
+	if !carry {
+		if err := errors.Join(carried(ctx, s.lease.conn), untouched(ctx, s.lease.conn)); err != nil {
+			return nil, err
+		}
+	}
 	if err := s.lease.begin(ctx); err != nil {
 		return nil, err
 	}
@@ -167,8 +185,10 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 	if s.writers, err = s.pool(ctx, cfg.Writers); err != nil {
 		return nil, told(err)
 	}
-	if err := s.raiseAtOpen(ctx); err != nil {
-		return nil, err
+	if !carry {
+		if err := s.raiseAtOpen(ctx); err != nil {
+			return nil, err
+		}
 	}
 	s.watching = true
 	go s.lease.watch(func() { s.failed.Store(true) })

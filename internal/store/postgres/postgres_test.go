@@ -78,14 +78,21 @@ func TestOneIntentPerCard(t *testing.T) { storetest.OneIntentPerCard(t, open) }
 
 func TestDSN(t *testing.T) {
 	for dsn, want := range map[string]error{
-		"postgres://liuma@db1/liuma":                                       nil,
-		"postgres://liuma@db1,db2:5433/liuma?target_session_attrs=primary": nil,
-		"postgres://liuma@/liuma?host=/run/postgresql":                     nil,
-		"postgres://liuma:secret@db1/liuma":                                postgres.ErrPassword,
-		"postgres://liuma:secret@db1,db2/liuma":                            postgres.ErrPassword,
-		"postgres://liuma@db1/liuma?password=secret":                       postgres.ErrPassword,
-		"postgres://db1:port/liuma":                                        postgres.ErrDSN,
-		"liuma.db":                                                         postgres.ErrDSN,
+		"postgres://liuma@127.0.0.1/liuma":                        nil,
+		"postgres://liuma@localhost/liuma?sslmode=disable":        nil,
+		"postgres://liuma@db1/liuma?sslmode=verify-full":          nil,
+		"postgres://liuma@db1,db2:5433/liuma?sslmode=verify-full": nil,
+		"postgres://liuma@db1/liuma":                              postgres.ErrNotPrivate, // pgx prefers TLS, and takes what it gets
+		"postgres://liuma@db1/liuma?sslmode=disable":              postgres.ErrNotPrivate,
+		"postgres://liuma@db1/liuma?sslmode=require":              postgres.ErrNotPrivate,
+		"postgres://liuma@db1/liuma?sslmode=verify-ca":            postgres.ErrNotPrivate,
+		"postgres://liuma@127.0.0.1,db2/liuma":                    postgres.ErrNotPrivate,
+		"postgres://liuma@/liuma?host=/run/postgresql":            nil,
+		"postgres://liuma:secret@db1/liuma":                       postgres.ErrPassword,
+		"postgres://liuma:secret@db1,db2/liuma":                   postgres.ErrPassword,
+		"postgres://liuma@db1/liuma?password=secret":              postgres.ErrPassword,
+		"postgres://db1:port/liuma":                               postgres.ErrDSN,
+		"liuma.db":                                                postgres.ErrDSN,
 	} {
 		if err := postgres.CheckDSN(dsn); !errors.Is(err, want) {
 			t.Errorf("%s: %v, want %v", dsn, err, want)

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"os"
@@ -66,6 +67,37 @@ func (c *Copy) Examine(ctx context.Context) (found []rows.Examined, err error) {
 		return err
 	})
 	return found, err
+}
+
+// Page lists rows of a table as they are, in the order of the columns of its key, after
+// the values of those; nil is the beginning.
+func (c *Copy) Page(table string, columns, key []string, after []any, limit int) (page [][]any, err error) {
+	text, args := "SELECT "+strings.Join(columns, ", ")+" FROM "+table, []driver.Value{}
+	if after != nil {
+		text += " WHERE (" + strings.Join(key, ", ") + ") > (?" + strings.Repeat(", ?", len(key)-1) + ")"
+		for _, v := range after {
+			args = append(args, v)
+		}
+	}
+	args = append(args, int64(limit))
+	err = c.conn.query(func(r *row) error {
+		values := make([]any, len(r.vals))
+		for i, v := range r.vals {
+			if b, ok := v.([]byte); ok && b == nil {
+				v = []byte{} // empty, not NULL
+			}
+			values[i] = v
+		}
+		r.next = len(r.vals)
+		page = append(page, values)
+		return nil
+	}, text+" ORDER BY "+strings.Join(key, ", ")+" LIMIT ?", args...)
+	return page, err
+}
+
+// CountRows counts the rows of a table.
+func (c *Copy) CountRows(table string) (int64, error) {
+	return c.conn.number("SELECT count(*) FROM " + table)
 }
 
 // Sound has SQLite check the structure of the file, which seals do not cover:
