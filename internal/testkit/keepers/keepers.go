@@ -141,7 +141,8 @@ func (p *Post) Start(ctx context.Context) error {
 	if p.house.c.Between != nil {
 		k = p.house.c.Between(k)
 	}
-	s, err := wire.NewServer(wire.ServerConfig{Keeper: k, Rows: rows{Node: n, says: p.house.c.Says}, TLS: p.door, Allow: p.allow, Logger: p.house.c.Logger, Release: "trial"})
+	s, err := wire.NewServer(wire.ServerConfig{Keeper: k, Rows: rows{Node: n, says: p.house.c.Says}, TLS: p.door, Allow: p.allow, Logger: p.house.c.Logger, Release: "trial",
+		Connections: 64}) // as a keeper on its own machine
 	if err != nil {
 		return errors.Join(err, n.Close())
 	}

@@ -28,7 +28,7 @@ func Wire(k keeper.Keeper) (*Wired, error) {
 	if err := p.prepare(); err != nil {
 		return nil, err
 	}
-	s, err := wire.NewServer(wire.ServerConfig{Keeper: k, Rows: noRows{}, TLS: p.door, Logger: slog.New(slog.DiscardHandler)})
+	s, err := wire.NewServer(wire.ServerConfig{Keeper: k, Rows: noRows{}, TLS: p.door, Logger: slog.New(slog.DiscardHandler), Connections: 64})
 	if err != nil {
 		return nil, err
 	}
