@@ -87,10 +87,10 @@ func (h *hall) ceremony() {
 	for range 4 {
 		for i, p := range h.places {
 			out := p.run("ceremony")
-			if !strings.Contains(out, "Read these") {
+			if !strings.Contains(out, "Now all of you together") {
 				out, _ = p.try(append([]string{"ceremony"}, h.files(i)...)...) // some come too early
 			}
-			if strings.Contains(out, "Read these") {
+			if strings.Contains(out, "Now all of you together") {
 				digits[i] = spokenDigits(h.t, out)
 			}
 		}

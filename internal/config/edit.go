@@ -36,7 +36,7 @@ func AddKeeper(dir string, k RemoteKeeper) error {
 	if err != nil {
 		return err
 	}
-	text := ""
+	var text string
 	switch at := slices.IndexFunc(want.Keepers.Remote, func(r RemoteKeeper) bool { return r.ID == k.ID }); {
 	case at < 0:
 		want.Keepers.Remote = append([]RemoteKeeper{k}, want.Keepers.Remote...)

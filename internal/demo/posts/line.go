@@ -1,6 +1,7 @@
 package posts
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -85,7 +86,7 @@ func (l *line) take() {
 
 // carry takes what comes over a connection to the keeper, and back.
 func (l *line) carry(from net.Conn) {
-	defer from.Close()
+	defer func() { _ = from.Close() }() // it may be cut already
 	if !l.enter(from) {
 		return
 	}
@@ -93,11 +94,11 @@ func (l *line) carry(from net.Conn) {
 	l.mu.Lock()
 	where := l.to
 	l.mu.Unlock()
-	to, err := net.Dial("tcp", where)
+	to, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", where)
 	if err != nil {
 		return // the caller sees a closed connection
 	}
-	defer to.Close()
+	defer func() { _ = to.Close() }() // it may be cut already
 	if !l.enter(to) {
 		return
 	}

@@ -95,7 +95,7 @@ type hostJSON struct {
 }
 
 func (c Config) validate() error {
-	if err := c.Place.Validate(); err != nil {
+	if err := c.Validate(); err != nil {
 		return fmt.Errorf("%w: %w", ErrFile, err)
 	}
 	_, _, err := net.SplitHostPort(c.Listen)

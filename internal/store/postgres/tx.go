@@ -57,10 +57,6 @@ type change struct {
 
 var _ rows.Sink = (*change)(nil)
 
-func (t *change) noted(of *table, key []byte, r rows.Row, found bool) {
-	t.reads[place{of.Name, string(key)}] = read{r, found}
-}
-
 // Get finds a row as this transaction has changed it, as it has read it, or in the
 // database.
 func (t *change) Get(table *rows.Table, key []byte) (rows.Row, error) {

@@ -136,7 +136,7 @@ func (a *attempt) broken(err error) outcome {
 // again. A row that was put back is not, since who refused it has seen the later write
 // committed: it is refused for good, with an alarm.
 func (a *attempt) older(t *change, of *rows.Head) outcome {
-	t.snapshot.end()
+	t.end()
 	var now int64
 	err := a.s.writers.QueryRow(a.ctx, "SELECT rev FROM cards WHERE key = $1", of.Card[:]).Scan(&now)
 	switch {

@@ -195,7 +195,7 @@ func (c *Cluster) data() string { return filepath.Join(c.dir, "data") }
 
 // command is a program of the server, in the account that it runs as.
 func (c *Cluster) command(name string, args ...string) *exec.Cmd {
-	cmd := exec.Command(program(name), args...)
+	cmd := exec.CommandContext(context.Background(), program(name), args...) // it ends with the server
 	cmd.Dir = c.dir
 	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(e string) bool { return strings.HasPrefix(e, "PG") }), "LC_ALL=C")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: c.as}
