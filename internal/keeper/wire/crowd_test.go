@@ -120,6 +120,7 @@ func TestLargeRequestsAreBounded(t *testing.T) {
 	release := make(chan struct{})
 	k := &stub{slow: func(context.Context) { <-release }}
 	p := serve(t, k, k, func(c *ServerConfig) { c.Call = time.Minute })
+	t.Cleanup(func() { close(release) }) // before the server waits for its requests
 	var b body
 	point := somePoint(t)
 	q := keeper.AttemptRequest{Blinded: point}
@@ -128,6 +129,9 @@ func TestLargeRequestsAreBounded(t *testing.T) {
 	}
 	b.attempt(q)
 	conn := p.raw("authority")
+	if err := conn.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
 	const n = 1000
 	go ask(conn, attempt, b, n)
 	r, busy := bufio.NewReader(conn), 0
@@ -144,7 +148,6 @@ func TestLargeRequestsAreBounded(t *testing.T) {
 	if held := len(k.seen()) * len(b); held > maxHeld {
 		t.Errorf("%d bytes are worked on", held)
 	}
-	close(release)
 }
 
 // TestWhoDoesNotReadIsLeft: who asks and never reads loses the connection, and its place
