@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -20,23 +19,7 @@ import (
 // A crash in here leaves no keeper, or an identity without a ceremony, or one that
 // has begun: Begin goes on from the first two, Status from the last.
 func (d Desk) Begin(w Who, keySet uint32) (Where, error) {
-	if err := w.check(); err != nil {
-		return Where{}, err
-	}
-	if err := os.MkdirAll(d.Dir, 0o700); err != nil {
-		return Where{}, fmt.Errorf("keys: make directory: %w", err)
-	}
-	return d.within(func() (Where, error) {
-		if err := d.free(); err != nil {
-			return Where{}, err
-		}
-		f, err := keeper.MakeKeyFile(d.Disk, d.Dir, w.ID, d.Custodian)
-		if err != nil {
-			return Where{}, err
-		}
-		defer f.Wipe()
-		return d.start(f, w, max(keySet, 1))
-	})
+	return d.made(w, func(f *keeper.KeyFile) (Where, error) { return d.start(f, w, max(keySet, 1)) })
 }
 
 // Rotate begins the ceremony of another key set. The key sets that are there go on.
@@ -103,53 +86,41 @@ func (d Desk) Take(files ...[]byte) (Where, error) {
 		list = append(list, m)
 	}
 	slices.SortStableFunc(list, func(a, b message) int { return a.rank() - b.rank() })
-	return d.within(func() (Where, error) {
-		return d.inCeremony(func(f *keeper.KeyFile, m *keeper.Member) (Where, error) {
-			early := false
-			for _, file := range list {
-				err := take(f, m, file)
-				if early = errors.Is(err, ErrOrder); early {
-					break
-				}
-				if err != nil {
-					return Where{}, err
-				}
+	return d.inCeremony(func(f *keeper.KeyFile, m *keeper.Member) (Where, error) {
+		early := false
+		for _, file := range list {
+			err := take(f, m, file)
+			if early = errors.Is(err, ErrOrder); early {
+				break
 			}
-			if err := d.save(m); err != nil {
+			if err != nil {
 				return Where{}, err
 			}
-			w, err := d.where(f, m)
-			if early && err == nil {
-				return Where{}, &OrderError{w}
-			}
-			return w, err
-		})
+		}
+		if err := d.save(m); err != nil {
+			return Where{}, err
+		}
+		w, err := d.where(f, m)
+		if early && err == nil {
+			return Where{}, &OrderError{w}
+		}
+		return w, err
 	})
 }
 
-// inCeremony runs f with the ceremony under way; an OrderError if there is none.
+// inCeremony runs do with the ceremony under way; an OrderError if there is none.
 func (d Desk) inCeremony(do func(*keeper.KeyFile, *keeper.Member) (Where, error)) (Where, error) {
-	f, err := keeper.OpenKeyFile(d.Disk, d.Dir, d.Custodian)
-	if errors.Is(err, fs.ErrNotExist) {
-		return Where{}, &OrderError{Where{Stage: Nothing}}
-	}
-	if err != nil {
-		return Where{}, err
-	}
-	defer f.Wipe()
-	m, err := d.underWay(f)
-	if err != nil {
-		return Where{}, err
-	}
-	if m == nil {
-		w, err := d.status()
-		if err == nil {
-			err = &OrderError{w}
+	return d.opened(func(f *keeper.KeyFile) (Where, error) {
+		m, err := d.underWay(f)
+		if err != nil {
+			return Where{}, err
 		}
-		return Where{}, err
-	}
-	defer m.Wipe()
-	return do(f, m)
+		if m == nil {
+			return Where{}, d.outOfOrder()
+		}
+		defer m.Wipe()
+		return do(f, m)
+	})
 }
 
 // take takes in one file.
@@ -370,38 +341,36 @@ func writePrints(m *keeper.Member, w Who) (string, any, error) {
 // A crash in here leaves the ceremony as it was, with or without an empty ledger, or
 // a keeper that has the key set.
 func (d Desk) Finish(ctx context.Context, heard string) (Where, error) {
-	return d.within(func() (Where, error) {
-		return d.inCeremony(func(f *keeper.KeyFile, m *keeper.Member) (Where, error) {
-			w, err := d.where(f, m)
-			if err != nil {
+	return d.inCeremony(func(f *keeper.KeyFile, m *keeper.Member) (Where, error) {
+		w, err := d.where(f, m)
+		if err != nil {
+			return Where{}, err
+		}
+		if w.Stage != Reading {
+			return Where{}, &OrderError{w}
+		}
+		if !sameDigits(heard, w.Digits) {
+			return Where{}, ErrReading
+		}
+		set, err := m.Done()
+		if err != nil {
+			return Where{}, err
+		}
+		if len(w.Sets) == 0 {
+			if err := f.MakeLedger(ctx); err != nil {
 				return Where{}, err
 			}
-			if w.Stage != Reading {
-				return Where{}, &OrderError{w}
-			}
-			if !sameDigits(heard, w.Digits) {
-				return Where{}, ErrReading
-			}
-			set, err := m.Done()
-			if err != nil {
-				return Where{}, err
-			}
-			if len(w.Sets) == 0 {
-				if err := f.MakeLedger(ctx); err != nil {
-					return Where{}, err
-				}
-			}
-			if err := f.Add(keeper.NewSet{KeySet: set, Members: m.Members()}); err != nil {
-				return Where{}, err
-			}
-			if err := d.Disk.Remove(d.Dir, stateFile); err != nil {
-				return Where{}, err
-			}
-			// What is to be carried stays: another member may still want it, and hear the
-			// digits.
-			out := quiet(f)
-			out.Digits = w.Digits
-			return out, nil
-		})
+		}
+		if err := f.Add(keeper.NewSet{KeySet: set, Members: m.Members()}); err != nil {
+			return Where{}, err
+		}
+		if err := d.Disk.Remove(d.Dir, stateFile); err != nil {
+			return Where{}, err
+		}
+		// What is to be carried stays: another member may still want it, and hear the
+		// digits.
+		out := quiet(f)
+		out.Digits = w.Digits
+		return out, nil
 	})
 }

@@ -1,9 +1,7 @@
 package keys
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"slices"
 
@@ -21,60 +19,48 @@ func (d Desk) TakeGift(file []byte, heard string) (Where, error) {
 	if m.gift == nil {
 		return Where{}, fmt.Errorf("%w: it gives nothing", ErrFile)
 	}
-	return d.within(func() (Where, error) {
-		return d.inAsking(func(f *keeper.KeyFile, a *askState) (Where, error) {
-			data, err := marshal(a.Ask)
-			if err != nil {
-				return Where{}, err
-			}
-			asked := hashOf(askLabel, data)
-			if m.gift.Ask != asked || m.shape() != a.Ask.shape() || m.Member == a.Ask.Member || m.ID == a.Ask.ID {
-				return Where{}, fmt.Errorf("%w: a gift of %s", ErrOther, m.ID)
-			}
-			if !sameDigits(heard, digitsOf(hashOf(giftLabel, m.data))) {
-				return Where{}, ErrReading
-			}
-			got, err := openGift(f, a, m, asked)
-			if err != nil {
-				return Where{}, err
-			}
-			// A member may give anew: the last one counts.
-			a.Gifts = slices.DeleteFunc(a.Gifts, func(g gotGift) bool { return g.Member == m.Member })
-			a.Gifts = append(a.Gifts, got)
-			if err := a.agree(f); err != nil {
-				return Where{}, err
-			}
-			if err := d.saveAsking(a); err != nil {
-				return Where{}, err
-			}
-			return d.whereAsking(f, a)
-		})
+	return d.inAsking(func(f *keeper.KeyFile, a *askState) (Where, error) {
+		data, err := marshal(a.Ask)
+		if err != nil {
+			return Where{}, err
+		}
+		asked := hashOf(askLabel, data)
+		if m.gift.Ask != asked || m.shape() != a.Ask.shape() || m.Member == a.Ask.Member || m.ID == a.Ask.ID {
+			return Where{}, fmt.Errorf("%w: a gift of %s", ErrOther, m.ID)
+		}
+		if !sameDigits(heard, digitsOf(hashOf(giftLabel, m.data))) {
+			return Where{}, ErrReading
+		}
+		got, err := openGift(f, a, m, asked)
+		if err != nil {
+			return Where{}, err
+		}
+		// A member may give anew: the last one counts.
+		a.Gifts = slices.DeleteFunc(a.Gifts, func(g gotGift) bool { return g.Member == m.Member })
+		a.Gifts = append(a.Gifts, got)
+		if err := a.agree(f); err != nil {
+			return Where{}, err
+		}
+		if err := d.saveAsking(a); err != nil {
+			return Where{}, err
+		}
+		return d.whereAsking(f, a)
 	})
 }
 
 // inAsking runs do with what the keeper asked for; an OrderError if it did not.
 func (d Desk) inAsking(do func(*keeper.KeyFile, *askState) (Where, error)) (Where, error) {
-	f, err := keeper.OpenKeyFile(d.Disk, d.Dir, d.Custodian)
-	if errors.Is(err, fs.ErrNotExist) {
-		return Where{}, &OrderError{Where{Stage: Nothing}}
-	}
-	if err != nil {
-		return Where{}, err
-	}
-	defer f.Wipe()
-	a, err := d.asking(f)
-	if err != nil {
-		return Where{}, err
-	}
-	if a == nil {
-		w, err := d.status()
-		if err == nil {
-			err = &OrderError{w}
+	return d.opened(func(f *keeper.KeyFile) (Where, error) {
+		a, err := d.asking(f)
+		if err != nil {
+			return Where{}, err
 		}
-		return Where{}, err
-	}
-	defer a.wipe()
-	return do(f, a)
+		if a == nil {
+			return Where{}, d.outOfOrder()
+		}
+		defer a.wipe()
+		return do(f, a)
+	})
 }
 
 // openGift opens the share keys of a gift: exactly those that both members hold.
@@ -175,42 +161,40 @@ func (a *askState) agree(f *keeper.KeyFile) error {
 //
 // A crash in here leaves the asking as it was, or a keeper that has the key sets.
 func (d Desk) Gather(without ...int) (Where, error) {
-	return d.within(func() (Where, error) {
-		return d.inAsking(func(f *keeper.KeyFile, a *askState) (Where, error) {
-			w := viewAsking(f, a)
-			for _, o := range w.Waits {
-				if !slices.Contains(without, o.Member) {
-					return Where{}, &OrderError{w}
+	return d.inAsking(func(f *keeper.KeyFile, a *askState) (Where, error) {
+		w := viewAsking(f, a)
+		for _, o := range w.Waits {
+			if !slices.Contains(without, o.Member) {
+				return Where{}, &OrderError{w}
+			}
+		}
+		if err := a.agree(f); err != nil {
+			return Where{}, err
+		}
+		sets, left, err := a.whole(f)
+		if err != nil {
+			return Where{}, err
+		}
+		defer func() {
+			for _, s := range sets {
+				for _, k := range s.Keys {
+					k.(keeper.HeldKey).Wipe() //nolint:forcetypeassert // whole made them
 				}
 			}
-			if err := a.agree(f); err != nil {
+		}()
+		if len(sets) > 0 {
+			if err := f.Add(sets...); err != nil {
 				return Where{}, err
 			}
-			sets, left, err := a.whole(f)
-			if err != nil {
-				return Where{}, err
-			}
-			defer func() {
-				for _, s := range sets {
-					for _, k := range s.Keys {
-						k.(keeper.HeldKey).Wipe() //nolint:forcetypeassert // whole made them
-					}
-				}
-			}()
-			if len(sets) > 0 {
-				if err := f.Add(sets...); err != nil {
-					return Where{}, err
-				}
-			} else if len(f.KeySets()) == 0 || len(left) > 0 {
-				return Where{}, ErrLacking
-			}
-			if err := d.Disk.Remove(d.Dir, askFile); err != nil {
-				return Where{}, err
-			}
-			out := quiet(f)
-			out.Left = left
-			return out, nil
-		})
+		} else if len(f.KeySets()) == 0 || len(left) > 0 {
+			return Where{}, ErrLacking
+		}
+		if err := d.Disk.Remove(d.Dir, askFile); err != nil {
+			return Where{}, err
+		}
+		out := quiet(f)
+		out.Left = left
+		return out, nil
 	})
 }
 

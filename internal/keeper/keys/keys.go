@@ -186,6 +186,44 @@ func (d Desk) within(f func() (Where, error)) (Where, error) {
 	return f()
 }
 
+// made makes the directory of a keeper without keys, where there is none yet, and runs do
+// with its key file.
+func (d Desk) made(w Who, do func(*keeper.KeyFile) (Where, error)) (Where, error) {
+	if err := w.check(); err != nil {
+		return Where{}, err
+	}
+	if err := os.MkdirAll(d.Dir, 0o700); err != nil {
+		return Where{}, fmt.Errorf("keys: make directory: %w", err)
+	}
+	return d.within(func() (Where, error) {
+		if err := d.free(); err != nil {
+			return Where{}, err
+		}
+		f, err := keeper.MakeKeyFile(d.Disk, d.Dir, w.ID, d.Custodian)
+		if err != nil {
+			return Where{}, err
+		}
+		defer f.Wipe()
+		return do(f)
+	})
+}
+
+// opened holds the directory and runs do with the key file that is there; an OrderError if
+// there is none.
+func (d Desk) opened(do func(*keeper.KeyFile) (Where, error)) (Where, error) {
+	return d.within(func() (Where, error) {
+		f, err := keeper.OpenKeyFile(d.Disk, d.Dir, d.Custodian)
+		if errors.Is(err, fs.ErrNotExist) {
+			return Where{}, &OrderError{Where{Stage: Nothing}}
+		}
+		if err != nil {
+			return Where{}, err
+		}
+		defer f.Wipe()
+		return do(f)
+	})
+}
+
 // carry writes a file for the other members. It is for everybody's eyes.
 func (d Desk) carry(name string, data []byte) (path string, err error) {
 	dir := filepath.Join(d.Dir, CarryDir)
@@ -286,6 +324,15 @@ func (d Desk) free() error {
 		return &OrderError{w}
 	}
 	return nil
+}
+
+// outOfOrder is the OrderError that says how the directory stands.
+func (d Desk) outOfOrder() error {
+	w, err := d.status()
+	if err != nil {
+		return err
+	}
+	return &OrderError{w}
 }
 
 // Cancel ends what is under way without a result. Share keys that were made for it

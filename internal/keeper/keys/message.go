@@ -132,11 +132,12 @@ func marshal(v any) ([]byte, error) {
 	return append(data, '\n'), nil
 }
 
-// read reads a file of one kind.
-func read[T any](data []byte) (v T, err error) {
+// read reads a file of one kind. With an error it returns what it could read, for wiping.
+func read[T any](data []byte) (v *T, err error) {
+	v = new(T)
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
-	if err := dec.Decode(&v); err != nil {
+	if err := dec.Decode(v); err != nil {
 		return v, ErrFile // the cause would quote the file
 	}
 	again, err := marshal(v)
@@ -163,48 +164,31 @@ func parse(data []byte) (m message, err error) {
 	if len(data) > maxMessage {
 		return m, ErrFile
 	}
-	var h struct {
-		Format string `json:"format"`
-		Kind   string `json:"kind"`
-	}
-	if err := json.Unmarshal(data, &h); err != nil || h.Format != messageFormat {
+	if err := json.Unmarshal(data, &m.head); err != nil || m.Format != messageFormat {
 		return m, ErrFile
 	}
 	m.data = data
-	switch h.Kind {
+	switch m.Kind {
 	case kindHello:
-		v, err := read[helloFile](data)
-		m.head, m.hello = v.head, &v
-		return m, checked(m, err)
+		m.hello, err = read[helloFile](data)
 	case kindOffers:
-		v, err := read[offersFile](data)
-		m.head, m.offers = v.head, &v
-		return m, checked(m, err)
+		m.offers, err = read[offersFile](data)
 	case kindPrints:
-		v, err := read[printsFile](data)
-		m.head, m.prints = v.head, &v
-		return m, checked(m, err)
+		m.prints, err = read[printsFile](data)
 	case kindAsk:
-		v, err := read[askMessage](data)
-		m.head, m.ask = v.head, &v
-		return m, checked(m, err)
+		m.ask, err = read[askMessage](data)
 	case kindGift:
-		v, err := read[giftMessage](data)
-		m.head, m.gift = v.head, &v
-		return m, checked(m, err)
+		m.gift, err = read[giftMessage](data)
+	default:
+		err = ErrFile
 	}
-	return m, ErrFile
-}
-
-// checked looks at what every file says of its sender.
-func checked(m message, err error) error {
 	if err != nil {
-		return err
+		return m, err
 	}
-	if err := m.who().check(); err != nil {
-		return fmt.Errorf("%w: %w", ErrFile, err)
+	if err := m.who().check(); err != nil { // what every file says of its sender
+		return m, fmt.Errorf("%w: %w", ErrFile, err)
 	}
-	return nil
+	return m, nil
 }
 
 // hellos come before offers, and offers before fingerprints.

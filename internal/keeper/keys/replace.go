@@ -5,10 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"slices"
 
 	"github.com/liuma-pin/liuma/internal/keeper"
@@ -70,7 +67,7 @@ func (d Desk) asking(f *keeper.KeyFile) (*askState, error) {
 		s.wipe()
 		return nil, fmt.Errorf("%w: %s", ErrState, askFile)
 	}
-	return &s, nil
+	return s, nil
 }
 
 func (d Desk) saveAsking(a *askState) error {
@@ -88,39 +85,15 @@ func (d Desk) saveAsking(a *askState) error {
 // A crash in here leaves no keeper, or an identity that has asked for nothing: call
 // it again.
 func (d Desk) Replace(w Who) (Where, error) {
-	if err := w.check(); err != nil {
-		return Where{}, err
-	}
-	if err := os.MkdirAll(d.Dir, 0o700); err != nil {
-		return Where{}, fmt.Errorf("keys: make directory: %w", err)
-	}
-	return d.within(func() (Where, error) {
-		if err := d.free(); err != nil {
-			return Where{}, err
-		}
-		f, err := keeper.MakeKeyFile(d.Disk, d.Dir, w.ID, d.Custodian)
-		if err != nil {
-			return Where{}, err
-		}
-		defer f.Wipe()
-		return d.ask(f, w, false)
-	})
+	return d.made(w, func(f *keeper.KeyFile) (Where, error) { return d.ask(f, w, false) })
 }
 
 // Join asks for the key sets that a keeper missed while it was away.
 func (d Desk) Join() (Where, error) {
-	return d.within(func() (Where, error) {
+	return d.opened(func(f *keeper.KeyFile) (Where, error) {
 		if err := d.free(); err != nil {
 			return Where{}, err
 		}
-		f, err := keeper.OpenKeyFile(d.Disk, d.Dir, d.Custodian)
-		if errors.Is(err, fs.ErrNotExist) {
-			return Where{}, &OrderError{Where{Stage: Nothing}}
-		}
-		if err != nil {
-			return Where{}, err
-		}
-		defer f.Wipe()
 		now := quiet(f)
 		if now.Stage == Nothing {
 			return Where{}, &OrderError{now}
@@ -137,18 +110,7 @@ func (d Desk) Join() (Where, error) {
 // from a copy of the lost one's keeper.json whose share keys are in a device; see
 // keeper.KeyFile.TakeOver.
 func (d Desk) TakeOver(w Who, lost []byte, move func(to keeper.Custody, saved []byte) (keeper.HeldKey, error)) (Where, error) {
-	if err := w.check(); err != nil {
-		return Where{}, err
-	}
-	return d.within(func() (Where, error) {
-		if err := d.free(); err != nil {
-			return Where{}, err
-		}
-		f, err := keeper.MakeKeyFile(d.Disk, d.Dir, w.ID, d.Custodian)
-		if err != nil {
-			return Where{}, err
-		}
-		defer f.Wipe()
+	return d.made(w, func(f *keeper.KeyFile) (Where, error) {
 		if err := f.TakeOver(lost, w.Member, w.Shape, move); err != nil {
 			return Where{}, err
 		}
@@ -237,15 +199,7 @@ func (d Desk) Give(ctx context.Context, file []byte, heard string, serves func(c
 	if m.ask == nil {
 		return Where{}, fmt.Errorf("%w: it asks for nothing", ErrFile)
 	}
-	return d.within(func() (Where, error) {
-		f, err := keeper.OpenKeyFile(d.Disk, d.Dir, d.Custodian)
-		if errors.Is(err, fs.ErrNotExist) {
-			return Where{}, &OrderError{Where{Stage: Nothing}}
-		}
-		if err != nil {
-			return Where{}, err
-		}
-		defer f.Wipe()
+	return d.opened(func(f *keeper.KeyFile) (Where, error) {
 		w := quiet(f)
 		if w.Stage != Ready {
 			return Where{}, &OrderError{w}
