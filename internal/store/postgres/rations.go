@@ -82,7 +82,7 @@ func (t *change) claim(of *table, r rows.Row) {
 	}
 	for i, c := range of.Columns {
 		old := t.reads[place{of.Name, string(r.Key)}]
-		if c.Unique && r.Looks[i] != nil && !(old.found && sameValue(old.row.Looks[i], r.Looks[i])) {
+		if c.Unique && r.Looks[i] != nil && !(old.found && rows.Same(old.row.Looks[i], r.Looks[i])) {
 			t.claimed = append(t.claimed, claimLock(of, c.Name, r.Looks[i]))
 		}
 	}

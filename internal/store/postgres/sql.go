@@ -163,44 +163,17 @@ var errAll = errors.New("store: delete without a condition")
 
 // whereOf is the condition of a query; empty if it selects all.
 func whereOf(q rows.Query) (string, []any) {
-	column := q.Column
-	if column == "" {
-		column = "key"
-	}
 	var conditions []string
 	var args []any
-	add := func(condition string, v rows.Value) {
+	q.Conditions(func(column, operator string, v rows.Value) {
 		if b, ok := v.([]byte); ok {
 			v = some(b)
 		}
 		args = append(args, v)
-		conditions = append(conditions, fmt.Sprintf(condition, len(args)))
-	}
-	switch {
-	case q.From != nil && sameValue(q.From, q.To):
-		add(column+" = $%d", q.From)
-	default:
-		if q.From != nil {
-			add(column+" >= $%d", q.From)
-		}
-		if q.To != nil {
-			add(column+" <= $%d", q.To)
-		}
-	}
-	if q.After != nil {
-		add("key > $%d", q.After)
-	}
+		conditions = append(conditions, fmt.Sprintf("%s %s $%d", column, operator, len(args)))
+	})
 	if conditions == nil {
 		return "", args
 	}
 	return " WHERE " + strings.Join(conditions, " AND "), args
-}
-
-func sameValue(a, b rows.Value) bool {
-	x, isBytes := a.([]byte)
-	y, both := b.([]byte)
-	if isBytes || both {
-		return isBytes && both && string(x) == string(y)
-	}
-	return a == b
 }

@@ -110,7 +110,7 @@ func (t *change) List(table *rows.Table, q rows.Query) ([]rows.Row, error) {
 	if err := t.ask(queries...); err != nil {
 		return nil, err
 	}
-	if of.Name == cardsTable && len(found) == 0 && len(ours) == 0 && q.From != nil && sameValue(q.From, q.To) {
+	if of.Name == cardsTable && len(found) == 0 && len(ours) == 0 && rows.Same(q.From, q.To) {
 		t.absent = append(t.absent, missing{of, q.Column, q.From, claimLock(of, q.Column, q.From)})
 	}
 	for _, w := range found {
@@ -228,11 +228,11 @@ func (t *change) look(of *table, r rows.Row, old []rows.Value) error {
 		queries = append(queries, query{of.get, []any{some(r.Key)}, keep})
 	}
 	for i, c := range of.Columns {
-		if !c.Unique || r.Looks[i] == nil || old != nil && sameValue(old[i], r.Looks[i]) {
+		if !c.Unique || r.Looks[i] == nil || old != nil && rows.Same(old[i], r.Looks[i]) {
 			continue
 		}
 		for _, o := range t.opsOf(of) {
-			if !o.deleted && !bytes.Equal(o.row.Key, r.Key) && sameValue(o.row.Looks[i], r.Looks[i]) {
+			if !o.deleted && !bytes.Equal(o.row.Key, r.Key) && rows.Same(o.row.Looks[i], r.Looks[i]) {
 				return store.ErrExists
 			}
 		}
@@ -294,7 +294,7 @@ func (t *change) Delete(table *rows.Table, q rows.Query) (int64, error) {
 		return 0, err
 	}
 	of := t.s.tables[table.Name]
-	if q.Column == "" && q.From != nil && sameValue(q.From, q.To) {
+	if q.Column == "" && rows.Same(q.From, q.To) {
 		return t.deleteOne(of, q.From.([]byte))
 	}
 	where, args := whereOf(q)

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/store/rows"
 )
 
 const (
@@ -169,7 +170,7 @@ func (t *change) turnOf(o *op) int {
 	}
 	old := t.reads[place{o.t.Name, string(o.row.Key)}]
 	for i, c := range o.t.Columns {
-		if c.Unique && !o.fresh && old.found && old.row.Looks[i] != nil && !sameValue(old.row.Looks[i], o.row.Looks[i]) {
+		if c.Unique && !o.fresh && old.found && old.row.Looks[i] != nil && !rows.Same(old.row.Looks[i], o.row.Looks[i]) {
 			return 1 + o.number
 		}
 	}

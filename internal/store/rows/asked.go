@@ -62,6 +62,25 @@ func (q Query) Selects(t *Table, r Row) bool {
 		(q.After == nil || bytes.Compare(r.Key, q.After) > 0)
 }
 
+// Conditions gives the comparisons of columns with values that hold for what a query
+// selects; none for one that selects all.
+func (q Query) Conditions(each func(column, operator string, v Value)) {
+	column := cmp.Or(q.Column, "key")
+	if Same(q.From, q.To) {
+		each(column, "=", q.From)
+	} else {
+		if q.From != nil {
+			each(column, ">=", q.From)
+		}
+		if q.To != nil {
+			each(column, "<=", q.To)
+		}
+	}
+	if q.After != nil {
+		each("key", ">", q.After)
+	}
+}
+
 // Before reports whether a row comes before another in the order of a query. No
 // row comes twice.
 func (q Query) Before(t *Table, r, next Row) bool {
@@ -79,6 +98,9 @@ func (q Query) Before(t *Table, r, next Row) bool {
 // incomparable is greater than any order: nothing without a value, or of another
 // type, is selected.
 const incomparable = 2
+
+// Same reports whether two look-up columns hold the same value. Without a value they do not.
+func Same(a, b Value) bool { return compare(a, b) == 0 }
 
 func compare(a, b Value) int {
 	switch a := a.(type) {

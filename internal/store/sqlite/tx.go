@@ -153,43 +153,16 @@ func (r *snapshot) List(t *rows.Table, q rows.Query) ([]rows.Row, error) {
 
 // whereOf is the condition of a query; empty if it selects all.
 func whereOf(q rows.Query) (string, []driver.Value) {
-	column := q.Column
-	if column == "" {
-		column = "key"
-	}
 	var conditions []string
 	var args []driver.Value
-	add := func(condition string, v rows.Value) {
-		conditions = append(conditions, condition)
+	q.Conditions(func(column, operator string, v rows.Value) {
+		conditions = append(conditions, column+" "+operator+" ?")
 		args = append(args, bound(v))
-	}
-	switch {
-	case q.From != nil && sameValue(q.From, q.To):
-		add(column+" = ?", q.From)
-	default:
-		if q.From != nil {
-			add(column+" >= ?", q.From)
-		}
-		if q.To != nil {
-			add(column+" <= ?", q.To)
-		}
-	}
-	if q.After != nil {
-		add("key > ?", q.After)
-	}
+	})
 	if conditions == nil {
 		return "", args
 	}
 	return " WHERE " + strings.Join(conditions, " AND "), args
-}
-
-func sameValue(a, b rows.Value) bool {
-	x, isBytes := a.([]byte)
-	y, both := b.([]byte)
-	if isBytes || both {
-		return isBytes && both && string(x) == string(y)
-	}
-	return a == b
 }
 
 // bound binds an empty key as an empty blob: the driver would take a nil slice
