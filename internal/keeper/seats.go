@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math/bits"
 	"os"
 	"path/filepath"
 	"slices"
@@ -80,9 +79,7 @@ func OpenSeats(ctx context.Context, dirs []string, shape split.Shape, c OpenConf
 			return nil, err
 		}
 	}
-	if err := s.leaveOutStrangers(found); err != nil {
-		return nil, err
-	}
+	s.leaveOutStrangers(found)
 	for i, k := range found {
 		if k == nil {
 			continue
@@ -159,47 +156,19 @@ func (k *storedKeeper) fits(member int, shape split.Shape) error {
 // leaveOutStrangers empties the seats of keepers whose share keys are not those of
 // the others. Where it cannot be told who the strangers are, all stay: verdicts
 // rest on what the keepers answer.
-func (s *Seats) leaveOutStrangers(found []*storedKeeper) error {
-	best, several := uint(0), false
-	for set := uint(1); set < 1<<len(found); set++ {
-		if !together(found, set) {
-			continue
-		}
-		switch n, most := bits.OnesCount(set), bits.OnesCount(best); {
-		case n > most:
-			best, several = set, false
-		case n == most:
-			several = true
-		}
-	}
-	if most := bits.OnesCount(best); several && most >= s.shape.T {
+func (s *Seats) leaveOutStrangers(found []*storedKeeper) {
+	strange, unsure := Strangers(len(found), s.shape.T,
+		func(i int) bool { return found[i] != nil }, func(i, j int) bool { return sameKeys(found[i], found[j]) })
+	if unsure {
 		s.open.Logger.Error("keepers hold different share keys, and it cannot be told whose are right")
-		return nil
 	}
 	for i, k := range found {
-		if k != nil && (several || best>>i&1 == 0) {
+		if strange[i] {
 			k.wipe()
 			found[i] = nil
 			s.seats[i].empty(fmt.Errorf("%w: its share keys are not those of the others", ErrStranger))
 		}
 	}
-	return nil
-}
-
-// together reports whether the keepers of a set, by bit, all have files and the
-// same key wherever two of them hold one.
-func together(found []*storedKeeper, set uint) bool {
-	for i, a := range found {
-		for j, b := range found[:i] {
-			if set>>i&1 == 1 && set>>j&1 == 1 && (a == nil || b == nil || !sameKeys(a, b)) {
-				return false
-			}
-		}
-		if set>>i&1 == 1 && a == nil {
-			return false
-		}
-	}
-	return true
 }
 
 // sameKeys reports whether two keepers have the same key sets, with the same key

@@ -1,56 +1,16 @@
 package remote
 
 import (
-	"math/bits"
-
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/split"
 )
 
 // strangers says of each keeper that said something whether its share keys are not those
-// of the others: of those outside the largest set of keepers that agree. Where two sets
-// are the largest and each could give a verdict, it cannot be told who the strangers are,
-// and nobody is one: verdicts rest on what the keepers answer.
+// of the others. Where that cannot be told, nobody is a stranger.
 func strangers(said []*keeper.About, shape split.Shape) []bool {
-	best, several := uint(0), false
-	for set := uint(1); set < 1<<len(said); set++ {
-		if !together(said, set) {
-			continue
-		}
-		switch n, most := bits.OnesCount(set), bits.OnesCount(best); {
-		case n > most:
-			best, several = set, false
-		case n == most:
-			several = true
-		}
-	}
-	out := make([]bool, len(said))
-	if several && bits.OnesCount(best) >= shape.T {
-		return out
-	}
-	for i, a := range said {
-		out[i] = a != nil && (several || best>>i&1 == 0)
-	}
+	out, _ := keeper.Strangers(len(said), shape.T,
+		func(i int) bool { return said[i] != nil }, func(i, j int) bool { return agree(*said[i], *said[j]) })
 	return out
-}
-
-// together reports whether the keepers of a set, by bit, have all said something and
-// agree with one another.
-func together(said []*keeper.About, set uint) bool {
-	for i, a := range said {
-		if set>>i&1 == 0 {
-			continue
-		}
-		if a == nil {
-			return false
-		}
-		for j, b := range said[:i] {
-			if set>>j&1 == 1 && b != nil && !agree(*a, *b) {
-				return false
-			}
-		}
-	}
-	return true
 }
 
 // agree reports whether two keepers have the same share key wherever both hold one. One of
