@@ -44,6 +44,20 @@ func (c *Catalogue) Accepted(header string) Lang {
 	return Chinese
 }
 
+// OfTerminal is the language that the environment asks a program to speak: Chinese where it
+// is a Chinese one, and English everywhere else.
+func OfTerminal(getenv func(string) string) Lang {
+	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
+		if value := strings.ToLower(getenv(name)); value != "" {
+			if value == "zh" || strings.HasPrefix(value, "zh_") || strings.HasPrefix(value, "zh-") || strings.HasPrefix(value, "zh.") {
+				return Chinese
+			}
+			return English
+		}
+	}
+	return English
+}
+
 // byBase finds the language whose tag begins with a base language such as "zh".
 func (c *Catalogue) byBase(base string) (Lang, bool) {
 	for _, l := range c.langs {

@@ -174,17 +174,7 @@ func publicProgram(t *testing.T) (base, program string) {
 func TestALostKeeperComesBack(t *testing.T) {
 	places := threeKeepers(t)
 	authority := newCaller(t, "authority", wire.Authority)
-	var clients []*wire.Client
-	var keepers []keeper.Keeper
-	for _, p := range places {
-		c := authority.calls(authority.admitted(p, "authority"))
-		clients, keepers = append(clients, c), append(keepers, c)
-	}
-	q := newQuorum(t, keepers)
-	target := person(t, q)
-	if out, err := q.Attempt(t.Context(), target, keeper.Guess{Limits: ledger.NationalLimits()}, []byte("246801")); err != nil || out.Verdict != liuma.Wrong {
-		t.Fatalf("%+v, %v", out, err)
-	}
+	q, clients, target := guessedAt(t, authority, places)
 	lost, left := places[1], []*place{places[0], places[2]}
 	counted := spent(t, clients[1], target.Card)
 	befriend(t, left[0], lost)

@@ -47,26 +47,12 @@ func main() {
 	// A second signal ends the process at once: the first one asks it to.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
-	t := &terminal{out: os.Stdout, err: os.Stderr, words: locale.In(spoken(os.Getenv))}
+	t := &terminal{out: os.Stdout, err: os.Stderr, words: locale.In(locale.OfTerminal(os.Getenv))}
 	// Before anything is read: most commands hold keys.
 	if err := process.KeepPrivate(); err != nil {
 		os.Exit(report(t, err))
 	}
 	os.Exit(run(ctx, os.Args[1:], t))
-}
-
-// spoken is the language that the environment asks a program to speak: Chinese where it is
-// a Chinese one, and English everywhere else.
-func spoken(getenv func(string) string) locale.Lang {
-	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
-		if value := strings.ToLower(getenv(name)); value != "" {
-			if value == "zh" || strings.HasPrefix(value, "zh_") || strings.HasPrefix(value, "zh-") || strings.HasPrefix(value, "zh.") {
-				return locale.Chinese
-			}
-			return locale.English
-		}
-	}
-	return locale.English
 }
 
 // run is one command, from its arguments to its exit status.

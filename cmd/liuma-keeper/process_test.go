@@ -374,11 +374,9 @@ func TestEndAndRenewal(t *testing.T) {
 	}
 }
 
-// TestRepairOverTheWire: a keeper that lost its ledger says so and serves nobody, takes
-// the rows of the other two, and serves with every count.
-func TestRepairOverTheWire(t *testing.T) {
-	places := threeKeepers(t)
-	authority := newCaller(t, "authority", wire.Authority)
+// guessedAt has a PIN set at keepers and one wrong guess counted.
+func guessedAt(t *testing.T, authority *caller, places []*place) (*keeper.Quorum, []*wire.Client, keeper.Target) {
+	t.Helper()
 	var clients []*wire.Client
 	var keepers []keeper.Keeper
 	for _, p := range places {
@@ -390,6 +388,15 @@ func TestRepairOverTheWire(t *testing.T) {
 	if out, err := q.Attempt(t.Context(), target, keeper.Guess{Limits: ledger.NationalLimits()}, []byte("246801")); err != nil || out.Verdict != liuma.Wrong {
 		t.Fatalf("%+v, %v", out, err)
 	}
+	return q, clients, target
+}
+
+// TestRepairOverTheWire: a keeper that lost its ledger says so and serves nobody, takes
+// the rows of the other two, and serves with every count.
+func TestRepairOverTheWire(t *testing.T) {
+	places := threeKeepers(t)
+	authority := newCaller(t, "authority", wire.Authority)
+	q, clients, target := guessedAt(t, authority, places)
 	lost := places[0]
 	want := spent(t, clients[0], target.Card)
 	d, err := host.Open(lost.dir)

@@ -118,30 +118,6 @@ func TestChineseLinesAreBroken(t *testing.T) {
 	}
 }
 
-// TestLanguageOfTheTerminal: Chinese where the environment is Chinese, English
-// everywhere else.
-func TestLanguageOfTheTerminal(t *testing.T) {
-	for _, tt := range []struct {
-		env  map[string]string
-		want locale.Lang
-	}{
-		{nil, locale.English},
-		{map[string]string{"LANG": "zh_CN.UTF-8"}, locale.Chinese},
-		{map[string]string{"LANG": "zh"}, locale.Chinese},
-		{map[string]string{"LANG": "zh_TW"}, locale.Chinese},
-		{map[string]string{"LANG": "zhx"}, locale.English},
-		{map[string]string{"LANG": "de_DE.UTF-8"}, locale.English},
-		{map[string]string{"LANG": "zh_CN.UTF-8", "LC_ALL": "C"}, locale.English},
-		{map[string]string{"LANG": "zh_CN.UTF-8", "LC_ALL": ""}, locale.Chinese},
-		{map[string]string{"LANG": "en_US.UTF-8", "LC_MESSAGES": "zh_CN.UTF-8"}, locale.Chinese},
-		{map[string]string{"LC_ALL": "zh_CN.UTF-8", "LC_MESSAGES": "C"}, locale.Chinese},
-	} {
-		if got := spoken(func(name string) string { return tt.env[name] }); got != tt.want {
-			t.Errorf("%v: %s, want %s", tt.env, got, tt.want)
-		}
-	}
-}
-
 // TestHelpInBothLanguages: of the program and of a command, with its headings.
 func TestHelpInBothLanguages(t *testing.T) {
 	for lang, want := range map[locale.Lang][]string{

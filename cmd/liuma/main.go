@@ -82,20 +82,6 @@ type terminal struct {
 // nothing says so.
 func (t *terminal) words() *locale.Words { return locale.In(cmp.Or(t.lang, locale.English)) }
 
-// spoken is the language that the environment asks a program to speak: Chinese
-// where it is a Chinese one, and English everywhere else.
-func spoken(getenv func(string) string) locale.Lang {
-	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
-		if value := strings.ToLower(getenv(name)); value != "" {
-			if value == "zh" || strings.HasPrefix(value, "zh_") || strings.HasPrefix(value, "zh-") || strings.HasPrefix(value, "zh.") {
-				return locale.Chinese
-			}
-			return locale.English
-		}
-	}
-	return locale.English
-}
-
 func main() {
 	if len(os.Args) == 3 && os.Args[1] == posts.Argument {
 		os.Exit(keeperOfDemo(os.Args[2]))
@@ -103,7 +89,7 @@ func main() {
 	// A second signal ends the process at once: the first one asks it to.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
-	t := &terminal{in: os.Stdin, out: os.Stdout, err: os.Stderr, lang: spoken(os.Getenv)}
+	t := &terminal{in: os.Stdin, out: os.Stdout, err: os.Stderr, lang: locale.OfTerminal(os.Getenv)}
 	// Every command, and before anything is read: most of them hold keys or PINs.
 	if err := process.KeepPrivate(); err != nil {
 		os.Exit(report(t, err))

@@ -146,9 +146,7 @@ func (p *Post) serve(ctx context.Context) error {
 func (p *Post) ask(ctx context.Context, o order) (r report, err error) {
 	p.asking.Lock()
 	defer p.asking.Unlock()
-	p.mu.Lock()
-	run := p.process
-	p.mu.Unlock()
+	run := p.last()
 	if run == nil || run.over() {
 		return r, fmt.Errorf("posts: %s: its process does not run", p.ID)
 	}
@@ -223,13 +221,18 @@ func (p *process) wasAsked() bool {
 	return p.asked
 }
 
+// last is the keeper's process, which may have ended; nil if none was started.
+func (p *Post) last() *process {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.process
+}
+
 // Kill ends the keeper's process at once, as power loss does.
 func (p *Post) Kill() {
 	p.acting.Lock()
 	defer p.acting.Unlock()
-	p.mu.Lock()
-	run := p.process
-	p.mu.Unlock()
+	run := p.last()
 	if run != nil {
 		run.kill()
 		<-run.ended
@@ -255,9 +258,7 @@ func (p *Post) Heal(ctx context.Context) error {
 
 // Stand says how the keeper's process and the line to it are.
 func (p *Post) Stand() Standing {
-	p.mu.Lock()
-	run := p.process
-	p.mu.Unlock()
+	run := p.last()
 	s := Standing{State: Died, Cut: p.line.isCut()}
 	if run == nil {
 		return s
@@ -292,9 +293,7 @@ func (p *Post) Ask(ctx context.Context) Standing {
 func (p *Post) close() error {
 	p.acting.Lock()
 	defer p.acting.Unlock()
-	p.mu.Lock()
-	run := p.process
-	p.mu.Unlock()
+	run := p.last()
 	if run != nil {
 		run.mu.Lock()
 		run.asked = true
