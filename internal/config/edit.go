@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -11,53 +12,80 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/liuma-pin/liuma/internal/keeper/remote"
+	"github.com/liuma-pin/liuma/internal/sqlitefile"
 )
 
 // ErrEdit: the file is written in a way that the program does not change by itself.
 var ErrEdit = errors.New("config: the file cannot be changed by the program as it is written")
 
 // AddKeeper puts a keeper on a machine of its own into the file in dir, or changes the
-// address of one that stands there. Everything else stays as it is, comments too: the
-// file that comes out is read, and has to say what was wanted and nothing else (ErrEdit).
-//
-// A crash in here leaves the old file or the new one.
+// address of one that stands there. Everything else stays as it is, comments too. ErrEdit:
+// nothing was changed.
 func AddKeeper(dir string, k RemoteKeeper) error {
-	path := filepath.Join(dir, FileName)
+	return rewrite(dir, ErrEdit, func(old []byte, want *Config) ([]byte, error) {
+		text := string(old)
+		switch at := slices.IndexFunc(want.Keepers.Remote, func(r RemoteKeeper) bool { return r.ID == k.ID }); {
+		case at < 0:
+			want.Keepers.Remote = append([]RemoteKeeper{k}, want.Keepers.Remote...)
+			text = withKeeper(text, k)
+		case want.Keepers.Remote[at] != k:
+			there := want.Keepers.Remote[at]
+			want.Keepers.Remote[at] = k
+			text = movedKeeper(text, there, k)
+		}
+		return []byte(text), want.Validate()
+	})
+}
+
+// rewrite changes the file in dir. change makes its new text, and of what the old text
+// says what the new one has to say; a text that says anything else is refused with wrong.
+//
+// The file is replaced in one step, and keeps its mode: a crash in here leaves the old one
+// or the new one, and at worst a partial one beside it.
+func rewrite(dir string, wrong error, change func(old []byte, want *Config) ([]byte, error)) error {
+	path, err := filepath.EvalSymlinks(filepath.Join(dir, FileName))
+	if err != nil {
+		return fmt.Errorf("config: %w", err)
+	}
+	old, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("config: %w", err)
+	}
+	want, err := Parse(old)
+	if err != nil {
+		return err
+	}
+	text, err := change(old, &want)
+	if err != nil {
+		return err
+	}
+	if got, err := Parse(text); err != nil || !reflect.DeepEqual(got, want) {
+		return wrong
+	}
+	if bytes.Equal(text, old) {
+		return nil
+	}
+	return replace(path, text)
+}
+
+// replace puts a file in the place of another one, with its mode.
+func replace(path string, text []byte) error {
 	info, err := os.Stat(path)
 	if err != nil {
 		return fmt.Errorf("config: %w", err)
 	}
-	raw, err := os.ReadFile(path)
+	f, err := os.CreateTemp(filepath.Dir(path), FileName+".*.partial")
 	if err != nil {
 		return fmt.Errorf("config: %w", err)
 	}
-	want, err := Parse(raw)
+	_, err = f.Write(text)
+	if err = errors.Join(err, f.Chmod(info.Mode().Perm()), f.Sync(), f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
 	if err != nil {
-		return err
+		return fmt.Errorf("config: %w", errors.Join(err, os.Remove(f.Name())))
 	}
-	var text string
-	switch at := slices.IndexFunc(want.Keepers.Remote, func(r RemoteKeeper) bool { return r.ID == k.ID }); {
-	case at < 0:
-		want.Keepers.Remote = append([]RemoteKeeper{k}, want.Keepers.Remote...)
-		text = withKeeper(string(raw), k)
-	case want.Keepers.Remote[at] == k:
-		return nil
-	default:
-		old := want.Keepers.Remote[at]
-		want.Keepers.Remote[at] = k
-		text = movedKeeper(string(raw), old, k)
-	}
-	if err := want.Validate(); err != nil {
-		return err
-	}
-	if got, err := Parse([]byte(text)); err != nil || !reflect.DeepEqual(got, want) {
-		return ErrEdit
-	}
-	if err := remote.WriteFile(path, []byte(text)); err != nil {
-		return err
-	}
-	return os.Chmod(path, info.Mode().Perm())
+	return sqlitefile.SyncDir(filepath.Dir(path))
 }
 
 // The lines of the file that matter here, as Write writes them and people leave them.

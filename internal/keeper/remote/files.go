@@ -11,7 +11,6 @@ import (
 
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/keeper/admission"
-	"github.com/liuma-pin/liuma/internal/sqlitefile"
 )
 
 // maxFile is longer than any key or admission.
@@ -75,20 +74,7 @@ func WriteFile(path string, data []byte) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("remote: %w", err)
 	}
-	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*") // mode 0600
-	if err != nil {
-		return fmt.Errorf("remote: %w", err)
-	}
-	if _, err = f.Write(data); err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("remote: %w", err), os.Remove(f.Name()))
-	}
-	return sqlitefile.SyncDir(dir)
+	return keeper.Disk{}.Write(dir, filepath.Base(path), data)
 }
 
 func read(path string) ([]byte, error) {
