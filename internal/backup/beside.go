@@ -66,7 +66,7 @@ func (q Question) beside(ctx context.Context, c *sqlite.Copy, v *vault.Vault, m 
 			return nil, err
 		}
 		b.Remote = q.Against.Keepers.AreRemote()
-		dirs, quorum = q.Against.Keepers.Directories, max(shape.T, shape.N-shape.T+1)
+		dirs, quorum = q.Against.Keepers.Directories, shape.Majority()
 		if err := b.heads(v, filepath.Dir(q.Against.Vault)); err != nil {
 			return nil, err
 		}

@@ -10,11 +10,9 @@ import (
 	"github.com/liuma-pin/liuma/internal/split"
 )
 
-// majority is q: how many keepers must hold a proposal or a commit durably
-// before it counts. It is at least t, so that a version can be evaluated; and
-// any two sets of q keepers have one in common, so that no two proposals of one
-// version both reach it (I-3).
-func (q *Quorum) majority() int { return max(q.shape.T, q.shape.N-q.shape.T+1) }
+// majority is how many keepers must hold a proposal or a commit durably before it
+// counts: no two proposals of one version both reach it (I-3).
+func (q *Quorum) majority() int { return q.shape.Majority() }
 
 // Propose has a version that is not committed evaluated under a key set, and returns
 // the verifier of the secret under it. It replaces current, which at enrolment has

@@ -16,6 +16,10 @@ func (s Shape) Validate() error {
 
 func (s Shape) String() string { return fmt.Sprintf("%d of %d", s.T, s.N) }
 
+// Majority is q: at least t, so that a version can be evaluated, and so many that any two
+// sets of q keepers have one in common.
+func (s Shape) Majority() int { return max(s.T, s.N-s.T+1) }
+
 // Subsets lists the sets of n-t+1 keepers, one share key each, in rising order.
 // Any t keepers have a member in every subset; for any t-1 keepers there is a
 // subset without one of them. It is nil for a shape that Validate refuses.

@@ -39,7 +39,7 @@ func (h *Host) witness(ctx context.Context) {
 	if err != nil || n.Times().Lag() < clock.MaxBehind {
 		return
 	}
-	quorum := max(h.dir.Shape.T, h.dir.Shape.N-h.dir.Shape.T+1)
+	quorum := h.dir.Shape.Majority()
 	by, err := n.WitnessTime(ctx, h.otherClocks(ctx), quorum)
 	switch {
 	case err == nil:

@@ -261,7 +261,7 @@ func (k *Keepers) choose() {
 			there = append(there, *p.said)
 		}
 	}
-	if len(there) < max(k.c.Shape.T, k.c.Shape.N-k.c.Shape.T+1) {
+	if len(there) < k.c.Shape.Majority() {
 		return
 	}
 	found := common(there, k.c.KeySet)

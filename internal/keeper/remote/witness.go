@@ -25,5 +25,5 @@ func (k *Keepers) Clocks(ctx context.Context) (clocks []time.Time, quorum int) {
 		})
 	}
 	all.Wait()
-	return keeper.Witnesses(said, k.c.Machine), max(k.c.Shape.T, k.c.Shape.N-k.c.Shape.T+1)
+	return keeper.Witnesses(said, k.c.Machine), k.c.Shape.Majority()
 }
