@@ -24,7 +24,9 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -40,6 +42,8 @@ type options struct {
 	verbose bool          // show what the failing tests print
 	timeout time.Duration // for one test
 	budget  time.Duration // begin no mutant after this; zero: no end
+	jobs    int           // mutants at the same time
+	passed  bool          // take the tests to pass on the unchanged tree
 }
 
 func main() {
@@ -51,6 +55,8 @@ func main() {
 	flag.BoolVar(&o.verbose, "v", false, "show what the failing tests print")
 	flag.DurationVar(&o.timeout, "timeout", 3*time.Minute, "for one test")
 	flag.DurationVar(&o.budget, "for", 0, "begin no mutant after this time; 0: run all")
+	flag.IntVar(&o.jobs, "jobs", runtime.NumCPU(), "mutants at the same time")
+	flag.BoolVar(&o.passed, "passed", false, "make test has just passed: do not run each test on the unchanged tree too")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -100,34 +106,49 @@ func run(ctx context.Context, r io.Reader, w io.Writer, o options) error {
 		return err
 	}
 	defer os.RemoveAll(temp)
-	return killAll(ctx, w, &runner{root: root, temp: temp, timeout: o.timeout, sound: map[Catch]error{}}, picked, o)
+	return killAll(ctx, w, &runner{root: root, temp: temp, timeout: o.timeout, passed: o.passed}, picked, o)
 }
 
-// killAll runs mutants until the time is up, and reports the result of each.
+// killAll runs mutants, o.jobs at a time, until the time is up, reports the
+// result of each as it ends, and lists at the end those that were not caught.
 func killAll(ctx context.Context, w io.Writer, r *runner, mutants []Mutant, o options) error {
-	begun, ran, bad := time.Now(), 0, 0
+	var (
+		begun = time.Now()
+		mu    sync.Mutex // guards bad and w
+		bad   []string
+		ran   int // this goroutine's
+		slots = make(chan struct{}, max(o.jobs, 1))
+		group sync.WaitGroup
+	)
 	for _, m := range mutants {
-		if o.budget > 0 && time.Since(begun) > o.budget {
+		slots <- struct{}{}
+		if ctx.Err() != nil || o.budget > 0 && time.Since(begun) > o.budget {
 			break
 		}
 		ran++
-		start := time.Now()
-		err := r.kill(ctx, m)
-		result := "caught"
-		if err != nil {
-			bad++
-			result = err.Error()
-		}
-		fmt.Fprintf(w, "%-5s %-40s %5.1fs  %s\n", m.Invariant, m.Name, time.Since(start).Seconds(), result)
-		if o.verbose {
-			fmt.Fprintf(w, "%s\n", r.said)
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
+		group.Go(func() {
+			defer func() { <-slots }()
+			start := time.Now()
+			said, err := r.kill(ctx, m)
+			result := "caught"
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				result = err.Error()
+				bad = append(bad, m.Name+": "+result)
+			}
+			fmt.Fprintf(w, "%-5s %-40s %5.1fs  %s\n", m.Invariant, m.Name, time.Since(start).Seconds(), result)
+			if o.verbose {
+				fmt.Fprintf(w, "%s\n", said)
+			}
+		})
 	}
-	if bad > 0 {
-		return fmt.Errorf("%d of %d mutants were not caught", bad, ran)
+	group.Wait()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if len(bad) > 0 {
+		return fmt.Errorf("%d of %d mutants were not caught:\n%s", len(bad), ran, strings.Join(bad, "\n"))
 	}
 	fmt.Fprintf(w, "all %d mutants were caught\n", ran)
 	if left := len(mutants) - ran; left > 0 {
@@ -159,39 +180,48 @@ type runner struct {
 	root    string
 	temp    string
 	timeout time.Duration
-	sound   map[Catch]error // results of tests on the unchanged tree
-	said    []byte          // output of the last tests
+	passed  bool     // every test passes on the unchanged tree
+	sound   sync.Map // of Catch: func() error, the test's result on the unchanged tree, found once
 }
 
 var errSurvived = errors.New("SURVIVED")
 
-// kill returns nil if every test that the mutant names fails on it.
-func (r *runner) kill(ctx context.Context, m Mutant) error {
-	r.said = nil
+// kill returns nil if every test that the mutant names fails on it, and what
+// the tests printed.
+func (r *runner) kill(ctx context.Context, m Mutant) (said []byte, err error) {
 	overlay, err := r.overlay(m)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, c := range m.CaughtBy {
-		if _, known := r.sound[c]; !known {
-			failed, err := r.test(ctx, c, "")
-			if err == nil && failed {
-				err = errors.New("fails without the mutant, too")
-			}
-			r.sound[c] = err
+		if err := r.soundness(ctx, c); err != nil {
+			return said, fmt.Errorf("%s: %w", c, err)
 		}
-		if err := r.sound[c]; err != nil {
-			return fmt.Errorf("%s: %w", c, err)
-		}
-		failed, err := r.test(ctx, c, overlay)
+		failed, out, err := r.test(ctx, c, overlay)
+		said = append(said, out...)
 		if err != nil {
-			return fmt.Errorf("%s: %w", c, err)
+			return said, fmt.Errorf("%s: %w", c, err)
 		}
 		if !failed {
-			return fmt.Errorf("%w %s", errSurvived, c)
+			return said, fmt.Errorf("%w %s", errSurvived, c)
 		}
 	}
-	return nil
+	return said, nil
+}
+
+// soundness is nil if the test passes on the unchanged tree.
+func (r *runner) soundness(ctx context.Context, c Catch) error {
+	if r.passed {
+		return nil
+	}
+	once, _ := r.sound.LoadOrStore(c, sync.OnceValue(func() error {
+		failed, _, err := r.test(ctx, c, "")
+		if err == nil && failed {
+			err = errors.New("fails without the mutant, too")
+		}
+		return err
+	}))
+	return once.(func() error)()
 }
 
 // overlay writes the patched files, and the list with which the go command
@@ -224,13 +254,17 @@ func (r *runner) overlay(m Mutant) (string, error) {
 
 // test builds a package's tests and runs one of them. An error is anything but
 // the test's own verdict: the package does not compile, or has no such test.
-func (r *runner) test(ctx context.Context, c Catch, overlay string) (failed bool, err error) {
-	binary := filepath.Join(r.temp, "tests")
+func (r *runner) test(ctx context.Context, c Catch, overlay string) (failed bool, said []byte, err error) {
+	dir, err := os.MkdirTemp(r.temp, "test-")
+	if err != nil {
+		return false, nil, err
+	}
+	defer os.RemoveAll(dir)
+	binary := filepath.Join(dir, "tests")
 	build := exec.CommandContext(ctx, "go", "test", "-c", "-o", binary, "-overlay", overlay, "./"+c.Dir)
 	build.Dir = r.root
 	if out, err := build.CombinedOutput(); err != nil {
-		r.said = append(r.said, out...)
-		return false, fmt.Errorf("does not compile: %s", firstLine(out))
+		return false, out, fmt.Errorf("does not compile: %s", firstLine(out))
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.timeout)
 	defer cancel()
@@ -238,19 +272,18 @@ func (r *runner) test(ctx context.Context, c Catch, overlay string) (failed bool
 	cmd.Dir = filepath.Join(r.root, filepath.FromSlash(c.Dir))
 	cmd.Env = append(os.Environ(), "RAPID_NOFAILFILE=1") // else failing draws would be kept in the tree
 	out, err := cmd.CombinedOutput()
-	r.said = append(r.said, out...)
 	name, _, _ := strings.Cut(c.Test, "/")
 	switch {
 	case ctx.Err() != nil:
-		return false, fmt.Errorf("not done after %s", r.timeout)
+		return false, out, fmt.Errorf("not done after %s", r.timeout)
 	case bytes.Contains(out, []byte("--- FAIL: "+name+" ")):
-		return true, nil
+		return true, out, nil
 	case err != nil:
-		return false, fmt.Errorf("ended without a verdict: %w", err)
+		return false, out, fmt.Errorf("ended without a verdict: %w", err)
 	case !bytes.Contains(out, []byte("--- PASS: "+c.Test+" ")):
-		return false, errors.New("no such test, or it was skipped")
+		return false, out, errors.New("no such test, or it was skipped")
 	}
-	return false, nil
+	return false, out, nil
 }
 
 // firstLine is the first line of a compiler's complaint, without its heading.

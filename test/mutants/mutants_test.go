@@ -168,13 +168,13 @@ func TestRunnerTellsVerdicts(t *testing.T) {
 		{"TestBad", "\treturn 2\n", "fails without"},
 		{"TestOne", "\treturn \"\"\n", "does not compile"},
 	} {
-		r := &runner{root: dir, temp: t.TempDir(), timeout: 30e9, sound: map[Catch]error{}}
-		err := r.kill(t.Context(), Mutant{
+		r := &runner{root: dir, temp: t.TempDir(), timeout: 30e9}
+		said, err := r.kill(t.Context(), Mutant{
 			Name: "i01-x.patch", CaughtBy: []Catch{{Dir: ".", Test: tt.test}},
 			Files: []FilePatch{{Path: "x.go", Hunks: []Hunk{{Old: "\treturn 1\n", New: tt.new}}}},
 		})
 		if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
-			t.Errorf("%s with %q: %v, want %q\n%s", tt.test, tt.new, err, tt.want, r.said)
+			t.Errorf("%s with %q: %v, want %q\n%s", tt.test, tt.new, err, tt.want, said)
 		}
 	}
 }
@@ -270,7 +270,7 @@ func TestNothingChangedRunsNothing(t *testing.T) {
 // TestTimeIsUp: no mutant begins after its time, and the output names those
 // that are left.
 func TestTimeIsUp(t *testing.T) {
-	r := &runner{root: t.TempDir(), temp: t.TempDir(), timeout: time.Minute, sound: map[Catch]error{}}
+	r := &runner{root: t.TempDir(), temp: t.TempDir(), timeout: time.Minute}
 	two := []Mutant{{Name: "i01-x.patch"}, {Name: "i01-y.patch"}} // caught by no test: no time at all
 	var out bytes.Buffer
 	if err := killAll(t.Context(), &out, r, two, options{budget: 1}); err != nil || !strings.Contains(out.String(), "2 more had to do with it") {
@@ -279,5 +279,20 @@ func TestTimeIsUp(t *testing.T) {
 	out.Reset()
 	if err := killAll(t.Context(), &out, r, two, options{}); err != nil || !strings.Contains(out.String(), "all 2 mutants") {
 		t.Errorf("%v\n%s", err, &out)
+	}
+}
+
+// TestUncaughtAreNamedLast, since what reads the end of a long output has to
+// learn which they are, and the others are tried all the same.
+func TestUncaughtAreNamedLast(t *testing.T) {
+	r := &runner{root: t.TempDir(), temp: t.TempDir(), timeout: time.Minute}
+	lost := Mutant{Name: "i01-lost.patch", Files: []FilePatch{{Path: "gone.go"}}}
+	var out bytes.Buffer
+	err := killAll(t.Context(), &out, r, []Mutant{lost, {Name: "i01-x.patch"}}, options{jobs: 2})
+	if err == nil || !strings.Contains(err.Error(), "1 of 2 mutants were not caught:\ni01-lost.patch: ") {
+		t.Error(err)
+	}
+	if !strings.Contains(out.String(), "i01-x.patch") {
+		t.Errorf("the other was not tried:\n%s", &out)
 	}
 }
