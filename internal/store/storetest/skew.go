@@ -19,6 +19,7 @@ func Skew(t *testing.T, open Open) {
 		run  func(*testing.T, Open)
 	}{
 		{"Rations", skewRations}, {"Rows", skewRows}, {"Card", skewCard}, {"Process", skewProcess}, {"Shared", skewShared}, {"Holder", skewHolder},
+		{"RationsBetween", betweenRations}, {"RowsBetween", betweenRows}, {"HolderBetween", betweenHolder},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, open) })
 	}
