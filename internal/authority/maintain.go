@@ -101,7 +101,7 @@ func (a *Authority) finishIntents(ctx context.Context) error {
 
 // finishOne takes the card's slot, reads the intent again and finishes it.
 func (a *Authority) finishOne(ctx context.Context, card liuma.CardID) error {
-	release, err := a.HoldCard(ctx, card)
+	ctx, release, err := a.HoldCard(ctx, card)
 	if err != nil {
 		return err
 	}
