@@ -5093,6 +5093,29 @@ func (w Shown) StatusDoorFull(open, most, closed, refused, inFlight, requests, r
 	return w.say("shown.status.door_full", "{open}", open, "{most}", most, "{closed}", closed, "{refused}", refused, "{in_flight}", inFlight, "{requests}", requests, "{requests_refused}", requestsRefused)
 }
 
+// StatusAuthority says "shown.status.authority".
+func (w Shown) StatusAuthority() string { return w.say("shown.status.authority") }
+
+// StatusAuthorityThere says "shown.status.authority_there".
+func (w Shown) StatusAuthorityThere(name, host, pid, since, duties string) string {
+	return w.say("shown.status.authority_there", "{name}", name, "{host}", host, "{pid}", pid, "{since}", since, "{duties}", duties)
+}
+
+// StatusAuthorityHere says "shown.status.authority_here".
+func (w Shown) StatusAuthorityHere(name, pid, since, duties string) string {
+	return w.say("shown.status.authority_here", "{name}", name, "{pid}", pid, "{since}", since, "{duties}", duties)
+}
+
+// StatusAuthorityGone says "shown.status.authority_gone".
+func (w Shown) StatusAuthorityGone(name, host, seen string) string {
+	return w.say("shown.status.authority_gone", "{name}", name, "{host}", host, "{seen}", seen)
+}
+
+// StatusAuthorityDuties says "shown.status.authority_duties".
+func (w Shown) StatusAuthorityDuties(duties string) string {
+	return w.say("shown.status.authority_duties", "{duties}", duties)
+}
+
 // StatusKeepers says "shown.status.keepers".
 func (w Shown) StatusKeepers() string { return w.say("shown.status.keepers") }
 
@@ -7934,6 +7957,18 @@ func (w Refused) KnownUnreachable() string { return w.say("refused.known.unreach
 
 // KnownServerInUse says "refused.known.server_in_use".
 func (w Refused) KnownServerInUse() string { return w.say("refused.known.server_in_use") }
+
+// KnownServerSameName says "refused.known.server_same_name".
+func (w Refused) KnownServerSameName() string { return w.say("refused.known.server_same_name") }
+
+// KnownServerServed says "refused.known.server_served".
+func (w Refused) KnownServerServed() string { return w.say("refused.known.server_served") }
+
+// KnownServerInside says "refused.known.server_inside".
+func (w Refused) KnownServerInside() string { return w.say("refused.known.server_inside") }
+
+// KnownName says "refused.known.name".
+func (w Refused) KnownName() string { return w.say("refused.known.name") }
 
 // KnownServerTooNew says "refused.known.server_too_new".
 func (w Refused) KnownServerTooNew() string { return w.say("refused.known.server_too_new") }

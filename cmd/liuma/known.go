@@ -170,6 +170,10 @@ func knownOfData() []knownError {
 // knownOfServer are those of a database on a PostgreSQL server.
 func knownOfServer() []knownError {
 	return []knownError{
+		{server.ErrInside, locale.Refused.KnownServerInside},
+		{server.ErrName, locale.Refused.KnownName},
+		{postgres.ErrSameName, locale.Refused.KnownServerSameName},
+		{postgres.ErrServed, locale.Refused.KnownServerServed},
 		{postgres.ErrInUse, locale.Refused.KnownServerInUse},
 		{postgres.ErrTooNew, locale.Refused.KnownServerTooNew},
 		{postgres.ErrForeign, locale.Refused.KnownServerForeign},

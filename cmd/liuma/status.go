@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/liuma-pin/liuma/internal/admin"
@@ -31,7 +32,7 @@ func (a *statusCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 		if a.JSON {
 			return json.NewEncoder(t.out).Encode(s)
 		}
-		return errors.Join(printServer(t, c.Data, s), printPolicy(t, s.Policy), printRest(t, s))
+		return errors.Join(printServer(t, c.Data, s), printAuthorities(t, s.Authorities), printPolicy(t, s.Policy), printRest(t, s))
 	})
 	if inUse, ok := errors.AsType[*inUseError](err); ok {
 		return c.knock(ctx, inUse)
@@ -175,6 +176,34 @@ func printDoors(t *terminal, doors []admin.DoorState) error {
 		c, r := d.Connections, d.Requests
 		err := t.row(say.StatusDoor(doorName(say, d.Door)), say.StatusDoorFull(num(c.Open), num(c.Most), num(c.Closed), num(c.Refused), num(r.InFlight), num(r.Most), num(r.Refused)))
 		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// printAuthorities prints who else works with the database, since when, and what each does
+// for all.
+func printAuthorities(t *terminal, all []admin.AuthorityState) error {
+	say := t.shown()
+	for _, a := range all {
+		var duties []string
+		for _, d := range a.Duties {
+			duties = append(duties, string(d))
+		}
+		does := ""
+		if len(duties) > 0 {
+			does = say.StatusAuthorityDuties(strings.Join(duties, ", "))
+		}
+		since := a.Since.Format(time.RFC3339)
+		what := say.StatusAuthorityThere(a.Name, a.Host, num(a.PID), since, does)
+		switch {
+		case a.Here:
+			what = say.StatusAuthorityHere(a.Name, num(a.PID), since, does)
+		case a.Gone:
+			what = say.StatusAuthorityGone(a.Name, a.Host, a.Seen.Format(time.RFC3339))
+		}
+		if err := t.row(say.StatusAuthority(), what); err != nil {
 			return err
 		}
 	}

@@ -7,9 +7,11 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/locale"
 )
 
@@ -34,6 +36,11 @@ func (a *Admin) ImportRegistry(ctx context.Context, file *os.File, c ImportConfi
 		return registry.Summary{}, ErrImporting
 	}
 	defer a.importing.Unlock()
+	done, err := a.onDuty(ctx, store.DutyImport)
+	if err != nil {
+		return registry.Summary{}, err
+	}
+	defer done()
 	if a.c.Alone {
 		defer collectLess()()
 	}
@@ -44,6 +51,42 @@ func (a *Admin) ImportRegistry(ctx context.Context, file *os.File, c ImportConfi
 	return a.c.Registry.Import(ctx, in, registry.ImportConfig{
 		Actor: ActorOf(ctx), Encoding: c.Encoding, DryRun: c.DryRun, Alone: a.c.Alone, Progress: c.Progress, Reject: c.Reject, Cell: c.Cell,
 	})
+}
+
+// onDuty takes a duty for a long act, and keeps it until done. ErrImporting: another
+// authority on the same database has it. A crash leaves it to the next who asks within a
+// minute.
+func (a *Admin) onDuty(ctx context.Context, name store.Duty) (done func(), err error) {
+	const lasts = time.Minute
+	switch got, err := a.c.Store.TakeDuty(ctx, name, lasts); {
+	case err != nil:
+		return nil, err
+	case !got:
+		return nil, ErrImporting
+	}
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var keeping sync.WaitGroup
+	keeping.Go(func() {
+		t := time.NewTicker(lasts / 4)
+		defer t.Stop()
+		for {
+			select {
+			case <-background.Done():
+				return
+			case <-t.C:
+			}
+			if _, err := a.c.Store.TakeDuty(background, name, lasts); err != nil && background.Err() == nil {
+				a.c.Logger.Warn("not known whether a duty is still this authority's", "duty", name, "err", err)
+			}
+		}
+	})
+	return func() {
+		stop()
+		keeping.Wait()
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		_ = a.c.Store.DropDuty(last, name) // or it ends by its time
+	}, nil
 }
 
 // snapshot reads a regular file as it was when the import began. It reads by

@@ -43,6 +43,48 @@ type Status struct {
 	Restart bool `json:"restart_for_keys"`
 	// Staff says how the members of staff stand.
 	Staff StaffStatus `json:"staff"`
+	// Authorities are those that work with the same database, by name; empty where nobody
+	// else can.
+	Authorities []AuthorityState `json:"authorities"`
+}
+
+// AuthorityState is one of several authorities on a database.
+type AuthorityState struct {
+	Name   string       `json:"name"`
+	Here   bool         `json:"here"` // the one that answers
+	Host   string       `json:"host"`
+	PID    int          `json:"process"`
+	Since  time.Time    `json:"since"`
+	Seen   time.Time    `json:"seen"`
+	Gone   bool         `json:"gone"`   // its connection is
+	Duties []store.Duty `json:"duties"` // what it does for all
+}
+
+// authorities lists who works with the database.
+func (a *Admin) authorities(ctx context.Context) ([]AuthorityState, error) {
+	out := []AuthorityState{}
+	self := a.c.Store.Self()
+	if self.Name == "" {
+		return out, nil
+	}
+	peers, err := a.c.Store.Peers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all, err := a.c.Store.Duties(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range peers {
+		s := AuthorityState{Name: p.Name, Here: p.Process == self.Process, Host: p.Host, PID: p.PID, Since: p.Since, Seen: p.Seen, Gone: p.Absent, Duties: []store.Duty{}}
+		for _, d := range all {
+			if d.Process == p.Process {
+				s.Duties = append(s.Duties, d.Name)
+			}
+		}
+		out = append(out, s)
+	}
+	return out, nil
 }
 
 // Corrections counts corrections of ID numbers.
@@ -210,6 +252,9 @@ func (a *Admin) Status(ctx context.Context) (Status, error) {
 		return Status{}, err
 	}
 	if s.Staff, err = a.StaffStatus(ctx); err != nil {
+		return Status{}, err
+	}
+	if s.Authorities, err = a.authorities(ctx); err != nil {
 		return Status{}, err
 	}
 	if s.Keepers, err = a.keepers(ctx, seen); err != nil {

@@ -116,6 +116,9 @@ const (
 	ClockBehind        Event = "clock.behind"
 	ClockAccepted      Event = "clock.accepted"
 	ClockWitnessed     Event = "clock.witnessed"
+	AuthorityJoined    Event = "authority.joined" // serves beside others on the same database
+	AuthorityLeft      Event = "authority.left"
+	AuthorityEnded     Event = "authority.ended" // it was gone, and another one ended it
 	ProposalMade       Event = "proposal.made"      // an act that takes two members of staff was proposed; the note has kind and hash
 	ProposalApproved   Event = "proposal.approved"  // by another member, who is named
 	ProposalWithdrawn  Event = "proposal.withdrawn" // by either

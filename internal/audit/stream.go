@@ -55,6 +55,9 @@ func NewProcessID() (id ProcessID) {
 	return id
 }
 
+// String names the process start among others.
+func (p ProcessID) String() string { return hex.EncodeToString(p[:]) }
+
 // Stream is the stream of the process start.
 func (p ProcessID) Stream() Stream { return Stream{OfProcess, p} }
 

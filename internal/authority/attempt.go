@@ -339,6 +339,7 @@ func (a *Authority) conclude(ctx context.Context, at *guess, out keeper.Outcome)
 // verdict. It changes nothing else. If it fails (a crash, no store), the record
 // has the attempt begun and not decided, and nothing more is lost.
 func (a *Authority) recordUndecided(ctx context.Context, at *guess) {
+	ctx = store.Under(ctx, store.Hold{}) // it tells also that the card's hold was lost
 	err := a.store.Update(ctx, func(store.Tx) (audit.Entry, error) {
 		return a.Entry(at.Caller.Actor(), audit.AttemptUndecided, at.row.Card, at.row.BusinessNo, string(liuma.CodeUndecided)), nil
 	})

@@ -74,6 +74,12 @@ type Config struct {
 	// this of a process that may still be running. Default: always false, so that
 	// the lease alone decides.
 	Ended func(process string) bool
+	// OnDuty reports whether this process does now what one does for all that share the
+	// store. Default: always.
+	OnDuty func(store.Duty) bool
+	// Shared says that other authorities may share the store, so that the time is theirs,
+	// too.
+	Shared bool
 	// Outbox takes messages to phones. Without one no message is sent, and acts
 	// that need a one-time code (reset, rebind, unfreeze) are refused and lead to
 	// the counter.
@@ -125,6 +131,9 @@ func (c *Config) validate() error {
 	}
 	if c.Ended == nil {
 		c.Ended = func(string) bool { return false }
+	}
+	if c.OnDuty == nil {
+		c.OnDuty = func(store.Duty) bool { return true }
 	}
 	if c.Clock == nil {
 		c.Clock = clock.Resume(clock.System(), clock.State{})
@@ -198,6 +207,8 @@ type Authority struct {
 	issuer   string
 	process  string
 	ended    func(process string) bool
+	onDuty   func(store.Duty) bool
+	shared   bool
 	outbox   Outbox  // nil: no messages are sent
 	letters  Letters // nil: none are written
 	clock    *clock.Clock
@@ -225,7 +236,8 @@ type Authority struct {
 	keepCeremonies time.Duration     // set by New
 	keepLetters    time.Duration     // set by New
 
-	done string // owned by Maintain: the correction that the last round ended with
+	forgets time.Time // owned by Maintain: H of the round before
+	done    string    // owned by Maintain: the correction that the last round ended with
 }
 
 // New checks the config. The caller then attaches the acts (Attach) and calls
@@ -236,7 +248,7 @@ func New(c Config) (*Authority, error) {
 	}
 	a := &Authority{
 		store: c.Store, vault: c.Vault, quorum: c.Quorum, registry: c.Registry,
-		issuer: c.Issuer, process: c.Process, ended: c.Ended, outbox: c.Outbox, letters: c.Letters, keepLetters: c.KeepLetters,
+		issuer: c.Issuer, process: c.Process, ended: c.Ended, onDuty: c.OnDuty, shared: c.Shared, outbox: c.Outbox, letters: c.Letters, keepLetters: c.KeepLetters,
 		clock: c.Clock, others: c.Witnesses, wait: c.Wait, log: c.Logger,
 		slots: newSlots(), seals: &sealKeys{}, judges: &judges{made: map[pin.Rules]*pin.Judge{}},
 		clients: newClients(), seen: map[string]uint64{}, walk: walk{keep: c.Keep}, sprays: newSprays(c.Logger), rations: newRations(),

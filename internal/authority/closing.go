@@ -93,7 +93,7 @@ func (a *Authority) closeCard(ctx context.Context, id liuma.CardID) error {
 	if err := a.FinishIntent(ctx, id); err != nil {
 		return err
 	}
-	release, err := a.HoldCard(ctx, id)
+	ctx, release, err := a.HoldCard(ctx, id)
 	if err != nil {
 		return err
 	}

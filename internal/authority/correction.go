@@ -86,16 +86,16 @@ func (a *Authority) GoOnCorrecting(ctx context.Context, id string) error {
 		return err
 	}
 	// Who applies for a card, or links one, under either number waits meanwhile.
-	for _, holder := range []func() (func(), error){
-		func() (func(), error) { return a.HoldHolder(ctx, c.Former) },
-		func() (func(), error) { return a.HoldHolder(ctx, c.Number) },
-	} {
-		release, err := holder()
-		if err != nil {
-			return err
-		}
-		defer release()
+	ctx, releaseFormer, err := a.HoldHolder(ctx, c.Former)
+	if err != nil {
+		return err
 	}
+	defer releaseFormer()
+	ctx, releaseNumber, err := a.HoldHolder(ctx, c.Number)
+	if err != nil {
+		return err
+	}
+	defer releaseNumber()
 	for range 4 { // as many steps as there are
 		before := c.State
 		if err := a.correctionStep(ctx, c); err != nil {
@@ -286,7 +286,7 @@ func (a *Authority) stopPutBack(ctx context.Context, c store.Correction) error {
 // A crash or an error leaves some keepers with the new tag and the card with the
 // old number: the next round repeats it. Links and PIN are the card's and stay.
 func (a *Authority) moveCard(ctx context.Context, c store.Correction) error {
-	release, err := a.HoldCard(ctx, c.Card)
+	ctx, release, err := a.HoldCard(ctx, c.Card)
 	if err != nil {
 		return err
 	}
@@ -360,7 +360,7 @@ func (a *Authority) undo(_ store.Tx, c *store.Correction) (audit.Entry, error) {
 // putBack takes the tag back from keepers that had moved it, until all have the old
 // one, and leaves the correction to an operator.
 func (a *Authority) putBack(ctx context.Context, c store.Correction) error {
-	release, err := a.HoldCard(ctx, c.Card)
+	ctx, release, err := a.HoldCard(ctx, c.Card)
 	if err != nil {
 		return err
 	}

@@ -100,7 +100,7 @@ func (e erasing) view(state ErasedState, gone bool) Erasure {
 // Errors: ErrLive, ErrFrozen, ErrReported, ErrUnderway, ErrKept, ErrRetire; a card's row that was
 // put back is CodeUnavailable.
 func (a *Authority) ErasePerson(ctx context.Context, actor string, holder vault.Index, reason audit.Reason, trial bool) (Erasure, error) {
-	release, err := a.HoldHolder(ctx, holder) // nobody applies for a card meanwhile
+	ctx, release, err := a.HoldHolder(ctx, holder) // nobody applies for a card meanwhile
 	if err != nil {
 		return Erasure{}, err
 	}
@@ -117,7 +117,7 @@ func (a *Authority) ErasePerson(ctx context.Context, actor string, holder vault.
 	if e.card.ID.IsZero() || e.card.Version == 0 && e.card.Retiring.IsZero() {
 		return a.eraseWithoutCard(ctx, actor, holder, e, reason, trial)
 	}
-	releaseCard, err := a.HoldCard(ctx, e.card.ID)
+	ctx, releaseCard, err := a.HoldCard(ctx, e.card.ID)
 	if err != nil {
 		return Erasure{}, err
 	}

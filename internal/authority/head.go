@@ -149,7 +149,7 @@ type Raised struct {
 // PIN is taken from the keepers. It is an operator's act: only a person can know
 // that the older standing, links and contacts of the row are the right ones.
 func (a *Authority) RaiseHead(ctx context.Context, actor string, id liuma.CardID, reason audit.Reason) (Raised, error) {
-	release, err := a.HoldCard(ctx, id)
+	ctx, release, err := a.HoldCard(ctx, id)
 	if err != nil {
 		return Raised{}, err
 	}

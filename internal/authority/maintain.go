@@ -69,8 +69,27 @@ func (a *Authority) MaintainOnce(ctx context.Context) error {
 		return err // nothing is forgotten or ended by a clock that is not trusted
 	}
 	_, err := a.SealKey(ctx)
-	return errors.Join(err, a.tellRations(ctx), a.saveCounts(ctx), a.destroySealKeys(ctx), a.finishIntents(ctx),
-		a.pruneEvidence(ctx), a.pruneRows(ctx), a.tellFreezeTries(ctx, freezePeriod), a.tellUnreturned(ctx), a.tellChanges(ctx), a.goOnCorrecting(ctx), a.goOnClosing(ctx))
+	err = errors.Join(err, a.tellRations(ctx), a.saveCounts(ctx), a.destroySealKeys(ctx), a.tellFreezeTries(ctx, freezePeriod))
+	if !a.onDuty(store.DutyUpkeep) {
+		a.forgets = time.Time{}
+		return err
+	}
+	return errors.Join(err, a.finishIntents(ctx), a.forget(ctx), a.tellUnreturned(ctx), a.tellChanges(ctx), a.goOnCorrecting(ctx), a.goOnClosing(ctx))
+}
+
+// forget drops what has expired. Beside other authorities it goes by the time of the round
+// before: where that jumped since, all of them have the new time before a mark goes by it,
+// and none accepts by its own what the mark was of (I-15).
+func (a *Authority) forget(ctx context.Context) error {
+	now := a.Now()
+	by := now
+	if a.shared {
+		by, a.forgets = a.forgets, now
+	}
+	if by.IsZero() {
+		return nil
+	}
+	return errors.Join(a.pruneEvidence(ctx, by), a.pruneRows(ctx, by))
 }
 
 // finishIntents abandons intents that were reserved and left, and carries
@@ -101,7 +120,7 @@ func (a *Authority) finishIntents(ctx context.Context) error {
 
 // finishOne takes the card's slot, reads the intent again and finishes it.
 func (a *Authority) finishOne(ctx context.Context, card liuma.CardID) error {
-	release, err := a.HoldCard(ctx, card)
+	ctx, release, err := a.HoldCard(ctx, card)
 	if err != nil {
 		return err
 	}
@@ -129,9 +148,9 @@ func (a *Authority) finishOne(ctx context.Context, card liuma.CardID) error {
 }
 
 // pruneEvidence drops marks of used evidence that would be refused as too old.
-func (a *Authority) pruneEvidence(ctx context.Context) error {
+func (a *Authority) pruneEvidence(ctx context.Context, now time.Time) error {
 	return a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
-		n, err := tx.PruneEvidence(a.Now())
+		n, err := tx.PruneEvidence(now)
 		if err != nil || n == 0 {
 			return audit.Entry{}, err
 		}
@@ -145,8 +164,7 @@ func (a *Authority) pruneEvidence(ctx context.Context) error {
 const ticksKept = 30 * 24 * time.Hour
 
 // pruneRows drops rows that ended, expired or stopped counting long ago.
-func (a *Authority) pruneRows(ctx context.Context) error {
-	now := a.Now()
+func (a *Authority) pruneRows(ctx context.Context, now time.Time) error {
 	return a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		ticks, err1 := tx.PruneTicks(now.Add(-ticksKept))
 		codes, err2 := tx.PruneFreezeCodes(now)
@@ -164,7 +182,7 @@ func (a *Authority) pruneRows(ctx context.Context) error {
 
 // saveSecond saves what is saved each second, apart from every request.
 func (a *Authority) saveSecond(ctx context.Context) error {
-	return errors.Join(a.saveSeen(ctx), a.saveCounts(ctx))
+	return errors.Join(a.saveSeen(ctx), a.saveCounts(ctx), a.followTime(ctx))
 }
 
 // saveSeen saves the keepers' sequences that rose, apart from every request, so

@@ -47,6 +47,9 @@ type walk struct {
 func (a *Authority) Retain(ctx context.Context) {
 	t := time.NewTicker(retainEvery)
 	defer t.Stop()
+	a.walk.mu.Lock()
+	a.walk.at = nil // another process may have gone on with it
+	a.walk.mu.Unlock()
 	for {
 		select {
 		case <-ctx.Done():

@@ -2,10 +2,13 @@ package authority
 
 import (
 	"context"
+	"errors"
+	"math/rand/v2"
 	"sync"
 	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
@@ -20,19 +23,75 @@ func cardSlot(id liuma.CardID) slotKey {
 	return k
 }
 
-// HoldCard waits until no other request works on a card, at most busyWait, and
-// returns the function that lets the next request in. CodeBusy: it waited too
-// long, and nothing was counted.
-func (a *Authority) HoldCard(ctx context.Context, id liuma.CardID) (release func(), err error) {
-	return a.slots.take(ctx, cardSlot(id), busyWait)
+// holdFor is how long a card is kept from the other authorities at most. It is longer than
+// what is done under a hold: attemptTime for the keepers, and two transactions.
+const holdFor = 20 * time.Second
+
+// HoldCard waits until no other request works on a card, at this authority or another on
+// the same database, at most busyWait. It returns the context for what is done meanwhile,
+// and the function that lets the next request in. CodeBusy: it waited too long, and
+// nothing was counted.
+//
+// What is written with the context is kept only while the card is held (store.ErrUnheld):
+// a process that was suspended for longer than holdFor, while another took over, decides
+// nothing. A crash leaves the card to the others when the process is known to have ended,
+// or after holdFor.
+func (a *Authority) HoldCard(ctx context.Context, id liuma.CardID) (_ context.Context, release func(), err error) {
+	return a.hold(ctx, cardSlot(id))
 }
 
 // HoldHolder is HoldCard for a holder who may have no card yet.
-func (a *Authority) HoldHolder(ctx context.Context, holder vault.Index) (release func(), err error) {
-	return a.slots.take(ctx, slotKey(holder), busyWait)
+func (a *Authority) HoldHolder(ctx context.Context, holder vault.Index) (_ context.Context, release func(), err error) {
+	return a.hold(ctx, slotKey(holder))
 }
 
-// slots holds one token per key in use. A key that no request holds or waits
+// hold takes a key first in this process, then among all that share the database: so of
+// many requests here one at a time asks there.
+func (a *Authority) hold(ctx context.Context, k slotKey) (_ context.Context, release func(), err error) {
+	until := time.Now().Add(busyWait)
+	leave, err := a.slots.take(ctx, k, busyWait)
+	if err != nil {
+		return ctx, nil, err
+	}
+	h, err := a.holdAmong(ctx, store.HoldKey(k), until)
+	if err != nil {
+		leave()
+		return ctx, nil, err
+	}
+	return store.Under(ctx, h), func() {
+		// The answer does not wait for it; who is next in this process does. If it fails,
+		// the hold ends by itself.
+		go func() {
+			defer leave()
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), busyWait)
+			defer cancel()
+			if err := a.store.Release(ctx, h); err != nil && !errors.Is(err, store.ErrClosed) {
+				a.log.Warn("a card's hold was not given back; it ends by itself", "err", err)
+			}
+		}()
+	}, nil
+}
+
+// holdAmong asks for a key again and again until a time, and once at least.
+func (a *Authority) holdAmong(ctx context.Context, k store.HoldKey, until time.Time) (store.Hold, error) {
+	for pause := 2 * time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
+		h, err := a.store.Hold(ctx, k, holdFor)
+		switch {
+		case err == nil:
+			return h, nil
+		case ctx.Err() != nil, errors.Is(err, store.ErrHeld) && !time.Now().Before(until):
+			return store.Hold{}, liuma.Fail(liuma.CodeBusy, err)
+		case !errors.Is(err, store.ErrHeld):
+			return store.Hold{}, liuma.Outward(err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause/2 + rand.N(pause)):
+		}
+	}
+}
+
+// slots holds one token per key in use in this process. A key that no request holds or waits
 // for takes no memory.
 type slots struct {
 	mu   sync.Mutex

@@ -82,3 +82,28 @@ func (a *Authority) witnessTime(ctx context.Context) error {
 	a.clock.Adopt(next)
 	return nil
 }
+
+// followTime takes the time that another authority brought the database to: it jumped to the
+// wall clock there, by an operator or by witnesses, or that machine's boot clock is a little
+// faster. So all are within a second or so of one another.
+//
+// What is done meanwhile by the lower time errs as after a crash that took back as much.
+// Rations, locks and waits last longer here by the difference. A use-once mark that is
+// stamped here goes at its stamp and clock.Grace, ten minutes later, by the higher time;
+// what it is of passes by the wall clock, which a jump does not move, and nothing is
+// forgotten by a new time before everybody has it (forget). A machine whose wall clock is
+// more than a minute behind serves nothing from then on.
+func (a *Authority) followTime(ctx context.Context) error {
+	if !a.shared {
+		return nil
+	}
+	var there clock.State
+	err := a.store.View(ctx, func(r store.Reader) (err error) {
+		there, err = r.Clock()
+		return err
+	})
+	if err == nil {
+		a.clock.Adopt(there)
+	}
+	return err
+}

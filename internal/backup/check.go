@@ -173,7 +173,7 @@ func (r *Report) chain(ctx context.Context, c *sqlite.Copy, v *vault.Vault, q Qu
 		}
 	}
 	asOf := r.Manifest.Time.Add(-time.Millisecond)
-	d, err := record.New(record.Config{Store: readOnly{c}, Signer: v, Issuer: r.Manifest.Issuer, Now: func() time.Time { return asOf }})
+	d, err := record.New(record.Config{Store: readOnly{Copy: c}, Signer: v, Issuer: r.Manifest.Issuer, Now: func() time.Time { return asOf }})
 	if err != nil {
 		return err
 	}
@@ -202,7 +202,10 @@ func (r *Report) chain(ctx context.Context, c *sqlite.Copy, v *vault.Vault, q Qu
 }
 
 // readOnly is a copy as a store, for what only reads.
-type readOnly struct{ *sqlite.Copy }
+type readOnly struct {
+	store.Among // none: nobody else works with a copy
+	*sqlite.Copy
+}
 
 func (readOnly) Update(context.Context, func(store.Tx) (audit.Entry, error)) error {
 	return errors.New("backup: a copy is not written to")

@@ -70,7 +70,7 @@ func (s *Ceremonies) change(ctx context.Context, q asking) (authority.Verificati
 	}
 	defer old.Wipe()
 	defer chosen.Wipe()
-	release, err := s.engine.HoldCard(ctx, of.card.ID)
+	ctx, release, err := s.engine.HoldCard(ctx, of.card.ID)
 	if err != nil {
 		return authority.Verification{}, err
 	}

@@ -65,7 +65,7 @@ func (s *Ceremonies) setAtCounter(ctx context.Context, q asking) (authority.Veri
 	if err := s.engine.JudgePIN(q.policy, chosen, of.judgedBy(d), nil); err != nil {
 		return none, liuma.Outward(err)
 	}
-	release, err := s.holdAtCounter(ctx, q, of)
+	ctx, release, err := s.holdAtCounter(ctx, q, of)
 	if err != nil {
 		return none, err
 	}
@@ -79,25 +79,25 @@ func (s *Ceremonies) setAtCounter(ctx context.Context, q asking) (authority.Veri
 
 // holdAtCounter keeps other requests off the card or, before there is one, off its
 // holder, of whom the keepers must know no card (I-13).
-func (s *Ceremonies) holdAtCounter(ctx context.Context, q asking, of errand) (release func(), err error) {
+func (s *Ceremonies) holdAtCounter(ctx context.Context, q asking, of errand) (_ context.Context, release func(), err error) {
 	if of.ticket.Kind != liuma.TicketEnroll {
-		if release, err = s.engine.HoldCard(ctx, of.card.ID); err != nil {
-			return nil, err
+		if ctx, release, err = s.engine.HoldCard(ctx, of.card.ID); err != nil {
+			return ctx, nil, err
 		}
 		if err = s.engine.FinishIntent(ctx, of.card.ID); err != nil {
 			release()
-			return nil, err
+			return ctx, nil, err
 		}
-		return release, nil
+		return ctx, release, nil
 	}
-	if release, err = s.engine.HoldHolder(ctx, of.ticket.Holder); err != nil {
-		return nil, err
+	if ctx, release, err = s.engine.HoldHolder(ctx, of.ticket.Holder); err != nil {
+		return ctx, nil, err
 	}
 	if err = s.keptElsewhere(ctx, q, of.applicant()); err != nil {
 		release()
-		return nil, err
+		return ctx, nil, err
 	}
-	return release, nil
+	return ctx, release, nil
 }
 
 func (e errand) applicant() applicant {

@@ -102,7 +102,7 @@ func (s *Ceremonies) enroll(ctx context.Context, q asking) (authority.Verificati
 		return authority.Verification{}, err
 	}
 	defer chosen.Wipe()
-	release, err := s.engine.HoldHolder(ctx, who.holder)
+	ctx, release, err := s.engine.HoldHolder(ctx, who.holder)
 	if err != nil {
 		return authority.Verification{}, err
 	}

@@ -62,7 +62,7 @@ func (s *Ceremonies) link(ctx context.Context, q asking) (authority.Verification
 	// The slot is also held for a holder without a card, so that two requests at
 	// once wait alike in every case.
 	holder := s.vault.Index(vault.IndexIDNumber, id.Canonical())
-	release, err := s.engine.HoldHolder(ctx, holder)
+	ctx, release, err := s.engine.HoldHolder(ctx, holder)
 	if err != nil {
 		return authority.Verification{}, err
 	}
@@ -101,7 +101,7 @@ func (s *Ceremonies) linkHolder(ctx context.Context, q asking, holder vault.Inde
 	if err != nil {
 		return s.engine.Repeat(ctx, q.caller, err)
 	}
-	release, err := s.engine.HoldCard(ctx, card)
+	ctx, release, err := s.engine.HoldCard(ctx, card)
 	if err != nil {
 		// The error "in use" would show that there is a card.
 		pass.Saw(card, liuma.Wrong)

@@ -74,7 +74,7 @@ func (s *Ceremonies) provePIN(ctx context.Context, q asking,
 		return none, err
 	}
 	defer guess.Wipe()
-	release, err := s.engine.HoldCard(ctx, q.card)
+	ctx, release, err := s.engine.HoldCard(ctx, q.card)
 	if err != nil {
 		return none, err
 	}

@@ -82,7 +82,7 @@ func (s *Ceremonies) reset(ctx context.Context, q asking) (authority.Verificatio
 	if err := s.engine.JudgePIN(q.policy, chosen, f, nil); err != nil {
 		return none, liuma.Outward(err)
 	}
-	release, err := s.engine.HoldCard(ctx, q.card)
+	ctx, release, err := s.engine.HoldCard(ctx, q.card)
 	if err != nil {
 		return none, err
 	}

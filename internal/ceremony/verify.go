@@ -67,7 +67,7 @@ func (s *Ceremonies) verify(ctx context.Context, q asking) (authority.Verificati
 		return authority.Verification{}, err
 	}
 	defer guess.Wipe()
-	release, err := s.engine.HoldCard(ctx, card)
+	ctx, release, err := s.engine.HoldCard(ctx, card)
 	if err != nil {
 		return authority.Verification{}, err
 	}

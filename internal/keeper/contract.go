@@ -280,5 +280,6 @@ var (
 	ErrVersionUsed = errors.New("keeper: the version was proposed before; reserve a higher one")
 	ErrStale       = errors.New("keeper: the version does not follow the current one")
 	ErrBehind      = errors.New("keeper: keepers have seen a later row of the card")
+	ErrMoved       = errors.New("keeper: the card's row has moved on since it was read")
 	ErrTagTaken    = errors.New("keeper: another card in use has the holder's tag")
 )

@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -17,11 +18,22 @@ import (
 //   - tells keepers a head, and asks them to evaluate, only after q of them said
 //     that they have seen nothing later than the row as it was first read;
 //   - refuses a row that is below what the process itself wrote.
+//
+// Where several authorities write to one database, keepers may have seen a later row
+// because another of them wrote it meanwhile. Between the moment at which a transaction
+// read a row and the one at which it replaces it, by comparing revisions, nobody else wrote
+// it; so a process asks the keepers in between (Prove). What they have seen above it then
+// was there before. Only where too few of them answered it asks afterwards, and takes a
+// row that another authority moved on for what it says.
 
 // lineage is what this process knows about the row of one card.
 type lineage struct {
 	base uint64 // the lowest revision at which the row was read; what came after is this process's work
 	rev  uint64 // where the row stands
+	own  uint64 // the highest revision that this process wrote; 0: none
+	// asked is when the keepers last said, before a transaction, that they have seen
+	// nothing later.
+	asked time.Time
 	// proved: q keepers had seen nothing later than base before they were told of rev.
 	proved bool
 	// lost, if not 0, is a revision that was seen before the row was put back below
@@ -51,13 +63,18 @@ func (q *Quorum) Head(card liuma.CardID, read, head uint64) {
 	q.rowMu.Lock()
 	l := q.lineageAt(card, read)
 	switch {
+	case q.row != nil && read >= l.own && read < l.rev:
+		// Another authority's row was read before this process told of its own.
+		l.own = head
+		q.rowMu.Unlock()
+		return
 	case read < l.rev: // the row was put back under this process
 		l.lost, l.proved = max(l.lost, l.rev), false
 		l.base = min(l.base, read)
 	case read > l.rev: // another process moved it on
 		l.base, l.proved = read, false
 	}
-	l.rev = head
+	l.rev, l.own = head, head
 	proved := l.proved
 	if !proved && len(q.unproved) < q.maxPending {
 		q.unproved[card] = true
@@ -192,6 +209,13 @@ func (q *Quorum) prove(ctx context.Context, card liuma.CardID, at uint64) (behin
 		return lost, nil
 	}
 	behind, by, err := q.seenAbove(ctx, card, base)
+	if err == nil && behind > 0 && q.row != nil {
+		moved, now, failed := q.movedOn(ctx, card, l, base, behind)
+		if moved {
+			return q.prove(ctx, card, now)
+		}
+		err = failed
+	}
 	if err != nil {
 		return 0, err
 	}
@@ -215,6 +239,72 @@ func (q *Quorum) prove(ctx context.Context, card liuma.CardID, at uint64) (behin
 		q.tell(card, l.rev)
 	}
 	return l.lost, nil
+}
+
+// movedOn reports whether another authority has moved a card's row on to what keepers have
+// seen, since this process read or wrote it, and begins its lineage there.
+func (q *Quorum) movedOn(ctx context.Context, card liuma.CardID, l *lineage, base, seen uint64) (bool, uint64, error) {
+	at, err := q.row(ctx, card)
+	if err != nil {
+		return false, 0, err
+	}
+	q.rowMu.Lock()
+	defer q.rowMu.Unlock()
+	switch {
+	case q.lineages[card] != l || l.base != base || l.proved || l.lost > 0:
+		return true, max(at, l.rev), nil // another request has come further
+	case at <= l.rev || at < seen:
+		return false, 0, nil
+	}
+	l.base, l.rev, l.proved = at, at, false
+	return true, at, nil
+}
+
+// askBefore is how long a transaction waits for the keepers before it replaces a row.
+const askBefore = 500 * time.Millisecond
+
+// Prove asks the keepers about a card's row that a transaction read at a revision and is
+// about to replace, unless it asked a moment ago (Timing.Proof). now reads where the row
+// stands. ErrMoved: it has moved on, and the transaction is to be run again.
+// ErrBehind: it was put back. Where too few keepers answer the transaction goes on, and they
+// are asked afterwards.
+func (q *Quorum) Prove(ctx context.Context, card liuma.CardID, read uint64, now func(context.Context) (uint64, error)) error {
+	q.rowMu.Lock()
+	l := q.lineageAt(card, read)
+	if read > l.rev { // moved on by another process
+		l.base, l.rev, l.proved = read, read, false
+	}
+	// Whatever this process knows of the row, another may have written it since, so that
+	// one put back to where this process left it looks right.
+	known := l.lost > 0 || l.rev != read || time.Since(l.asked) < q.timing.Proof || !l.proved && l.base != read
+	q.rowMu.Unlock()
+	if known {
+		return nil // or the comparison of revisions, or what the keepers are asked later, decides
+	}
+	asking, cancel := context.WithTimeout(ctx, askBefore)
+	defer cancel()
+	behind, by, err := q.seenAbove(asking, card, read)
+	if err != nil {
+		return nil //nolint:nilerr // too few of them: in the background, or with the attempt
+	}
+	if behind > 0 {
+		at, err := now(ctx)
+		if err != nil || at != read {
+			return errors.Join(ErrMoved, err)
+		}
+	}
+	q.rowMu.Lock()
+	defer q.rowMu.Unlock()
+	if q.lineages[card] != l || l.rev != read {
+		return nil
+	}
+	if behind > 0 {
+		l.lost, l.proved = max(l.lost, behind), false
+		q.alarmLost(card, l, by, read)
+		return fmt.Errorf("%w: at %d, keepers have seen %d", ErrBehind, read, behind)
+	}
+	l.proved, l.asked = true, time.Now()
+	return nil
 }
 
 // Proved is for an act that relies on a card's row and otherwise asks keepers for

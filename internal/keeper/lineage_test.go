@@ -236,3 +236,66 @@ func TestWritten(t *testing.T) {
 		t.Errorf("after it was put back: %d, want 7", got)
 	}
 }
+
+// TestAnotherAuthorityMovesOn: what keepers have seen above a row that this process read or
+// wrote may be another authority's. It is no row that was put back, and one that was is
+// found all the same, before the transaction that read it is kept.
+func TestAnotherAuthorityMovesOn(t *testing.T) {
+	h := newHarness(t, split.Shape{T: 2, N: 3})
+	var row atomic.Uint64 // where the database has it
+	now := func(context.Context) (uint64, error) { return row.Load(), nil }
+	here := h.quorumWith(QuorumConfig{Timing: Timing{Proof: 1}, Row: func(context.Context, liuma.CardID) (uint64, error) { return row.Load(), nil }})
+	there := h.quorumWith(QuorumConfig{Timing: Timing{Proof: 1}, Row: func(context.Context, liuma.CardID) (uint64, error) { return row.Load(), nil }})
+	target := set(t, here, liuma.NewCardID(), 1, good)
+	card := target.Card
+	commit := func(q *Quorum, read uint64) {
+		t.Helper()
+		if err := q.Prove(t.Context(), card, read, now); err != nil {
+			t.Fatalf("read at %d: %v", read, err)
+		}
+		row.Store(read + 1)
+		q.Head(card, read, read+1)
+		h.heard(card, read+1)
+	}
+	row.Store(8)
+	for read := uint64(8); read < 14; read += 2 {
+		commit(here, read)
+		commit(there, read+1)
+	}
+	// It was read before the other one moved it on, and is not kept.
+	if err := here.Prove(t.Context(), card, 13, now); !errors.Is(err, ErrMoved) {
+		t.Errorf("a row that moved on: %v", err)
+	}
+	commit(here, 14)
+	if err := errors.Join(here.Proved(t.Context(), card), there.Proved(t.Context(), card)); err != nil {
+		t.Errorf("both have the row proved: %v", err)
+	}
+	if n := len(h.alarmed(RowBehind)); n != 0 {
+		t.Fatalf("%d alarms about a row that nobody put back", n)
+	}
+	// Somebody puts it back, where this process did not write it last.
+	row.Store(14)
+	if err := there.Prove(t.Context(), card, 14, now); !errors.Is(err, ErrBehind) || len(h.alarmed(RowBehind)) != 1 {
+		t.Errorf("a row that was put back: %v", err)
+	}
+}
+
+// TestOwnCommitIsHeardLate: what a process hears of its own commit after it read a row that
+// another authority wrote on top of it is no row that was put back.
+func TestOwnCommitIsHeardLate(t *testing.T) {
+	h := newHarness(t, split.Shape{T: 1, N: 1})
+	card := liuma.NewCardID()
+	q := h.quorumWith(QuorumConfig{Row: func(context.Context, liuma.CardID) (uint64, error) { return 6, nil }})
+	q.Head(card, 2, 3)
+	if err := q.provedAt(t.Context(), card, 6); err != nil { // another one wrote 5 and 6
+		t.Fatal(err)
+	}
+	q.Head(card, 3, 4)
+	if lost := q.Lost(card); lost != 0 || q.Wrote(card) != 6 {
+		t.Errorf("lost %d, wrote %d", lost, q.Wrote(card))
+	}
+	q.Head(card, 3, 4) // once more: below what this process wrote
+	if q.Lost(card) == 0 {
+		t.Error("a row below what this process wrote is not lost")
+	}
+}

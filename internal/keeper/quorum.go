@@ -29,6 +29,9 @@ type QuorumConfig struct {
 	// Alarm is called with each keeper that misbehaves, while an attempt runs,
 	// so it must not block. Alarms are logged as well.
 	Alarm  func(Alarm)
+	// Row, if set, reads the revision of a card's row as it stands, for a database that
+	// other authorities write to as well: what keepers have seen may be theirs.
+	Row    func(ctx context.Context, card liuma.CardID) (uint64, error)
 	Logger *slog.Logger
 	Timing Timing // zero members take the defaults
 	// MaxPending bounds the cards whose settlements, and those whose heads, wait
@@ -44,6 +47,7 @@ type Timing struct {
 	Propose   time.Duration // 1 s: for all n to evaluate a proposal
 	Straggler time.Duration // 100 ms: after q acknowledgements of a commit, for the rest
 	Call      time.Duration // 5 s: for one call; a keeper that takes longer gave no answer
+	Proof     time.Duration // 1 s: what the keepers said of a card's row holds for this process, beside other authorities
 	Resend    time.Duration // 1 s: before a settlement is sent again; doubles up to a minute
 }
 
@@ -57,6 +61,7 @@ func (t Timing) withDefaults() Timing {
 	set(&t.Propose, time.Second)
 	set(&t.Straggler, 100*time.Millisecond)
 	set(&t.Call, 5*time.Second)
+	set(&t.Proof, time.Second)
 	set(&t.Resend, time.Second)
 	return t
 }
@@ -80,6 +85,7 @@ type Quorum struct {
 	now        func() time.Time
 	random     io.Reader
 	alarm      func(Alarm)
+	row        func(context.Context, liuma.CardID) (uint64, error) // nil: nobody else writes rows
 	log        *slog.Logger
 	timing     Timing
 	maxPending int
@@ -125,7 +131,7 @@ func NewQuorum(c QuorumConfig) (*Quorum, error) {
 	}
 	q := &Quorum{
 		shape: c.Shape, now: c.Now, random: c.Random,
-		alarm: c.Alarm, log: c.Logger, timing: c.Timing.withDefaults(), maxPending: c.MaxPending,
+		alarm: c.Alarm, row: c.Row, log: c.Logger, timing: c.Timing.withDefaults(), maxPending: c.MaxPending,
 		lineages: map[liuma.CardID]*lineage{}, unproved: map[liuma.CardID]bool{}, doubt: make(chan struct{}, 1),
 	}
 	q.keySet.Store(c.KeySet)

@@ -163,6 +163,7 @@ func (c *counters) addTo(s *Stats) {
 func (o *Outbox) watch(ctx context.Context) {
 	t := time.NewTicker(watchEvery)
 	defer t.Stop()
+	defer o.behind.Store(false) // who sends from now on says so
 	var pruned time.Time
 	for {
 		if now := o.now(); now.Sub(pruned) >= pruneEvery {

@@ -39,6 +39,7 @@ type Data struct {
 	Policy   *edition.Editions
 	Letters  *letter.Letters // the print queue
 	closers  closers
+	opened   atomic.Bool // all of the above is there
 	// heads hears of every card whose row was written, once there are keepers.
 	heads atomic.Pointer[keeper.Quorum]
 	// refused is when a row of each table was first refused.
@@ -165,7 +166,14 @@ func newDatabase(ctx context.Context, c config.Config) error {
 // OpenData opens a data directory without serving it. An error that InUse knows: another
 // process has it. vault.ErrNoHeads: there is no file of heads; store.ErrOldDatabase:
 // the database is older than it says. AcceptHeads is for both.
-func OpenData(ctx context.Context, c config.Config, o Options) (_ *Data, err error) {
+//
+// Where the database is on a server, no authority works with it meanwhile.
+func OpenData(ctx context.Context, c config.Config, o Options) (*Data, error) {
+	return openData(ctx, c, o, "")
+}
+
+// openData is OpenData for an authority with a name among others, or alone.
+func openData(ctx context.Context, c config.Config, o Options, name string) (_ *Data, err error) {
 	o.fill()
 	d := &Data{Config: c}
 	defer func() {
@@ -182,7 +190,8 @@ func OpenData(ctx context.Context, c config.Config, o Options) (_ *Data, err err
 	}
 	alarm := newRowAlarm(o.Logger, func() time.Time { return d.Clock.Now() })
 	d.refused = alarm.refused
-	db, err := database{seal: d.Vault, alarm: alarm.raise, committed: d.committed, stands: d.stands, wrote: d.wrote, head: heads.Of(sharedHead)}.open(ctx, c)
+	db, err := database{seal: d.Vault, alarm: alarm.raise, committed: d.committed, stands: d.stands, wrote: d.wrote, head: heads.Of(sharedHead),
+		name: name, ended: d.ended(o), prove: d.prove}.open(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -221,6 +230,7 @@ func OpenData(ctx context.Context, c config.Config, o Options) (_ *Data, err err
 		return nil, err
 	}
 	d.Policy, err = d.openPolicy(ctx, o)
+	d.opened.Store(err == nil)
 	return d, err
 }
 

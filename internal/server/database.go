@@ -16,6 +16,10 @@ import (
 // ErrNoFile is returned where a file of the database is wanted, and it is on a server.
 var ErrNoFile = errors.New("server: the database is on a PostgreSQL server, and not a file")
 
+// ErrInside says that others work with the database, and this authority's keepers are in
+// its process.
+var ErrInside = errors.New("server: its keepers are inside its own process, so it must have the database to itself")
+
 // database says how an opened database seals and whom it tells.
 type database struct {
 	seal      rows.Sealer
@@ -24,6 +28,10 @@ type database struct {
 	stands    func(card liuma.CardID, rev uint64) error
 	wrote     func(card liuma.CardID) uint64
 	head      rows.SharedHead
+	// name is the authority's among others; empty: the process has the database to itself.
+	name  string
+	ended func(store.Peer)
+	prove func(ctx context.Context, card liuma.CardID, read uint64, now func(context.Context) (uint64, error)) error
 }
 
 // open opens the database that a configuration names: a file, or one on a server.
@@ -36,8 +44,12 @@ func (d database) open(ctx context.Context, c config.Config) (store.Store, error
 		return nil, err
 	}
 	defer clear(password)
-	return orNil(postgres.Open(ctx, postgres.Config{DSN: c.Database, Password: password,
-		Seal: d.seal, Alarm: d.alarm, Committed: d.committed, Stands: d.stands, Wrote: d.wrote, Head: d.head}))
+	conf := postgres.Config{DSN: c.Database, Password: password, Name: d.name, Ended: d.ended,
+		Seal: d.seal, Alarm: d.alarm, Committed: d.committed, Stands: d.stands, Wrote: d.wrote, Head: d.head}
+	if d.name != "" {
+		conf.Prove = d.prove
+	}
+	return orNil(postgres.Open(ctx, conf))
 }
 
 // vacant refuses a database on a server that does not answer, or that holds a record

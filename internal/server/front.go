@@ -2,8 +2,6 @@ package server
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"sync"
 
 	"github.com/liuma-pin/liuma/internal/authority"
@@ -34,9 +32,6 @@ func (s *System) openAuthority(ctx context.Context) error {
 	if s.options.Rules != nil {
 		rules = s.options.Rules
 	}
-	var random [8]byte
-	rand.Read(random[:])
-	process := hex.EncodeToString(random[:])
 	db, outbox, err := s.openTexts()
 	if err != nil {
 		return err
@@ -44,12 +39,10 @@ func (s *System) openAuthority(ctx context.Context) error {
 	db = &timely{Store: db, clock: s.Clock, logger: s.options.Logger}
 	s.Authority, err = authority.New(authority.Config{
 		Store: db, Vault: s.Vault, Quorum: s.Quorum, Policy: rules, Registry: s.Registry, Outbox: outbox,
-		Issuer: s.Config.Issuer, Process: process, Clock: s.Clock, Witnesses: s.witnesses(), Wait: s.options.Wait, Keep: s.Config.Retention.Requests.Duration(),
+		Issuer: s.Config.Issuer, Process: s.Database.Self().Process, Clock: s.Clock, Witnesses: s.witnesses(), Wait: s.options.Wait, Keep: s.Config.Retention.Requests.Duration(),
 		KeepCeremonies: s.Config.Retention.Ceremonies.Duration(), KeepLetters: s.Config.Retention.Letters.Duration(), Letters: toPaper{s.Letters},
 		Logger: s.options.Logger,
-		// The database is leased to one process at a time, and this one holds it: no
-		// other authority can be running on this directory.
-		Ended: func(other string) bool { return other != process },
+		Ended:  s.Database.Ended, OnDuty: s.duties.has, Shared: s.shared(),
 	})
 	if err != nil {
 		return err
@@ -78,7 +71,10 @@ func (s *System) openAuthority(ctx context.Context) error {
 		return err
 	}
 	s.alarmed.Store(s.Authority)
-	s.beside(s.Authority.Maintain, s.Authority.Retain, s.Ceremonies.Maintain, s.Counter.Maintain, s.Record.Maintain, s.Record.Retain, s.Policy.Watch)
+	s.beside(s.Authority.Maintain, s.Policy.Watch)
+	s.beside(s.duties.while(store.DutyRetention, s.Authority.Retain)...)
+	s.beside(s.duties.while(store.DutyUpkeep, s.Ceremonies.Maintain, s.Counter.Maintain)...)
+	s.beside(s.duties.while(store.DutyDigests, s.Record.Maintain, s.Record.Retain)...)
 	return nil
 }
 

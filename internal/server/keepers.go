@@ -68,7 +68,7 @@ func (s *System) openKeepers(ctx context.Context) error {
 	}
 	s.Quorum, err = keeper.NewQuorum(keeper.QuorumConfig{
 		Keepers: s.Keepers, Shape: shape, KeySet: keySet, Now: s.Clock.Wall,
-		Random: rand.Reader, Seen: seen, Alarm: s.alarm, Logger: s.options.Logger,
+		Random: rand.Reader, Seen: seen, Alarm: s.alarm, Row: s.rowNow(), Logger: s.options.Logger,
 	})
 	if err != nil {
 		return err

@@ -6,7 +6,9 @@
 //
 // It guarantees that everything it opened is closed again in reverse order,
 // also when opening fails half way; that the doors open only after recovery;
-// and that one process at a time has a data directory. It trusts the
+// and that one process at a time has a data directory. Several authorities, each with
+// a directory of its own, may serve one PostgreSQL database (among.go, duties.go). It
+// trusts the
 // configuration, and makes no decisions of its own: every rule lives in the
 // other rooms.
 //
@@ -16,6 +18,7 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -35,6 +38,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/policy"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/store/postgres"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
@@ -93,6 +97,7 @@ type System struct {
 	Outbox     *notify.Outbox       // of messages to phones; nil unless configured
 	Inbox      *notify.Inbox        // keeps the outbox's messages; nil unless so configured
 	codeWays   []liuma.CodeWay      // in which Outbox sends one-time codes
+	duties     *duties              // for all authorities on the database
 	seats      *keeper.Seats        // behind Keepers; nil where they are on other machines
 	remote     *remote.Keepers      // behind Keepers; nil where they are in this process
 	options    Options
@@ -106,7 +111,14 @@ type System struct {
 // Open opens a whole system and recovers from an earlier process's crash.
 func Open(ctx context.Context, c config.Config, o Options) (_ *System, err error) {
 	o.fill()
-	data, err := OpenData(ctx, c, o)
+	name, err := nameOf(c)
+	if err != nil {
+		return nil, err
+	}
+	data, err := openData(ctx, c, o, name)
+	if errors.Is(err, postgres.ErrInUse) && !c.Keepers.AreRemote() {
+		err = fmt.Errorf("%w: %w", ErrInside, err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -117,6 +129,8 @@ func Open(ctx context.Context, c config.Config, o Options) (_ *System, err error
 			err = errors.Join(err, s.Close())
 		}
 	}()
+	s.duties = openDuties(ctx, s.Database, o.Logger)
+	s.beside(s.duties.keep)
 	if err := s.openBounds(); err != nil {
 		return nil, err
 	}
@@ -130,7 +144,7 @@ func Open(ctx context.Context, c config.Config, o Options) (_ *System, err error
 	if s.Admin, err = data.admin(s.forAdmin(), s.upkeep(), o.Logger); err != nil {
 		return nil, err
 	}
-	s.beside(s.Admin.Reseal)
+	s.beside(s.duties.while(store.DutyReseal, s.Admin.Reseal)...)
 	if s.remote != nil {
 		s.beside(s.watchKeepers)
 	}
@@ -155,6 +169,7 @@ func Open(ctx context.Context, c config.Config, o Options) (_ *System, err error
 		}
 	}
 	s.guard()
+	s.join()
 	return s, nil
 }
 

@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/liuma-pin/liuma"
@@ -61,14 +60,11 @@ func (s *System) openTexts() (store.Store, authority.Outbox, error) {
 			return nil, nil, err
 		}
 	}
-	background, stop := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	running.Go(func() {
-		if err := s.Outbox.Run(background); err != nil {
+	s.beside(s.duties.while(store.DutyOutbox, func(ctx context.Context) {
+		if err := s.Outbox.Run(ctx); err != nil {
 			s.options.Logger.Error("texts are no longer sent", "err", err)
 		}
-	})
-	s.closers.add(func() error { stop(); running.Wait(); return nil })
+	})...)
 	return waking{s.Store, s.Outbox.Wake}, toPhones{s.Outbox}, nil
 }
 

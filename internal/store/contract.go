@@ -86,6 +86,8 @@ var (
 //
 // Not promised: that a list which f read across cards has no new row by then.
 type Store interface {
+	// Among is what the processes have between them that work with the same database.
+	Among
 	// View runs f on one consistent snapshot. The Reader is invalid after f.
 	View(ctx context.Context, f func(Reader) error) error
 	// Update runs f in one transaction and, when f returns nil,
@@ -98,6 +100,9 @@ type Store interface {
 	// it and the others are run again; or another was first), so it must have no effect but through the
 	// Tx, and must assign, not append to, captured variables. It must not call the
 	// Store, which would wait for f's own transaction.
+	//
+	// Where ctx is Under a hold, it keeps what f wrote only if the hold stands when it
+	// commits (ErrUnheld): nobody else works on the thing until then.
 	//
 	// After an error other than ErrFailed and ErrUndecided nothing of f is kept. If ctx is
 	// cancelled before f starts, f is not run; once f has started, Update returns

@@ -45,7 +45,7 @@ type carriedTable struct {
 }
 
 // carriedTables are all tables of the authority, those that others refer to first. What is not
-// among them is this database's own: its lease, its counters, its schema.
+// among them is this database's own: who works with it, its counters, its schema.
 func carriedTables() []carriedTable {
 	var out, children []carriedTable
 	for _, t := range rows.Tables() {
@@ -170,10 +170,10 @@ func (t carriedTable) keyOf(row []any) (key []any) {
 	return key
 }
 
-// write runs f in a transaction that is kept only while this process has the lease.
+// write runs f in a transaction that is kept only while this process has not been ended.
 func (c *carrier) write(ctx context.Context, f func(pgx.Tx) error) error {
 	return told(pgx.BeginFunc(ctx, c.s.writers, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, holds, c.s.lease.epoch); err != nil {
+		if _, err := tx.Exec(ctx, living, c.s.member.number, c.s.member.epoch); err != nil {
 			return err
 		}
 		return f(tx)

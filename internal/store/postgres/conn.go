@@ -193,7 +193,7 @@ func limits(c *pgx.ConnConfig, name string) {
 func (s *Store) pool(ctx context.Context, most int) (*pgxpool.Pool, error) {
 	c := s.dsn.Copy()
 	c.MaxConns, c.MinConns = int32(most), 0
-	limits(c.ConnConfig, fmt.Sprintf("liuma/%d", s.lease.epoch))
+	limits(c.ConnConfig, fmt.Sprintf("liuma/%d.%d", s.member.number, s.member.epoch))
 	c.ConnConfig.OnNotice = s.sessions.notice
 	c.AfterConnect = s.sessions.greet
 	c.BeforeClose = s.sessions.forget
@@ -205,6 +205,7 @@ const (
 	codeConflict = "LM001" // liuma_conflict
 	codeLost     = "LM002" // liuma_lost
 	codeForbid   = "LM003" // liuma_forbid
+	codeUnheld   = "LM004" // liuma_unheld
 )
 
 // conflicts reports an error that says that nothing was kept and that the transaction is
@@ -238,6 +239,8 @@ func told(err error) error {
 	switch {
 	case ok && e.Code == codeForbid:
 		return fmt.Errorf("%w: %s", store.ErrDecided, e.Message)
+	case ok && e.Code == codeUnheld:
+		return store.ErrUnheld
 	case ok && e.Code == codeLost:
 		return fmt.Errorf("%w: another process has taken over", store.ErrFailed)
 	case ok && e.Code == "53100" && e.SeverityUnlocalized == "ERROR":

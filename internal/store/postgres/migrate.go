@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -47,22 +49,36 @@ func Vacant(ctx context.Context, cfg Config) (err error) {
 	return nil
 }
 
+// breaking are the migrations that programs before them cannot work with; all others only
+// add what those do not look at.
+func breaking() []int64 { return []int64{2} }
+
 // migrate brings the schema up to date. It refuses a database with tables of another
-// program (ErrForeign), and one of a later release (ErrTooNew). The caller holds the
-// lease's lock. A crash here leaves whole migrations done or not done: each is one
-// transaction.
-func migrate(ctx context.Context, dsn *pgx.ConnConfig) (err error) {
-	c := dsn.Copy()
+// program (ErrForeign), and one of a later release, unless that says that this program can
+// work with it (ErrTooNew). Where others work with the database, they go on: what the
+// schema becomes is theirs, too, or ErrServed. A crash here leaves whole migrations done or
+// not done: each is one transaction.
+func (m *member) migrate(ctx context.Context, alone bool, patience time.Duration) (err error) {
+	if err := m.wait(ctx, 10*patience, false, lockClass, lockSchema, func(context.Context) error {
+		return fmt.Errorf("%w: it is changing the schema", ErrInUse)
+	}); err != nil {
+		return err
+	}
+	defer func() {
+		_, e := m.conn.Exec(ctx, "SELECT pg_advisory_unlock($1, $2)", int32(lockClass), int32(lockSchema))
+		err = errors.Join(err, told(e))
+	}()
+	c := m.dsn.Copy()
 	limits(c, "liuma migration")
 	db := stdlib.OpenDB(*c)
 	defer func() { err = errors.Join(err, db.Close()) }()
-	var versions, leases, others int // a crash may have left the first alone
+	var versions, ours, others int // a crash may have left the first alone
 	if err := db.QueryRowContext(ctx, `SELECT count(*) FILTER (WHERE c.relname = 'goose_db_version'),
-		count(*) FILTER (WHERE c.relname = 'lease'), count(*) FILTER (WHERE c.relname NOT IN ('goose_db_version', 'lease'))
-		FROM pg_class AS c WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'v', 'm', 'p', 'f')`).Scan(&versions, &leases, &others); err != nil {
+		count(*) FILTER (WHERE c.relname IN ('lease', 'authorities')), count(*) FILTER (WHERE c.relname NOT IN ('goose_db_version', 'lease', 'authorities'))
+		FROM pg_class AS c WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'v', 'm', 'p', 'f')`).Scan(&versions, &ours, &others); err != nil {
 		return told(err)
 	}
-	if others > 0 && versions+leases < 2 {
+	if others > 0 && versions+ours < 2 {
 		return ErrForeign
 	}
 	dir, err := fs.Sub(migrations, "migrations")
@@ -74,14 +90,48 @@ func migrate(ctx context.Context, dsn *pgx.ConnConfig) (err error) {
 		return err
 	}
 	current, target, err := p.GetVersions(ctx)
-	if err != nil {
+	switch {
+	case err != nil:
 		return fmt.Errorf("store: migrate: %w", err)
+	case current > target:
+		return m.serves(ctx, current, target)
+	case current == target:
+		return nil
 	}
-	if current > target {
-		return fmt.Errorf("%w: schema %d, this program knows %d", ErrTooNew, current, target)
+	if !alone {
+		if err := m.goAlong(ctx, current); err != nil {
+			return err
+		}
 	}
 	if _, err := p.Up(ctx); err != nil {
 		return fmt.Errorf("store: migrate: %w", err)
 	}
+	return nil
+}
+
+// goAlong refuses migrations that those who work with the database cannot go along with.
+func (m *member) goAlong(ctx context.Context, current int64) error {
+	if !slices.ContainsFunc(breaking(), func(n int64) bool { return n > current }) {
+		return nil
+	}
+	// This process's own shared lock does not keep it out.
+	got, err := tryLock(ctx, m.conn, false, lockClass, lockDatabase)
+	if err != nil || got {
+		return err
+	}
+	return fmt.Errorf("%w (%w)", ErrServed, m.whoElse(ctx))
+}
+
+// serves reports whether a schema that a later release made is one that this program can
+// work with. The later release says so, of the very schema that is there.
+func (m *member) serves(ctx context.Context, current, target int64) error {
+	var schema, from int64
+	if err := m.conn.QueryRow(ctx, "SELECT schema, serves_from FROM serving").Scan(&schema, &from); err != nil {
+		return errors.Join(fmt.Errorf("%w: schema %d, this program knows %d", ErrTooNew, current, target), told(err))
+	}
+	if schema != current || from > target {
+		return fmt.Errorf("%w: schema %d, this program knows %d", ErrTooNew, current, target)
+	}
+	m.later = true
 	return nil
 }

@@ -15,8 +15,10 @@
 // connection, and only where that gives no answer either the caller gets
 // store.ErrUndecided. The store serves on.
 //
-// One process at a time has the lease on the database. It trusts the server to keep what
-// it acknowledges.
+// Processes of authorities with a name each work with the database beside one another
+// (member.go): a second process of the same name is refused, and one that another has
+// ended keeps nothing. A process without a name has the database to itself. It trusts the
+// server to keep what it acknowledges.
 //
 // Start here: Open, then Update in update.go, then tx.go and write.go.
 package postgres
@@ -40,8 +42,14 @@ import (
 
 // Errors of Open.
 var (
-	// ErrInUse means that another process has the lease. Its text names that process.
+	// ErrInUse means that others work with the database who must not at the same time. Its
+	// text names them.
 	ErrInUse = errors.New("store: another process works with the database")
+	// ErrSameName means that another process of the same authority works with it.
+	ErrSameName = fmt.Errorf("%w under the same name", ErrInUse)
+	// ErrServed means that the schema is to be changed in a way that authorities which
+	// work with the database cannot go along with. Its text names them.
+	ErrServed = fmt.Errorf("%w, and is of an earlier release: stop all, then start one of this release", ErrInUse)
 	// ErrTooNew means that a later release has changed the schema.
 	ErrTooNew = errors.New("store: the database is of a later release")
 	// ErrNotEmpty means that the database has a record already.
@@ -86,10 +94,22 @@ type Config struct {
 	Patience time.Duration
 	// Doubt is how long a commit whose answer was lost is looked up; 30 s if zero.
 	Doubt time.Duration
+	// Name is the authority's own among those on the database. Empty: the process has the
+	// database to itself, and nobody else can work with it meanwhile.
+	Name string
+	// Prove, if set, is asked before a transaction that read a card's row at a revision
+	// replaces it, for a row that another process may have written last. now reads where
+	// the row stands; an error of store.ErrConflict has the transaction run again.
+	Prove func(ctx context.Context, card liuma.CardID, read uint64, now func(context.Context) (uint64, error)) error
+	// Ended, if set, hears of other authorities that are gone and that this process ended.
+	Ended func(store.Peer)
+	// Every is how often the process says that it is there, and looks who is; 2 s if zero.
+	// Absence is how long another is without a connection before it has ended; 8 s if zero.
+	Every, Absence time.Duration
 }
 
 func (c Config) withDefaults() (Config, error) {
-	if c.Readers < 0 || c.Writers < 0 || c.Timeout < 0 || c.Patience < 0 || c.Doubt < 0 {
+	if c.Readers < 0 || c.Writers < 0 || c.Timeout < 0 || c.Patience < 0 || c.Doubt < 0 || c.Every < 0 || c.Absence < 0 {
 		return c, errors.New("store: config: negative size")
 	}
 	for _, n := range []*int{&c.Readers, &c.Writers} {
@@ -100,7 +120,7 @@ func (c Config) withDefaults() (Config, error) {
 	for _, d := range []struct {
 		d       *time.Duration
 		usually time.Duration
-	}{{&c.Timeout, 15 * time.Second}, {&c.Patience, 10 * time.Second}, {&c.Doubt, 30 * time.Second}} {
+	}{{&c.Timeout, 15 * time.Second}, {&c.Patience, 10 * time.Second}, {&c.Doubt, 30 * time.Second}, {&c.Every, 2 * time.Second}, {&c.Absence, 8 * time.Second}} {
 		if *d.d == 0 {
 			*d.d = d.usually
 		}
@@ -108,11 +128,16 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Committed == nil {
 		c.Committed = func(liuma.CardID, uint64, uint64) {}
 	}
+	if c.Ended == nil {
+		c.Ended = func(store.Peer) {}
+	}
 	return c, nil
 }
 
 // Store implements store.Store. Safe for concurrent use.
 type Store struct {
+	store.Among
+	alone    *store.Alone // behind Among where the process has the database to itself; or nil
 	cfg      Config
 	dsn      *pgxpool.Config
 	codec    *rows.Codec
@@ -120,7 +145,7 @@ type Store struct {
 	tables   map[string]*table
 	order    []*table // in which they are written
 	sessions sessions
-	lease    *lease
+	member   *member
 	readers  *pgxpool.Pool
 	writers  *pgxpool.Pool
 	locks    locks
@@ -129,7 +154,7 @@ type Store struct {
 	closed   bool           // guarded by mu
 	running  sync.WaitGroup // Views and Updates; none is added once closed is set
 	failed   atomic.Bool    // another process has taken over
-	watching bool           // the lease is watched; set by Open
+	watching bool           // the member's locks are watched; set by Open
 
 	raising sync.Mutex
 	retry   time.Time // when to try a raise of the head that failed again; by raising
@@ -140,8 +165,8 @@ type Store struct {
 
 var _ store.Store = (*Store)(nil)
 
-// Open takes the lease on the database, brings its schema up to date, or makes it, and
-// opens it.
+// Open joins those who work with the database, or takes it for this process alone, brings
+// its schema up to date, or makes it, and opens it.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
 	return open(ctx, cfg, false)
 }
@@ -156,7 +181,12 @@ func open(ctx context.Context, cfg Config, carry bool) (_ *Store, err error) {
 	if s.codec, err = rows.NewCodec(cfg.Seal, cfg.Alarm, cfg.Head); err != nil {
 		return nil, err
 	}
-	s.codec.Stands = s.newest
+	s.codec.Stands, s.codec.Authority = s.newest, cfg.Name
+	s.Among = among{s}
+	if cfg.Name == "" {
+		s.alone = store.NewAlone(s.process.String())
+		s.Among = s.alone
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(fmt.Errorf("open store: %w", err), s.release())
@@ -165,18 +195,18 @@ func open(ctx context.Context, cfg Config, carry bool) (_ *Store, err error) {
 	if s.dsn, err = parseDSN(cfg.DSN, cfg.Password); err != nil {
 		return nil, err
 	}
-	if s.lease, err = takeLease(ctx, s.dsn.ConnConfig, 3*time.Second); err != nil {
+	if s.member, err = connectMember(ctx, cfg, s.dsn.ConnConfig, s.process.String()); err != nil {
 		return nil, err
 	}
-	if err := migrate(ctx, s.dsn.ConnConfig); err != nil {
+	if err := s.member.join(ctx, 3*time.Second); err != nil {
 		return nil, err
 	}
 	if !carry {
-		if err := errors.Join(carried(ctx, s.lease.conn), untouched(ctx, s.lease.conn)); err != nil {
+		if err := errors.Join(carried(ctx, s.member.conn), untouched(ctx, s.member.conn, s.member.later)); err != nil {
 			return nil, err
 		}
 	}
-	if err := s.lease.begin(ctx); err != nil {
+	if err := s.member.begin(ctx); err != nil {
 		return nil, err
 	}
 	if s.readers, err = s.pool(ctx, cfg.Readers); err != nil {
@@ -186,18 +216,27 @@ func open(ctx context.Context, cfg Config, carry bool) (_ *Store, err error) {
 		return nil, told(err)
 	}
 	if !carry {
-		if err := s.raiseAtOpen(ctx); err != nil {
+		if err := s.raiseHead(ctx); err != nil {
 			return nil, err
 		}
 	}
 	s.watching = true
-	go s.lease.watch(func() { s.failed.Store(true) })
+	go s.member.watch(func() { s.failed.Store(true) }, s.follow, cfg.Ended)
 	return s, nil
 }
 
-// raiseAtOpen raises the head to what is in the database, before anybody reads: a crash
-// between a commit and its raise left it lower.
-func (s *Store) raiseAtOpen(ctx context.Context) error {
+// follow raises the head to what other authorities brought the database to. Until then this
+// one would take a database that was put back to where its own file stands: no later than
+// after Config.Every.
+func (s *Store) follow(ctx context.Context) {
+	if err := s.raiseHead(ctx); err != nil && !errors.Is(err, store.ErrClosed) && !errors.Is(err, store.ErrUnreachable) && ctx.Err() == nil {
+		s.codec.Alarm("shared", fmt.Errorf("store: raise the head: %w", err))
+	}
+}
+
+// raiseHead raises the head to what is in the database. At the start it comes before
+// anybody reads: a crash between a commit and its raise left it lower.
+func (s *Store) raiseHead(ctx context.Context) error {
 	if s.cfg.Head == nil {
 		return nil
 	}
@@ -267,7 +306,7 @@ func (s *Store) newest(card liuma.CardID, rev uint64) error {
 // Draft makes a person's row ready. It touches no connection.
 func (s *Store) Draft(p store.Person) (store.Draft, error) { return s.codec.Draft(p) }
 
-// Close waits for running Updates and Views, and gives the lease back. Later calls return
+// Close waits for running Updates and Views, and gives the locks back. Later calls return
 // the result of the first.
 func (s *Store) Close() error {
 	s.closeOnce.Do(func() {
@@ -280,15 +319,15 @@ func (s *Store) Close() error {
 	return s.closeErr
 }
 
-// release undoes what Open has done so far. The lease goes last.
+// release undoes what Open has done so far. The locks go last.
 func (s *Store) release() error {
 	for _, p := range []*pgxpool.Pool{s.readers, s.writers} {
 		if p != nil {
 			p.Close()
 		}
 	}
-	if s.lease == nil {
+	if s.member == nil {
 		return nil
 	}
-	return s.lease.release(s.watching)
+	return s.member.leave(s.watching)
 }

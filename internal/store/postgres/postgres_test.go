@@ -52,7 +52,12 @@ func openAt(t testing.TB, c postgres.Config) *postgres.Store {
 
 // open makes a store for the conformance suite.
 func open(t testing.TB) (store.Store, func() store.Store) {
-	c := postgres.Config{DSN: database(t), Seal: keys(t)}
+	return openAs(t, "one")
+}
+
+// openAs makes one for an authority with a name, or one alone.
+func openAs(t testing.TB, name string) (store.Store, func() store.Store) {
+	c := postgres.Config{DSN: database(t), Seal: keys(t), Name: name}
 	s := openAt(t, c)
 	return s, func() store.Store {
 		t.Helper()
@@ -65,6 +70,12 @@ func open(t testing.TB) (store.Store, func() store.Store) {
 }
 
 func TestConformance(t *testing.T) { storetest.Run(t, open) }
+
+// TestConformanceAlone: a process that has the database to itself keeps in memory what it
+// would have between itself and others.
+func TestConformanceAlone(t *testing.T) {
+	storetest.Among(t, func(t testing.TB) (store.Store, func() store.Store) { return openAs(t, "") })
+}
 
 // The invariants by name, for docs/INVARIANTS.md.
 

@@ -27,7 +27,7 @@ func TestWeakSettings(t *testing.T) {
 	}
 	f.exec("CREATE SCHEMA shadow")
 	f.exec("CREATE TABLE shadow.cards (LIKE public.cards INCLUDING ALL)")
-	f.exec("CREATE TABLE shadow.lease (LIKE public.lease INCLUDING ALL)")
+	f.exec("CREATE TABLE shadow.authorities (LIKE public.authorities INCLUDING ALL)")
 	s := openAt(t, c)
 	add(t, s, liuma.CardID{1})
 	if n := len(f.Rows("public.cards")); n != 1 {

@@ -52,6 +52,7 @@ type change struct {
 	seen    []map[string]uint64
 	direct  bool            // something was written at once
 	entry   *audit.Recorded // the one that a commit in doubt is looked up by
+	under   []store.Hold    // kept only while they stand
 	was     session         // the connection that the commit was sent on
 }
 

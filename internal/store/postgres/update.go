@@ -21,10 +21,11 @@ var errStandby = errors.New("the server gave up waiting for its standby")
 
 // attempt is one run of an Update's function.
 type attempt struct {
-	s    *Store
-	ctx  context.Context // without the caller's end: what has begun is carried through
-	f    func(store.Tx) (audit.Entry, error)
-	held []string // rows that no other Update of this process writes meanwhile
+	s     *Store
+	ctx   context.Context // without the caller's end: what has begun is carried through
+	f     func(store.Tx) (audit.Entry, error)
+	held  []string // rows that no other Update of this process writes meanwhile
+	under []store.Hold
 }
 
 // outcome is how it ended. again: nothing was kept, and it is run again; wait is whether
@@ -46,12 +47,16 @@ func (s *Store) Update(ctx context.Context, f func(store.Tx) (audit.Entry, error
 		return err
 	}
 	defer s.leave()
+	under := store.HoldsIn(ctx)
+	if s.alone != nil {
+		f, under = s.alone.Kept(ctx, f), nil
+	}
 	var held []string
 	for n, until := 0, time.Now().Add(s.cfg.Patience); ; n++ {
 		if err := s.locks.lock(ctx, held); err != nil {
 			return err // nothing was kept
 		}
-		a := &attempt{s: s, ctx: context.WithoutCancel(ctx), f: f, held: held}
+		a := &attempt{s: s, ctx: context.WithoutCancel(ctx), f: f, held: held, under: under}
 		out := a.run(ctx)
 		s.locks.unlock(a.held)
 		switch {
@@ -76,7 +81,7 @@ func (s *Store) Update(ctx context.Context, f func(store.Tx) (audit.Entry, error
 
 // run runs the function once and commits what it wrote.
 func (a *attempt) run(caller context.Context) (out outcome) {
-	to := &change{snapshot: snapshot{s: a.s, ctx: a.ctx, pool: a.s.writers},
+	to := &change{snapshot: snapshot{s: a.s, ctx: a.ctx, pool: a.s.writers}, under: a.under,
 		reads: map[place]read{}, ops: map[place]*op{}, marks: map[string]int64{}, marked: map[string]int64{}}
 	defer to.end()
 	var err error
@@ -112,7 +117,40 @@ func (a *attempt) run(caller context.Context) (out outcome) {
 	case !to.pending():
 		return outcome{}
 	}
+	if out, ok := a.proved(t); !ok {
+		return out
+	}
 	return a.commit(to, t)
+}
+
+// proved asks about the cards' rows that are to be replaced (Config.Prove), before they
+// are: afterwards nobody could tell a row that was put back from one that another
+// authority moved on meanwhile.
+func (a *attempt) proved(t *rows.Tx) (outcome, bool) {
+	if a.s.cfg.Prove == nil {
+		return outcome{}, true
+	}
+	for _, h := range t.Heads() {
+		if h.Read == 0 {
+			continue // a new card
+		}
+		err := a.s.cfg.Prove(a.ctx, h.Card, h.Read, func(ctx context.Context) (uint64, error) { return a.s.stands(ctx, h.Card) })
+		switch {
+		case err == nil:
+		case errors.Is(err, store.ErrConflict):
+			return outcome{err: err, again: true}, false
+		default:
+			return outcome{err: liuma.Fail(liuma.CodeUnavailable, fmt.Errorf("%w: %w", store.ErrBehind, err))}, false
+		}
+	}
+	return outcome{}, true
+}
+
+// stands is the revision at which a card's row stands now.
+func (s *Store) stands(ctx context.Context, card liuma.CardID) (uint64, error) {
+	var now int64
+	err := s.writers.QueryRow(ctx, "SELECT rev FROM cards WHERE key = $1", card[:]).Scan(&now)
+	return uint64(now), err
 }
 
 // broken is the outcome of a transaction that the database ended before its commit was
@@ -137,12 +175,11 @@ func (a *attempt) broken(err error) outcome {
 // committed: it is refused for good, with an alarm.
 func (a *attempt) older(t *change, of *rows.Head) outcome {
 	t.end()
-	var now int64
-	err := a.s.writers.QueryRow(a.ctx, "SELECT rev FROM cards WHERE key = $1", of.Card[:]).Scan(&now)
+	now, err := a.s.stands(a.ctx, of.Card)
 	switch {
 	case lostConnection(err):
 		return outcome{err: told(err), again: true, wait: true}
-	case err == nil && uint64(now) > of.Read:
+	case err == nil && now > of.Read:
 		return outcome{err: store.ErrConflict, again: true}
 	}
 	err = errOlder

@@ -15,8 +15,8 @@ import (
 
 const (
 	beginWriting = "BEGIN ISOLATION LEVEL READ COMMITTED"
-	// holds refuses a process that another has taken over from.
-	holds = "SELECT CASE WHEN EXISTS (SELECT 1 FROM lease WHERE epoch = $1) THEN 1 ELSE liuma_lost() END"
+	// living refuses a process that another has ended, or taken over from.
+	living = "SELECT CASE WHEN EXISTS (SELECT 1 FROM authorities WHERE number = $1 AND epoch = $2) THEN 1 ELSE liuma_lost() END"
 	// steady keeps clients, seal keys and the like as they are while a transaction reads
 	// on after it began to write.
 	steady = "SELECT 1 FROM shared FOR SHARE"
@@ -69,7 +69,7 @@ func (t *change) now() error {
 
 // queue puts all that is to be written into one batch, in an order that is the same for
 // all transactions, so that few wait for one another in a circle. In front of it stands
-// what must still hold: the lease, claims that are absent, counters and rows that were
+// what must still hold: the process's epoch and its hold, claims that are absent, counters and rows that were
 // read. Whatever does not hold ends the transaction within the database.
 func (t *change) queue(b *pgx.Batch) {
 	if t.phase == reading {
@@ -77,7 +77,10 @@ func (t *change) queue(b *pgx.Batch) {
 	}
 	if t.phase != writing {
 		b.Queue(beginWriting)
-		b.Queue(holds, t.s.lease.epoch)
+		b.Queue(living, t.s.member.number, t.s.member.epoch)
+		for _, h := range t.under {
+			b.Queue(held, h.Key[:], h.Token[:])
+		}
 	}
 	if len(t.claimed) > 0 {
 		slices.Sort(t.claimed)

@@ -18,6 +18,8 @@ type Codec struct {
 	// has read, and refuses one that was put back. It must return at once and must
 	// not call the store. It is set before the codec is used.
 	Stands func(card liuma.CardID, rev uint64) error
+	// Authority is the name of the authority whose process this is; see start.
+	Authority string
 }
 
 // NewCodec makes the codec of a database. alarm is called for every row that

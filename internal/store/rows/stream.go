@@ -107,21 +107,28 @@ func (t *Tx) chainStart(e audit.Entry, p audit.ProcessID) error {
 }
 
 // firstOfStart writes the first entry of a process start. It names the last
-// entry, so far, of the process start before it.
+// entry, so far, of the start before it of the same authority; where there was none, of
+// the last start of any.
 func (t *Tx) firstOfStart(e audit.Entry, p audit.ProcessID) error {
 	k := &t.codec.starts
-	found, err := t.from.List(&k.Table, Query{Column: "start", Desc: true, Limit: 1})
+	found, err := t.from.List(&k.Table, Query{Column: "start", Desc: true, Limit: startsBack})
 	if err != nil {
 		return err
 	}
 	var before audit.Head
-	mine := start{Process: p, Start: 1}
-	if len(found) > 0 {
-		last, err := open[start](t.codec, &k.Table, found[0])
+	mine := start{Process: p, Start: 1, Authority: t.codec.Authority}
+	for i, row := range found {
+		last, err := open[start](t.codec, &k.Table, row)
 		if err != nil {
 			return err
 		}
-		before, mine.Start = last.head(found[0].Rev), last.Start+1
+		if i == 0 {
+			before, mine.Start = last.head(row.Rev), last.Start+1
+		}
+		if last.Authority == mine.Authority {
+			before = last.head(row.Rev)
+			break
+		}
 	}
 	r := p.First(before, audit.NewEntryID(), e)
 	if err := t.to.AppendEntry(r); err != nil {
@@ -130,6 +137,10 @@ func (t *Tx) firstOfStart(e audit.Entry, p audit.ProcessID) error {
 	mine.Hash = r.Hash()
 	return insert(t, k, startKey(p), &mine, 1)
 }
+
+// startsBack bounds how many starts of other authorities are passed over. Beyond it the
+// start follows the last one of any, which ties it to the record as well.
+const startsBack = 64
 
 // Streams lists cards' streams by the cards' rows, then those of process
 // starts.

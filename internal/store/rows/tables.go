@@ -122,6 +122,9 @@ type start struct {
 	Process audit.ProcessID
 	Start   int64
 	Hash    audit.Hash
+	// Authority is the name of the authority whose process it was; empty where that had
+	// the database to itself.
+	Authority string
 }
 
 // startKey begins with the kind, as a stream's name does.

@@ -97,6 +97,7 @@ func (c Config) withDefaults() (Config, error) {
 
 // Store implements store.Store. Safe for concurrent use.
 type Store struct {
+	*store.Alone
 	file    *sqlitefile.File
 	readers chan *conn // idle readers; Close takes them all
 	size    int        // how many readers there are
@@ -147,6 +148,7 @@ func Open(ctx context.Context, path string, cfg Config) (_ *Store, err error) {
 		return nil, errors.Join(err, w.close())
 	}
 	s.writer = newWriter(w, s.file, codec, cfg.Committed, cfg.Head)
+	s.Alone = store.NewAlone(s.writer.process.String())
 	for range cfg.Readers {
 		r, err := openConn(s.file.Path(), sqlitefile.Settings{ReadOnly: true, CacheKiB: max(1, cfg.CacheMiB/8) << 10})
 		if err != nil {
@@ -230,7 +232,7 @@ func (s *Store) Update(ctx context.Context, f func(store.Tx) (audit.Entry, error
 	if err := s.usable(ctx); err != nil {
 		return err
 	}
-	return s.writer.update(ctx, f)
+	return s.writer.update(ctx, s.Kept(ctx, f))
 }
 
 // Draft makes a person's row ready. It touches no connection.

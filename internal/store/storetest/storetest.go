@@ -123,6 +123,10 @@ func Run(t *testing.T, open Open) {
 		{"ViewDoesNotWait", viewDoesNotWait},
 		{"Durable", durable},
 		{"Cancelled", cancelled},
+		{"HeldOnce", heldOnce},
+		{"HoldsEnd", holdsEnd},
+		{"Duties", duties},
+		{"Peers", peers},
 		{"Close", closing},
 		{"Bulk", bulk},
 	} {

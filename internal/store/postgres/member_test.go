@@ -1,0 +1,249 @@
+package postgres_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/store/postgres"
+)
+
+// among is a database with authorities that look at one another often.
+func among(t *testing.T) postgres.Config {
+	t.Helper()
+	return postgres.Config{DSN: database(t), Seal: keys(t), Every: 20 * time.Millisecond, Absence: 100 * time.Millisecond}
+}
+
+func named(c postgres.Config, name string) postgres.Config {
+	c.Name = name
+	return c
+}
+
+// admin is a connection for what a test does behind the stores' backs.
+func admin(t *testing.T, dsn string) *pgx.Conn {
+	t.Helper()
+	c, err := pgx.Connect(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close(context.Background()) })
+	return c
+}
+
+func do(t *testing.T, c *pgx.Conn, text string, args ...any) {
+	t.Helper()
+	if _, err := c.Exec(t.Context(), text, args...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// until waits for something to become true.
+func until(t *testing.T, what string, f func() bool) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); !f(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("it never came that %s", what)
+		}
+	}
+}
+
+// TestSeveralAuthorities work with one database beside one another; the same one twice,
+// and one that wants it alone, are refused with who is there.
+func TestSeveralAuthorities(t *testing.T) {
+	c := among(t)
+	first, second := openAt(t, named(c, "first")), openAt(t, named(c, "second"))
+	card := liuma.CardID{1}
+	add(t, first, card)
+	for range 3 {
+		if err := errors.Join(raise(first, card), raise(second, card)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := reserved(t, first, card); n != 6 {
+		t.Errorf("%d changes, want 6", n)
+	}
+	_, err := postgres.Open(t.Context(), named(c, "second"))
+	if !errors.Is(err, postgres.ErrSameName) || !strings.Contains(err.Error(), "second on ") {
+		t.Errorf("the same authority twice: %v", err)
+	}
+	_, err = postgres.Open(t.Context(), c)
+	if !errors.Is(err, postgres.ErrInUse) || !strings.Contains(err.Error(), "first on ") || !strings.Contains(err.Error(), "second on ") {
+		t.Errorf("one that wants the database alone: %v", err)
+	}
+	peers, err := first.Peers(t.Context())
+	if err != nil || len(peers) != 2 || peers[0].Name != "first" || peers[1].Process != second.Self().Process || first.Ended(peers[1].Process) {
+		t.Errorf("there are %+v, %v", peers, err)
+	}
+	if err := errors.Join(first.Close(), second.Close()); err != nil {
+		t.Fatal(err)
+	}
+	alone := openAt(t, c)
+	if _, err := postgres.Open(t.Context(), named(c, "first")); !errors.Is(err, postgres.ErrInUse) {
+		t.Errorf("beside one that is alone: %v", err)
+	}
+	if !alone.Ended(second.Self().Process) {
+		t.Error("who left has not ended")
+	}
+}
+
+// TestDeadAuthority: one whose connections are gone is ended by another; what it held is
+// free, and nothing that it still sends is kept.
+func TestDeadAuthority(t *testing.T) {
+	c := among(t)
+	deaf := named(c, "dead")
+	deaf.Every = time.Hour // suspended: it says nothing and takes no lock again
+	var mu sync.Mutex
+	var heard []store.Peer
+	living := named(c, "living")
+	living.Ended = func(p store.Peer) { mu.Lock(); heard = append(heard, p); mu.Unlock() }
+	dead, lives := openAt(t, deaf), openAt(t, living)
+	card := liuma.CardID{1}
+	add(t, dead, card)
+	if _, err := dead.Hold(t.Context(), store.HoldKey{1}, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := dead.TakeDuty(t.Context(), store.DutyOutbox, time.Hour); err != nil || !got {
+		t.Fatal(got, err)
+	}
+	if _, err := lives.Hold(t.Context(), store.HoldKey{1}, time.Hour); !errors.Is(err, store.ErrHeld) {
+		t.Fatalf("held at another: %v", err)
+	}
+	if got, err := lives.TakeDuty(t.Context(), store.DutyOutbox, time.Hour); err != nil || got {
+		t.Fatalf("a duty of another: taken %v, %v", got, err)
+	}
+	do(t, admin(t, c.DSN), `SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity AS a JOIN pg_locks AS l ON l.pid = a.pid
+		WHERE l.locktype = 'advisory' AND l.objid = (SELECT number FROM authorities WHERE name = 'dead') AND l.objsubid = 2 AND l.classid = 1281979758`)
+	until(t, "the dead one has ended", func() bool { return lives.Ended(dead.Self().Process) })
+	until(t, "its hold is free", func() bool { _, err := lives.Hold(t.Context(), store.HoldKey{1}, time.Hour); return err == nil })
+	until(t, "its duty is free", func() bool {
+		got, err := lives.TakeDuty(t.Context(), store.DutyOutbox, time.Hour)
+		return err == nil && got
+	})
+	if err := raise(dead, card); !errors.Is(err, store.ErrFailed) {
+		t.Errorf("the dead one writes on: %v", err)
+	}
+	if n := reserved(t, lives, card); n != 0 {
+		t.Errorf("%d changes of the dead one are kept", n)
+	}
+	until(t, "it was told of", func() bool { mu.Lock(); defer mu.Unlock(); return len(heard) == 1 && heard[0].Name == "dead" })
+}
+
+// TestConnectionLost: an authority whose connection broke and that is alive takes its locks
+// again, and is not ended.
+func TestConnectionLost(t *testing.T) {
+	c := among(t)
+	c.Absence = 20 * time.Second
+	first, second := openAt(t, named(c, "first")), openAt(t, named(c, "second"))
+	card := liuma.CardID{1}
+	add(t, first, card)
+	conn := admin(t, c.DSN)
+	do(t, conn, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'liuma lease'")
+	until(t, "both are back", func() bool {
+		peers, err := first.Peers(t.Context())
+		return err == nil && len(peers) == 2 && !peers[0].Absent && !peers[1].Absent
+	})
+	if err := errors.Join(raise(first, card), raise(second, card)); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestHoldLost: what was begun under a hold is not kept where the server lost its holds,
+// as after a failover.
+func TestHoldLost(t *testing.T) {
+	c := among(t)
+	s := openAt(t, named(c, "one"))
+	h, err := s.Hold(t.Context(), store.HoldKey{1}, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	do(t, admin(t, c.DSN), "TRUNCATE holds")
+	err = s.Update(store.Under(t.Context(), h), func(tx store.Tx) (audit.Entry, error) {
+		return audit.Entry{At: time.Now(), Actor: "system", Event: audit.CardEnrolled, Outcome: "ok"}, tx.InsertCard(store.Card{ID: liuma.CardID{7}})
+	})
+	if !errors.Is(err, store.ErrUnheld) {
+		t.Errorf("kept under a hold that is lost: %v", err)
+	}
+}
+
+// TestStartsFollowTheirOwn: each start of an authority follows the start before it of the
+// same one, whoever started in between, and the record is whole.
+func TestStartsFollowTheirOwn(t *testing.T) {
+	c := among(t)
+	note := func(s store.Store) audit.Place {
+		t.Helper()
+		var last audit.Place
+		err := s.Update(t.Context(), func(store.Tx) (audit.Entry, error) {
+			return audit.Entry{At: time.Now(), Actor: "system", Event: audit.KeeperSeen, Outcome: "ok"}, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = s.View(t.Context(), func(r store.Reader) error {
+			heads, err := r.Streams(audit.Stream{}, 100)
+			for _, h := range heads {
+				entries, e := r.Entries(h.Stream, 0, 1)
+				err = errors.Join(err, e)
+				if len(entries) == 1 {
+					last = entries[0].After
+				}
+				if h.Stream.Kind == audit.OfProcess && audit.ProcessID(h.Stream.ID).String() == s.(*postgres.Store).Self().Process {
+					return err
+				}
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return last
+	}
+	first := openAt(t, named(c, "first"))
+	note(first)
+	second := openAt(t, named(c, "second"))
+	if after := note(second); audit.ProcessID(after.Stream.ID).String() != first.Self().Process {
+		t.Errorf("the first start of the second authority follows %v, want the last of any", after)
+	}
+	was := first.Self().Process
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	first = openAt(t, named(c, "first"))
+	if after := note(first); audit.ProcessID(after.Stream.ID).String() != was {
+		t.Errorf("the second start of the first authority follows %v, want its own first", after)
+	}
+}
+
+// TestLaterSchema: a schema that a later release made is served if it says so of itself.
+func TestLaterSchema(t *testing.T) {
+	c := among(t)
+	conn := admin(t, c.DSN)
+	do(t, conn, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99990, true)")
+	if _, err := postgres.Open(t.Context(), named(c, "one")); !errors.Is(err, postgres.ErrTooNew) {
+		t.Errorf("it says nothing: %v", err)
+	}
+	do(t, conn, "UPDATE serving SET schema = 99990, serves_from = 99990")
+	if _, err := postgres.Open(t.Context(), named(c, "one")); !errors.Is(err, postgres.ErrTooNew) {
+		t.Errorf("it says that it cannot be: %v", err)
+	}
+	do(t, conn, "UPDATE serving SET serves_from = 2")
+	do(t, conn, "CREATE TABLE later (n int)")
+	add(t, openAt(t, named(c, "one")), liuma.CardID{1})
+}
+
+// TestEachMigrationSaysWhoItServes: a migration that says nothing would keep programs of
+// the release before it from starting beside it.
+func TestEachMigrationSaysWhoItServes(t *testing.T) {
+	for name, text := range postgres.Migrations(t) {
+		if name >= "00003" && !strings.Contains(text, "UPDATE serving SET schema = "+strings.TrimLeft(name[:5], "0")+",") {
+			t.Errorf("%s does not say which programs it serves: UPDATE serving SET schema = N, serves_from = M", name)
+		}
+	}
+}
