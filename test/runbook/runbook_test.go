@@ -335,7 +335,7 @@ func (h *house) accepted(when string) {
 	for _, name := range []string{"still", "changed", "renewed", "busy"} {
 		h.wants(when, name, h.pins[name], "right")
 	}
-	h.wants(when, "changed", "605193", "pin_wrong")
+	h.wants(when, "changed", "605193", "wrong_pin")
 	h.wants(when, "guessed", h.pins["guessed"], "locked") // six, whichever of them the database lost
 	if err := h.Authority().Ready(h.t.Context()); err != nil {
 		h.t.Errorf("%s: %v", when, err)
