@@ -69,7 +69,7 @@ type Result struct {
 	RoundTrips             float64   `json:"round_trips_per_verification,omitempty"`     // to the PostgreSQL server
 	Statements             float64   `json:"statements_per_verification,omitempty"`      // in them
 	RSS                    float64   `json:"rss_mib"`                                    // of the server, highest
-	BytesPerCard           float64   `json:"bytes_per_card"`                            // database and ledger
+	BytesPerCard           float64   `json:"bytes_per_card"`                             // database and ledger
 	Echo                   float64   `json:"floor_http_echo_per_second"`
 	Crypto                 float64   `json:"floor_cryptography_per_second"`
 	Spends                 float64   `json:"floor_durable_spends_per_second"`

@@ -25,7 +25,11 @@ type allowed struct {
 }
 
 // exceptions are statements of migrations that do more than add, by "FILE: how they begin".
-func exceptions() map[string]allowed { return map[string]allowed{} }
+func exceptions() map[string]allowed {
+	return map[string]allowed{
+		"00002_several.sql: DROP TABLE lease": {"2026-11-30", "no release had its database on PostgreSQL before this one"},
+	}
+}
 
 // TestMigrationsExpand holds every migration against the rule.
 func TestMigrationsExpand(t *testing.T) {
@@ -58,6 +62,10 @@ func TestMigrationsExpand(t *testing.T) {
 		}
 	}
 	for _, at := range slices.Sorted(maps.Keys(left)) {
+		file, _, _ := strings.Cut(at, ": ")
+		if !slices.Contains(files, filepath.Join("migrations", file)) {
+			continue // it comes with that file
+		}
 		t.Errorf("%s: an exception that nothing needs", at)
 	}
 }
@@ -69,7 +77,7 @@ var (
 	comments   = regexp.MustCompile(`(?m)--.*$`)
 	bodies     = regexp.MustCompile(`(?s)\$(\w*)\$.*?\$\w*\$`)
 	spaces     = regexp.MustCompile(`\s+`)
-	newTable   = regexp.MustCompile(`^CREATE TABLE (?:IF NOT EXISTS )?(\w+)`)
+	newTable   = regexp.MustCompile(`^CREATE (?:UNLOGGED )?TABLE (?:IF NOT EXISTS )?(\w+)`)
 	newIndex   = regexp.MustCompile(`^CREATE (UNIQUE )?INDEX (CONCURRENTLY )?(?:IF NOT EXISTS )?(?:\w+ )?ON (?:ONLY )?(\w+)`)
 	newTrigger = regexp.MustCompile(`^CREATE (?:CONSTRAINT )?TRIGGER \w+ .*? ON (\w+)\b`)
 	insertInto = regexp.MustCompile(`^INSERT INTO (\w+)`)
@@ -110,6 +118,9 @@ func narrow(s string, alone bool, fresh map[string]bool) string {
 		return ""
 	case strings.HasPrefix(s, "CREATE OR REPLACE"):
 		return "the version before runs what it replaces"
+	}
+	if strings.HasPrefix(s, "UPDATE SERVING SET ") {
+		return "" // which programs can work with the schema: what each migration says anew
 	}
 	if m := newIndex.FindStringSubmatch(s); m != nil {
 		switch {
@@ -176,6 +187,8 @@ func TestWhatNarrows(t *testing.T) {
 		"CREATE TABLE a (k bytea PRIMARY KEY); CREATE UNIQUE INDEX ON a (k); INSERT INTO a VALUES ('x'); ALTER TABLE a ADD CHECK (true);": true,
 		"create table a (k bytea); create trigger x before delete on a for each statement execute function f();":                          true,
 		"CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN DELETE FROM cards; END $$;":                                     true,
+		"UPDATE serving SET schema = 9;":                                                                   true,
+		"CREATE UNLOGGED TABLE a (k bytea); CREATE INDEX ON a (k);":                                        true,
 		"ALTER TABLE cards ADD COLUMN more bytea;":                                                         true,
 		"ALTER TABLE cards ADD COLUMN more bigint NOT NULL DEFAULT 0;":                                     true,
 		"ALTER TABLE cards ADD COLUMN more bytea NOT NULL DEFAULT '';":                                     true,

@@ -155,32 +155,23 @@ func (r *snapshot) drop() {
 	r.s.sessions.forget(c)
 }
 
-// end leaves no transaction open, and gives the connection back. Nobody waits for the
-// server to have heard that nothing more is read: nothing depends on it.
+// end leaves no transaction open, and gives the connection back.
 func (r *snapshot) end() {
 	r.ended = true
 	if r.conn == nil {
 		return
 	}
-	switch pg := r.conn.Conn().PgConn(); {
-	case pg.IsClosed():
-		r.drop()
-	case pg.TxStatus() == 'I':
-		r.conn.Release()
-		r.conn = nil
-	default:
-		go (&snapshot{s: r.s, ctx: r.ctx, conn: r.conn}).rollback()
-		r.conn = nil
-	}
-}
-
-// rollback ends a transaction that wrote nothing.
-func (r *snapshot) rollback() {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx), r.s.cfg.Timeout)
 	defer cancel()
-	if _, err := r.conn.Exec(ctx, "ROLLBACK"); err != nil {
+	if r.conn.Conn().IsClosed() {
 		r.drop()
 		return
+	}
+	if r.conn.Conn().PgConn().TxStatus() != 'I' {
+		if _, err := r.conn.Exec(ctx, "ROLLBACK"); err != nil {
+			r.drop()
+			return
+		}
 	}
 	r.conn.Release()
 	r.conn = nil

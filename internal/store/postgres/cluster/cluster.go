@@ -63,18 +63,35 @@ func place(cfg Config) (c *Cluster, err error) {
 		return nil, fmt.Errorf("%w: %w", ErrNotInstalled, err)
 	}
 	c = &Cluster{cfg: cfg}
-	if c.dir, err = os.MkdirTemp("", "liuma-pg-"); err != nil {
-		return nil, err
-	}
 	if os.Getuid() == 0 { // the server refuses root
 		if c.as, err = account(); err != nil {
 			return nil, err
 		}
+	}
+	if c.dir, err = os.MkdirTemp(c.within(), "liuma-pg-"); err != nil {
+		return nil, err
+	}
+	if c.as != nil {
 		if err := os.Chown(c.dir, int(c.as.Uid), int(c.as.Gid)); err != nil {
 			return nil, err
 		}
 	}
 	return c, nil
+}
+
+// within is the directory for temporary files, or /tmp where the server's account does not
+// get into that one.
+func (c *Cluster) within() string {
+	in := os.TempDir()
+	for at := in; c.as != nil; at = filepath.Dir(at) {
+		if fi, err := os.Stat(at); err != nil || fi.Mode()&0o001 == 0 {
+			return "/tmp"
+		}
+		if at == filepath.Dir(at) {
+			break
+		}
+	}
+	return in
 }
 
 // first starts a server whose data are there.
