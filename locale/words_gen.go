@@ -5752,6 +5752,20 @@ func (w Shown) BenchKeeper(number string) string {
 // BenchKeeperCost says "shown.bench.keeper_cost".
 func (w Shown) BenchKeeperCost() string { return w.say("shown.bench.keeper_cost") }
 
+// BenchDatabase says "shown.bench.database".
+func (w Shown) BenchDatabase() string { return w.say("shown.bench.database") }
+
+// BenchDatabaseCost says "shown.bench.database_cost".
+func (w Shown) BenchDatabaseCost(trips, statements string) string {
+	return w.say("shown.bench.database_cost", "{trips}", trips, "{statements}", statements)
+}
+
+// BenchStandby says "shown.bench.standby".
+func (w Shown) BenchStandby() string { return w.say("shown.bench.standby") }
+
+// BenchStandbyCost says "shown.bench.standby_cost".
+func (w Shown) BenchStandbyCost() string { return w.say("shown.bench.standby_cost") }
+
 // BenchEcho says "shown.bench.echo".
 func (w Shown) BenchEcho() string { return w.say("shown.bench.echo") }
 
@@ -6997,6 +7011,15 @@ func (w Refused) BackupRemote() string { return w.say("refused.backup.remote") }
 
 // BenchKeeper says "refused.bench.keeper".
 func (w Refused) BenchKeeper(dir string) string { return w.say("refused.bench.keeper", "{dir}", dir) }
+
+// BenchPostgres says "refused.bench.postgres".
+func (w Refused) BenchPostgres() string { return w.say("refused.bench.postgres") }
+
+// BenchCold says "refused.bench.cold".
+func (w Refused) BenchCold() string { return w.say("refused.bench.cold") }
+
+// BenchStandby says "refused.bench.standby".
+func (w Refused) BenchStandby() string { return w.say("refused.bench.standby") }
 
 // RestoreFlags says "refused.restore.flags".
 func (w Refused) RestoreFlags() string { return w.say("refused.restore.flags") }

@@ -31,6 +31,8 @@ type benchVerifyCmd struct {
 	Cold    bool          `name:"cold"`
 	Shape   string        `name:"shape" enum:"1/1,2/3,3/5" default:"1/1"`
 	Keepers string        `name:"keepers" enum:"here,remote" default:"here"`
+	Store   string        `name:"store" enum:"sqlite,postgres" default:"sqlite"`
+	Standby bool          `name:"standby"`
 	Dir     string        `name:"dir" placeholder:"DIR"`
 	JSON    bool          `name:"json"`
 }
@@ -66,14 +68,27 @@ func (b *benchVerifyCmd) Run(ctx context.Context, t *terminal) error {
 	}
 	defer remove()
 	r, err := bench.Run(ctx, bench.Config{Binary: binary, Dir: dir, Cards: b.Cards, For: b.For,
-		Clients: b.Clients, Cold: b.Cold, Shape: b.Shape, Remote: b.Keepers == "remote", Keeper: command, Out: t.err, Terminal: isTerminal(t.err)})
+		Clients: b.Clients, Cold: b.Cold, Shape: b.Shape, Postgres: b.Store == "postgres", Standby: b.Standby, Remote: b.Keepers == "remote", Keeper: command, Out: t.err, Terminal: isTerminal(t.err)})
 	if err != nil {
-		return err
+		return benchRefusal(err)
 	}
 	if b.JSON {
 		return indented(t.out, r)
 	}
 	return t.measured(r)
+}
+
+// benchRefusal is an error of the bench with its sentence, where it has one.
+func benchRefusal(err error) error {
+	for _, known := range []struct {
+		is  error
+		say func(locale.Refused) string
+	}{{bench.ErrNoServer, locale.Refused.BenchPostgres}, {bench.ErrCold, locale.Refused.BenchCold}, {bench.ErrStandby, locale.Refused.BenchStandby}} {
+		if errors.Is(err, known.is) {
+			return refuseFor(err, func(w *locale.Words, _ string) string { return known.say(w.Refused) })
+		}
+	}
+	return err
 }
 
 // measured prints what was measured.
@@ -92,6 +107,12 @@ func (t *terminal) measured(r bench.Result) error {
 	row(say.BenchServer(), r.CPU, "%s", say.BenchServerCost(fmt.Sprintf("%.0f", r.RSS), fmt.Sprintf("%.0f", r.BytesPerCard)))
 	for i, cpu := range r.KeeperCPU {
 		row(say.BenchKeeper(num(i+1)), cpu, "%s", say.BenchKeeperCost())
+	}
+	if r.Store == "postgres" {
+		row(say.BenchDatabase(), r.DatabaseCPU, "%s", say.BenchDatabaseCost(fmt.Sprintf("%.1f", r.RoundTrips), fmt.Sprintf("%.1f", r.Statements)))
+	}
+	if r.Standby {
+		row(say.BenchStandby(), r.StandbyCPU, "%s", say.BenchStandbyCost())
 	}
 	fmt.Fprintln(&b)
 	row(say.BenchEcho(), r.Echo, "/s")

@@ -23,6 +23,12 @@ import (
 	"github.com/liuma-pin/liuma/internal/progress"
 )
 
+// ErrCold means that only files can be dropped from the page cache.
+var ErrCold = errors.New("bench: a PostgreSQL server keeps its own pages; --cold is for a file")
+
+// ErrStandby means that there is nothing for a standby to follow.
+var ErrStandby = errors.New("bench: a standby follows a PostgreSQL server; it goes with --store postgres")
+
 // Config is the size and duration of a measurement.
 type Config struct {
 	Binary   string        // the liuma command, for the server and the echo
@@ -34,6 +40,8 @@ type Config struct {
 	Shape    string        // of the keepers; 1/1 if empty
 	Remote   bool          // each keeper is a process of its own, behind TLS on the loopback
 	Keeper   string        // the liuma-keeper command, with Remote
+	Postgres bool          // the database is on a PostgreSQL server that is begun for it
+	Standby  bool          // with Postgres: commits wait for a second server
 	Out      io.Writer     // progress; nil shows nothing
 	Terminal bool          // Out is one
 }
@@ -54,8 +62,14 @@ type Result struct {
 	P99                    float64   `json:"p99_ms"`
 	CPU                    float64   `json:"cpu_us_per_verification"`                   // of the server
 	KeeperCPU              []float64 `json:"cpu_us_per_verification_keepers,omitempty"` // of each keeper's process
-	RSS                    float64   `json:"rss_mib"`                                   // of the server, highest
-	BytesPerCard           float64   `json:"bytes_per_card"`                            // database and ledger
+	Store                  string    `json:"store"`                                     // sqlite or postgres
+	Standby                bool      `json:"synchronous_standby"`
+	DatabaseCPU            float64   `json:"cpu_us_per_verification_database,omitempty"` // of all processes of the PostgreSQL server
+	StandbyCPU             float64   `json:"cpu_us_per_verification_standby,omitempty"`  // and of its standby
+	RoundTrips             float64   `json:"round_trips_per_verification,omitempty"`     // to the PostgreSQL server
+	Statements             float64   `json:"statements_per_verification,omitempty"`      // in them
+	RSS                    float64   `json:"rss_mib"`                                    // of the server, highest
+	BytesPerCard           float64   `json:"bytes_per_card"`                             // database and ledger
 	Echo                   float64   `json:"floor_http_echo_per_second"`
 	Crypto                 float64   `json:"floor_cryptography_per_second"`
 	Spends                 float64   `json:"floor_durable_spends_per_second"`
@@ -82,6 +96,12 @@ func (c *Config) validate() error {
 	if c.Remote && c.Keeper == "" {
 		return errors.New("bench: keepers that are processes need the liuma-keeper command")
 	}
+	if c.Standby && !c.Postgres {
+		return ErrStandby
+	}
+	if c.Cold && c.Postgres {
+		return ErrCold
+	}
 	if c.Binary == "" || c.Dir == "" || c.Cards < 1 || c.For < time.Second || c.Clients < 1 {
 		return errors.New("bench: want a binary, a directory, at least one card and one second")
 	}
@@ -101,7 +121,12 @@ func Run(ctx context.Context, c Config) (r Result, err error) {
 	if err := c.validate(); err != nil {
 		return Result{}, err
 	}
-	f, err := fill(ctx, c)
+	on, err := beginDatabase(c)
+	if err != nil {
+		return Result{}, fmt.Errorf("bench: database: %w", err)
+	}
+	defer on.end()
+	f, err := fill(ctx, c, on)
 	if err != nil {
 		return Result{}, fmt.Errorf("bench: fill: %w", err)
 	}

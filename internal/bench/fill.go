@@ -3,9 +3,11 @@ package bench
 import (
 	"context"
 	"crypto/rand"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/fnv"
+	mathrand "math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,6 +20,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/ledger"
 	ledgersqlite "github.com/liuma-pin/liuma/internal/ledger/sqlite"
+	"github.com/liuma-pin/liuma/internal/progress"
 	"github.com/liuma-pin/liuma/internal/server"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/testkit/world"
@@ -34,6 +37,7 @@ const (
 // the rest.
 type filled struct {
 	config  config.Config
+	on      *onServer // nil: the database is a file
 	channel world.Party
 	asked   []store.Card
 	bytes   int64
@@ -42,8 +46,8 @@ type filled struct {
 
 // fill makes the data directory and the cards, with the rows that enrolment
 // would have written but without its ceremonies.
-func fill(ctx context.Context, c Config) (_ *filled, err error) {
-	f := &filled{}
+func fill(ctx context.Context, c Config, on *onServer) (_ *filled, err error) {
+	f := &filled{on: on}
 	if c.Remote {
 		if f.keepers, err = newProcesses(ctx, c); err != nil {
 			return nil, err
@@ -66,7 +70,11 @@ func fill(ctx context.Context, c Config) (_ *filled, err error) {
 			return nil, err
 		}
 	}
-	if f.bytes, err = size(append(f.ledgers(), f.config.Database)...); err != nil {
+	if on != nil {
+		if err := f.toServer(ctx, c); err != nil {
+			return nil, err
+		}
+	} else if f.bytes, err = size(append(f.ledgers(), f.config.Database)...); err != nil {
 		return nil, err
 	}
 	return f, f.keepers.start()
@@ -82,7 +90,7 @@ func (f *filled) ledgers() (out []string) {
 
 // cards makes the world, sets the PINs of the cards that will be asked about,
 // and writes all cards with their links.
-func (f *filled) cards(ctx context.Context, c Config) (_ []store.Card, err error) {
+func (f *filled) cards(ctx context.Context, c Config) (_ deck, err error) {
 	of := world.Config{Dir: c.Dir, Clock: world.Running(0), Shape: c.Shape, Configure: func(conf *config.Config) error {
 		conf.Log, conf.AllowStandIn = "error", false
 		return nil
@@ -92,7 +100,7 @@ func (f *filled) cards(ctx context.Context, c Config) (_ []store.Card, err error
 	}
 	w, err := world.New(ctx, of)
 	if err != nil {
-		return nil, err
+		return deck{}, err
 	}
 	defer func() { err = errors.Join(err, w.Close()) }()
 	s := w.System
@@ -100,22 +108,64 @@ func (f *filled) cards(ctx context.Context, c Config) (_ []store.Card, err error
 	channel := world.NationalChannel(channelID)
 	channel.Name, channel.Actions = liuma.Text{ZH: "压测", EN: "Bench"}, []liuma.Action{liuma.ActionVerify}
 	if f.channel, err = w.Register(ctx, channel); err != nil {
-		return nil, err
+		return deck{}, err
 	}
-	cards := make([]store.Card, c.Cards)
-	for i := range cards {
-		cards[i] = store.Card{ID: liuma.NewCardID(), Region: "33", Version: 1, KeySet: s.Quorum.KeySet(), Reserved: 1,
-			PINSetAt: time.Now().UTC().Truncate(time.Millisecond), CreatedAt: time.Now().UTC().Truncate(time.Millisecond),
-			Physical: liuma.PhysicalNormal}
-		rand.Read(cards[i].Verifier[:])
-		rand.Read(cards[i].Holder[:])
+	d := newDeck(c.Cards, s.Quorum.KeySet())
+	f.asked = d.part(0, min(c.Cards, int(c.For.Seconds()*expected)))
+	if err := setPINs(ctx, c, s, f.asked); err != nil {
+		return deck{}, err
 	}
-	n := min(c.Cards, int(c.For.Seconds()*expected))
-	if err := setPINs(ctx, c, s, cards[:n]); err != nil {
-		return nil, err
+	d.asked = f.asked
+	return d, write(ctx, c, s, d)
+}
+
+// deck is all cards of the database. Only those that are asked about are in memory; the
+// others are made up when they are written, each time the same.
+type deck struct {
+	size   int
+	keySet uint32
+	at     time.Time
+	seed   [32]byte
+	asked  []store.Card // the first ones
+}
+
+func newDeck(size int, keySet uint32) (d deck) {
+	d = deck{size: size, keySet: keySet, at: time.Now().UTC().Truncate(time.Millisecond)}
+	rand.Read(d.seed[:])
+	return d
+}
+
+// part is the cards from one to before another.
+func (d deck) part(from, to int) []store.Card {
+	cards := make([]store.Card, 0, to-from)
+	for i := from; i < to; i++ {
+		if i < len(d.asked) {
+			cards = append(cards, d.asked[i])
+			continue
+		}
+		seed := d.seed
+		binary.BigEndian.PutUint64(seed[:], binary.BigEndian.Uint64(seed[:])^uint64(i))
+		from := mathrand.NewChaCha8(seed)
+		card := store.Card{Region: "33", Version: 1, KeySet: d.keySet, Reserved: 1,
+			PINSetAt: d.at, CreatedAt: d.at, Physical: liuma.PhysicalNormal}
+		from.Read(card.ID[:])
+		from.Read(card.Verifier[:])
+		from.Read(card.Holder[:])
+		cards = append(cards, card)
 	}
-	f.asked = cards[:n:n]
-	return cards, write(ctx, c, s, cards)
+	return cards
+}
+
+// parts visits all cards, a transaction's worth at a time.
+func (d deck) parts(bar *progress.Bar, visit func([]store.Card) error) error {
+	for from := 0; from < d.size; from += chunk {
+		part := d.part(from, min(from+chunk, d.size))
+		if err := visit(part); err != nil {
+			return err
+		}
+		bar.Add(int64(len(part)))
+	}
+	return nil
 }
 
 // secretOf is the PIN of a card. Cards have different ones, as in life: where many
@@ -154,13 +204,11 @@ func setPINs(ctx context.Context, c Config, s *server.System, cards []store.Card
 	return errors.Join(errs...)
 }
 
-func write(ctx context.Context, c Config, s *server.System, cards []store.Card) error {
-	bar := c.bar("writing cards", len(cards))
+func write(ctx context.Context, c Config, s *server.System, cards deck) error {
+	bar := c.bar("writing cards", cards.size)
 	defer bar.Done()
-	for len(cards) > 0 {
-		part := cards[:min(chunk, len(cards))]
-		cards = cards[len(part):]
-		err := s.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+	return cards.parts(bar, func(part []store.Card) error {
+		return s.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 			for i := range part {
 				card := &part[i]
 				if err := tx.InsertCard(*card); err != nil {
@@ -174,41 +222,30 @@ func write(ctx context.Context, c Config, s *server.System, cards []store.Card) 
 			}
 			return audit.Entry{At: time.Now(), Actor: "operator", Event: audit.CardEnrolled, Outcome: "ok", Note: "bench"}, nil
 		})
-		if err != nil {
-			return err
-		}
-		bar.Add(int64(len(part)))
-	}
-	return nil
+	})
 }
 
 // writeLedger writes a keeper's rows: committed, no guesses.
-func writeLedger(ctx context.Context, c Config, file string, cards []store.Card) (err error) {
+func writeLedger(ctx context.Context, c Config, file string, cards deck) (err error) {
 	b, err := ledgersqlite.Open(ctx, file, ledgersqlite.Config{})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.Close()) }()
-	bar := c.bar("writing ledger", len(cards))
+	bar := c.bar("writing ledger", cards.size)
 	defer bar.Done()
 	meta, err := b.Meta(ctx)
 	if err != nil {
 		return err
 	}
-	for len(cards) > 0 {
-		part := cards[:min(chunk, len(cards))]
-		cards = cards[len(part):]
+	return cards.parts(bar, func(part []store.Card) error {
 		rows := make([]ledger.Row, len(part))
 		for i, card := range part {
 			rows[i] = ledger.Row{Card: card.ID, Version: card.Version, KeySet: card.KeySet, Verifier: card.Verifier, Mark: card.Version, Tag: ledger.Tag(card.Holder)}
 		}
 		meta.Sequence++
-		if err := b.Apply(ctx, rows, meta); err != nil {
-			return err
-		}
-		bar.Add(int64(len(part)))
-	}
-	return nil
+		return b.Apply(ctx, rows, meta)
+	})
 }
 
 func size(paths ...string) (total int64, err error) {

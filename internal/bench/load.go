@@ -84,7 +84,8 @@ func load(ctx context.Context, c Config, f *filled) (r Result, err error) {
 	if err != nil {
 		return Result{}, err
 	}
-	defer func() { err = errors.Join(err, server.stop()) }()
+	stop := sync.OnceValue(server.stop)
+	defer func() { err = errors.Join(err, stop()) }()
 	token, err := f.token()
 	if err != nil {
 		return Result{}, err
@@ -94,14 +95,32 @@ func load(ctx context.Context, c Config, f *filled) (r Result, err error) {
 	if err != nil {
 		return Result{}, err
 	}
+	give := func(ctx context.Context, base string, i int) error {
+		return post(ctx, client, base+"/v1/verifications", token, bodies[i], `"verdict":"right"`)
+	}
+	r, err = f.measure(ctx, c, server, len(bodies)-2*counted, give)
+	if err != nil || f.on == nil {
+		return r, err
+	}
+	if err := stop(); err != nil {
+		return r, err
+	}
+	last := len(bodies) - 2*counted
+	return r, f.countTrips(ctx, c, func(ctx context.Context, base string, i int) error { return give(ctx, base, last+i) }, &r)
+}
+
+// measure asks for as long as Config says, and tells what it cost.
+func (f *filled) measure(ctx context.Context, c Config, server *child, most int, give func(ctx context.Context, base string, i int) error) (Result, error) {
 	pids := append([]int{server.cmd.Process.Pid}, f.keepers.pids()...)
 	before, err := usages(pids)
 	if err != nil {
 		return Result{}, err
 	}
-	took, times, err := ask(ctx, c.Clients, c.For, len(bodies), func(i int) error {
-		return post(ctx, client, server.base+"/v1/verifications", token, bodies[i], `"verdict":"right"`)
-	})
+	primary, standby, err := f.on.cpu()
+	if err != nil {
+		return Result{}, err
+	}
+	took, times, err := ask(ctx, c.Clients, c.For, most, func(i int) error { return give(ctx, server.base, i) })
 	if err != nil {
 		return Result{}, err
 	}
@@ -109,18 +128,28 @@ func load(ctx context.Context, c Config, f *filled) (r Result, err error) {
 	if err != nil {
 		return Result{}, err
 	}
+	primaryNow, standbyNow, err := f.on.cpu()
+	if err != nil {
+		return Result{}, err
+	}
 	n := float64(len(times))
+	each := func(d time.Duration) float64 { return float64(d.Microseconds()) / n }
 	cost := make([]float64, len(pids))
 	for i := range pids {
-		cost[i] = float64((after[i].cpu - before[i].cpu).Microseconds()) / n
+		cost[i] = each(after[i].cpu - before[i].cpu)
 	}
-	return Result{
+	r := Result{
 		Cards: c.Cards, Clients: c.Clients, Seconds: took.Seconds(), Processors: runtime.NumCPU(), Cold: c.Cold, Shape: c.Shape, Remote: c.Remote,
+		Store: "sqlite", Standby: c.Standby, DatabaseCPU: each(primaryNow - primary), StandbyCPU: each(standbyNow - standby),
 		Verifications: len(times), VerificationsPerSecond: n / took.Seconds(),
 		P50: quantile(times, 0.50), P99: quantile(times, 0.99),
 		CPU: cost[0], KeeperCPU: cost[1:],
 		RSS: after[0].rssMiB, BytesPerCard: float64(f.bytes) / float64(c.Cards),
-	}, nil
+	}
+	if c.Postgres {
+		r.Store = "postgres"
+	}
+	return r, nil
 }
 
 // token signs the bearer token of all requests; the server checks its signature
@@ -155,7 +184,7 @@ func (f *filled) seal(ctx context.Context, c Config, client *http.Client, base, 
 		return nil, err
 	}
 	defer v.Close()
-	bodies := make([][]byte, int(c.For.Seconds()*expected))
+	bodies := make([][]byte, int(c.For.Seconds()*expected)+2*counted)
 	bar := c.bar("sealing requests", len(bodies))
 	defer bar.Done()
 	err = parallel(len(bodies), func(i int) error {

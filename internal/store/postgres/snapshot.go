@@ -25,7 +25,11 @@ type snapshot struct {
 	phase  phase
 	broken error // first error of the database itself; the transaction is lost
 	ended  bool
+	shared *[]rows.Row // the shared row as this snapshot has it; nil: not read yet
 }
+
+// sharedTable has one row, which says which rows of shared tables count.
+const sharedTable = "shared"
 
 type phase int
 
@@ -197,13 +201,35 @@ func (r *snapshot) List(t *rows.Table, q rows.Query) ([]rows.Row, error) {
 	return r.fetch(of, text, args...)
 }
 
+// fetch reads rows. Whoever reads one of a shared table goes on to ask the shared row
+// whether it still counts, so that row comes in the same round trip.
 func (r *snapshot) fetch(t *table, text string, args ...any) (found []rows.Row, err error) {
-	err = r.ask(query{text, args, func(from pgx.CollectableRow) error {
+	if t.Name == sharedTable && text == t.get && r.phase == reading && r.shared != nil {
+		return *r.shared, nil
+	}
+	queries := []query{{text, args, t.into(&found)}}
+	var shared []rows.Row
+	beside := t.Shared && r.phase != writing && r.shared == nil
+	if beside {
+		of := r.s.tables[sharedTable]
+		queries = append(queries, query{"SELECT " + of.columns + " FROM " + sharedTable, nil, of.into(&shared)})
+	}
+	if err := r.ask(queries...); err != nil {
+		return nil, err
+	}
+	if beside {
+		r.shared = &shared
+	}
+	return found, nil
+}
+
+// into collects the rows of a query.
+func (t *table) into(found *[]rows.Row) func(pgx.CollectableRow) error {
+	return func(from pgx.CollectableRow) error {
 		w, err := t.scan(from)
-		found = append(found, w)
+		*found = append(*found, w)
 		return err
-	}})
-	return found, err
+	}
 }
 
 func (r *snapshot) Count(t *rows.Table, column string) (int64, error) {
