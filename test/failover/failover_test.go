@@ -27,6 +27,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"syscall"
 	"testing"
 	"time"
 
@@ -166,11 +167,12 @@ func (h *house) awaitAnswer(after time.Time) {
 		}
 	}
 	for _, a := range h.at {
-		h.t.Logf("the authority said, at last:\n%s", a.log.last())
+		_ = a.process.Process.Signal(syscall.SIGQUIT) // it says what it waits for
 	}
 	for _, n := range h.db.nodes {
 		h.t.Logf("%s said, at last:\n%s", n.name, n.lastSaid())
 	}
+	time.Sleep(3 * time.Second)
 	h.t.Fatal("nobody gets an answer any more")
 }
 

@@ -41,7 +41,8 @@ func faults() []fault {
 		{name: "primary cut from the other nodes", kind: cut, begin: primaryCut, ends: true, hold: ttl},
 		{name: "authority cut from the primary", kind: cut, begin: authorityCut, hold: 12 * time.Second},
 		{name: "PostgreSQL suspended", kind: suspend, begin: suspended("postgres"), ends: true, hold: ttl},
-		{name: "Patroni suspended", kind: suspend, begin: suspended("patroni"), ends: true, hold: ttl},
+		// Nobody ends this primary without a watchdog, and the authority is connected to it.
+		{name: "Patroni suspended", kind: suspend, begin: suspended("patroni"), hold: ttl},
 		{name: "node suspended", kind: suspend, begin: nodeSuspended, ends: true, hold: ttl},
 		{name: "majority of etcd lost", kind: other, begin: etcdLost(2), hold: 20 * time.Second},
 		{name: "one etcd lost", kind: other, begin: etcdLost(1), ends: true, hold: 10 * time.Second},
