@@ -444,6 +444,7 @@ func TestSilentConnections(t *testing.T) {
 	reserved(t, s, card)
 	time.Sleep(1500 * time.Millisecond) // after a second an idle connection is asked first
 	p.silence()
+	defer p.cutAll() // so that whoever waits still is told
 	done := make(chan error, 2)
 	go func() { done <- raise(s, card) }()
 	go func() {
