@@ -14,6 +14,9 @@ FOREIGN := ./test/openid-client ./test/openapi
 LONGEST := ./test/browser ./internal/ceremony ./test/attack ./test/crash ./internal/rehearsal
 # An authority and its keepers as processes, while they fail: make ci runs it as well.
 FAULTS := ./test/faults
+# An authority on a database of three nodes, while they fail: make nightly runs it, and make
+# test only its model.
+FAILOVER := ./test/failover
 # Tests make their files in memory, the go command its own where it always does.
 SCRATCH = GOTMPDIR=$${GOTMPDIR:-$${TMPDIR:-/tmp}} TMPDIR=$$(.ci/scratch)
 # What has a part that is built with -tags pkcs11 alone.
@@ -43,11 +46,12 @@ CARDS ?= 1000
 FOR ?= 30s
 ROUNDS ?= 3
 FAULT_ROUNDS ?= 200
+FAILOVERS ?= 50
 MUTANTS_FOR ?= 8m
 SHOTS ?= dist/screenshots
 PAGES ?= dist/gallery
 
-.PHONY: lighthouse help quick test test-hsm ci nightly prepare format vet unit race wired wired-all looks foreign lint faults fault-rounds demo changed-mutants test-store \
+.PHONY: lighthouse help quick test test-hsm ci nightly prepare format vet unit race wired wired-all looks foreign lint faults fault-rounds failover demo changed-mutants test-store \
 	mutants crash arithmetic spraying fuzz bench floods gallery screenshots soak update cover vulncheck build build-hsm release
 
 help: ## list the targets
@@ -63,7 +67,7 @@ test: prepare format vet unit test-hsm ## every behaviour once; at most 15 minut
 ci: prepare race wired looks foreign lint faults demo changed-mutants ## what CI runs after make test; at most 40 minutes more
 	@echo "make ci: all passed"
 
-nightly: prepare wired-all mutants crash fault-rounds arithmetic spraying fuzz bench floods lighthouse screenshots soak ## all mutants, many kills, long fuzzing and soaking; hours
+nightly: prepare wired-all mutants crash fault-rounds failover arithmetic spraying fuzz bench floods lighthouse screenshots soak ## all mutants, many kills, long fuzzing and soaking; hours
 	@echo "make nightly: all passed"
 
 prepare: ## install what is missing, and say what and why
@@ -121,6 +125,10 @@ crash: ## kill the real server KILLS (300) times
 
 fault-rounds: ## FAULT_ROUNDS (200) faults at random keepers; -seed of go test repeats one that failed
 	go test -count=1 -timeout 5h -v -run TestRounds $(FAULTS) -rounds $(FAULT_ROUNDS)
+
+failover: ## PostgreSQL with Patroni fails over FAILOVERS (50) times under load; 3 are a kill, a cut and a suspension of the primary
+	test/failover/prepare
+	$(SCRATCH) go test -count=1 -timeout 5h -v -run TestFailover $(FAILOVER) -failovers $(FAILOVERS) $(if $(SEED),-seed $(SEED)) $(if $(AUTHORITIES),-authorities $(AUTHORITIES))
 
 arithmetic: ## ten million field elements beside math/big, a million inputs beside circl
 	go test -count=1 -timeout 3h -v ./internal/split/p256 -thorough

@@ -51,14 +51,14 @@ func faults() []fault {
 // slow delays what the keeper is asked and what it answers, within the time that a call
 // may take.
 func slow(h *house, p *place, rng *rand.Rand) func() {
-	h.net.around(p.member, false, false, time.Duration(200+rng.IntN(300))*time.Millisecond)
-	return func() { h.net.around(p.member, false, false, 0) }
+	h.net.Around(p.member, false, false, time.Duration(200+rng.IntN(300))*time.Millisecond)
+	return func() { h.net.Around(p.member, false, false, 0) }
 }
 
 func cut(in, out bool) func(*house, *place, *rand.Rand) func() {
 	return func(h *house, p *place, _ *rand.Rand) func() {
-		h.net.around(p.member, in, out, 0)
-		return func() { h.net.around(p.member, false, false, 0) }
+		h.net.Around(p.member, in, out, 0)
+		return func() { h.net.Around(p.member, false, false, 0) }
 	}
 }
 

@@ -36,6 +36,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 	storesqlite "github.com/liuma-pin/liuma/internal/store/sqlite"
 	"github.com/liuma-pin/liuma/internal/vault"
+	"github.com/liuma-pin/liuma/test/netns"
 )
 
 var (
@@ -45,27 +46,12 @@ var (
 	one    = flag.String("fault", "", "only faults whose names match this")
 )
 
-// mustEnv, set to "1", makes it an error that this machine allows no namespaces. CI sets it.
-const mustEnv = "LIUMA_FAULTS_MUST_RUN"
-
 // whyNot is why there are no namespaces here; empty: there are.
 var whyNot string // set once by TestMain
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if os.Getenv(insideEnv) == "" {
-		status, err := inside()
-		if err == nil {
-			os.Exit(status)
-		}
-		whyNot = fmt.Sprintf("no namespaces of one's own can be made here (%v): run it as root, in a container with --privileged", err)
-	} else if err := settle(); err != nil {
-		whyNot = fmt.Sprintf("no mounts of one's own can be made here (%v): run it as root, in a container with --privileged", err)
-	} else if f, err := os.OpenFile("/dev/net/tun", os.O_RDWR, 0); err != nil {
-		whyNot = fmt.Sprintf("no network devices can be made here (%v): give the container --device /dev/net/tun --cap-add NET_ADMIN --cap-add SYS_ADMIN", err)
-	} else {
-		_ = f.Close()
-	}
+	whyNot = netns.Main()
 	var err error
 	if buildDir, err = os.MkdirTemp("", "liuma-faults-"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -79,13 +65,7 @@ func TestMain(m *testing.M) {
 // needNamespaces skips a trial where it cannot be made.
 func needNamespaces(t *testing.T) {
 	t.Helper()
-	switch {
-	case whyNot == "":
-	case os.Getenv(mustEnv) == "1":
-		t.Fatal(whyNot)
-	default:
-		t.Skip(whyNot)
-	}
+	netns.Need(t, whyNot)
 }
 
 // chance is what is random in a trial.

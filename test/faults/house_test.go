@@ -30,6 +30,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/testkit"
 	"github.com/liuma-pin/liuma/internal/testkit/keepers"
+	"github.com/liuma-pin/liuma/test/netns"
 )
 
 const (
@@ -63,7 +64,7 @@ type house struct {
 	*testkit.Env // made the directory, and is closed
 	t            *testing.T
 	bin          programs
-	net          *network
+	net          *netns.Network
 	places       []*place
 	process      *exec.Cmd // of the authority; nil: none
 	ended        chan error
@@ -113,7 +114,7 @@ func newHouse(t *testing.T, phoned, unset int) *house {
 	t.Helper()
 	bin, err := build()
 	must(t, err)
-	network, err := newNetwork(3)
+	network, err := netns.New(3)
 	must(t, err)
 	h := &house{t: t, bin: bin, net: network, texts: &texts{codes: map[string]string{}}}
 	sms := httptest.NewServer(h.texts)
@@ -183,7 +184,7 @@ func (h *house) populate(dir, sms string, made *keepers.House, clock *testkit.Cl
 func (h *house) place(dir string, from *keepers.Post, member int) {
 	h.t.Helper()
 	must(h.t, mountDisk(dir))
-	p := &place{t: h.t, bin: h.bin, id: from.ID, member: member, dir: dir, site: h.net.sites[member]}
+	p := &place{t: h.t, bin: h.bin, id: from.ID, member: member, dir: dir, site: h.net.Sites[member]}
 	data, err := os.ReadFile(filepath.Join(from.Dir, "keeper.json"))
 	must(h.t, err)
 	must(h.t, os.WriteFile(filepath.Join(dir, "keeper.json"), data, 0o600))
@@ -245,7 +246,7 @@ func (h *house) start() {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	out, err := cmd.StdoutPipe()
 	must(h.t, err)
-	must(h.t, h.net.sites[0].start(cmd))
+	must(h.t, h.net.Sites[0].Start(cmd))
 	up, ended := make(chan struct{}), make(chan error, 1)
 	go func() {
 		lines := bufio.NewScanner(out)

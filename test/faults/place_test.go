@@ -27,6 +27,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/keeper/host"
 	"github.com/liuma-pin/liuma/internal/keeper/wire"
 	"github.com/liuma-pin/liuma/internal/ledger"
+	"github.com/liuma-pin/liuma/test/netns"
 )
 
 // place is a keeper: a directory on a disk of its own, a site of the network, and the
@@ -37,7 +38,7 @@ type place struct {
 	id     keeper.ID
 	member int
 	dir    string
-	site   *site
+	site   *netns.Site
 	cmd    *exec.Cmd // nil: no process
 	ended  chan error
 	log    syncBuffer
@@ -75,7 +76,7 @@ func mountDisk(dir string) error {
 	return unix.Mount("tmpfs", dir, "tmpfs", 0, "mode=0700,size="+diskSize)
 }
 
-func (p *place) address() string { return address(p.member) + ":7601" }
+func (p *place) address() string { return netns.Address(p.member) + ":7601" }
 
 // run runs a command of liuma-keeper on the keeper's machine.
 func (p *place) run(args ...string) string {
@@ -91,7 +92,7 @@ func (p *place) try(args ...string) (string, error) {
 	cmd := exec.Command(p.bin.keeper, append(args, "--dir", p.dir)...)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
-	if err := p.site.start(cmd); err != nil {
+	if err := p.site.Start(cmd); err != nil {
 		return "", err
 	}
 	err := cmd.Wait()
@@ -116,7 +117,7 @@ func (p *place) tryStart(program string, args ...string) error {
 	if err != nil {
 		return err
 	}
-	if err := p.site.start(cmd); err != nil {
+	if err := p.site.Start(cmd); err != nil {
 		return err
 	}
 	line := make(chan string, 1)

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -150,9 +151,18 @@ func (s *sessions) of(c *pgconn.PgConn) session {
 const greeting = `SELECT a.backend_start::text, a.pid, CASE WHEN current_setting('synchronous_commit') IN ('on', 'remote_apply')
 	THEN '' ELSE set_config('synchronous_commit', 'on', false) END FROM pg_stat_activity AS a WHERE a.pid = pg_backend_pid()`
 
+const (
+	// pingTime is how long an idle connection has to show that it is alive.
+	pingTime = 2 * time.Second
+	// greetTime is how long a new one has to say who it is.
+	greetTime = 5 * time.Second
+)
+
 // greet learns of the server's side of a new connection. One that a pooler lends is
 // refused (ErrPooler).
 func (s *sessions) greet(ctx context.Context, c *pgx.Conn) error {
+	ctx, cancel := context.WithTimeout(ctx, greetTime)
+	defer cancel()
 	k := &session{pid: c.PgConn().PID()}
 	var pid uint32
 	var set string
@@ -195,10 +205,40 @@ func (s *Store) pool(ctx context.Context, most int) (*pgxpool.Pool, error) {
 	c.MaxConns, c.MinConns = int32(most), 0
 	limits(c.ConnConfig, fmt.Sprintf("liuma/%d.%d", s.member.number, s.member.epoch))
 	c.ConnConfig.OnNotice = s.sessions.notice
+	// An idle connection is asked before it is used. One that has lost its other end gives
+	// no error, and who waits for it without an end of their own would wait for ever.
+	c.PingTimeout = min(pingTime, s.cfg.Timeout)
+	c.BeforeConnect = uncancelled
 	c.AfterConnect = s.sessions.greet
 	c.BeforeClose = s.sessions.forget
 	return pgxpool.NewWithConfig(ctx, c)
 }
+
+// uncancelled keeps pgx from sending the server a cancellation once a connection stands,
+// which it does by another connection when an answer takes too long. It would end the
+// server's wait for its standby, and so show everybody a change that a failover takes
+// back. What was asked ends by itself: it is small, and waits for locks only so long.
+func uncancelled(_ context.Context, c *pgx.ConnConfig) error {
+	var stands atomic.Bool
+	dial, after := c.DialFunc, c.AfterConnect
+	c.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		if stands.Load() {
+			return nil, errUncancelled
+		}
+		return dial(ctx, network, address)
+	}
+	c.AfterConnect = func(ctx context.Context, pg *pgconn.PgConn) error {
+		stands.Store(true)
+		if after == nil {
+			return nil
+		}
+		return after(ctx, pg)
+	}
+	return nil
+}
+
+// errUncancelled is seen by pgx alone.
+var errUncancelled = errors.New("store: nothing is cancelled")
 
 // Codes of errors of the server.
 const (

@@ -28,11 +28,12 @@ type proxy struct {
 	to  string
 
 	mu    sync.Mutex
-	conns []net.Conn // guarded by mu
-	armed bool       // guarded by mu: the next commit meets a cut
-	after int        // guarded by mu: bytes of it that pass first, of way
-	back  bool       // guarded by mu: what is cut is the answer, and not the question
-	cut   bool       // guarded by mu: it was
+	conns []net.Conn        // guarded by mu
+	mute  map[net.Conn]bool // guarded by mu: nothing gets through, and nobody is told
+	armed bool              // guarded by mu: the next commit meets a cut
+	after int               // guarded by mu: bytes of it that pass first, of way
+	back  bool              // guarded by mu: what is cut is the answer, and not the question
+	cut   bool              // guarded by mu: it was
 	shut  atomic.Bool
 }
 
@@ -82,7 +83,7 @@ func (p *proxy) pass(from, to net.Conn, back bool) {
 	b := make([]byte, 64<<10)
 	for {
 		n, err := from.Read(b)
-		if n > 0 {
+		if n > 0 && !p.muted(from) {
 			pass, cut := p.allow(b[:n], back)
 			if _, err := to.Write(b[:pass]); err != nil {
 				return
@@ -117,6 +118,22 @@ func (p *proxy) arm(after int, back bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.armed, p.after, p.back, p.cut = true, after, back, false
+}
+
+// silence loses everything on the connections that there are, as a network does that is cut.
+func (p *proxy) silence() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.mute = map[net.Conn]bool{}
+	for _, c := range p.conns {
+		p.mute[c] = true
+	}
+}
+
+func (p *proxy) muted(c net.Conn) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mute[c]
 }
 
 func (p *proxy) wasCut() bool {
@@ -371,6 +388,77 @@ func TestCancelledWaitForStandby(t *testing.T) {
 	}
 	if n := reserved(t, s, card); n != 2 {
 		t.Errorf("%d changes, want 2: the server that has the one in doubt is still the one", n)
+	}
+}
+
+// TestNobodySeesWhatNoStandbyHas has a commit wait for a standby that is not there until
+// its caller gets doubt. Neither that caller's end nor the look-up ends the server's wait,
+// which would show the change to everybody, and a failover would take it back.
+func TestNobodySeesWhatNoStandbyHas(t *testing.T) {
+	c := pgtest.Begin(t, "fsync=off")
+	dsn := c.Make(t, "liuma")
+	s := openAt(t, postgres.Config{DSN: dsn, Seal: keys(t), Writers: 2, Readers: 2, Doubt: 2 * time.Second, Timeout: time.Second})
+	card := liuma.CardID{1}
+	add(t, s, card)
+	admin, err := pgx.Connect(t.Context(), c.DSN("postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = admin.Close(context.Background()) }()
+	exec := func(statement string) {
+		t.Helper()
+		if _, err := admin.Exec(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	exec("SET synchronous_commit = local")
+	exec("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+	exec("SELECT pg_reload_conf()")
+	time.Sleep(300 * time.Millisecond)
+	if err := raise(s, card); !errors.Is(err, store.ErrUndecided) {
+		t.Fatalf("%v, want doubt: no standby has it", err)
+	}
+	time.Sleep(300 * time.Millisecond) // for a cancellation that is on its way
+	if n := reserved(t, s, card); n != 0 {
+		t.Errorf("a change is shown that no standby has")
+	}
+	exec("ALTER SYSTEM SET synchronous_standby_names = ''")
+	exec("SELECT pg_reload_conf()")
+	for end := time.Now().Add(30 * time.Second); reserved(t, s, card) == 0; time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the change that waited is gone, and the server is still the one")
+		}
+	}
+}
+
+// TestSilentConnections has the connections of a store lose everything, without an error,
+// while they are idle, as when a primary is cut off. Callers that wait for ever, as upkeep
+// does, get on by others.
+func TestSilentConnections(t *testing.T) {
+	c := pgtest.Begin(t, "fsync=off")
+	c.Make(t, "liuma")
+	p := newProxy(t, c)
+	s := openAt(t, postgres.Config{DSN: p.dsn("liuma"), Seal: keys(t), Writers: 1, Readers: 1, Timeout: 2 * time.Second, Patience: time.Minute})
+	card := liuma.CardID{1}
+	add(t, s, card)
+	reserved(t, s, card)
+	time.Sleep(1500 * time.Millisecond) // after a second an idle connection is asked first
+	p.silence()
+	defer p.cutAll() // so that whoever waits still is told
+	done := make(chan error, 2)
+	go func() { done <- raise(s, card) }()
+	go func() {
+		done <- s.View(context.Background(), func(r store.Reader) error { _, err := r.Card(card); return err })
+	}()
+	for range 2 {
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Error(err)
+			}
+		case <-time.After(time.Minute):
+			t.Fatal("a caller waits for a connection that lost everything")
+		}
 	}
 }
 

@@ -35,6 +35,7 @@ import (
 type Config struct {
 	Dir     string        // in which each keeper gets a directory
 	Shape   string        // default 2/3
+	Host    string        // address at which they answer; default the loopback's
 	Machine clock.Machine // default: this machine
 	Logger  *slog.Logger  // default: discard
 	// Between, if set, stands between a keeper's door and the keeper.
@@ -73,6 +74,9 @@ func New(ctx context.Context, c Config) (_ *House, err error) {
 	if c.Shape == "" {
 		c.Shape = "2/3"
 	}
+	if c.Host == "" {
+		c.Host = "127.0.0.1"
+	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -93,7 +97,7 @@ func New(ctx context.Context, c Config) (_ *House, err error) {
 		return nil, err
 	}
 	for i, dir := range dirs {
-		p := &Post{ID: keeper.IDOf(i + 1), Dir: dir, Address: "127.0.0.1:0", house: h, member: i + 1}
+		p := &Post{ID: keeper.IDOf(i + 1), Dir: dir, Address: net.JoinHostPort(c.Host, "0"), house: h, member: i + 1}
 		if err := p.prepare(); err != nil {
 			return nil, err
 		}

@@ -1,23 +1,65 @@
 //go:build linux
 
-package faults
+package netns
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"os/exec"
 	"runtime"
 	"sync"
 	"syscall"
+	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// insideEnv says that this process is the one in namespaces of its own.
-const insideEnv = "LIUMA_FAULTS_INSIDE"
+const (
+	// insideEnv says that this process is the one in namespaces of its own.
+	insideEnv = "LIUMA_NETNS_INSIDE"
+	// mustEnv, set to "1", makes it an error that this machine allows no namespaces. CI sets it.
+	mustEnv = "LIUMA_FAULTS_MUST_RUN"
+)
+
+// Main is what the TestMain of a trial begins with. It runs the program again in namespaces
+// of its own, and ends with that one's exit status; there it returns why no trial can be
+// made on this machine, or nothing.
+func Main() (whyNot string) {
+	if os.Getenv(insideEnv) == "" {
+		status, err := inside()
+		if err == nil {
+			os.Exit(status)
+		}
+		return fmt.Sprintf("no namespaces of one's own can be made here (%v): run it as root, in a container with --privileged", err)
+	}
+	if err := settle(); err != nil {
+		return fmt.Sprintf("no mounts of one's own can be made here (%v): run it as root, in a container with --privileged", err)
+	}
+	f, err := os.OpenFile("/dev/net/tun", os.O_RDWR, 0)
+	if err != nil {
+		return fmt.Sprintf("no network devices can be made here (%v): give the container --device /dev/net/tun --cap-add NET_ADMIN --cap-add SYS_ADMIN", err)
+	}
+	_ = f.Close()
+	return ""
+}
+
+// Need skips a trial that cannot be made, and says why; with LIUMA_FAULTS_MUST_RUN=1 it
+// fails it.
+func Need(t testing.TB, whyNot string) {
+	t.Helper()
+	switch {
+	case whyNot == "":
+	case os.Getenv(mustEnv) == "1":
+		t.Fatal(whyNot)
+	default:
+		t.Skip(whyNot)
+	}
+}
 
 // inside runs this program again in new network and mount namespaces, and returns its exit
 // status. Whoever is not root gets a user namespace as well, where the kernel allows it.
@@ -44,11 +86,11 @@ func inside() (status int, err error) {
 // its mounts stay its own.
 func settle() error { return unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "") }
 
-// network joins namespaces: each has one device, and what is sent over it comes to this
+// Network joins namespaces: each has one device, and what is sent over it comes to this
 // process, which hands it on to the namespace of its address, or not, or later. So a fault
 // of the network needs no module of the kernel, and each direction has its own.
-type network struct {
-	sites []*site
+type Network struct {
+	Sites []*Site       // by their numbers
 	ways  map[way]*lane // made once
 }
 
@@ -68,8 +110,8 @@ type packet struct {
 	data []byte
 }
 
-// site is a network namespace with one address. Programs are started in it by its thread.
-type site struct {
+// Site is a network namespace with one address. Programs are started in it by its thread.
+type Site struct {
 	number int
 	device *os.File
 	jobs   chan func()
@@ -81,38 +123,41 @@ const (
 	queued = 4096 // packets on one way; more are lost, as in any network
 )
 
-// address is that of a site.
-func address(number int) string { return fmt.Sprint(subnet, number+1) }
+// Network24 is the network that all sites are in.
+const Network24 = subnet + "0/24"
 
-// newNetwork makes n sites beside the namespace that this process is in, which is number 0.
-func newNetwork(n int) (*network, error) {
-	w := &network{ways: map[way]*lane{}}
+// Address is that of a site.
+func Address(number int) string { return fmt.Sprint(subnet, number+1) }
+
+// New makes n sites beside the namespace that this process is in, which is number 0.
+func New(n int) (*Network, error) {
+	w := &Network{ways: map[way]*lane{}}
 	for i := range n + 1 {
-		s := &site{number: i, jobs: make(chan func())}
+		s := &Site{number: i, jobs: make(chan func())}
 		ready := make(chan error)
 		go s.live(i > 0, ready)
 		if err := <-ready; err != nil {
 			return nil, fmt.Errorf("site %d: %w", i, err)
 		}
-		w.sites = append(w.sites, s)
+		w.Sites = append(w.Sites, s)
 	}
-	for i := range w.sites {
-		for j := range w.sites {
+	for i := range w.Sites {
+		for j := range w.Sites {
 			if i != j {
 				l := &lane{queue: make(chan packet, queued)}
 				w.ways[way{i, j}] = l
-				go l.carry(w.sites[j].device)
+				go l.carry(w.Sites[j].device)
 			}
 		}
 	}
-	for _, s := range w.sites {
+	for _, s := range w.Sites {
 		go w.hand(s)
 	}
 	return w, nil
 }
 
 // live is the site's thread. It is never given back, since it is in another namespace.
-func (s *site) live(apart bool, ready chan<- error) {
+func (s *Site) live(apart bool, ready chan<- error) {
 	runtime.LockOSThread()
 	var err error
 	if apart {
@@ -128,7 +173,7 @@ func (s *site) live(apart bool, ready chan<- error) {
 }
 
 // plug makes the device in the namespace of this thread.
-func (s *site) plug() error {
+func (s *Site) plug() error {
 	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return fmt.Errorf("/dev/net/tun: %w", err)
@@ -142,7 +187,7 @@ func (s *site) plug() error {
 		return fmt.Errorf("make device: %w", err)
 	}
 	s.device = os.NewFile(uintptr(fd), "/dev/net/tun")
-	return up("liuma0", netip.MustParseAddr(address(s.number)))
+	return up("liuma0", netip.MustParseAddr(Address(s.number)))
 }
 
 // up gives a device of this thread's namespace an address, and begins to use it.
@@ -172,15 +217,15 @@ func up(device string, at netip.Addr) error {
 	return errors.Join(err, set(unix.SIOCSIFFLAGS, func(r *unix.Ifreq) error { r.SetUint16(unix.IFF_UP | unix.IFF_RUNNING); return nil }))
 }
 
-// start starts a program in the site's namespace.
-func (s *site) start(cmd *exec.Cmd) error {
+// Start starts a program in the site's namespace.
+func (s *Site) Start(cmd *exec.Cmd) error {
 	done := make(chan error)
 	s.jobs <- func() { done <- cmd.Start() }
 	return <-done
 }
 
 // hand takes what a site sends.
-func (w *network) hand(s *site) {
+func (w *Network) hand(s *Site) {
 	buf := make([]byte, mtu)
 	for {
 		n, err := s.device.Read(buf)
@@ -221,20 +266,31 @@ func (l *lane) carry(to *os.File) {
 	}
 }
 
-// set changes one way.
-func (w *network) set(from, to int, cut bool, slow time.Duration) {
+// Set changes one way: nothing gets through it, or late.
+func (w *Network) Set(from, to int, cut bool, slow time.Duration) {
 	l := w.ways[way{from, to}]
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.cut, l.slow = cut, slow
 }
 
-// around changes all ways to a site, and all from it.
-func (w *network) around(number int, in, out bool, slow time.Duration) {
-	for i := range w.sites {
+// Around changes all ways to a site, and all from it.
+func (w *Network) Around(number int, in, out bool, slow time.Duration) {
+	for i := range w.Sites {
 		if i != number {
-			w.set(i, number, in, slow)
-			w.set(number, i, out, slow)
+			w.Set(i, number, in, slow)
+			w.Set(number, i, out, slow)
 		}
 	}
+}
+
+// Dial connects from the site's namespace, with a socket that is made there.
+func (s *Site) Dial(ctx context.Context, address string) (c net.Conn, err error) {
+	done := make(chan struct{})
+	s.jobs <- func() {
+		defer close(done)
+		c, err = (&net.Dialer{Timeout: 5 * time.Second}).DialContext(ctx, "tcp", address)
+	}
+	<-done
+	return c, err
 }

@@ -1,0 +1,230 @@
+//go:build linux
+
+// Package failover tries authorities on a PostgreSQL of three nodes, with Patroni and etcd
+// as examples/patroni sets them up, while programs and machines are killed, cut off and
+// suspended under load.
+//
+// Whatever befalls the database, no answer that a holder or channel got is lost or comes
+// about twice: a wrong guess, a lock, a PIN that was set, a freeze, a business number that
+// was decided. Every answer is asked for again after each fault, checked against a model of
+// a card, and in the end compared with the rows, the record and the keepers' counts. How
+// long nobody got an answer is told for each fault.
+//
+// It guarantees nothing by itself. It trusts namespaces and TUN devices of Linux (package
+// netns), and SIGKILL to be as sudden as a power cut, except for data that the operating
+// system already has. The keepers are in its own process, behind connections, and do not
+// fail: test/faults has that.
+//
+// It tries docs/INVARIANTS.md I-9, I-11, R-40 and R-67.
+//
+// Start here: TestFailover, then fault_test.go.
+package failover
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"slices"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/liuma-pin/liuma/test/netns"
+)
+
+var (
+	rounds      = flag.Int("failovers", 0, "rounds of TestFailover, each with one fault at random")
+	seed        = flag.Uint64("seed", 0, "of everything random; 0: another one each time, which is printed")
+	logs        = flag.String("logs", "", "directory for all that the programs said")
+	only        = flag.String("fault", "", "this fault in each round")
+	authorities = flag.Int("authorities", 1, "processes that serve from the database, each in a namespace of its own")
+)
+
+// whyNot is why no trial can be made here; empty: it can.
+var whyNot string // set once by TestMain
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(nodeEnv); dir != "" {
+		beNode(dir)
+	}
+	flag.Parse()
+	if whyNot = missing(); *rounds > 0 && whyNot == "" {
+		whyNot = netns.Main()
+	}
+	os.Exit(m.Run())
+}
+
+// missing is what this machine lacks for a trial.
+func missing() string {
+	if os.Getuid() != 0 {
+		return "the database runs in an account of its own: run it as root"
+	}
+	for _, p := range []string{"patroni", "etcd", "nsenter", "setpriv", "pkill", "/usr/lib/postgresql/15/bin/postgres"} {
+		if _, err := exec.LookPath(p); err != nil {
+			return fmt.Sprintf("%v: test/failover/prepare installs it", err)
+		}
+	}
+	return ""
+}
+
+// TestFailover has faults befall the database, -failovers times. The first three are a
+// kill, a cut and a suspension of the primary, the others any.
+func TestFailover(t *testing.T) {
+	if *rounds == 0 {
+		t.Skip("-failovers says how many; make failover does 50")
+	}
+	netns.Need(t, whyNot)
+	n := *seed
+	if n == 0 {
+		n = uint64(time.Now().UnixNano())
+	}
+	t.Logf("again with -seed %d", n)
+	rng := rand.New(rand.NewPCG(n, 67))
+	h := newHouse(t, *authorities)
+	t.Cleanup(h.keepLogs)
+	l := h.load(4)
+	var gaps []time.Duration
+	for i := range *rounds {
+		f := h.draw(i, rng)
+		gap, acts := h.suffers(f, rng, l)
+		gaps = append(gaps, gap)
+		t.Logf("round %d: %s: no answer for %.1f s; %s", i+1, f.name, gap.Seconds(), acts)
+		if t.Failed() {
+			break
+		}
+	}
+	l.end()
+	operations := h.checkHistories()
+	h.count()
+	slices.Sort(gaps)
+	t.Logf("%d rounds, %d people, %d acts fit the model; no answer for %.1f s at least, %.1f in the middle, %.1f at most",
+		len(gaps), len(h.all), operations, gaps[0].Seconds(), gaps[len(gaps)/2].Seconds(), gaps[len(gaps)-1].Seconds())
+}
+
+// draw draws the fault of a round.
+func (h *house) draw(round int, rng *rand.Rand) fault {
+	all := faults()
+	all = slices.DeleteFunc(all, func(f fault) bool {
+		if *only != "" {
+			return f.name != *only
+		}
+		return round < 3 && (f.kind != []kind{kill, cut, suspend}[round] || !f.ends)
+	})
+	if len(all) == 0 {
+		h.t.Fatalf("no fault is called %q", *only)
+	}
+	return all[rng.IntN(len(all))]
+}
+
+// suffers has a fault befall the database, waits for what should come of it, heals it, and
+// asks for all answers again. The gap is the longest time without an answer meanwhile.
+func (h *house) suffers(f fault, rng *rand.Rand, l *load) (gap time.Duration, acts string) {
+	h.t.Helper()
+	primary := h.db.awaitWhole()
+	h.awaitAnswer(time.Now())
+	time.Sleep(time.Duration(rng.IntN(3000)) * time.Millisecond)
+	h.mu.Lock()
+	before := len(h.acts)
+	h.mu.Unlock()
+	h.t.Logf("%s: %s is the primary: %s", clockOf(time.Now()), primary.name, f.name)
+	began := time.Now()
+	heal := f.begin(h, primary, rng)
+	time.Sleep(f.hold + time.Duration(rng.IntN(4000))*time.Millisecond)
+	if f.ends {
+		h.awaitAnswer(time.Now())
+	}
+	heal()
+	healed := time.Now()
+	now := h.db.awaitWhole()
+	h.awaitAnswer(time.Now())
+	h.t.Logf("%s: whole %.1f s after it was healed; %s is the primary", clockOf(time.Now()), time.Since(healed).Seconds(), now.name)
+	l.pause()
+	defer l.resume()
+	h.mu.Lock()
+	since := slices.Clone(h.acts[before:])
+	h.mu.Unlock()
+	h.ask(since)
+	h.stopped(since)
+	return gapIn(since, began), tellOf(since)
+}
+
+// awaitAnswer waits until somebody was told something of an act that began after a moment.
+func (h *house) awaitAnswer(after time.Time) {
+	h.t.Helper()
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		h.mu.Lock()
+		acts := h.acts
+		h.mu.Unlock()
+		for _, a := range slices.Backward(acts) {
+			if a.told() && a.began.After(after) {
+				return
+			}
+			if a.ended.Before(after) {
+				break
+			}
+		}
+	}
+	for _, a := range h.at {
+		_ = a.process.Process.Signal(syscall.SIGQUIT) // it says what it waits for
+	}
+	for _, n := range h.db.nodes {
+		h.t.Logf("%s said, at last:\n%s", n.name, n.lastSaid())
+	}
+	time.Sleep(3 * time.Second)
+	h.t.Fatal("nobody gets an answer any more")
+}
+
+// stopped looks whether cards that were locked or frozen meanwhile still are.
+func (h *house) stopped(acts []*act) {
+	h.t.Helper()
+	seen := map[*person]bool{}
+	for _, a := range acts {
+		p := a.by
+		pin, maybe := p.knows()
+		if seen[p] || maybe != "" || !p.frozen && !p.locked || len(seen) == 20 {
+			continue
+		}
+		seen[p] = true
+		said := p.verify(h.t.Context(), 0, pin)
+		if p.frozen && said == "suspended" || !p.frozen && (said == "locked" || said == "blocked") {
+			continue
+		}
+		h.t.Errorf("%s was locked (%v) or frozen (%v), and now the PIN is %s", p.facts.CardNo, p.locked, p.frozen, said)
+	}
+}
+
+// gapIn is the longest time without an answer, from a moment on.
+func gapIn(acts []*act, from time.Time) (gap time.Duration) {
+	times := []time.Time{from}
+	for _, a := range acts {
+		if a.told() && a.ended.After(from) {
+			times = append(times, a.ended)
+		}
+	}
+	slices.SortFunc(times, time.Time.Compare)
+	for i := range len(times) - 1 {
+		gap = max(gap, times[i+1].Sub(times[i]))
+	}
+	return gap
+}
+
+// tellOf counts acts by what was said.
+func tellOf(acts []*act) string {
+	var told, none, open, looked int
+	for _, a := range acts {
+		switch {
+		case a.told():
+			told++
+		case a.said == undecided:
+			open++
+		default:
+			none++
+		}
+		if a.looked {
+			looked++
+		}
+	}
+	return fmt.Sprintf("%d answers, %d unavailable, %d undecided, %d looked up", told, none, open, looked)
+}

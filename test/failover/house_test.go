@@ -1,0 +1,209 @@
+//go:build linux
+
+package failover
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/liuma-pin/liuma/client"
+	"github.com/liuma-pin/liuma/internal/config"
+	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/internal/testkit"
+	"github.com/liuma-pin/liuma/internal/testkit/keepers"
+	"github.com/liuma-pin/liuma/test/netns"
+)
+
+const (
+	channelID = "zj-hrss"
+	nativeAt  = "127.0.0.1:8600" // in each authority's own namespace
+	thePeople = 4000             // in the registry
+)
+
+// house is the database, the keepers, which are in this process behind connections, and the
+// authorities.
+type house struct {
+	*testkit.Env // made the first authority's directory, and is closed
+	t            *testing.T
+	base         string
+	net          *netns.Network
+	db           *cluster
+	keepers      *keepers.House
+	channel      testkit.Party
+	conf         config.Config
+	at           []*authority
+
+	mu     sync.Mutex
+	people []registry.Facts // guarded by mu: who have no card yet
+	acts   []*act           // guarded by mu: all that anybody was told
+	all    []*person        // guarded by mu
+}
+
+// authority is one process that serves.
+type authority struct {
+	t       *testing.T
+	binary  string
+	number  int // of its site
+	dir     string
+	site    *netns.Site
+	process *exec.Cmd
+	ended   chan error
+	log     syncBuffer
+	client  *client.Client
+}
+
+// syncBuffer takes what a process says, while it may be read.
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer // guarded by mu
+}
+
+func (s *syncBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *syncBuffer) last() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := s.b.Bytes()
+	return string(b[max(0, len(b)-6000):])
+}
+
+// newHouse makes everything and starts n authorities.
+func newHouse(t *testing.T, n int) *house {
+	t.Helper()
+	base, err := os.MkdirTemp("", "lfo")
+	must(t, err)
+	must(t, os.Chmod(base, 0o711)) // the database's account goes through it
+	t.Cleanup(func() { _ = os.RemoveAll(base) })
+	binary := filepath.Join(base, "liuma")
+	if b, err := exec.Command("go", "build", "-o", binary, "github.com/liuma-pin/liuma/cmd/liuma").CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, b)
+	}
+	h := &house{t: t, base: base}
+	h.net, err = netns.New(3 + n)
+	must(t, err)
+	h.db = newCluster(t, base, h.net)
+	h.keepers, err = keepers.New(t.Context(), keepers.Config{Dir: filepath.Join(base, "keepers"), Host: netns.Address(0)})
+	must(t, err)
+	t.Cleanup(func() { _ = h.keepers.Close() })
+	h.populate(filepath.Join(base, "authority"))
+	for i := range n {
+		a := &authority{t: t, binary: binary, number: 4 + i, dir: h.Dir, site: h.net.Sites[4+i]}
+		if i > 0 { // they share keys and configuration
+			a.dir = filepath.Join(base, fmt.Sprint("authority-", i+1))
+			must(t, os.CopyFS(a.dir, os.DirFS(h.Dir)))
+			must(t, private(a.dir))
+		}
+		h.at = append(h.at, a)
+		a.start(h)
+		t.Cleanup(a.kill)
+	}
+	return h
+}
+
+// private takes from others what a copy of files gave them.
+func private(dir string) error {
+	return filepath.WalkDir(dir, func(at string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		return os.Chmod(at, 0o600)
+	})
+}
+
+// dsn is the address of the database, by pgx's list of hosts.
+func (h *house) dsn() string {
+	var hosts []string
+	for _, n := range h.db.nodes {
+		hosts = append(hosts, n.address()+":5432")
+	}
+	return "postgres://liuma@" + strings.Join(hosts, ",") + "/liuma?sslmode=verify-full&sslrootcert=" + h.db.roots
+}
+
+// populate makes the authority's directory and its people.
+func (h *house) populate(dir string) {
+	h.t.Helper()
+	password := filepath.Join(h.base, "password")
+	must(h.t, os.WriteFile(password, []byte(databasePassword+"\n"), 0o600))
+	h.Env = testkit.New(h.t, testkit.Options{Dir: dir, People: thePeople, Clock: testkit.RunningClock(0), House: h.keepers,
+		Configure: func(c *config.Config) {
+			c.Log, c.Channel.Listen = "warn", nativeAt
+			c.Database, c.DatabasePassword = h.dsn(), password
+		}})
+	h.channel = h.AddParty(testkit.NationalChannel(channelID))
+	h.people = h.People
+	h.conf = h.System.Config
+	h.Close()
+}
+
+// start starts an authority and waits for its door.
+func (a *authority) start(h *house) {
+	a.t.Helper()
+	cmd := exec.Command(a.binary, "serve", "--data", a.dir)
+	cmd.Stderr = &a.log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	out, err := cmd.StdoutPipe()
+	must(a.t, err)
+	must(a.t, a.site.Start(cmd))
+	up, ended := make(chan struct{}), make(chan error, 1)
+	go func() {
+		lines, told := bufio.NewScanner(out), false
+		for lines.Scan() {
+			if !told && strings.Contains(lines.Text(), nativeAt) {
+				close(up)
+				told = true
+			}
+		}
+		ended <- cmd.Wait()
+	}()
+	select {
+	case <-up:
+	case err := <-ended:
+		a.t.Fatalf("the authority ended: %v\n%s", err, a.log.last())
+	case <-time.After(patience):
+		a.t.Fatalf("the authority does not start\n%s", a.log.last())
+	}
+	a.process, a.ended = cmd, ended
+	dial := func(ctx context.Context, _, address string) (net.Conn, error) { return a.site.Dial(ctx, address) }
+	a.client, err = h.channel.Connect("http://"+nativeAt, &http.Client{Timeout: time.Minute, Transport: &http.Transport{DialContext: dial, MaxIdleConnsPerHost: 64}})
+	must(a.t, err)
+}
+
+// kill ends the authority as a power cut would.
+func (a *authority) kill() {
+	if a.process != nil {
+		_ = a.process.Process.Kill()
+		<-a.ended
+		a.process = nil
+	}
+}
+
+// keep writes what everybody said into a directory.
+func (h *house) keep(dir string) {
+	for i, a := range h.at {
+		a.log.mu.Lock()
+		h.t.Log(os.WriteFile(filepath.Join(dir, fmt.Sprintf("authority-%d.log", i+1)), a.log.b.Bytes(), 0o600))
+		a.log.mu.Unlock()
+	}
+	for _, n := range h.db.nodes {
+		data, err := os.ReadFile(n.log.Name())
+		must(h.t, err)
+		h.t.Log(os.WriteFile(filepath.Join(dir, n.name+".log"), data, 0o600))
+	}
+}
