@@ -345,6 +345,7 @@ type OpenConfig struct {
 	Logger             *slog.Logger
 	SQLite             sqlite.Config
 	CommitsPerHour     int // see NodeConfig
+	ProposalsPerHour   int
 	RetirementsPerHour int
 }
 
@@ -389,7 +390,7 @@ func openStored(ctx context.Context, dir string, stored *storedKeeper, c OpenCon
 	}
 	n, err := NewNode(NodeConfig{
 		ID: stored.ID, Ledger: l, Ring: ring, Rows: backend, Logger: c.Logger,
-		CommitsPerHour: c.CommitsPerHour, RetirementsPerHour: c.RetirementsPerHour,
+		CommitsPerHour: c.CommitsPerHour, ProposalsPerHour: c.ProposalsPerHour, RetirementsPerHour: c.RetirementsPerHour,
 	})
 	if err != nil {
 		ring.wipe()

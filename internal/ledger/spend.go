@@ -99,6 +99,9 @@ func (s *Spent) count(b *batch, req SpendRequest, now time.Time, limits Limits) 
 	if req.Head < r.Head {
 		return &Refusal{Reason: Behind, Head: r.Head}
 	}
+	if r.leaps(req.Head) {
+		return ErrHeadStep
+	}
 	if r.Version == 0 || r.Version != req.Version {
 		return &Refusal{Reason: Stale, At: r.Version}
 	}

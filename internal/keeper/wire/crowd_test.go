@@ -150,6 +150,29 @@ func TestLargeRequestsAreBounded(t *testing.T) {
 	}
 }
 
+// TestAnswersThatWaitAreBounded: who asks for large answers and does not read them has no
+// more of them made than the bound in bytes lets lie.
+func TestAnswersThatWaitAreBounded(t *testing.T) {
+	k := &stub{}
+	p := serve(t, k, k)
+	var b body
+	b.header(header())
+	heads := make([]ledger.Head, maxHeads)
+	for i := range heads {
+		heads[i] = ledger.Head{Card: liuma.CardID{1, byte(i)}, Head: uint64(i) + 1}
+	}
+	b.heads(heads)
+	conn := p.raw("authority")
+	go ask(conn, head, b, 6000) // 36 MB of answers
+	for last := -1; last != len(k.seen()); time.Sleep(500 * time.Millisecond) {
+		last = len(k.seen()) // until it makes no more of them
+	}
+	// Beside the bound lies what the two machines' sockets took.
+	if made := len(k.seen()) * len(b); made > maxHeld+10<<20 {
+		t.Errorf("%d bytes of answers were made for a caller that reads none", made)
+	}
+}
+
 // TestWhoDoesNotReadIsLeft: who asks and never reads loses the connection, and its place
 // is free for another.
 func TestWhoDoesNotReadIsLeft(t *testing.T) {

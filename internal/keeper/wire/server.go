@@ -177,7 +177,7 @@ func (s *Server) serve(raw net.Conn) error {
 	}
 	written := make(chan error, 1)
 	go func() {
-		err := send(p.ctx, conn, p.out)
+		err := send(p.ctx, conn, p.out, func(f frame) { p.held.Add(-int64(len(f.body))) })
 		p.stop() // nobody takes answers any more: none of them is waited for
 		written <- err
 	}()
@@ -205,8 +205,9 @@ func hello(conn net.Conn) error {
 	return conn.SetDeadline(time.Time{})
 }
 
-// send writes frames as they come, and flushes when no other waits.
-func send(ctx context.Context, conn net.Conn, out <-chan frame) error {
+// send writes frames as they come, and flushes when no other waits. gone hears of each
+// that is written; it may be nil.
+func send(ctx context.Context, conn net.Conn, out <-chan frame, gone func(frame)) error {
 	w := bufio.NewWriterSize(conn, 32<<10)
 	for {
 		var f frame
@@ -221,6 +222,9 @@ func send(ctx context.Context, conn net.Conn, out <-chan frame) error {
 		if err := writeFrame(w, f); err != nil {
 			_ = conn.Close() // its reader ends with it
 			return err
+		}
+		if gone != nil {
+			gone(f)
 		}
 		if len(out) > 0 {
 			continue
@@ -241,7 +245,7 @@ type party struct {
 	ctx    context.Context
 	stop   context.CancelFunc
 	calls  sync.WaitGroup
-	held   atomic.Int64 // bytes of the requests that are worked on
+	held   atomic.Int64 // bytes of the requests that are worked on, and of the answers that wait to be written
 }
 
 // read takes requests until the connection ends. A request over the bound, or that the
@@ -286,8 +290,8 @@ func (p *party) begin(f frame) bool {
 	}
 	p.calls.Go(func() {
 		a := p.answer(f)
-		p.held.Add(-n)
 		p.reply(a)
+		p.held.Add(-n)
 		<-p.slots
 	})
 	return true
@@ -295,6 +299,7 @@ func (p *party) begin(f frame) bool {
 
 // reply hands a frame to the writer; one that does not read loses it with its connection.
 func (p *party) reply(f frame) {
+	p.held.Add(int64(len(f.body)))
 	select {
 	case p.out <- f:
 	case <-p.ctx.Done():
