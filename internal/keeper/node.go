@@ -72,6 +72,7 @@ type Node struct {
 	pulse pulse
 
 	taken atomic.Uint64 // rows of other keepers that repairs have taken in
+	extra atomic.Uint64 // see Expect
 }
 
 var _ Keeper = (*Node)(nil)
@@ -86,13 +87,15 @@ func NewNode(c NodeConfig) (*Node, error) {
 		return nil, errors.New("keeper: negative ceiling")
 	}
 	now := c.Ledger.Times().High
-	return &Node{
+	n := &Node{
 		id: c.ID, ledger: c.Ledger, ring: c.Ring, rows: c.Rows, log: c.Logger,
 		commits:   newMeter(cmp.Or(c.CommitsPerHour, DefaultCommitsPerHour), now),
 		proposes:  newMeter(cmp.Or(c.ProposalsPerHour, DefaultProposalsPerHour), now),
 		retires:   newMeter(cmp.Or(c.RetirementsPerHour, DefaultRetirementsPerHour), now),
 		uncounted: newMeter(uncountedPerHour, now),
-	}, nil
+	}
+	n.Expect(extraRows)
+	return n, nil
 }
 
 // ID implements Keeper.

@@ -75,6 +75,7 @@ func (l *Ledger) Spend(ctx context.Context, req SpendRequest) (*Spent, error) {
 	meta, err := l.ask(ctx, &op{
 		cards: []liuma.CardID{req.Card},
 		now:   now.High,
+		spend: true,
 		work:  func(b *batch) error { return spent.count(b, req, now.High, limits) },
 	})
 	if refusal, ok := errors.AsType[*Refusal](err); ok {

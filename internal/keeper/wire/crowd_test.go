@@ -5,8 +5,11 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-
+	"log/slog"
 	"net"
+	"os"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -192,6 +195,46 @@ func TestWhoDoesNotReadIsLeft(t *testing.T) {
 	if n := p.server.Connections(); len(n) > 0 {
 		t.Errorf("it is still served: %v", n)
 	}
+}
+
+// TestDoorOutlastsAFullTable: while the machine can open no further connection the door
+// waits, and then goes on.
+func TestDoorOutlastsAFullTable(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	full := &fullTable{Listener: l}
+	full.left.Store(3)
+	k := &stub{}
+	ca := newIssuer(t)
+	s, err := NewServer(ServerConfig{Keeper: k, Rows: k, TLS: &tls.Config{Certificates: []tls.Certificate{ca.certificate()}, ClientCAs: ca.pool}, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(full) }()
+	p := &place{t: t, ca: ca, server: s, at: l.Addr().String()}
+	if err := p.client("authority").Admit(t.Context(), header()); err != nil {
+		t.Errorf("after a table that was full: %v", err)
+	}
+	_ = s.Close()
+	if err := <-served; err != ErrClosed { //nolint:errorlint // as documented
+		t.Errorf("ended with %v", err)
+	}
+}
+
+// fullTable is a listener on a machine that has no descriptors left for a while.
+type fullTable struct {
+	net.Listener
+	left atomic.Int64
+}
+
+func (f *fullTable) Accept() (net.Conn, error) {
+	if f.left.Add(-1) >= 0 {
+		return nil, &net.OpError{Op: "accept", Net: "tcp", Err: os.NewSyscallError("accept4", syscall.EMFILE)}
+	}
+	return f.Listener.Accept()
 }
 
 // TestRowsThatTurnBack: a keeper whose rows do not rise would be read for ever.

@@ -10,8 +10,10 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/liuma-pin/liuma"
@@ -91,7 +93,7 @@ func (s *Server) Serve(l net.Listener) error {
 		stop()
 		_ = l.Close() // it may be closed already
 	}()
-	for {
+	for pause := time.Duration(0); ; {
 		conn, err := l.Accept()
 		if s.base.Err() != nil {
 			if err == nil {
@@ -99,15 +101,40 @@ func (s *Server) Serve(l net.Listener) error {
 			}
 			return ErrClosed
 		}
+		if passes(err) {
+			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
+			s.c.Logger.Warn("no connection to the keeper can be taken for a moment", "err", err)
+			s.wait(pause)
+			continue
+		}
 		if err != nil {
-			if ne, ok := errors.AsType[net.Error](err); ok && ne.Timeout() {
-				continue
-			}
 			return fmt.Errorf("wire: accept: %w", err)
 		}
+		pause = 0
 		if !s.take(conn) {
 			_ = conn.Close() // nothing was said on it
 		}
+	}
+}
+
+// passes reports whether taking a connection failed for a reason that goes away: the
+// machine has no room for another one, or the other side was gone before. A keeper that
+// ended by it would be stopped by whoever opens many connections.
+func passes(err error) bool {
+	if ne, ok := errors.AsType[net.Error](err); ok && ne.Timeout() {
+		return true
+	}
+	return slices.ContainsFunc([]syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED, syscall.ECONNRESET},
+		func(no syscall.Errno) bool { return errors.Is(err, no) })
+}
+
+// wait waits, or until the server is closed.
+func (s *Server) wait(d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-s.base.Done():
 	}
 }
 
