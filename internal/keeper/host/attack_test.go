@@ -175,12 +175,12 @@ func TestTwoPersonsAcceptTheClock(t *testing.T) {
 		change func(*ClockAct)
 		want   error
 	}{
-		"this keeper itself": {func(a *ClockAct) { a.With = "k1" }, ErrAct},
-		"nobody":             {func(a *ClockAct) { a.With = "" }, ErrAct},
-		"no reason":          {func(a *ClockAct) { a.Why = " " }, ErrAct},
+		"this keeper itself":  {func(a *ClockAct) { a.With = "k1" }, ErrAct},
+		"nobody":              {func(a *ClockAct) { a.With = "" }, ErrAct},
+		"no reason":           {func(a *ClockAct) { a.Why = " " }, ErrAct},
 		"signs of a terminal": {func(a *ClockAct) { a.Why = "\x1b[2J" }, ErrAct},
-		"another clock":      {func(a *ClockAct) { a.Heard = SpokenTime(r.now().Add(-7 * 24 * time.Hour)) }, ErrHeardTime},
-		"no clock":           {func(a *ClockAct) { a.Heard = "soon" }, ErrHeardTime},
+		"another clock":       {func(a *ClockAct) { a.Heard = SpokenTime(r.now().Add(-7 * 24 * time.Hour)) }, ErrHeardTime},
+		"no clock":            {func(a *ClockAct) { a.Heard = "soon" }, ErrHeardTime},
 	} {
 		if err := d.Ask().AcceptClock(t.Context(), act(c.change)); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", what, err, c.want)
