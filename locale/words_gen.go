@@ -5415,6 +5415,12 @@ func (w Shown) KeeperNextFarDisk() string { return w.say("shown.keeper.next_far_
 // KeeperNextFarDisagrees says "shown.keeper.next_far_disagrees".
 func (w Shown) KeeperNextFarDisagrees() string { return w.say("shown.keeper.next_far_disagrees") }
 
+// KeeperCause says "shown.keeper.cause".
+func (w Shown) KeeperCause() string { return w.say("shown.keeper.cause") }
+
+// KeeperNextFarSlow says "shown.keeper.next_far_slow".
+func (w Shown) KeeperNextFarSlow() string { return w.say("shown.keeper.next_far_slow") }
+
 // KeeperNextFarSilent says "shown.keeper.next_far_silent".
 func (w Shown) KeeperNextFarSilent(address string) string {
 	return w.say("shown.keeper.next_far_silent", "{address}", address)
@@ -7810,6 +7816,9 @@ func (w Refused) KnownStranger() string { return w.say("refused.known.stranger")
 // KnownCertificate says "refused.known.certificate".
 func (w Refused) KnownCertificate() string { return w.say("refused.known.certificate") }
 
+// KnownKeeperOwner says "refused.known.keeper_owner".
+func (w Refused) KnownKeeperOwner() string { return w.say("refused.known.keeper_owner") }
+
 // KnownKeeperMode says "refused.known.keeper_mode".
 func (w Refused) KnownKeeperMode() string { return w.say("refused.known.keeper_mode") }
 
@@ -9756,6 +9765,55 @@ func (w KeeperCommand) NoTokenFlags() string { return w.say("keeper_command.no.t
 
 // NoTokenUnused says "keeper_command.no.token_unused".
 func (w KeeperCommand) NoTokenUnused() string { return w.say("keeper_command.no.token_unused") }
+
+// AboutClock says "keeper_command.about.clock".
+func (w KeeperCommand) AboutClock() string { return w.say("keeper_command.about.clock") }
+
+// FlagRows says "keeper_command.flag.rows".
+func (w KeeperCommand) FlagRows() string { return w.say("keeper_command.flag.rows") }
+
+// FlagAccept says "keeper_command.flag.accept".
+func (w KeeperCommand) FlagAccept() string { return w.say("keeper_command.flag.accept") }
+
+// FlagHeardTime says "keeper_command.flag.heard_time".
+func (w KeeperCommand) FlagHeardTime() string { return w.say("keeper_command.flag.heard_time") }
+
+// FlagWith says "keeper_command.flag.with".
+func (w KeeperCommand) FlagWith() string { return w.say("keeper_command.flag.with") }
+
+// FlagWhy says "keeper_command.flag.why".
+func (w KeeperCommand) FlagWhy() string { return w.say("keeper_command.flag.why") }
+
+// SaidClockAccepted says "keeper_command.said.clock_accepted".
+func (w KeeperCommand) SaidClockAccepted() string { return w.say("keeper_command.said.clock_accepted") }
+
+// ClockSpoken says "keeper_command.clock.spoken".
+func (w KeeperCommand) ClockSpoken(digits string) string {
+	return w.say("keeper_command.clock.spoken", "{digits}", digits)
+}
+
+// ClockTimes says "keeper_command.clock.times".
+func (w KeeperCommand) ClockTimes(wall, high string) string {
+	return w.say("keeper_command.clock.times", "{wall}", wall, "{high}", high)
+}
+
+// ClockLags says "keeper_command.clock.lags".
+func (w KeeperCommand) ClockLags() string { return w.say("keeper_command.clock.lags") }
+
+// NoOwner says "keeper_command.no.owner".
+func (w KeeperCommand) NoOwner() string { return w.say("keeper_command.no.owner") }
+
+// NoAct says "keeper_command.no.act".
+func (w KeeperCommand) NoAct() string { return w.say("keeper_command.no.act") }
+
+// NoHeardTime says "keeper_command.no.heard_time".
+func (w KeeperCommand) NoHeardTime() string { return w.say("keeper_command.no.heard_time") }
+
+// NoNotAhead says "keeper_command.no.not_ahead".
+func (w KeeperCommand) NoNotAhead() string { return w.say("keeper_command.no.not_ahead") }
+
+// NoBehind says "keeper_command.no.behind".
+func (w KeeperCommand) NoBehind() string { return w.say("keeper_command.no.behind") }
 
 // NoPINFile says "keeper_command.no.pin_file".
 func (w KeeperCommand) NoPINFile(file string) string {

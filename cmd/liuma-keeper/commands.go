@@ -64,6 +64,7 @@ func commands() []command {
 		{"give", locale.KeeperCommand.AboutGive, []string{"FILE"}, give},
 		{"spare", locale.KeeperCommand.AboutSpare, nil, spare},
 		{"takeover", locale.KeeperCommand.AboutTakeover, []string{"FILE"}, takeover},
+		{"clock", locale.KeeperCommand.AboutClock, nil, clockCommand},
 		{"repair", locale.KeeperCommand.AboutRepair, nil, repair},
 		{"version", locale.KeeperCommand.AboutVersion, nil, version},
 		{"help", locale.KeeperCommand.AboutHelp, nil, help},

@@ -424,7 +424,7 @@ func TestRepairOverTheWire(t *testing.T) {
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	if err := d.Ask().Repair(t.Context(), 0); err != nil {
+	if err := d.Ask().Repair(t.Context(), 0, 0); err != nil {
 		t.Fatal(err)
 	}
 	s := awaitRepair(t, d)

@@ -20,21 +20,26 @@ const lookEvery = 200 * time.Millisecond
 // serves nobody meanwhile, or by this process where none is.
 func repair(f *flags) runner {
 	seen := f.text("seen", "0", f.say.FlagSeen())
+	most := f.text("rows", "0", f.say.FlagRows())
 	return func(ctx context.Context, c *call) error {
 		sequence, err := strconv.ParseUint(*seen, 10, 64)
 		if err != nil {
 			return badValue("repair", "seen", *seen)
+		}
+		rows, err := strconv.ParseUint(*most, 10, 62)
+		if err != nil {
+			return badValue("repair", "rows", *most)
 		}
 		d, err := c.open()
 		if err != nil {
 			return err
 		}
 		var done host.RepairStatus
-		switch err = d.Ask().Repair(ctx, sequence); {
+		switch err = d.Ask().Repair(ctx, sequence, rows); {
 		case errors.Is(err, host.ErrNotServed):
 			o := host.Options{Logger: slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: slog.LevelWarn}))}
 			if o.Custodian, err = c.custodian(d, o.Logger); err == nil {
-				done, err = host.RepairStopped(ctx, d, o, sequence)
+				done, err = host.RepairStopped(ctx, d, o, sequence, rows)
 			}
 		case err == nil:
 			done, err = await(ctx, d)

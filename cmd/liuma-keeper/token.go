@@ -6,6 +6,7 @@ import (
 	"crypto"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -73,30 +74,34 @@ func (c *call) openToken(module, label, pinFile string, log *slog.Logger) (token
 	return t, nil
 }
 
+// mostPIN is more than any PIN has, in bytes.
+const mostPIN = 1 << 10
+
 // readPIN reads the file of a token's PIN: one line, which nobody else can read.
 func readPIN(path string) (token.PIN, error) {
 	bad := refuse(func(w locale.KeeperCommand) string { return w.NoPINFile(path) })
-	info, err := os.Stat(path)
-	if err != nil {
+	f, err := keeper.OpenPrivate(path, 0) // what was looked at is what is read
+	switch {
+	case errors.Is(err, keeper.ErrMode), errors.Is(err, keeper.ErrOwner):
+		return token.PIN{}, bad
+	case err != nil:
 		return token.PIN{}, err
 	}
-	if !info.Mode().IsRegular() || info.Mode().Perm()&0o077 != 0 || info.Size() > 1<<10 {
-		return token.PIN{}, bad
-	}
-	data, err := os.ReadFile(path)
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, mostPIN+1))
 	if err != nil {
 		return token.PIN{}, err
 	}
 	defer clear(data)
 	line := bytes.TrimRight(data, "\r\n")
-	if len(line) == 0 || bytes.ContainsAny(line, "\r\n") {
+	if len(line) == 0 || len(data) > mostPIN || bytes.ContainsAny(line, "\r\n") {
 		return token.PIN{}, bad
 	}
 	return token.NewPIN(string(line)), nil
 }
 
 func readSpare(path string) (token.WrappingKey, error) {
-	data, err := os.ReadFile(path)
+	data, err := readCarried(path)
 	if err != nil {
 		return token.WrappingKey{}, err
 	}
@@ -149,7 +154,7 @@ func keepSpares(dir string, p *host.PKCS11) error {
 		return err
 	}
 	for i, name := range p.Spares {
-		data, err := os.ReadFile(name)
+		data, err := readCarried(name)
 		if err != nil {
 			return err
 		}
@@ -232,7 +237,7 @@ func takeover(f *flags) runner {
 		case *module == "":
 			*module = d.PKCS11.Module
 		}
-		lost, err := os.ReadFile(c.args[0])
+		lost, err := readCarried(c.args[0])
 		if err != nil {
 			return err
 		}

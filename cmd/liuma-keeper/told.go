@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 
+	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/keeper/admission"
 	"github.com/liuma-pin/liuma/internal/keeper/host"
@@ -106,11 +107,15 @@ func known() []saying {
 		{keeper.ErrExists, locale.KeeperCommand.NoKeyExists},
 		{host.ErrNoHost, locale.KeeperCommand.NoHost},
 		{host.ErrExists, locale.KeeperCommand.NoExists},
-		{host.ErrMode, locale.KeeperCommand.NoMode},
+		{keeper.ErrOwner, locale.KeeperCommand.NoOwner},
 		{keeper.ErrMode, locale.KeeperCommand.NoMode},
 		{admission.ErrName, locale.KeeperCommand.NoName},
 		{admission.ErrAddress, locale.KeeperCommand.NoAddress},
 		{host.ErrFile, locale.KeeperCommand.NoHostFile},
+		{host.ErrAct, locale.KeeperCommand.NoAct},
+		{host.ErrHeardTime, locale.KeeperCommand.NoHeardTime},
+		{clock.ErrNotAhead, locale.KeeperCommand.NoNotAhead},
+		{clock.ErrBehind, locale.KeeperCommand.NoBehind},
 		{host.ErrBusy, locale.KeeperCommand.NoBusy},
 		{host.ErrServed, locale.KeeperCommand.NoServed},
 		{host.ErrNotServed, locale.KeeperCommand.NoNotServed},

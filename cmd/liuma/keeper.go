@@ -59,7 +59,10 @@ func printKeepers(t *terminal, list []admin.KeeperState) error {
 			if k.Since != nil {
 				line = say.KeeperBrokenSince(num(k.Sequence), k.Since.Format(time.RFC3339), k.State)
 			}
-			line += "\n      " + padded(say.KeeperWhy(), 10) + " " + oneLine(k.Why) + "\n      " + padded(say.KeeperNext(), 10) + " " + nextFor(say, k)
+			if word := t.words().Word("keeper", k.State); word != "" {
+				line += "\n      " + padded(say.KeeperWhy(), 10) + " " + word
+			}
+			line += "\n      " + padded(say.KeeperCause(), 10) + " " + oneLine(k.Why) + "\n      " + padded(say.KeeperNext(), 10) + " " + nextFor(say, k)
 		}
 		if k.Remote != nil {
 			line += "\n      " + padded(say.KeeperAt(), 10) + " " + farAway(say, k.Remote)
@@ -128,6 +131,8 @@ func nextForRemote(say locale.Shown, k admin.KeeperState) string {
 		return say.KeeperNextFarDisk()
 	case keeper.Disagrees:
 		return say.KeeperNextFarDisagrees()
+	case keeper.Slow:
+		return say.KeeperNextFarSlow()
 	}
 	return say.KeeperNextFarSilent(k.Remote.Address)
 }

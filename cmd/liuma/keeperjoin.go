@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/liuma-pin/liuma/internal/config"
@@ -59,6 +60,24 @@ func (a *keeperRequestCmd) Run(c *cli, t *terminal) error {
 		err = t.line(say.KeeperKeyMade(conf.Keepers.Key))
 	}
 	return errors.Join(err, t.line(say.KeeperRequested(out)), t.line("  "+r.Fingerprint().String()), t.line(say.KeeperRequestedNext()))
+}
+
+// joinHeard puts groups of digits that stand apart behind --heard, without quotes around
+// them, back together, as liuma-keeper takes them. A file of such a name is given as ./1234.
+func joinHeard(args []string) (out []string) {
+	heard := -1 // where the value is, in out
+	for i, arg := range args {
+		if n := written.Number(arg); heard >= 0 && n != "" && strings.Trim(n, "0123456789") == "" {
+			out[heard] += " " + arg
+			continue
+		}
+		out = append(out, arg)
+		heard = -1
+		if strings.HasPrefix(arg, "--heard=") || i > 0 && args[i-1] == "--heard" {
+			heard = len(out) - 1
+		}
+	}
+	return out
 }
 
 // heardDigits is how many digits are read aloud of an admission.

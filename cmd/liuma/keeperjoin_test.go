@@ -114,9 +114,10 @@ func TestAnAuthorityJoinsItsKeepers(t *testing.T) {
 	}
 	renewed, _ := j.admitted(1)
 	j.does("1 of 3 keepers are named", "keeper", "add", renewed) // of an issuer that was heard
-	for m := 2; m <= 3; m++ {
+	for m := 2; m <= 3; m++ {                                    // the digits as they are printed, without quotes around them
 		file, digits := j.admitted(m)
-		j.does("keepers are named", "keeper", "add", file, "--heard", digits)
+		args := append([]string{"keeper", "add", "--heard"}, strings.Fields(digits)...)
+		j.does("keepers are named", append(args, file)...)
 	}
 	j.does("in order", "config", "check")
 	status := j.does("sequence 0, whole", "keeper", "status")
@@ -136,7 +137,12 @@ func TestAnAuthorityJoinsItsKeepers(t *testing.T) {
 	j.does("'liuma-keeper status' there", "status")
 	j.refuses("its administrator runs 'liuma-keeper repair'", "keeper", "repair", "k3", "--reason", "its disk died")
 	j.lang = locale.Chinese
-	j.does("密钥组 1（新密码用", "keeper", "status")
+	status = j.does("密钥组 1（新密码用", "keeper", "status")
+	for _, said := range []string{"没有回答", "它或本服务端的证书已到期、被撤销，或缺少权限"} {
+		if !strings.Contains(status, said) {
+			t.Errorf("%s is not in\n%s", said, status)
+		}
+	}
 	j.refuses("由它的管理员执行", "keeper", "repair", "k3", "--reason", "its disk died")
 }
 

@@ -119,6 +119,7 @@ func knownOfData() []knownError {
 		{keeper.ErrStranger, locale.Refused.KnownStranger},
 		{keeper.ErrCertificate, locale.Refused.KnownCertificate},
 		{keeper.ErrMode, locale.Refused.KnownKeeperMode},
+		{keeper.ErrOwner, locale.Refused.KnownKeeperOwner},
 		{remote.ErrSettings, locale.Refused.KnownKeeperSettings},
 		{admission.ErrFormat, locale.Refused.KnownAdmissionFormat},
 		{admission.ErrName, locale.Refused.KnownAdmissionName},

@@ -134,7 +134,7 @@ func run(ctx context.Context, args []string, t *terminal) (status int) {
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
-	parsed, err := parser.Parse(args)
+	parsed, err := parser.Parse(joinHeard(args))
 	if err != nil {
 		return report(t, &usageError{cause: err, command: commandOf(err)})
 	}

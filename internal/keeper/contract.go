@@ -247,6 +247,8 @@ const (
 	DiskBad Fault = "disk"
 	// Silent is a keeper that gave no answer, for whatever other reason.
 	Silent Fault = "silent"
+	// Slow is a keeper that serves and takes longer to answer than a wrong PIN may wait.
+	Slow Fault = "slow"
 	// RowBehind is the database's fault, not the keeper's: the keeper has seen a
 	// later row of the card, unless the row moved on while the keeper answered.
 	RowBehind Fault = "row_behind"

@@ -257,12 +257,12 @@ func prepareDir(dir string) error {
 // readKeeper reads keeper.json. It refuses a directory or file that anyone but
 // the owner can reach, unknown members and other versions.
 func readKeeper(dir string) (*storedKeeper, error) {
-	d, err := openPrivate(dir, fs.ModeDir)
+	d, err := OpenPrivate(dir, fs.ModeDir)
 	if err != nil {
 		return nil, err
 	}
 	defer d.Close()
-	f, err := openPrivate(filepath.Join(dir, keeperFile), 0)
+	f, err := OpenPrivate(filepath.Join(dir, keeperFile), 0)
 	if err != nil {
 		return nil, err
 	}
@@ -292,22 +292,6 @@ func parseKeeper(data []byte) (*storedKeeper, error) {
 		return nil, ErrFile
 	}
 	return &k, nil
-}
-
-// openPrivate opens a file or directory that only its owner can reach.
-func openPrivate(path string, kind fs.FileMode) (*os.File, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("keeper: %w", err)
-	}
-	info, err := f.Stat()
-	if err == nil && (info.Mode().Type() != kind || info.Mode().Perm()&0o077 != 0) {
-		err = fmt.Errorf("%w: %s has mode %s", ErrMode, path, info.Mode())
-	}
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return f, nil
 }
 
 // ring builds the ring of a stored keeper, whose keys c has.
@@ -345,7 +329,9 @@ type OpenConfig struct {
 	Logger             *slog.Logger
 	SQLite             sqlite.Config
 	CommitsPerHour     int // see NodeConfig
+	ProposalsPerHour   int
 	RetirementsPerHour int
+	Wrote              func(spends int) // see ledger.Config
 }
 
 // OpenNode opens the keeper in a directory and takes its ledger's lease
@@ -381,7 +367,7 @@ func openStored(ctx context.Context, dir string, stored *storedKeeper, c OpenCon
 		return nil, err
 	}
 	l, err := ledger.Open(ctx, ledger.Config{
-		Keeper: string(stored.ID), Owner: owner, Backend: backend, Limits: c.Limits, Machine: c.Machine, Logger: c.Logger,
+		Keeper: string(stored.ID), Owner: owner, Backend: backend, Limits: c.Limits, Machine: c.Machine, Logger: c.Logger, Wrote: c.Wrote,
 	})
 	if err != nil {
 		ring.wipe()
@@ -389,7 +375,7 @@ func openStored(ctx context.Context, dir string, stored *storedKeeper, c OpenCon
 	}
 	n, err := NewNode(NodeConfig{
 		ID: stored.ID, Ledger: l, Ring: ring, Rows: backend, Logger: c.Logger,
-		CommitsPerHour: c.CommitsPerHour, RetirementsPerHour: c.RetirementsPerHour,
+		CommitsPerHour: c.CommitsPerHour, ProposalsPerHour: c.ProposalsPerHour, RetirementsPerHour: c.RetirementsPerHour,
 	})
 	if err != nil {
 		ring.wipe()

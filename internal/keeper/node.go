@@ -20,6 +20,9 @@ const (
 	// DefaultCommitsPerHour is enough for a province's first weeks (28 new PINs
 	// a second) and far below what replacing every card would take.
 	DefaultCommitsPerHour = 100_000
+	// DefaultProposalsPerHour is twice as many as may be committed: what is proposed in
+	// vain is a change that was cut off, or two at once.
+	DefaultProposalsPerHour = 2 * DefaultCommitsPerHour
 	// DefaultRetirementsPerHour covers deaths and cancellations.
 	DefaultRetirementsPerHour = 1_000
 )
@@ -38,10 +41,11 @@ type NodeConfig struct {
 	Logger *slog.Logger
 	// Rows lists the ledger's rows for the repair of other keepers.
 	Rows RowSource
-	// CommitsPerHour and RetirementsPerHour are ceilings; beyond them requests
-	// get ErrMetered, which is an error and not a refusal: it says nothing
-	// about the card. Zero takes the defaults.
+	// CommitsPerHour, ProposalsPerHour and RetirementsPerHour are ceilings; beyond
+	// them requests get ErrMetered, which is an error and not a refusal: it says
+	// nothing about the card. Zero takes the defaults.
 	CommitsPerHour     int
+	ProposalsPerHour   int
 	RetirementsPerHour int
 }
 
@@ -54,7 +58,9 @@ type Node struct {
 	rows    RowSource
 	log     *slog.Logger
 	commits *meter
-	retires *meter
+	// proposes gets back what a refusal or an error took: a mark that was made is spent.
+	proposes *meter
+	retires  *meter
 	// uncounted gets back what every grant took: what it has lost are derivations
 	// that the ledger then refused.
 	uncounted *meter
@@ -66,6 +72,7 @@ type Node struct {
 	pulse pulse
 
 	taken atomic.Uint64 // rows of other keepers that repairs have taken in
+	extra atomic.Uint64 // see Expect
 }
 
 var _ Keeper = (*Node)(nil)
@@ -76,16 +83,19 @@ func NewNode(c NodeConfig) (*Node, error) {
 	if c.ID == "" || c.Ledger == nil || c.Ring == nil || c.Logger == nil {
 		return nil, errors.New("keeper: a node needs id, ledger, ring and logger")
 	}
-	if c.CommitsPerHour < 0 || c.RetirementsPerHour < 0 {
+	if c.CommitsPerHour < 0 || c.ProposalsPerHour < 0 || c.RetirementsPerHour < 0 {
 		return nil, errors.New("keeper: negative ceiling")
 	}
 	now := c.Ledger.Times().High
-	return &Node{
+	n := &Node{
 		id: c.ID, ledger: c.Ledger, ring: c.Ring, rows: c.Rows, log: c.Logger,
 		commits:   newMeter(cmp.Or(c.CommitsPerHour, DefaultCommitsPerHour), now),
+		proposes:  newMeter(cmp.Or(c.ProposalsPerHour, DefaultProposalsPerHour), now),
 		retires:   newMeter(cmp.Or(c.RetirementsPerHour, DefaultRetirementsPerHour), now),
 		uncounted: newMeter(uncountedPerHour, now),
-	}, nil
+	}
+	n.Expect(extraRows)
+	return n, nil
 }
 
 // ID implements Keeper.
@@ -260,7 +270,8 @@ func (n *Node) catchUp(ctx context.Context, req AttemptRequest) error {
 	return err
 }
 
-// Propose implements Keeper.
+// Propose implements Keeper. It is metered: each raises the mark of a card, and a stolen
+// authority key could else use up the versions of every card.
 func (n *Node) Propose(ctx context.Context, req ProposeRequest) (ProposeAnswer, error) {
 	leave, err := n.enter()
 	if err != nil {
@@ -273,8 +284,12 @@ func (n *Node) Propose(ctx context.Context, req ProposeRequest) (ProposeAnswer, 
 	if !n.ring.has(req.KeySet) {
 		return ProposeAnswer{}, fmt.Errorf("%w: %d", ErrKeySet, req.KeySet)
 	}
+	if err := n.proposes.take(n.ledger.Times().High); err != nil {
+		return ProposeAnswer{}, err
+	}
 	keys, err := n.derive(req.KeySet, req.Card, req.Version)
 	if err != nil {
+		n.proposes.give()
 		return ProposeAnswer{}, err
 	}
 	defer keys.wipe()
@@ -283,6 +298,7 @@ func (n *Node) Propose(ctx context.Context, req ProposeRequest) (ProposeAnswer, 
 	})
 	n.weigh(err)
 	if err != nil {
+		n.proposes.give() // nothing was marked, or the ledger has stopped
 		ref, err := refusal(err)
 		return ProposeAnswer{Answer: n.answer(), Refusal: ref}, err
 	}

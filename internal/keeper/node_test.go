@@ -215,6 +215,36 @@ func TestMetering(t *testing.T) {
 	}
 }
 
+// TestProposalsAreMetered: each proposal raises a card's mark, so there is a ceiling within
+// an hour. What was refused marked nothing, and takes nothing of it.
+func TestProposalsAreMetered(t *testing.T) {
+	h := newHarness(t, split.Shape{T: 1, N: 1})
+	n := h.nodes[0]
+	n.proposes = newMeter(2, h.clock.Now())
+	propose := func(card byte, version liuma.Version) (ProposeAnswer, error) {
+		return n.Propose(t.Context(), ProposeRequest{Header: Header{Now: h.clock.Now()}, Card: liuma.CardID{card}, Version: version, Tag: ledger.Tag{card},
+			KeySet: 1, Blinded: h.request(Target{Card: liuma.CardID{card}, Version: version, KeySet: 1}).Blinded})
+	}
+	if a, err := propose(1, 1); err != nil || a.Refusal != nil {
+		t.Fatalf("%+v, %v", a, err)
+	}
+	for range 3 {
+		if a, err := propose(1, 1); err != nil || a.Refusal == nil || a.Refusal.Reason != ledger.VersionUsed {
+			t.Fatalf("a version that was proposed: %+v, %v", a, err)
+		}
+	}
+	if a, err := propose(1, 2); err != nil || a.Refusal != nil {
+		t.Errorf("refusals used the ceiling up: %+v, %v", a, err)
+	}
+	if _, err := propose(2, 1); !errors.Is(err, ErrMetered) {
+		t.Errorf("a third proposal: %v, want ErrMetered", err)
+	}
+	h.clock.Add(30 * time.Minute)
+	if a, err := propose(2, 1); err != nil || a.Refusal != nil {
+		t.Errorf("half an hour later: %+v, %v", a, err)
+	}
+}
+
 func TestClosedNode(t *testing.T) {
 	h := newHarness(t, split.Shape{T: 1, N: 1})
 	n := h.nodes[0]

@@ -117,6 +117,8 @@ type member struct {
 	pending map[liuma.CardID][]ledger.Settlement // guarded by mu: not acknowledged
 	heads   map[liuma.CardID]uint64              // guarded by mu: risen, and not sent yet
 	trouble trouble                              // guarded by mu: why it does not serve
+	late    int                                  // guarded by mu: looks in a row that took long
+	slow    time.Time                            // guarded by mu: when the first of them was, by the quorum's clock
 	gaveUp  time.Time                            // guarded by mu: when it was told that settlements are given up
 	// When it answered otherwise than the others: first, by the quorum's clock, and last,
 	// by this machine's running time.

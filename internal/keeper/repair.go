@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/ledger"
@@ -57,7 +58,8 @@ func (n *Node) Scan(ctx context.Context, after liuma.CardID, visit func(ledger.R
 //
 // It needs at least n-t+1 peers: every verdict and every commit rests on t
 // keepers, so the t-1 others that counted cannot all be missing among them. A
-// keeper of 1 of 1 has no peers; see Readmit.
+// keeper of 1 of 1 has no peers; see Readmit. ErrManyRows: one peer gives far more than
+// the others (Expect).
 //
 // A crash in here leaves rows that count more than before and a ledger that says
 // that its repair has not ended, and so serves nobody: call it again.
@@ -97,11 +99,52 @@ func (n *Node) Level(ctx context.Context, peers ...RowSource) error {
 	return n.takeInAll(ctx, peers)
 }
 
-// takeInAll takes in the rows of all peers.
+// extraRows is how many rows one keeper may give beyond four times what the others have,
+// where Expect names no other number.
+const extraRows = 1_000_000
+
+// ErrManyRows: one keeper gives far more rows than the others that have given theirs. One
+// that lies could make up rows without end, and fill the disk.
+var ErrManyRows = errors.New("keeper: one keeper gives far more rows than the others")
+
+// Expect lets one keeper give n rows beyond four times what the others have: where one
+// of them has missed very many cards.
+func (n *Node) Expect(rows uint64) { n.extra.Store(rows) }
+
+// takeInAll takes in the rows of all peers, a little of each in turn, so that one that has
+// no end shows against those that have.
 func (n *Node) takeInAll(ctx context.Context, peers []RowSource) error {
-	for _, p := range peers {
-		if err := n.takeIn(ctx, p); err != nil {
-			return err
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var open []*source
+	defer func() {
+		for _, s := range open {
+			s.close()
+		}
+	}()
+	for i, p := range peers {
+		open = append(open, rowsOf(ctx, i+1, p))
+	}
+	ended := uint64(0) // the most rows that one gave which has ended
+	for all := len(open); len(open) > 0; {
+		for i := 0; i < len(open); {
+			s := open[i]
+			more, err := n.takeSome(ctx, s)
+			if err != nil {
+				return err
+			}
+			if !more {
+				ended = max(ended, s.rows)
+				s.close()
+				open = append(open[:i], open[i+1:]...)
+				continue
+			}
+			i++
+		}
+		for _, s := range open {
+			if most := 4*ended + n.extra.Load(); len(open) < all && s.rows > most {
+				return fmt.Errorf("%w: the %d. of them more than %d, of those that have ended none more than %d", ErrManyRows, s.number, most, ended)
+			}
 		}
 	}
 	return nil
@@ -110,26 +153,51 @@ func (n *Node) takeInAll(ctx context.Context, peers []RowSource) error {
 // errOwnLedger is a fault of the ledger that is repaired, not of a peer's.
 var errOwnLedger = errors.New("keeper: merge rows")
 
-func (n *Node) takeIn(ctx context.Context, p RowSource) error {
-	rows := make([]ledger.Row, 0, mergeRows)
-	flush := func() error {
-		if err := n.ledger.Merge(ctx, rows); err != nil {
-			return fmt.Errorf("%w: %w", errOwnLedger, err)
+// source is a peer whose rows are read.
+type source struct {
+	number int // from 1
+	rows   uint64
+	next   func() (ledger.Row, error, bool)
+	close  func()
+}
+
+// errClosed ends a Scan that nobody reads any more.
+var errClosed = errors.New("keeper: enough rows")
+
+func rowsOf(ctx context.Context, number int, p RowSource) *source {
+	s := &source{number: number}
+	s.next, s.close = iter.Pull2(func(yield func(ledger.Row, error) bool) {
+		err := p.Scan(ctx, liuma.CardID{}, func(r ledger.Row) error {
+			if !yield(r, nil) {
+				return errClosed
+			}
+			return nil
+		})
+		if err != nil && !errors.Is(err, errClosed) {
+			yield(ledger.Row{}, fmt.Errorf("keeper: read a peer's rows: %w", err))
 		}
-		n.taken.Add(uint64(len(rows)))
-		rows = rows[:0]
-		return nil
-	}
-	err := p.Scan(ctx, liuma.CardID{}, func(r ledger.Row) error {
-		if rows = append(rows, r); len(rows) == mergeRows {
-			return flush()
-		}
-		return nil
 	})
-	if err != nil {
-		return fmt.Errorf("keeper: read a peer's rows: %w", err)
+	return s
+}
+
+// takeSome takes in the next rows of a peer; false: there are no more.
+func (n *Node) takeSome(ctx context.Context, s *source) (more bool, err error) {
+	rows := make([]ledger.Row, 0, mergeRows)
+	for more = true; more && len(rows) < mergeRows; {
+		var r ledger.Row
+		if r, err, more = s.next(); err != nil {
+			return false, err
+		}
+		if more {
+			rows = append(rows, r)
+		}
 	}
-	return flush()
+	if err := n.ledger.Merge(ctx, rows); err != nil {
+		return false, fmt.Errorf("%w: %w", errOwnLedger, err)
+	}
+	s.rows += uint64(len(rows))
+	n.taken.Add(uint64(len(rows)))
+	return more, nil
 }
 
 // Readmit lets the only keeper of 1 of 1 serve again on a ledger that was put

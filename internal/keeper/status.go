@@ -86,9 +86,10 @@ func (q *Quorum) agreed(rows []ledger.Row) (ledger.Row, bool) {
 }
 
 // headSpan is how far above the others one keeper's head may be to be believed:
-// more changes of one card than there will ever be. A keeper that lies cannot
+// more changes of one card than there will ever be, and so few that the others take
+// the row which is brought up to it (ledger.MaxHeadStep). A keeper that lies cannot
 // use up all heads.
-const headSpan = 1 << 32
+const headSpan = ledger.MaxHeadStep / 2
 
 // Held is what keepers hold of a card: version, key set and verifier that q of
 // them agree on, and the highest head of any. It is what an operator brings a

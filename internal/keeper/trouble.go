@@ -27,6 +27,13 @@ const tellEvery = time.Minute
 // may answer as it should in between.
 const differsFor = 10 * time.Minute
 
+// slowAfter is how long an answer may take: as long as a wrong PIN waits for the last
+// keeper. Two in a row that take longer are a fault, one is a moment's load.
+const slowAfter = 500 * time.Millisecond
+
+// errSlow is why a keeper is told of that serves.
+var errSlow = errors.New("keeper: its answers take longer than half a second")
+
 // errDiffers is why a keeper is told of that serves.
 var errDiffers = errors.New("keeper: it answered otherwise than the others")
 
@@ -76,9 +83,17 @@ func faultOf(err error) Fault {
 // it; for a process that has no Quorum.
 func ConditionOf(ctx context.Context, k Keeper, now time.Time, seen uint64) Condition {
 	c := Condition{ID: k.ID(), Sequence: seen}
-	if err := k.Admit(ctx, Header{Now: now, Seen: seen}); err != nil {
-		c.Fault, c.Why, c.Since = faultOf(err), err, now
+	for range 2 { // one that is slow is asked again
+		began := time.Now()
+		if err := k.Admit(ctx, Header{Now: now, Seen: seen}); err != nil {
+			c.Fault, c.Why, c.Since = faultOf(err), err, now
+			return c
+		}
+		if time.Since(began) < slowAfter {
+			return c
+		}
 	}
+	c.Fault, c.Why, c.Since = Slow, errSlow, now
 	return c
 }
 
@@ -153,6 +168,7 @@ func (m *member) well() { m.trouble.fault, m.trouble.why = "", nil }
 
 // admit asks m what every request is asked before its card is looked at.
 func (q *Quorum) admit(ctx context.Context, m *member) error {
+	began := time.Now()
 	err := m.Admit(ctx, q.header(m))
 	if err != nil {
 		q.failed(m, liuma.CardID{}, err)
@@ -161,6 +177,13 @@ func (q *Quorum) admit(ctx context.Context, m *member) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.well()
+	if time.Since(began) < slowAfter {
+		m.late = 0
+		return nil
+	}
+	if m.late++; m.late == 1 {
+		m.slow = q.now()
+	}
 	return nil
 }
 
@@ -197,6 +220,9 @@ func (m *member) condition() Condition {
 	c := Condition{ID: m.id, Sequence: m.seen, Fault: m.trouble.fault, Since: m.trouble.since, Why: m.trouble.why}
 	if c.Fault == "" && !m.differed.IsZero() && time.Since(m.differed) < differsFor {
 		c.Fault, c.Since, c.Why = Disagrees, m.differs, errDiffers
+	}
+	if c.Fault == "" && m.late > 1 {
+		c.Fault, c.Since, c.Why = Slow, m.slow, errSlow
 	}
 	return c
 }

@@ -21,6 +21,7 @@ type op struct {
 	work func(*batch) error
 	// A patient op may wait for other requests to share a write with.
 	patient bool
+	spend   bool         // counts a guess
 	repair  bool         // also runs on a ledger that was rolled back or is being repaired
 	done    chan outcome // capacity 1; nil when no caller waits
 }
@@ -136,6 +137,9 @@ func (l *Ledger) run(ops []*op) {
 		}
 		err = l.persist(b)
 	}
+	if err == nil {
+		l.wrote(ops, errs)
+	}
 	if err != nil {
 		// Every request of this batch gets the error, including those that
 		// would have been refused: a refusal may rest on a row that is not on
@@ -152,6 +156,22 @@ func (l *Ledger) run(ops []*op) {
 		if o.done != nil {
 			o.done <- outcome{meta: meta, err: errs[i]}
 		}
+	}
+}
+
+// wrote tells how many guesses a write counted, if any.
+func (l *Ledger) wrote(ops []*op, errs []error) {
+	if l.cfg.Wrote == nil {
+		return
+	}
+	spends := 0
+	for i, o := range ops {
+		if o.spend && errs[i] == nil {
+			spends++
+		}
+	}
+	if spends > 0 {
+		l.cfg.Wrote(spends)
 	}
 }
 

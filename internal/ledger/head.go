@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"time"
 
@@ -11,6 +12,19 @@ import (
 // maxHead is the highest head of a card: what a database keeps in a signed
 // number of eight bytes.
 const maxHead = math.MaxInt64
+
+// MaxHeadStep is how far above the head that is kept here one request may raise a card's
+// head: more changes than a card has in a lifetime, all of them missed by this ledger.
+// Whoever has the authority's key could else raise heads to the highest there is, and no
+// row of the database would come up to them again. Heads never fall: the row is brought up
+// instead, by a person's recorded act at the authority.
+const MaxHeadStep = 1 << 20
+
+// ErrHeadStep: a request would raise a head by more than MaxHeadStep. Nothing was done.
+var ErrHeadStep = fmt.Errorf("%w: it raises the card's head too far", ErrRequest)
+
+// leaps reports whether a head is further above the row's than a request may raise it.
+func (r *Row) leaps(head uint64) bool { return head > r.Head && head-r.Head > MaxHeadStep }
 
 // Head names a card's head: the revision of its row in the authority's
 // database. A ledger that has seen it refuses every later request that was made
@@ -29,7 +43,8 @@ type HeadRequest struct {
 
 // Head raises the heads of cards. It may be repeated at will; a head that is not
 // above the kept one changes nothing, and neither does one of a card that was
-// never proposed here. It returns the cards whose kept heads are higher than the
+// never proposed here, or one that is more than MaxHeadStep above: the others that came
+// with it are taken. It returns the cards whose kept heads are higher than the
 // ones that came: either a later request was faster, or the sender's row was put
 // back. Like a settlement it need not wait for the disk: a Spend,
 // Propose or Commit that is called after Head has returned sees it, and it is
@@ -52,7 +67,7 @@ func (l *Ledger) Head(ctx context.Context, req HeadRequest) (behind []Head, err 
 		if err != nil {
 			return behind, err
 		}
-		if row.Mark == 0 || row.Head >= h.Head {
+		if row.Mark == 0 || row.Head >= h.Head || row.leaps(h.Head) {
 			if row.Head > h.Head {
 				behind = append(behind, Head{Card: h.Card, Head: row.Head})
 			}
@@ -63,7 +78,7 @@ func (l *Ledger) Head(ctx context.Context, req HeadRequest) (behind []Head, err 
 			now:     now.High,
 			patient: true,
 			work: func(b *batch) error {
-				if r := b.row(h.Card); r.Mark > 0 {
+				if r := b.row(h.Card); r.Mark > 0 && !r.leaps(h.Head) {
 					b.raise(r, h.Head)
 				}
 				return nil

@@ -46,6 +46,9 @@ type Config struct {
 	// CacheRows is how many rows are kept in memory, about 700 bytes each, so
 	// that a settlement finds the row of its spend. 8192 when zero.
 	CacheRows int
+	// Wrote, if set, hears after each durable write how many guesses it counted. It
+	// must return at once.
+	Wrote func(spends int)
 }
 
 func (c Config) validate() (Config, error) {

@@ -82,6 +82,8 @@ func (l *Ledger) Propose(ctx context.Context, req ProposeRequest) (*Proposed, er
 				return &Refusal{Reason: Retired}
 			case req.Head < r.Head:
 				return &Refusal{Reason: Behind, Head: r.Head}
+			case r.leaps(req.Head):
+				return ErrHeadStep
 			case req.Replaces != r.Version:
 				return &Refusal{Reason: Conflict, At: r.Version}
 			case req.Version <= r.Mark || uint64(req.Version) > uint64(r.Mark)+maxAhead:
@@ -140,6 +142,8 @@ func (req CommitRequest) apply(b *batch, now time.Time) error {
 	switch {
 	case !r.Retired.IsZero():
 		return &Refusal{Reason: Retired}
+	case r.leaps(req.Head):
+		return ErrHeadStep
 	case same:
 		b.raise(r, req.Head)
 		return nil

@@ -75,6 +75,7 @@ func (l *Ledger) Spend(ctx context.Context, req SpendRequest) (*Spent, error) {
 	meta, err := l.ask(ctx, &op{
 		cards: []liuma.CardID{req.Card},
 		now:   now.High,
+		spend: true,
 		work:  func(b *batch) error { return spent.count(b, req, now.High, limits) },
 	})
 	if refusal, ok := errors.AsType[*Refusal](err); ok {
@@ -98,6 +99,9 @@ func (s *Spent) count(b *batch, req SpendRequest, now time.Time, limits Limits) 
 	}
 	if req.Head < r.Head {
 		return &Refusal{Reason: Behind, Head: r.Head}
+	}
+	if r.leaps(req.Head) {
+		return ErrHeadStep
 	}
 	if r.Version == 0 || r.Version != req.Version {
 		return &Refusal{Reason: Stale, At: r.Version}

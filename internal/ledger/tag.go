@@ -75,6 +75,8 @@ func (l *Ledger) Retag(ctx context.Context, req RetagRequest) (seq uint64, err e
 				return &Refusal{Reason: Retired}
 			case req.Head < r.Head:
 				return &Refusal{Reason: Behind, Head: r.Head}
+			case r.leaps(req.Head):
+				return ErrHeadStep
 			case r.Tag == req.New:
 				b.raise(r, req.Head)
 				return nil

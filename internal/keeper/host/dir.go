@@ -23,6 +23,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/liuma-pin/liuma/internal/keeper"
@@ -59,8 +60,8 @@ const (
 // Errors of a keeper's directory.
 var (
 	ErrNoHost = errors.New("host: no keeper was set up in this directory")
+	ErrMode   = keeper.ErrMode
 	ErrExists = errors.New("host: a keeper was set up in this directory before")
-	ErrMode   = errors.New("host: readable by others than its owner")
 	ErrFile   = errors.New("host: host.json is damaged, or not as it must be")
 	ErrBusy   = errors.New("host: another process changes this directory")
 )
@@ -129,6 +130,11 @@ func Create(path string, c Config, now time.Time) (*Dir, error) {
 	if err := errors.Join(os.MkdirAll(path, 0o700), os.Chmod(path, 0o700)); err != nil { //nolint:gosec // a directory needs its owner's x
 		return nil, fmt.Errorf("host: make directory: %w", err)
 	}
+	own, err := keeper.OpenPrivate(path, fs.ModeDir)
+	if err != nil {
+		return nil, fmt.Errorf("host: %w", err)
+	}
+	_ = own.Close() // it was only looked at
 	d := &Dir{Config: c, path: path}
 	return d, d.change(func() error {
 		if _, err := os.Lstat(filepath.Join(path, hostFile)); !errors.Is(err, fs.ErrNotExist) {
@@ -159,15 +165,14 @@ func Create(path string, c Config, now time.Time) (*Dir, error) {
 
 // Open reads a keeper's directory.
 func Open(path string) (*Dir, error) {
-	info, err := os.Stat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	dir, err := keeper.OpenPrivate(path, fs.ModeDir)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, ErrNoHost
-	case err != nil:
-		return nil, fmt.Errorf("host: %w", err)
-	case !info.IsDir() || info.Mode().Perm()&0o077 != 0:
-		return nil, fmt.Errorf("%w: %s has mode %s", ErrMode, path, info.Mode())
 	}
+	if err != nil {
+		return nil, fmt.Errorf("host: %w", err)
+	}
+	_ = dir.Close() // it was only looked at
 	d := &Dir{path: path}
 	data, err := d.read(hostFile)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -192,18 +197,11 @@ func (d *Dir) Path() string { return d.path }
 
 // read reads a file that only its owner can reach.
 func (d *Dir) read(name string) ([]byte, error) {
-	f, err := os.Open(filepath.Join(d.path, name))
+	f, err := keeper.OpenPrivate(filepath.Join(d.path, name), 0)
 	if err != nil {
 		return nil, fmt.Errorf("host: %w", err)
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("host: %w", err)
-	case !info.Mode().IsRegular() || info.Mode().Perm()&0o077 != 0:
-		return nil, fmt.Errorf("%w: %s has mode %s", ErrMode, f.Name(), info.Mode())
-	}
 	data, err := io.ReadAll(io.LimitReader(f, maxFile))
 	if err != nil {
 		return nil, fmt.Errorf("host: %w", err)
@@ -212,7 +210,8 @@ func (d *Dir) read(name string) ([]byte, error) {
 }
 
 // change keeps other processes from the directory's files while f changes them, so that
-// none takes back what another one wrote.
+// none takes back what another one wrote. What a crash left of a write goes first: it may
+// hold a key.
 func (d *Dir) change(f func() error) error {
 	for end := time.Now().Add(holdFor); ; time.Sleep(50 * time.Millisecond) {
 		release, err := sqlitefile.Hold(filepath.Join(d.path, changing))
@@ -224,6 +223,27 @@ func (d *Dir) change(f func() error) error {
 		case err != nil:
 			return fmt.Errorf("host: %w", err)
 		}
-		return errors.Join(f(), release())
+		if err = d.sweep(); err == nil {
+			err = f()
+		}
+		return errors.Join(err, release())
 	}
+}
+
+// sweep removes what writes of these files left that a crash cut off.
+func (d *Dir) sweep() error {
+	err := d.disk.Sweep(d.path, hostFile, issuerFile, issuerKeyFile, doorFile, callersFile)
+	entries, none := os.ReadDir(filepath.Join(d.path, peersDir))
+	if none != nil && !errors.Is(none, fs.ErrNotExist) {
+		err = errors.Join(err, none)
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), ".") {
+			err = errors.Join(err, os.Remove(filepath.Join(d.path, peersDir, e.Name())))
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("host: sweep: %w", err)
+	}
+	return nil
 }

@@ -42,6 +42,7 @@ type Options struct {
 type Host struct {
 	dir     *Dir
 	log     *slog.Logger
+	lines   *book // what the log left out
 	open    keeper.OpenConfig
 	machine clock.Machine
 	release string
@@ -50,6 +51,7 @@ type Host struct {
 	seat    *seat
 	server  *wire.Server
 	root    *x509.Certificate
+	place   fs.FileInfo // of the directory; set before it is served
 	files   atomic.Pointer[files]
 	free    func() error    // gives the lease on serving back
 	base    context.Context // of repairs; ended by stop
@@ -79,10 +81,13 @@ func Start(ctx context.Context, dir *Dir, o Options) (h *Host, err error) {
 	if o.Machine == nil {
 		o.Machine = clock.System()
 	}
+	spares := spare(o.Logger.Handler())
+	o.Logger = slog.New(spares)
 	h = &Host{
-		dir: dir, log: o.Logger, machine: o.Machine, release: o.Release, dial: o.Dial, seat: &seat{id: dir.Keeper},
+		dir: dir, log: o.Logger, lines: spares.book, machine: o.Machine, release: o.Release, dial: o.Dial, seat: newSeat(dir.Keeper),
 		open: keeper.OpenConfig{Machine: o.Machine, Custodian: o.Custodian, Limits: ledger.NationalLimits(), Logger: o.Logger},
 	}
+	h.open.Wrote = func(spends int) { h.seat.batches.add(float64(spends)) }
 	h.base, h.stop = context.WithCancel(context.Background())
 	h.began = h.now()
 	h.free, err = sqlitefile.Hold(filepath.Join(dir.path, serving))
@@ -175,7 +180,7 @@ func (h *Host) allow(cert *x509.Certificate) error {
 // allowed any more is refused from here on, also on connections that are open. What cannot
 // be read leaves what was read before.
 func (h *Host) Reload() error {
-	next, err := h.dir.load()
+	next, err := h.takeIn()
 	h.mu.Lock()
 	h.unread = err
 	h.mu.Unlock()
@@ -185,6 +190,24 @@ func (h *Host) Reload() error {
 	h.files.Store(next)
 	h.recheck()
 	return nil
+}
+
+// ErrReplaced: another directory lies in the place of the one that is served.
+var ErrReplaced = errors.New("host: another directory lies in the keeper's place; put the right one back, or restart")
+
+// takeIn reads the directory's files, of the directory that was opened: the ledger is still
+// that one's, and another's list of callers is none of this keeper's.
+func (h *Host) takeIn() (*files, error) {
+	info, err := os.Stat(h.dir.path)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("host: %w", err)
+	case h.place == nil:
+		h.place = info
+	case !os.SameFile(h.place, info):
+		return nil, ErrReplaced
+	}
+	return h.dir.load()
 }
 
 // takeKeys takes in key sets that were added while the keeper served. Without its ledger

@@ -253,7 +253,7 @@ func TestStates(t *testing.T) {
 		t.Errorf("a caller that had more: %v", err)
 	}
 	state(RolledBack)
-	if err := d.Ask().Repair(t.Context(), 0); !errors.Is(err, keeper.ErrPeers) {
+	if err := d.Ask().Repair(t.Context(), 0, 0); !errors.Is(err, keeper.ErrPeers) {
 		t.Errorf("a repair without peers: %v", err)
 	}
 	if _, err := Start(t.Context(), d, Options{Logger: r.Host.log}); !errors.Is(err, ErrServed) {
@@ -351,7 +351,7 @@ func TestALiedSequenceLeavesRoom(t *testing.T) {
 // repair has a keeper repaired and waits for its end.
 func repair(t *testing.T, d *Dir) {
 	t.Helper()
-	if err := d.Ask().Repair(t.Context(), 0); err != nil {
+	if err := d.Ask().Repair(t.Context(), 0, 0); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the repair ends", func() bool {
@@ -438,7 +438,8 @@ func TestMetricsFormat(t *testing.T) {
 	if err != nil || resp.Header.Get("Content-Type") != "text/plain; version=0.0.4; charset=utf-8" {
 		t.Fatalf("%v, %v", resp.Header, err)
 	}
-	line := regexp.MustCompile(`^(?:# HELP (liuma_keeper_[a-z_]+) \S.*|# TYPE (liuma_keeper_[a-z_]+) (?:counter|gauge)|(liuma_keeper_[a-z_]+)(\{[a-z]+="[a-z0-9_-]+"\})? -?[0-9.e+]+)$`)
+	line := regexp.MustCompile(`^(?:# HELP (liuma_keeper_[a-z_]+) \S.*|# TYPE (liuma_keeper_[a-z_]+) (?:counter|gauge|histogram)|(liuma_keeper_[a-z_]+)(\{[a-z]+="[a-z0-9_+.Inf-]+"(?:,le="[0-9.e+Inf-]+")?\})? -?[0-9.e+-]+)$`)
+	suffix := regexp.MustCompile(`_(bucket|sum|count)$`)
 	kinds, said := map[string]bool{}, map[string]bool{}
 	for l := range strings.Lines(string(text)) {
 		l = strings.TrimSuffix(l, "\n")
@@ -448,13 +449,14 @@ func TestMetricsFormat(t *testing.T) {
 			t.Errorf("not of the format: %q", l)
 		case m[2] != "":
 			kinds[m[2]] = true
-		case m[3] != "" && (!kinds[m[3]] || said[m[3]+m[4]]):
+		case m[3] != "" && (!kinds[m[3]] && !kinds[suffix.ReplaceAllString(m[3], "")] || said[m[3]+m[4]]):
 			t.Errorf("without a type, or twice: %q", l)
 		case m[3] != "":
 			said[m[3]+m[4]] = true
 		}
 	}
-	for _, want := range []string{`liuma_keeper_failures_total{error="clock"}`, `liuma_keeper_connections{role="authority"}`, `liuma_keeper_state{state="serves"}`, "liuma_keeper_merged_rows_total"} {
+	for _, want := range []string{`liuma_keeper_failures_total{error="clock"}`, `liuma_keeper_connections{role="authority"}`, `liuma_keeper_state{state="serves"}`, "liuma_keeper_merged_rows_total",
+		`liuma_keeper_request_seconds_bucket{request="spends",le="+Inf"}`, `liuma_keeper_spends_per_write_bucket{le="256"}`, `liuma_keeper_lane_spends_total{lane="stranger"}`} {
 		if !said[want] {
 			t.Errorf("no %s in\n%s", want, text)
 		}

@@ -48,10 +48,17 @@ func (e *exposition) family(name, kind, help string) {
 	fmt.Fprintf(e, "# HELP liuma_keeper_%s %s\n# TYPE liuma_keeper_%s %s\n", name, help, name, kind)
 }
 
-// value writes one number; label is empty, or name and value.
-func (e *exposition) value(name string, n any, label ...string) {
-	if len(label) == 2 {
-		name += fmt.Sprintf("{%s=%q}", label[0], label[1]) // labels are codes and names of a-z, 0-9 and dashes
+// value writes one number; labels are names and values in turn.
+func (e *exposition) value(name string, n any, labels ...string) {
+	for i := 0; i+1 < len(labels); i += 2 {
+		open := ","
+		if i == 0 {
+			open = "{"
+		}
+		name += fmt.Sprintf("%s%s=%q", open, labels[i], labels[i+1]) // labels are codes, numbers and names of a-z, 0-9 and dashes
+	}
+	if len(labels) > 0 {
+		name += "}"
 	}
 	fmt.Fprintf(e, "liuma_keeper_%s %v\n", name, n)
 }
@@ -68,6 +75,7 @@ func (h *Host) metrics(ctx context.Context) string {
 	s := h.Status(ctx)
 	asked := h.seat.tally.read()
 	h.counters(&e, asked)
+	h.timings(&e)
 	e.family("state", "gauge", "1 for the state that the keeper is in.")
 	for _, state := range states() {
 		e.value("state", truth(s.State == state), "state", string(state))
@@ -95,11 +103,26 @@ func (h *Host) metrics(ctx context.Context) string {
 	return e.String()
 }
 
+// timings are how long requests took, and how many guesses shared a write.
+func (h *Host) timings(e *exposition) {
+	e.family("request_seconds", "histogram", "How long the keeper worked on a request, by what was asked; the time on the network is not in it.")
+	for _, what := range timed() {
+		e.histogram("request_seconds", h.seat.took[what], "request", what)
+	}
+	e.family("spends_per_write", "histogram", "How many guesses shared one durable write.")
+	e.histogram("spends_per_write", h.seat.batches)
+	e.one("log_lines_left_out_total", "counter", "Log lines that were left out since many alike came within a minute.", h.lines.left())
+}
+
 // counters are what was asked since the process began.
 func (h *Host) counters(e *exposition, asked map[count]uint64) {
 	of := func(what string) uint64 { return asked[count{what, ""}] }
 	e.one("spends_total", "counter", "Guesses that were counted and evaluated.", of("spends"))
 	e.one("evaluations_total", "counter", "Blinded points that were evaluated, for guesses and for new PINs.", of("spends")+of("proposals"))
+	e.family("lane_spends_total", "counter", "Guesses that were counted, by lane. Whether one was right a keeper does not learn.")
+	for _, lane := range []string{"known", "stranger"} {
+		e.value("lane_spends_total", asked[count{"lane_spends", lane}], "lane", lane)
+	}
 	for _, m := range []struct{ what, help string }{
 		{"proposals", "New PINs that were evaluated."},
 		{"commits", "Commits that were taken, repeated ones included."},

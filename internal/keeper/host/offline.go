@@ -8,18 +8,18 @@ import (
 // RepairStopped repairs a keeper that nobody serves, as BeginRepair does one that is
 // served: it opens no door meanwhile. A keeper that is served is ErrServed. seen is the
 // highest sequence that somebody had from the keeper; too low a one shows when it is
-// served, and the repair is done once more.
+// served, and the repair is done once more. rows is as in BeginRepair.
 //
 // A crash in here, or the end of ctx, leaves a ledger that says that its repair has not
 // ended, and serves nobody: repair it again.
-func RepairStopped(ctx context.Context, dir *Dir, o Options, seen uint64) (RepairStatus, error) {
+func RepairStopped(ctx context.Context, dir *Dir, o Options, seen, rows uint64) (RepairStatus, error) {
 	h, err := Start(ctx, dir, o)
 	if err != nil {
 		return RepairStatus{}, err
 	}
 	stop := context.AfterFunc(ctx, h.stop)
 	defer stop()
-	if err := h.BeginRepair(seen); err != nil {
+	if err := h.BeginRepair(seen, rows); err != nil {
 		return RepairStatus{}, errors.Join(err, h.close())
 	}
 	h.mending.Lock() // until it has ended

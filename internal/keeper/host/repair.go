@@ -29,8 +29,9 @@ type RepairStatus struct {
 // BeginRepair takes in the rows of the other keepers that admitted this one, highest counts
 // winning, and gives the ledger a new incarnation and a sequence above seen and above every
 // one that a caller named. The keeper serves nobody meanwhile. A ledger that is lost, or of
-// no use, is made anew.
-func (h *Host) BeginRepair(seen uint64) error {
+// no use, is made anew. rows is how many rows one keeper may give beyond what the others
+// lead to expect; see keeper.Node.Repair; 0: as many as there.
+func (h *Host) BeginRepair(seen, rows uint64) error {
 	if !h.mending.TryLock() {
 		return ErrRepairing
 	}
@@ -57,7 +58,7 @@ func (h *Host) BeginRepair(seen uint64) error {
 		defer h.mending.Unlock()
 		defer hangUp(peers)
 		h.log.Warn("the keeper's repair begins", "from", status.From)
-		h.repaired(h.mend(h.base, max(seen, h.seat.seen.Load()), peers))
+		h.repaired(h.mend(h.base, max(seen, h.seat.seen.Load()), rows, peers))
 	}()
 	return nil
 }
@@ -94,7 +95,7 @@ func hangUp(peers []*wire.Client) {
 }
 
 // mend does the repair, and leaves a node in the seat, or none.
-func (h *Host) mend(ctx context.Context, seen uint64, peers []*wire.Client) error {
+func (h *Host) mend(ctx context.Context, seen, rows uint64, peers []*wire.Client) error {
 	if err := h.seat.empty(ErrRepairing); err != nil { // a poisoned ledger closes like this
 		h.log.Warn("the ledger that is to be repaired was not closed well", "err", err)
 	}
@@ -105,6 +106,9 @@ func (h *Host) mend(ctx context.Context, seen uint64, peers []*wire.Client) erro
 	sources := make([]keeper.RowSource, len(peers))
 	for i, p := range peers {
 		sources[i] = p
+	}
+	if rows > 0 {
+		n.Expect(rows)
 	}
 	if err := n.Repair(ctx, seen, sources...); err != nil {
 		return h.notRepaired(errors.Join(err, n.Close()))

@@ -17,10 +17,12 @@ import (
 // seat is the node's place at the door. It answers for the node in it, or says that there
 // is none (keeper.ErrGone), and counts what was asked and how it ended.
 type seat struct {
-	id    keeper.ID
-	tally tally
-	seen  atomic.Uint64 // the highest sequence that a caller said it had from this keeper
-	apart atomic.Int64  // when a request was last refused for its clock, in Unix seconds
+	id      keeper.ID
+	tally   tally
+	took    map[string]*histogram // by what was asked, of timed
+	batches *histogram            // guesses by write
+	seen    atomic.Uint64         // the highest sequence that a caller said it had from this keeper
+	apart   atomic.Int64          // when a request was last refused for its clock, in Unix seconds
 
 	mu   sync.RWMutex
 	node *keeper.Node // guarded by mu; nil: the seat is empty
@@ -31,6 +33,17 @@ var (
 	_ keeper.Keeper = (*seat)(nil)
 	_ wire.Rows     = (*seat)(nil)
 )
+
+// timed are the requests whose time is counted, as a tally names them.
+func timed() []string { return []string{"spends", "proposals", "commits", "settlements", "heads"} }
+
+func newSeat(id keeper.ID) *seat {
+	s := &seat{id: id, took: map[string]*histogram{}, batches: sizes()}
+	for _, what := range timed() {
+		s.took[what] = durations()
+	}
+	return s
+}
 
 // mostSeen is more than any keeper counts. What is above it was made up, and a repair does
 // not follow it.
@@ -82,6 +95,9 @@ func (s *seat) heard(h keeper.Header) {
 // asked has the node answer a request, and counts it.
 func asked[A any](s *seat, what string, h keeper.Header, ask func(*keeper.Node) (A, error), refusal func(A) *ledger.Refusal) (a A, err error) {
 	s.heard(h)
+	if took := s.took[what]; took != nil {
+		defer took.since(time.Now())
+	}
 	n, err := s.sits()
 	if err == nil {
 		a, err = ask(n)
@@ -108,8 +124,12 @@ func (s *seat) ID() keeper.ID { return s.id }
 
 // Attempt implements keeper.Keeper.
 func (s *seat) Attempt(ctx context.Context, r keeper.AttemptRequest) (keeper.AttemptAnswer, error) {
-	return asked(s, "spends", r.Header, func(n *keeper.Node) (keeper.AttemptAnswer, error) { return n.Attempt(ctx, r) },
+	a, err := asked(s, "spends", r.Header, func(n *keeper.Node) (keeper.AttemptAnswer, error) { return n.Attempt(ctx, r) },
 		func(a keeper.AttemptAnswer) *ledger.Refusal { return a.Refusal })
+	if err == nil && a.Refusal == nil {
+		s.tally.add("lane_spends", map[ledger.Lane]string{ledger.Known: "known", ledger.Stranger: "stranger"}[r.Lane])
+	}
+	return a, err
 }
 
 // Propose implements keeper.Keeper.

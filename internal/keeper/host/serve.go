@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"time"
@@ -20,6 +21,9 @@ const (
 	tellEvery = time.Minute
 	// shutFor is how long the doors beside the keeper's may take to end.
 	shutFor = 2 * time.Second
+	// httpConnections is how many connections the metrics and the administrator's door
+	// have each. Whoever opens more gets none, and takes no descriptor from the ledger.
+	httpConnections = 32
 )
 
 // Addresses are where a Host listens.
@@ -118,8 +122,10 @@ func (h *Host) listen(ctx context.Context) (doors []listening, at Addresses, err
 
 // overHTTP is a door of a few small requests.
 func (h *Host) overHTTP(ctx context.Context, l net.Listener, routes http.Handler) listening {
+	l = &bounded{Listener: l, places: make(chan struct{}, httpConnections)}
 	s := &http.Server{
-		Handler: http.MaxBytesHandler(routes, 1<<10), MaxHeaderBytes: 8 << 10, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
+		ErrorLog: slog.NewLogLogger(h.log.Handler(), slog.LevelWarn),
+		Handler:  http.MaxBytesHandler(routes, 1<<10), MaxHeaderBytes: 8 << 10, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
 		WriteTimeout: 10 * time.Second, IdleTimeout: time.Minute, BaseContext: func(net.Listener) context.Context { return ctx },
 	}
 	return listening{
@@ -180,6 +186,9 @@ func (h *Host) tell(what string) {
 			name += "." + n.kind
 		}
 		args = append(args, name, n.n)
+	}
+	if n := h.lines.left(); n > 0 {
+		args = append(args, "lines_left_out", n)
 	}
 	h.log.Info(what, args...)
 }

@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/keeper/admission"
 )
@@ -79,7 +80,10 @@ type problem struct {
 
 // codes are the errors that arrive as they were, by their codes.
 func codes() map[string]error {
-	return map[string]error{"repairing": ErrRepairing, "peers": keeper.ErrPeers, "format": admission.ErrFormat, "mode": ErrMode}
+	return map[string]error{
+		"repairing": ErrRepairing, "peers": keeper.ErrPeers, "format": admission.ErrFormat, "mode": ErrMode, "owner": keeper.ErrOwner,
+		"act": ErrAct, "heard_time": ErrHeardTime, "not_ahead": clock.ErrNotAhead, "behind": clock.ErrBehind, "gone": keeper.ErrGone,
+	}
 }
 
 // refused answers with an error.
@@ -114,27 +118,35 @@ func (h *Host) socketRoutes() http.Handler {
 		}
 		answer(w, http.StatusOK, struct{}{})
 	})
-	m.HandleFunc("POST /repair", func(w http.ResponseWriter, r *http.Request) {
-		var q repairRequest
+	m.HandleFunc("POST /repair", wanting(http.StatusAccepted, func(_ context.Context, q repairRequest) error { return h.BeginRepair(q.Seen, q.Rows) }))
+	m.HandleFunc("POST /clock", wanting(http.StatusOK, h.AcceptClock))
+	return m
+}
+
+// wanting is a route that reads a request and has it done.
+func wanting[Q any](done int, do func(context.Context, Q) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var q Q
 		dec := json.NewDecoder(r.Body)
 		dec.DisallowUnknownFields()
 		if err := dec.Decode(&q); err != nil {
 			refused(w, http.StatusBadRequest, keeper.ErrRequest)
 			return
 		}
-		if err := h.BeginRepair(q.Seen); err != nil {
+		if err := do(r.Context(), q); err != nil {
 			refused(w, http.StatusConflict, err)
 			return
 		}
-		answer(w, http.StatusAccepted, struct{}{})
-	})
-	return m
+		answer(w, done, struct{}{})
+	}
 }
 
 // repairRequest asks for a repair. Seen is the highest sequence that somebody had from
-// this keeper, if it is known; what callers say is known anyway.
+// this keeper, if it is known; what callers say is known anyway. Rows is how many rows
+// one keeper may give more than the others.
 type repairRequest struct {
 	Seen uint64 `json:"seen"`
+	Rows uint64 `json:"rows"`
 }
 
 func answer(w http.ResponseWriter, status int, v any) {
@@ -166,8 +178,13 @@ func (a Asker) TakeKeys(ctx context.Context) error {
 }
 
 // Repair has the keeper begin its repair; Status says how far it is.
-func (a Asker) Repair(ctx context.Context, seen uint64) error {
-	return a.ask(ctx, http.MethodPost, "/repair", repairRequest{seen}, nil)
+func (a Asker) Repair(ctx context.Context, seen, rows uint64) error {
+	return a.ask(ctx, http.MethodPost, "/repair", repairRequest{seen, rows}, nil)
+}
+
+// AcceptClock has the keeper take the machine's clock; see Host.AcceptClock.
+func (a Asker) AcceptClock(ctx context.Context, act ClockAct) error {
+	return a.ask(ctx, http.MethodPost, "/clock", act, nil)
 }
 
 // ask makes one request. ErrNotServed: nobody listens.

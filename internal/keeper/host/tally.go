@@ -88,6 +88,10 @@ func failureOf(err error) string {
 	switch {
 	case errors.Is(err, keeper.ErrMetered):
 		return "metered"
+	case errors.Is(err, keeper.ErrUncounted):
+		return "uncounted"
+	case errors.Is(err, ledger.ErrHeadStep):
+		return "head"
 	case errors.Is(err, keeper.ErrKeySet):
 		return "key_set"
 	case errors.Is(err, keeper.ErrRequest), errors.Is(err, ledger.ErrRequest):

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"github.com/liuma-pin/liuma/internal/keeper"
@@ -82,7 +81,7 @@ func helloOf(h keeper.Hello) helloFile {
 // secret reads a file of the directory that holds secrets; nil if there is none. The
 // caller clears it.
 func (d Desk) secret(name string) ([]byte, error) {
-	f, err := os.Open(filepath.Join(d.Dir, name))
+	f, err := keeper.OpenPrivate(filepath.Join(d.Dir, name), 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -90,13 +89,6 @@ func (d Desk) secret(name string) ([]byte, error) {
 		return nil, fmt.Errorf("keys: %w", err)
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("keys: %w", err)
-	}
-	if !info.Mode().IsRegular() || info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("%w: %s has mode %s", keeper.ErrMode, name, info.Mode())
-	}
 	const maxState = 1 << 20
 	data, err := io.ReadAll(io.LimitReader(f, maxState))
 	if err != nil {

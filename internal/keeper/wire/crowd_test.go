@@ -5,8 +5,11 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-
+	"log/slog"
 	"net"
+	"os"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -150,6 +153,29 @@ func TestLargeRequestsAreBounded(t *testing.T) {
 	}
 }
 
+// TestAnswersThatWaitAreBounded: who asks for large answers and does not read them has no
+// more of them made than the bound in bytes lets lie.
+func TestAnswersThatWaitAreBounded(t *testing.T) {
+	k := &stub{}
+	p := serve(t, k, k)
+	var b body
+	b.header(header())
+	heads := make([]ledger.Head, maxHeads)
+	for i := range heads {
+		heads[i] = ledger.Head{Card: liuma.CardID{1, byte(i)}, Head: uint64(i) + 1}
+	}
+	b.heads(heads)
+	conn := p.raw("authority")
+	go ask(conn, head, b, 6000) // 36 MB of answers
+	for last := -1; last != len(k.seen()); time.Sleep(500 * time.Millisecond) {
+		last = len(k.seen()) // until it makes no more of them
+	}
+	// Beside the bound lies what the two machines' sockets took.
+	if made := len(k.seen()) * len(b); made > maxHeld+10<<20 {
+		t.Errorf("%d bytes of answers were made for a caller that reads none", made)
+	}
+}
+
 // TestWhoDoesNotReadIsLeft: who asks and never reads loses the connection, and its place
 // is free for another.
 func TestWhoDoesNotReadIsLeft(t *testing.T) {
@@ -169,6 +195,46 @@ func TestWhoDoesNotReadIsLeft(t *testing.T) {
 	if n := p.server.Connections(); len(n) > 0 {
 		t.Errorf("it is still served: %v", n)
 	}
+}
+
+// TestDoorOutlastsAFullTable: while the machine can open no further connection the door
+// waits, and then goes on.
+func TestDoorOutlastsAFullTable(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	full := &fullTable{Listener: l}
+	full.left.Store(3)
+	k := &stub{}
+	ca := newIssuer(t)
+	s, err := NewServer(ServerConfig{Keeper: k, Rows: k, TLS: &tls.Config{Certificates: []tls.Certificate{ca.certificate()}, ClientCAs: ca.pool}, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(full) }()
+	p := &place{t: t, ca: ca, server: s, at: l.Addr().String()}
+	if err := p.client("authority").Admit(t.Context(), header()); err != nil {
+		t.Errorf("after a table that was full: %v", err)
+	}
+	_ = s.Close()
+	if err := <-served; err != ErrClosed { //nolint:errorlint // as documented
+		t.Errorf("ended with %v", err)
+	}
+}
+
+// fullTable is a listener on a machine that has no descriptors left for a while.
+type fullTable struct {
+	net.Listener
+	left atomic.Int64
+}
+
+func (f *fullTable) Accept() (net.Conn, error) {
+	if f.left.Add(-1) >= 0 {
+		return nil, &net.OpError{Op: "accept", Net: "tcp", Err: os.NewSyscallError("accept4", syscall.EMFILE)}
+	}
+	return f.Listener.Accept()
 }
 
 // TestRowsThatTurnBack: a keeper whose rows do not rise would be read for ever.

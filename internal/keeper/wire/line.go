@@ -40,7 +40,7 @@ func (l *line) end(why error) {
 // asked whether it is there.
 func (l *line) run() error {
 	go func() {
-		if err := send(l.ctx, l.conn, l.out); err != nil {
+		if err := send(l.ctx, l.conn, l.out, nil); err != nil {
 			l.end(err)
 		}
 	}()

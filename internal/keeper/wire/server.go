@@ -10,8 +10,10 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/liuma-pin/liuma"
@@ -91,7 +93,7 @@ func (s *Server) Serve(l net.Listener) error {
 		stop()
 		_ = l.Close() // it may be closed already
 	}()
-	for {
+	for pause := time.Duration(0); ; {
 		conn, err := l.Accept()
 		if s.base.Err() != nil {
 			if err == nil {
@@ -99,15 +101,40 @@ func (s *Server) Serve(l net.Listener) error {
 			}
 			return ErrClosed
 		}
+		if passes(err) {
+			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
+			s.c.Logger.Warn("no connection to the keeper can be taken for a moment", "err", err)
+			s.wait(pause)
+			continue
+		}
 		if err != nil {
-			if ne, ok := errors.AsType[net.Error](err); ok && ne.Timeout() {
-				continue
-			}
 			return fmt.Errorf("wire: accept: %w", err)
 		}
+		pause = 0
 		if !s.take(conn) {
 			_ = conn.Close() // nothing was said on it
 		}
+	}
+}
+
+// passes reports whether taking a connection failed for a reason that goes away: the
+// machine has no room for another one, or the other side was gone before. A keeper that
+// ended by it would be stopped by whoever opens many connections.
+func passes(err error) bool {
+	if ne, ok := errors.AsType[net.Error](err); ok && ne.Timeout() {
+		return true
+	}
+	return slices.ContainsFunc([]syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED, syscall.ECONNRESET},
+		func(no syscall.Errno) bool { return errors.Is(err, no) })
+}
+
+// wait waits, or until the server is closed.
+func (s *Server) wait(d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-s.base.Done():
 	}
 }
 
@@ -177,7 +204,7 @@ func (s *Server) serve(raw net.Conn) error {
 	}
 	written := make(chan error, 1)
 	go func() {
-		err := send(p.ctx, conn, p.out)
+		err := send(p.ctx, conn, p.out, func(f frame) { p.held.Add(-int64(len(f.body))) })
 		p.stop() // nobody takes answers any more: none of them is waited for
 		written <- err
 	}()
@@ -205,8 +232,9 @@ func hello(conn net.Conn) error {
 	return conn.SetDeadline(time.Time{})
 }
 
-// send writes frames as they come, and flushes when no other waits.
-func send(ctx context.Context, conn net.Conn, out <-chan frame) error {
+// send writes frames as they come, and flushes when no other waits. gone hears of each
+// that is written; it may be nil.
+func send(ctx context.Context, conn net.Conn, out <-chan frame, gone func(frame)) error {
 	w := bufio.NewWriterSize(conn, 32<<10)
 	for {
 		var f frame
@@ -221,6 +249,9 @@ func send(ctx context.Context, conn net.Conn, out <-chan frame) error {
 		if err := writeFrame(w, f); err != nil {
 			_ = conn.Close() // its reader ends with it
 			return err
+		}
+		if gone != nil {
+			gone(f)
 		}
 		if len(out) > 0 {
 			continue
@@ -241,7 +272,7 @@ type party struct {
 	ctx    context.Context
 	stop   context.CancelFunc
 	calls  sync.WaitGroup
-	held   atomic.Int64 // bytes of the requests that are worked on
+	held   atomic.Int64 // bytes of the requests that are worked on, and of the answers that wait to be written
 }
 
 // read takes requests until the connection ends. A request over the bound, or that the
@@ -286,8 +317,8 @@ func (p *party) begin(f frame) bool {
 	}
 	p.calls.Go(func() {
 		a := p.answer(f)
-		p.held.Add(-n)
 		p.reply(a)
+		p.held.Add(-n)
 		<-p.slots
 	})
 	return true
@@ -295,6 +326,7 @@ func (p *party) begin(f frame) bool {
 
 // reply hands a frame to the writer; one that does not read loses it with its connection.
 func (p *party) reply(f frame) {
+	p.held.Add(int64(len(f.body)))
 	select {
 	case p.out <- f:
 	case <-p.ctx.Done():

@@ -40,7 +40,7 @@ func TestPingsKeepAQuietConnection(t *testing.T) {
 		k := &stub{}
 		p := &party{server: &Server{c: ServerConfig{Keeper: k, Rows: k, Call: time.Second}, base: t.Context()}, roles: Authority, out: make(chan frame, 8), slots: make(chan struct{}, 8)}
 		p.ctx, p.stop = l.ctx, func() {}
-		go func() { _ = send(l.ctx, theirs, p.out) }()
+		go func() { _ = send(l.ctx, theirs, p.out, nil) }()
 		served := make(chan error, 1)
 		go func() { served <- p.read(theirs) }()
 		time.Sleep(10 * silence)

@@ -44,7 +44,8 @@ const (
 	maxCalls = 2048
 	// maxReading is how many of a connection without the roles authority and closer are.
 	maxReading = 16
-	// maxHeld is how many bytes the requests of one connection have that are worked on.
+	// maxHeld is how many bytes the requests of one connection have that are worked on,
+	// together with those of its answers that wait to be written.
 	maxHeld = 4 << 20
 	// maxScans is how many pages of rows are read at once, so that a peer which asks for
 	// more and more takes no guess's time.

@@ -115,6 +115,46 @@ func HeadsRideAlong(t *testing.T, place func(testing.TB) Place) {
 	}
 }
 
+// HeadsDoNotLeap: no request raises a head by more than MaxHeadStep, and one that would
+// does nothing else. What comes beside it in a request with heads is taken. So whoever
+// makes heads up leaves room above them for the row to be brought up to.
+func HeadsDoNotLeap(t *testing.T, place func(testing.TB) Place) {
+	r := newRig(t, place(t))
+	h, other := r.enroll(), r.enroll()
+	const most = ledger.MaxHeadStep
+	row := r.row(h)
+	h.head = row.Head + most + 1
+	_, spend := r.try(h, ledger.Stranger, 0)
+	_, propose := r.propose(h, 1, 2)
+	next := newHolder(t).commitment()
+	next.Card, next.Version, next.Replaces = h.card, 2, 1
+	over := func(c ledger.Commitment) error {
+		_, err := r.ledger.Commit(t.Context(), ledger.CommitRequest{Commitment: c, Head: h.head, Sender: r.clock.Now()})
+		return err
+	}
+	_, retag := r.ledger.Retag(t.Context(), ledger.RetagRequest{Card: h.card, Head: h.head, Old: h.tag(), New: ledger.Tag{1}, Sender: r.clock.Now()})
+	first := newHolder(t)
+	first.head = most + 1
+	_, enrolled := r.propose(first, 0, 1)
+	for what, err := range map[string]error{
+		"spend": spend, "proposal": propose, "commit": over(next), "the same commit": over(h.commitment()), "retag": retag, "first proposal": enrolled,
+	} {
+		if !errors.Is(err, ledger.ErrHeadStep) {
+			t.Errorf("%s: %v, want a head that leaps refused", what, err)
+		}
+	}
+	if err := r.head(ledger.Head{Card: h.card, Head: h.head}, ledger.Head{Card: other.card, Head: most}); err != nil {
+		t.Errorf("heads of which one leaps: %v", err)
+	}
+	if got := r.row(h); got != row {
+		t.Errorf("a head that leaps changed %+v into %+v", row, got)
+	}
+	_, err := r.try(other, ledger.Stranger, 0)
+	r.wantBehind(err, most)
+	h.head-- // as far as it may
+	r.spend(h, ledger.Stranger, 0)
+}
+
 // ReplacesIsCompared: a proposal or a commit over another version than the
 // current one is refused; the proposal is not marked, so nothing can be
 // evaluated for it (I-3).

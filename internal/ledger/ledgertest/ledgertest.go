@@ -61,6 +61,7 @@ func Run(t *testing.T, place func(testing.TB) Place) {
 		{"ReplacesIsCompared", ReplacesIsCompared},
 		{"HeadsOnlyRise", HeadsOnlyRise},
 		{"HeadsRideAlong", HeadsRideAlong},
+		{"HeadsDoNotLeap", HeadsDoNotLeap},
 		{"OneCardATag", OneCardATag},
 		{"RetagMovesATag", RetagMovesATag},
 		{"RetireIsReversible", RetireIsReversible},
