@@ -228,6 +228,7 @@ type Authority struct {
 	guard   *guard.Guard
 	sprays  *sprays
 	rations *rations
+	sharing *sharing // of what is counted in memory, with other authorities
 
 	freezeTries *freezeTries
 
@@ -268,6 +269,7 @@ func New(c Config) (*Authority, error) {
 	if err != nil {
 		return nil, fmt.Errorf("authority: %w", err)
 	}
+	a.sharing = newSharing(a.guard.Origin(), valuesCounted{a.guard})
 	return a, nil
 }
 
@@ -296,7 +298,8 @@ func (a *Authority) Start(ctx context.Context) error {
 	if _, err := a.SealKey(ctx); err != nil {
 		return fmt.Errorf("authority: seal key: %w", err)
 	}
-	return nil
+	// A spray that the process before saw is seen at once.
+	return a.readSums(ctx)
 }
 
 // Ready reports whether a verdict could be given now. It asks what an attempt

@@ -21,10 +21,16 @@ const (
 
 // Maintain finishes intents that waited for keepers, carries out corrections of ID
 // numbers, makes and destroys seal keys, drops marks of evidence that has expired, saves the keepers' sequences,
-// the time and the counts of rations, and records the alarms of the guard and of
+// the time, the counts of rations and the sums of what is counted in memory, and records the alarms of the guard and of
 // rations and the number of wrong freeze codes, until ctx ends. Each step may be
 // repeated, and nothing breaks if it is lost.
 func (a *Authority) Maintain(ctx context.Context) {
+	shared := make(chan struct{})
+	go func() {
+		defer close(shared)
+		a.shareOften(ctx) // by itself, so that a long round holds up no sum
+	}()
+	defer func() { <-shared }()
 	t, seen := time.NewTicker(maintainEvery), time.NewTicker(seenEvery)
 	defer t.Stop()
 	defer seen.Stop()
@@ -169,9 +175,10 @@ func (a *Authority) pruneRows(ctx context.Context, now time.Time) error {
 		ticks, err1 := tx.PruneTicks(now.Add(-ticksKept))
 		codes, err2 := tx.PruneFreezeCodes(now)
 		_, err3 := tx.PruneMeters(now.Add(-store.MeterKept))
+		_, err6 := tx.PruneSums(now.Add(-sumsGrace))
 		told, err4 := tx.PruneFormerContacts(now)
 		letters, err5 := tx.PruneLetters(now.Add(-a.keepLetters))
-		if err := errors.Join(err1, err2, err3, err4, err5); err != nil || ticks+codes+told+letters == 0 {
+		if err := errors.Join(err1, err2, err3, err4, err5, err6); err != nil || ticks+codes+told+letters == 0 {
 			return audit.Entry{}, err
 		}
 		e := a.Entry("system", audit.RowsPruned, liuma.CardID{}, "", "ok")

@@ -17,6 +17,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/ledger"
 	"github.com/liuma-pin/liuma/internal/pin"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/vault"
 )
 
 // Allow asks the guard whether a guess may be made. known says that it
@@ -67,6 +68,8 @@ const (
 	spraysWaiting = 64
 	// sprayEvery is the least time between two entries about one kind of alarm.
 	sprayEvery = time.Minute
+	// tickSprayTold marks that an alarm of a kind was recorded.
+	tickSprayTold = "spray_told"
 )
 
 // sprays hands the guard's alarms to Maintain: they are raised in the middle of
@@ -106,7 +109,8 @@ func (s *sprays) last() []guard.Alarm {
 	return slices.SortedFunc(maps.Values(s.newest), func(x, y guard.Alarm) int { return strings.Compare(string(x.Kind), string(y.Kind)) })
 }
 
-// tellSpray logs an alarm and writes an entry, at most one a minute and kind. A
+// tellSpray logs an alarm and writes an entry, at most one a minute and kind among all
+// authorities of the database. A
 // crash before the commit loses the entry; the log has the alarm, and while the
 // spray goes on the next one comes within a minute.
 func (a *Authority) tellSpray(ctx context.Context, al guard.Alarm) {
@@ -114,16 +118,26 @@ func (a *Authority) tellSpray(ctx context.Context, al guard.Alarm) {
 	if since := al.At.Sub(a.sprays.recorded[al.Kind]); since >= 0 && since < sprayEvery {
 		return
 	}
-	err := a.store.Update(ctx, func(store.Tx) (audit.Entry, error) {
+	told := al.At
+	err := a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		told = al.At
+		kind := tickSprayTold + ":" + string(al.Kind)
+		lately, err := tx.Ticks(kind, vault.Index{}, al.At.Add(-sprayEvery))
+		if n := len(lately); err != nil || n > 0 {
+			if n > 0 {
+				told = lately[n-1] // by another authority, or before a restart
+			}
+			return audit.Entry{}, err
+		}
 		e := a.Entry("system", audit.GuardAlarm, liuma.CardID{}, "", string(al.Kind))
 		e.Note = fmt.Sprintf("channel=%s;guesses=%d;slowed=%d", al.Channel, al.Guesses, al.Slowed)
-		return e, nil
+		return e, tx.InsertTick(store.Tick{Kind: kind, At: al.At})
 	})
 	if err != nil {
 		a.log.Error("the alarm about a spray was not recorded", "kind", al.Kind, "err", err)
 		return
 	}
-	a.sprays.recorded[al.Kind] = al.At
+	a.sprays.recorded[al.Kind] = told
 }
 
 // tellSprays takes the alarms that are waiting.

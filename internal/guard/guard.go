@@ -11,10 +11,10 @@
 //   - what it keeps is no oracle. It counts strangers' wrong guesses by a keyed
 //     hash of the value. It never keeps a value and a card together, not even as
 //     hashes, and every count begins with random noise that hides single guesses
-//     (noise). A right PIN counts nowhere once its verdict is there. Nothing is
-//     written to disk;
+//     (noise). A right PIN counts nowhere once its verdict is there. Small counts never
+//     leave the process;
 //   - several authorities see together about what one would have seen, by sums that
-//     hold large counts alone (Sum, Merge);
+//     hold large counts alone (Sums, Merge), and so does one that was started anew;
 //   - memory is bounded whatever comes in, and a guess costs a fixed number of
 //     hashes (BenchmarkGuess). Making a new epoch costs a few milliseconds, once in
 //     ten minutes.
@@ -22,10 +22,9 @@
 // It trusts its caller to call Saw or Drop once for every Pass, to name lanes
 // truthfully, and to take sums from other authorities alone: a forged sum can
 // have values refused to strangers, or hide a spray, no more. A restart forgets
-// the counts.
+// the counts that no sum holds.
 //
-// The engine (internal/authority) asks it; sums are for the shape with several
-// authorities, which does not stand yet. What is kept, for how long, and why, is in
+// The engine (internal/authority) asks it, and passes sums on by the database. What is kept, for how long, and why, is in
 // docs/SECURITY.md, "Spraying".
 //
 // Start here: Guard.Allow, then Limits.

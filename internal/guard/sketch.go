@@ -53,7 +53,7 @@ type epoch struct {
 	// All below is guarded by Guard.mu. Cells are row by row.
 	own     []uint16 // with noise
 	total   uint64   // guesses that own has counted
-	sent    []uint16 // values of own as the last sums had them; nil before the first
+	told    told
 	others  []uint16 // added up from the sums of other authorities; nil before the first
 	reports map[Origin]*report
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -22,8 +23,10 @@ const (
 	shortHide = 24
 	longHide  = 64
 
-	maxOrigins = 16      // authorities that an epoch takes sums from
-	maxCells   = 1 << 16 // cells of one epoch in one sum; the rest go with the next
+	// maxOrigins bounds the processes that an epoch takes sums from: each start of an
+	// authority within a day is one.
+	maxOrigins = 128
+	maxCells   = 1 << 16 // cells of one epoch in one sum
 
 	sumVersion  = 1
 	sumHeader   = 1 + len(Origin{}) + 1
@@ -46,7 +49,7 @@ func newOrigin() (o Origin) {
 // the larger value counts, so sums may come twice, late, or in any order.
 type report struct {
 	total uint64
-	cells []uint16 // as own of an epoch; nil before the first
+	cells map[uint32]uint16
 }
 
 // part is one epoch in a sum.
@@ -63,31 +66,60 @@ type cell struct {
 	value uint16
 }
 
-// Sum returns what changed since the last Sum, for other authorities; with
-// whole, all that they may know, for one that has just begun. What was in a sum
-// that got lost comes again when it changes, or with a whole one.
+// EpochSum is what this process counted in one epoch, for other authorities.
+type EpochSum struct {
+	Span  Span
+	Epoch int64
+	Until time.Time // from then on no span reaches back to it
+	Bytes []byte
+}
+
+// Origin names this process in its sums.
+func (g *Guard) Origin() Origin { return g.origin }
+
+// Sums returns the sums of those epochs of which others should know more than the
+// last call returned; with all, of every epoch that counts, for a caller that could not
+// pass on what it got before. Each has all that others may know of its epoch, so one
+// that comes late or twice does no harm, and the last one is all that has to be kept.
 //
 //	sum    = version 1 | origin (16) | number of parts (1) | parts
 //	part   = span (1) | epoch's length in seconds (4) | epoch (8) | total (8) | number of cells (4) | cells
 //	cell   = index (4) | value (2)
 //
-// Numbers are big-endian. Parts and cells are in order, and none comes twice.
-func (g *Guard) Sum(whole bool) ([]byte, error) {
+// Numbers are big-endian. Parts and cells are in order, and none comes twice. Sums makes
+// one part; Merge takes several.
+func (g *Guard) Sums(all bool) ([]EpochSum, error) {
 	now := g.cfg.Now()
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if err := g.turn(now); err != nil {
 		return nil, err
 	}
-	var parts []part
+	var sums []EpochSum
 	for i, l := range g.layers() {
 		for n := l.now - 1; n <= l.now; n++ {
-			if e := l.epochs[n]; e != nil && e.total > 0 {
-				parts = append(parts, part{span: byte(i + 1), length: l.seconds(), number: n, total: e.total, cells: e.changes(l.hide, whole)})
+			e := l.epochs[n]
+			if e == nil {
+				continue
+			}
+			if cells, news := e.news(l.hide, all); news {
+				sums = append(sums, EpochSum{Span: l.span, Epoch: n, Until: l.over(n),
+					Bytes: encodeSum(g.origin, []part{{span: byte(i + 1), length: l.seconds(), number: n, total: e.total, cells: cells}})})
 			}
 		}
 	}
-	return encodeSum(g.origin, parts), nil
+	return sums, nil
+}
+
+// Since is the first epoch of each span that counts now.
+func (g *Guard) Since() (short, long int64, err error) {
+	now := g.cfg.Now()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if err := g.turn(now); err != nil {
+		return 0, 0, err
+	}
+	return g.short.now - 1, g.long.now - 1, nil
 }
 
 // layers are in the order of their numbers in a sum.
@@ -95,22 +127,42 @@ func (g *Guard) layers() [2]*layer { return [2]*layer{g.short, g.long} }
 
 func (l *layer) seconds() uint32 { return uint32(l.length / time.Second) }
 
-// changes lists the large counts that rose since the last sum, or all of them.
-func (e *epoch) changes(hide uint64, whole bool) []cell {
-	hide = max(hide, 4*e.total/uint64(e.width))
-	if e.sent == nil {
-		e.sent = make([]uint16, len(e.own))
+// over is when no window reaches back to an epoch: when the one after it has ended.
+func (l *layer) over(n int64) time.Time { return time.Unix((n+2)*int64(l.seconds()), 0).UTC() }
+
+// told is what the last sum of an epoch said.
+type told struct {
+	total uint64
+	cells []cell
+}
+
+// news are the large counts of an epoch, and whether others should hear of them: one of
+// them rose, or the total did by a sixteenth. Limits that follow the total hardly move
+// with less.
+func (e *epoch) news(hide uint64, all bool) ([]cell, bool) {
+	if e.total == 0 || e.total == e.told.total && !all {
+		return nil, false
 	}
+	cells := e.large(hide)
+	if !all && slices.Equal(cells, e.told.cells) && e.total-e.told.total <= e.told.total/16 {
+		return nil, false
+	}
+	e.told = told{e.total, cells}
+	return cells, true
+}
+
+// large lists the counts that others may know.
+func (e *epoch) large(hide uint64) []cell {
+	hide = max(hide, 4*e.total/uint64(e.width))
 	var found []cell
 	for i, n := range e.own {
-		if uint64(n) < hide || n == e.sent[i] && !whole {
+		if uint64(n) < hide {
 			continue
 		}
 		if len(found) == maxCells {
 			break
 		}
 		found = append(found, cell{uint32(i), n})
-		e.sent[i] = n
 	}
 	return found
 }
@@ -254,7 +306,7 @@ func (e *epoch) take(from Origin, p part) {
 		e.others = make([]uint16, len(e.own))
 	}
 	if r.cells == nil {
-		r.cells = make([]uint16, len(e.own))
+		r.cells = make(map[uint32]uint16, len(p.cells))
 	}
 	for _, c := range p.cells {
 		if old := r.cells[c.at]; c.value > old {

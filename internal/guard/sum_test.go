@@ -14,6 +14,20 @@ import (
 	"github.com/liuma-pin/liuma"
 )
 
+// Sum is all sums in one, as Merge takes it too.
+func (w *world) Sum(all bool) ([]byte, error) {
+	sums, err := w.Sums(all)
+	var parts []part
+	for _, s := range sums {
+		_, of, err := parseSum(s.Bytes)
+		if err != nil || len(of) != 1 || of[0].number != s.Epoch {
+			return nil, fmt.Errorf("%d parts of epoch %d: %w", len(of), s.Epoch, err)
+		}
+		parts = append(parts, of...)
+	}
+	return encodeSum(w.origin, parts), err
+}
+
 // exchange sends each authority's sum to the others.
 func exchange(t *testing.T, whole bool, all ...*world) {
 	t.Helper()

@@ -132,6 +132,7 @@ type Reader interface {
 	LetterReader
 	ClosingReader
 	AgencyReader
+	SumReader
 
 	Card(liuma.CardID) (Card, error)
 	CardByHolder(vault.Index) (Card, error)
@@ -183,7 +184,7 @@ type Reader interface {
 }
 
 // Tx reads and writes. Every write but SaveClock, SaveSweep, Meter, PruneMeters, DropArchived,
-// SeeStaffSession, SeeDeskPad and ResealStep counts as a change that needs an entry; a write that was refused with ErrExists, ErrNotFound, ErrConflict or ErrDecided
+// SeeStaffSession, SeeDeskPad, PutSum, PruneSums and ResealStep counts as a change that needs an entry; a write that was refused with ErrExists, ErrNotFound, ErrConflict or ErrDecided
 // changed nothing, and the transaction may go on. Methods that update or delete
 // one row return ErrNotFound if it is not there; methods that delete many
 // (Delete…Of, Delete…Ticks, Prune…) may find none. Times are kept to the
@@ -204,6 +205,7 @@ type Tx interface {
 	LetterWriter
 	ClosingWriter
 	AgencyWriter
+	SumWriter
 
 	// RaiseShared lifts Shared above a number, for a database that was restored
 	// and is taken for good.

@@ -39,6 +39,7 @@ type keys struct {
 	challenge []byte
 	heads     []byte
 	guard     []byte
+	access    []byte
 	// Under each root key, by its id.
 	roots map[uint32]*rootKeys
 	seals uint32 // the one that seals; the others open
@@ -65,6 +66,7 @@ func (k *keys) wipe() {
 	clear(k.challenge)
 	clear(k.heads)
 	clear(k.guard)
+	clear(k.access)
 }
 
 // At names a key file that is not sealed to a token.
@@ -119,6 +121,7 @@ func deriveKeys(raw *rawKeys) (*keys, error) {
 	k.challenge = derive(raw.index[:], "challenge")
 	k.heads = derive(raw.index[:], "heads")
 	k.guard = derive(raw.index[:], "guard")
+	k.access = derive(raw.index[:], "access")
 	for i := range raw.roots {
 		root := &rootKeys{seal: make(map[Purpose][]byte)}
 		for _, p := range []Purpose{CardFacts, PersonFacts, SealKey, CeremonyDetails, ContactPhone, NoticePhone, MessageText, LetterText} {

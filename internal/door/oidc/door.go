@@ -50,9 +50,12 @@ type Authority interface {
 	Client(ctx context.Context, id string) (store.Client, error)
 }
 
-// Tokens signs ID tokens and publishes the keys that they are checked with.
+// Tokens signs ID tokens and publishes the keys that they are checked with, and makes and
+// reads access tokens.
 type Tokens interface {
 	SignIDToken(vault.IDToken) (string, error)
+	NewAccess(vault.Access) (string, error)
+	ReadAccess(token string) (vault.Access, error)
 	// Ready reports whether it can sign: nil, or why not.
 	Ready() error
 	ReceiptKeys() jose.JSONWebKeySet
@@ -128,7 +131,7 @@ type Door struct {
 	gate      gate
 	details   *jsonschema.Schema
 	discovery []byte
-	grants    *grants
+	latest    func() time.Time // never falls while the process runs
 	mux       *http.ServeMux
 }
 
@@ -152,7 +155,7 @@ func New(c Config) (*Door, error) {
 		authority: c.Authority, tokens: c.Tokens, issuer: c.Issuer, now: c.Now,
 		details: details, discovery: discovery, mux: http.NewServeMux(),
 		gate:   gate{authority: c.Authority, clients: door.NewClients(c.Authority.Client), now: c.Now, latest: c.Latest, issuer: c.Issuer, endpoints: []string{c.Issuer + TokenPath, c.Issuer + PARPath}},
-		grants: newGrants(c.Latest),
+		latest: c.Latest,
 	}
 	d.calls, err = door.NewCalls(door.CallsConfig{
 		Now: c.Now, Logger: c.Logger, InFlight: c.InFlight, Hotline: c.Hotline, Status: statusOf, Reasons: reasons(), Type: "application/json",

@@ -1,7 +1,6 @@
 package oidc
 
 import (
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
@@ -88,7 +87,10 @@ func (d *Door) issue(channel liuma.ChannelID, g ceremony.Grant) (tokenAnswer, er
 	if left < 1 {
 		return tokenAnswer{}, errors.New("token: the grant has expired")
 	}
-	access := rand.Text() // 130 bits
+	access, err := d.tokens.NewAccess(vault.Access{Channel: channel, Subject: g.Subject, Until: d.latest().Add(time.Duration(left) * time.Second)})
+	if err != nil {
+		return tokenAnswer{}, fmt.Errorf("access token: %w", err)
+	}
 	id, err := d.tokens.SignIDToken(vault.IDToken{
 		Issuer: d.issuer, Channel: channel, Subject: g.Subject, Card: string(g.Card), BusinessNo: g.BusinessNo,
 		Action: g.Action, PurposeHash: g.PurposeHash, ACR: g.ACR, AMR: g.AMR, PINAge: g.PINAge, PhoneAge: g.PhoneAge, Nonce: g.Nonce,
@@ -97,7 +99,6 @@ func (d *Door) issue(channel liuma.ChannelID, g ceremony.Grant) (tokenAnswer, er
 	if err != nil {
 		return tokenAnswer{}, fmt.Errorf("token: %w", err)
 	}
-	d.grants.keep(access, channel, g.Subject, time.Duration(left)*time.Second)
 	return tokenAnswer{
 		AccessToken: access, TokenType: "Bearer", ExpiresIn: left, Scope: "openid", IDToken: id,
 		Details: []grantedDetail{{Type: detailsType, Action: g.Action, BusinessNo: g.BusinessNo}},

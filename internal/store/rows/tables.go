@@ -58,6 +58,7 @@ type tables struct {
 	deskPads    kind[store.DeskPad]
 	letters     kind[store.Letter]
 	agencies    kind[store.Agency]
+	sums        kind[sum]
 }
 
 // Exempt lists the tables that are not sealed, and why.
@@ -84,7 +85,8 @@ func Tables() []Table {
 		t.staff.Table, t.sessions.Table, t.proposals.Table,
 		t.editions.Table, t.tickets.Table, t.lookUps.Table, t.deskPads.Table,
 		t.tallies.Table,
-		t.formers.Table, t.closings.Table, t.letters.Table, t.agencies.Table, t.notices.Table}
+		t.formers.Table, t.closings.Table, t.letters.Table, t.agencies.Table, t.notices.Table,
+		t.sums.Table}
 }
 
 // clockKey is the key of the one row that keeps the time.
@@ -169,6 +171,7 @@ func newTables() *tables {
 	t.sharedRow = kind[shared]{Table: Table{Name: "shared"}, looks: noLooks[shared]}
 	t.meters = meterTable()
 	t.tallies = tallyTable()
+	t.sums = sumTable()
 	t.phone()
 	t.people()
 	t.ofStaff()

@@ -229,6 +229,8 @@ func samples() map[string]sample {
 		reads(func(r store.Reader, _ int) error { _, err := r.Clock(); return err }), nil}
 	all["meters"] = sample{func(tx store.Tx, i int) error { return tx.Meter("m", index("k", i), at(i), 1) },
 		reads(func(r store.Reader, i int) error { _, err := r.Metered("m", index("k", i), at(0)); return err }), nil}
+	all["sums"] = sample{func(tx store.Tx, i int) error { return tx.PutSum(aSum(i)) },
+		reads(findSum), nil}
 	all["tallies"] = sample{func(tx store.Tx, i int) error { return tx.PutTally(hourTally(i)) },
 		reads(func(r store.Reader, i int) error { _, err := r.Tally(hourTally(i).Hour); return err }), nil}
 	all["conflicts"] = sample{func(tx store.Tx, i int) error { return tx.PutConflict(conflict(i)) },

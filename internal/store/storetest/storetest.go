@@ -89,6 +89,8 @@ func Run(t *testing.T, open Open) {
 		{"MeterUntil", meterUntil},
 		{"MeterClock", meterClock},
 		{"MeterPrune", meterPrune},
+		{"Sums", sums},
+		{"SumsAltered", sumsOfOne},
 		{"Tallies", tallies},
 		{"FreezeCodes", freezeCodes},
 		{"Messages", messages},

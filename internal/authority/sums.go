@@ -1,0 +1,262 @@
+package authority
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/guard"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// Each process counts by itself what would cost too much to count in the database at
+// each request: guesses by value (package guard), and wrong codes by source. What it
+// counted it saves as sums, and reads those of the others: of processes that work now,
+// and of those that ended while their epoch still counts. So several authorities see
+// together what one would have seen, SumsEvery later for who saves and as much for who
+// reads, and a restart goes on with the large counts.
+//
+// Rows are sealed (I-13), so who writes to the database makes up no count. Who takes a
+// row away, or puts an earlier one back, blinds nobody who has read it, because counts in
+// memory only rise; and its process, and every other one that had read it, raises an
+// alarm (SumsAltered).
+
+// SumsEvery is how often a process saves its sums, if they have news, and reads those of
+// the others.
+const SumsEvery = 2 * time.Second
+
+// sumsGrace keeps sums for a while after they are over, so that a process whose clock is
+// a little behind does not miss them.
+const sumsGrace = time.Hour
+
+// SumsAltered is the alarm that a sum was taken away or put back.
+const SumsAltered guard.Kind = "sums_altered"
+
+// sumID names a row.
+type sumID struct {
+	kind  string
+	epoch int64
+	from  [16]byte
+}
+
+func idOf(s store.Sum) sumID { return sumID{s.Kind, s.Epoch, s.From} }
+
+// counting is one thing that is counted in memory and added up over processes.
+type counting interface {
+	// sums are what others should know since the last call; all: everything.
+	sums(all bool) ([]store.Sum, error)
+	// kinds are the kinds that it makes and takes, with the first epoch that counts.
+	kinds() (map[string]int64, error)
+	// add takes a sum of another process. One that comes twice counts once.
+	add(store.Sum) error
+}
+
+// sharing is what an Authority knows of the rows.
+type sharing struct {
+	mu      sync.Mutex // held while sums are saved and read
+	of      []counting
+	from    [16]byte
+	own     map[sumID]uint64 // revisions that this process wrote last; guarded by mu
+	seen    map[sumID]uint64 // revisions of others' rows that were read; guarded by mu
+	refused map[sumID]uint64 // revisions that add refused, and that were told; guarded by mu
+	unsaved bool             // the last saving failed, perhaps after the database kept it; guarded by mu
+}
+
+func newSharing(from [16]byte, of ...counting) *sharing {
+	return &sharing{of: of, from: from, own: map[sumID]uint64{}, seen: map[sumID]uint64{}, refused: map[sumID]uint64{}}
+}
+
+// shareOften shares sums until ctx ends, and once more then.
+func (a *Authority) shareOften(ctx context.Context) {
+	t := time.NewTicker(SumsEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptTime)
+			defer cancel()
+			if err := a.saveSums(last); err != nil {
+				a.log.Warn("the last sums were not saved", "err", err)
+			}
+			return
+		case <-t.C:
+		}
+		if err := a.ShareSums(ctx); err != nil && ctx.Err() == nil {
+			a.log.Warn("sums of other authorities are not added up now", "err", err)
+		}
+	}
+}
+
+// ShareSums saves what this process counted, and adds up what others did. Maintain calls it
+// every SumsEvery. Without it, or while it fails, the process goes by its own counts and by
+// what it read before.
+func (a *Authority) ShareSums(ctx context.Context) error {
+	return errors.Join(a.saveSums(ctx), a.readSums(ctx))
+}
+
+// saveSums saves the sums that have news. A crash before the commit loses what the last
+// SumsEvery added, as a crash of the one process always did.
+func (a *Authority) saveSums(ctx context.Context) error {
+	s := a.sharing
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var news []store.Sum
+	for _, c := range s.of {
+		some, err := c.sums(s.unsaved)
+		if err != nil {
+			s.unsaved = true
+			return fmt.Errorf("authority: sums: %w", err)
+		}
+		news = append(news, some...)
+	}
+	if len(news) == 0 {
+		return nil
+	}
+	altered := 0
+	err := a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		altered = 0
+		for i := range news {
+			news[i].From, news[i].Rev = s.from, s.own[idOf(news[i])]
+			wrong, err := putSum(tx, &news[i])
+			if err != nil {
+				return audit.Entry{}, err
+			}
+			if wrong {
+				altered++
+			}
+		}
+		return audit.Entry{}, nil // it only says how often something came
+	})
+	if err != nil {
+		s.unsaved = true
+		return fmt.Errorf("authority: save sums: %w", err)
+	}
+	for _, n := range news {
+		s.own[idOf(n)] = n.Rev + 1
+	}
+	if !s.unsaved { // otherwise an earlier saving may have come about after all
+		a.tellAltered(altered)
+	}
+	s.unsaved = false
+	return nil
+}
+
+// putSum writes a sum of this process over whatever stands in its place, and reports
+// whether that was not what the process wrote there. It sets the revision that was there.
+func putSum(tx store.Tx, n *store.Sum) (altered bool, err error) {
+	err = tx.PutSum(*n)
+	if !errors.Is(err, store.ErrExists) && !errors.Is(err, store.ErrNotFound) && !errors.Is(err, store.ErrConflict) {
+		return false, err
+	}
+	there, err := tx.Sums(n.Kind, n.Epoch)
+	if err != nil {
+		return true, err
+	}
+	n.Rev = 0
+	for _, x := range there {
+		if idOf(x) == idOf(*n) {
+			n.Rev = x.Rev
+		}
+	}
+	return true, tx.PutSum(*n)
+}
+
+// readSums adds up the sums of other processes.
+func (a *Authority) readSums(ctx context.Context) error {
+	s := a.sharing
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var errs []error
+	for _, c := range s.of {
+		kinds, err := c.kinds()
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		for kind, since := range kinds {
+			var there []store.Sum
+			err := a.store.View(ctx, func(r store.Reader) (err error) {
+				there, err = r.Sums(kind, since)
+				return err
+			})
+			if err != nil {
+				errs = append(errs, fmt.Errorf("authority: read sums: %w", err))
+				continue
+			}
+			a.addSums(c, kind, since, there)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// addSums adds those that are new, and forgets what is over. The caller holds mu.
+func (a *Authority) addSums(c counting, kind string, since int64, there []store.Sum) {
+	s := a.sharing
+	found, altered := map[sumID]bool{}, 0
+	for _, x := range there {
+		id := idOf(x)
+		found[id] = true
+		switch seen := s.seen[id]; {
+		case x.From == s.from || x.Rev == seen:
+			continue
+		case x.Rev < seen:
+			altered++
+			s.seen[id] = x.Rev // told once; what was read before still counts
+			continue
+		}
+		if err := c.add(x); err != nil {
+			if s.refused[id] != x.Rev {
+				a.log.Warn("a sum of another authority was not taken", "kind", x.Kind, "err", err)
+			}
+			s.refused[id] = x.Rev
+			continue // perhaps its clock is before ours: it is tried again
+		}
+		s.seen[id] = x.Rev
+		delete(s.refused, id)
+	}
+	for _, known := range []map[sumID]uint64{s.seen, s.refused, s.own} {
+		for id := range known {
+			if id.kind == kind && id.epoch < since {
+				delete(known, id)
+			}
+		}
+	}
+	for id := range s.seen {
+		if id.kind == kind && !found[id] {
+			altered++
+			delete(s.seen, id)
+		}
+	}
+	a.tellAltered(altered)
+}
+
+// tellAltered raises the alarm about sums that somebody took away or put back.
+func (a *Authority) tellAltered(n int) {
+	if n > 0 {
+		a.sprays.raise(guard.Alarm{Kind: SumsAltered, At: a.Now(), Guesses: uint64(n)})
+	}
+}
+
+// valuesCounted are guesses by value, which the guard counts.
+type valuesCounted struct{ g *guard.Guard }
+
+const sumOfValues = "values:" // and the span
+
+func (v valuesCounted) sums(all bool) ([]store.Sum, error) {
+	found, err := v.g.Sums(all)
+	var out []store.Sum
+	for _, s := range found {
+		out = append(out, store.Sum{Kind: sumOfValues + string(s.Span), Epoch: s.Epoch, Until: s.Until, Body: s.Bytes})
+	}
+	return out, err
+}
+
+func (v valuesCounted) kinds() (map[string]int64, error) {
+	short, long, err := v.g.Since()
+	return map[string]int64{sumOfValues + string(guard.Short): short, sumOfValues + string(guard.Long): long}, err
+}
+
+func (v valuesCounted) add(s store.Sum) error { return v.g.Merge(s.Body) }

@@ -1,0 +1,12 @@
+-- +goose Up
+-- What each process counted of a kind within an epoch, for the others to add up. The
+-- key is kind, epoch and process; until is when nobody needs it any more.
+CREATE TABLE sums (
+    key      bytea   NOT NULL PRIMARY KEY,
+    until    bigint  NOT NULL,
+    rev      bigint  NOT NULL,
+    body     bytea   NOT NULL,
+    seal_key bigint  NOT NULL,
+    seal     bytea   NOT NULL
+);
+CREATE INDEX sums_until ON sums (until);
