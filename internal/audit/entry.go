@@ -97,6 +97,9 @@ const (
 	ProviderRegistered Event = "provider.registered"
 	SealKeyMade        Event = "sealkey.made"
 	SealKeyDestroyed   Event = "sealkey.destroyed"
+	SealKeyAsked       Event = "sealkey.asked"   // an authority has no wrap of it, and asks the others
+	SealKeyShared      Event = "sealkey.shared"  // one that opens it wrapped it for those that asked
+	SealKeyLost        Event = "sealkey.lost"    // an authority cannot open it, and no other gave it
 	HeadsAccepted      Event = "heads.accepted"  // an operator took a restored database for good
 	RootKeyMade        Event = "rootkey.made"    // of the vault; outcome begun, ok or failed
 	RootKeyDropped     Event = "rootkey.dropped" // the same outcomes

@@ -78,6 +78,9 @@ type Config struct {
 	// that need a one-time code (reset, rebind, unfreeze) are refused and lead to
 	// the counter.
 	Outbox Outbox
+	// Shared says that other authorities may serve on the same store: seal keys are
+	// asked for and given.
+	Shared bool
 	// Letters is the print queue. Without one nobody is told on paper.
 	Letters Letters
 	// KeepLetters is how long a letter is kept after it was posted or came back. Default
@@ -198,6 +201,7 @@ type Authority struct {
 	issuer   string
 	process  string
 	ended    func(process string) bool
+	shared   bool    // other authorities may serve on the same store
 	outbox   Outbox  // nil: no messages are sent
 	letters  Letters // nil: none are written
 	clock    *clock.Clock
@@ -236,7 +240,7 @@ func New(c Config) (*Authority, error) {
 	}
 	a := &Authority{
 		store: c.Store, vault: c.Vault, quorum: c.Quorum, registry: c.Registry,
-		issuer: c.Issuer, process: c.Process, ended: c.Ended, outbox: c.Outbox, letters: c.Letters, keepLetters: c.KeepLetters,
+		issuer: c.Issuer, process: c.Process, ended: c.Ended, shared: c.Shared, outbox: c.Outbox, letters: c.Letters, keepLetters: c.KeepLetters,
 		clock: c.Clock, others: c.Witnesses, wait: c.Wait, log: c.Logger,
 		slots: newSlots(), seals: &sealKeys{}, judges: &judges{made: map[pin.Rules]*pin.Judge{}},
 		clients: newClients(), seen: map[string]uint64{}, walk: walk{keep: c.Keep}, sprays: newSprays(c.Logger), rations: newRations(),

@@ -20,14 +20,15 @@ const (
 )
 
 // Maintain finishes intents that waited for keepers, carries out corrections of ID
-// numbers, makes and destroys seal keys, drops marks of evidence that has expired, saves the keepers' sequences,
+// numbers, makes, shares and destroys seal keys, drops marks of evidence that has expired, saves the keepers' sequences,
 // the time and the counts of rations, and records the alarms of the guard and of
 // rations and the number of wrong freeze codes, until ctx ends. Each step may be
 // repeated, and nothing breaks if it is lost.
 func (a *Authority) Maintain(ctx context.Context) {
-	t, seen := time.NewTicker(maintainEvery), time.NewTicker(seenEvery)
+	t, seen, keys := time.NewTicker(maintainEvery), time.NewTicker(seenEvery), time.NewTicker(tendEvery)
 	defer t.Stop()
 	defer seen.Stop()
+	defer keys.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -45,6 +46,11 @@ func (a *Authority) Maintain(ctx context.Context) {
 		case <-seen.C:
 			if err := a.saveSecond(ctx); err != nil && ctx.Err() == nil {
 				a.log.Warn("the last second was not saved", "err", err)
+			}
+			continue
+		case <-keys.C:
+			if err := a.tendSealKeys(ctx); err != nil && ctx.Err() == nil {
+				a.log.Warn("seal keys not asked for or given", "err", err)
 			}
 			continue
 		case <-a.rations.wake:
@@ -69,7 +75,7 @@ func (a *Authority) MaintainOnce(ctx context.Context) error {
 		return err // nothing is forgotten or ended by a clock that is not trusted
 	}
 	_, err := a.SealKey(ctx)
-	return errors.Join(err, a.tellRations(ctx), a.saveCounts(ctx), a.destroySealKeys(ctx), a.finishIntents(ctx),
+	return errors.Join(err, a.tellRations(ctx), a.saveCounts(ctx), a.destroySealKeys(ctx), a.tendSealKeys(ctx), a.finishIntents(ctx),
 		a.pruneEvidence(ctx), a.pruneRows(ctx), a.tellFreezeTries(ctx, freezePeriod), a.tellUnreturned(ctx), a.tellChanges(ctx), a.goOnCorrecting(ctx), a.goOnClosing(ctx))
 }
 
