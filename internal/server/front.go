@@ -44,7 +44,7 @@ func (s *System) openAuthority(ctx context.Context) error {
 	db = &timely{Store: db, clock: s.Clock, logger: s.options.Logger}
 	s.Authority, err = authority.New(authority.Config{
 		Shared: s.Config.OnServer(),
-		Store: db, Vault: s.Vault, Quorum: s.Quorum, Policy: rules, Registry: s.Registry, Outbox: outbox,
+		Store:  db, Vault: s.Vault, Quorum: s.Quorum, Policy: rules, Registry: s.Registry, Outbox: outbox,
 		Issuer: s.Config.Issuer, Process: process, Clock: s.Clock, Witnesses: s.witnesses(), Wait: s.options.Wait, Keep: s.Config.Retention.Requests.Duration(),
 		KeepCeremonies: s.Config.Retention.Ceremonies.Duration(), KeepLetters: s.Config.Retention.Letters.Duration(), Letters: toPaper{s.Letters},
 		Logger: s.options.Logger,
