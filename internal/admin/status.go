@@ -214,8 +214,10 @@ func (a *Admin) Status(ctx context.Context) (Status, error) {
 			return err
 		}
 		keys, err := r.SealKeys() // newest first
-		if err == nil && len(keys) > 0 {
-			s.SealKey = &SealKey{ID: keys[0].ID, MadeAt: keys[0].MadeAt.UTC(), RetireAt: keys[0].RetireAt.UTC()}
+		for _, k := range keys {
+			if s.SealKey == nil && !s.At.Before(k.MadeAt) { // the next one may be there already
+				s.SealKey = &SealKey{ID: k.ID, MadeAt: k.MadeAt.UTC(), RetireAt: k.RetireAt.UTC()}
+			}
 		}
 		return err
 	})

@@ -97,6 +97,9 @@ const (
 	ProviderRegistered Event = "provider.registered"
 	SealKeyMade        Event = "sealkey.made"
 	SealKeyDestroyed   Event = "sealkey.destroyed"
+	SealKeyAsked       Event = "sealkey.asked"   // an authority has no wrap of it, and asks the others
+	SealKeyShared      Event = "sealkey.shared"  // one that opens it wrapped it for those that asked
+	SealKeyLost        Event = "sealkey.lost"    // an authority cannot open it, and no other gave it
 	HeadsAccepted      Event = "heads.accepted"  // an operator took a restored database for good
 	RootKeyMade        Event = "rootkey.made"    // of the vault; outcome begun, ok or failed
 	RootKeyDropped     Event = "rootkey.dropped" // the same outcomes
@@ -118,7 +121,7 @@ const (
 	ClockWitnessed     Event = "clock.witnessed"
 	AuthorityJoined    Event = "authority.joined" // serves beside others on the same database
 	AuthorityLeft      Event = "authority.left"
-	AuthorityEnded     Event = "authority.ended" // it was gone, and another one ended it
+	AuthorityEnded     Event = "authority.ended"    // it was gone, and another one ended it
 	ProposalMade       Event = "proposal.made"      // an act that takes two members of staff was proposed; the note has kind and hash
 	ProposalApproved   Event = "proposal.approved"  // by another member, who is named
 	ProposalWithdrawn  Event = "proposal.withdrawn" // by either

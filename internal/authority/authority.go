@@ -77,8 +77,8 @@ type Config struct {
 	// OnDuty reports whether this process does now what one does for all that share the
 	// store. Default: always.
 	OnDuty func(store.Duty) bool
-	// Shared says that other authorities may share the store, so that the time is theirs,
-	// too.
+	// Shared says that other authorities may serve on the same store: the time is theirs
+	// too, and seal keys are asked for and given.
 	Shared bool
 	// Outbox takes messages to phones. Without one no message is sent, and acts
 	// that need a one-time code (reset, rebind, unfreeze) are refused and lead to
@@ -208,7 +208,7 @@ type Authority struct {
 	process  string
 	ended    func(process string) bool
 	onDuty   func(store.Duty) bool
-	shared   bool
+	shared   bool    // other authorities may serve on the same store
 	outbox   Outbox  // nil: no messages are sent
 	letters  Letters // nil: none are written
 	clock    *clock.Clock

@@ -20,7 +20,7 @@ const (
 )
 
 // Maintain finishes intents that waited for keepers, carries out corrections of ID
-// numbers, makes and destroys seal keys, drops marks of evidence that has expired, saves the keepers' sequences,
+// numbers, makes, shares and destroys seal keys, drops marks of evidence that has expired, saves the keepers' sequences,
 // the time, the counts of rations and the sums of what is counted in memory, and records the alarms of the guard and of
 // rations and the number of wrong freeze codes, until ctx ends. Each step may be
 // repeated, and nothing breaks if it is lost.
@@ -31,9 +31,10 @@ func (a *Authority) Maintain(ctx context.Context) {
 		a.shareOften(ctx) // by itself, so that a long round holds up no sum
 	}()
 	defer func() { <-shared }()
-	t, seen := time.NewTicker(maintainEvery), time.NewTicker(seenEvery)
+	t, seen, keys := time.NewTicker(maintainEvery), time.NewTicker(seenEvery), time.NewTicker(tendEvery)
 	defer t.Stop()
 	defer seen.Stop()
+	defer keys.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -51,6 +52,11 @@ func (a *Authority) Maintain(ctx context.Context) {
 		case <-seen.C:
 			if err := a.saveSecond(ctx); err != nil && ctx.Err() == nil {
 				a.log.Warn("the last second was not saved", "err", err)
+			}
+			continue
+		case <-keys.C:
+			if err := a.tendSealKeys(ctx); err != nil && ctx.Err() == nil {
+				a.log.Warn("seal keys not asked for or given", "err", err)
 			}
 			continue
 		case <-a.rations.wake:
@@ -75,7 +81,7 @@ func (a *Authority) MaintainOnce(ctx context.Context) error {
 		return err // nothing is forgotten or ended by a clock that is not trusted
 	}
 	_, err := a.SealKey(ctx)
-	err = errors.Join(err, a.tellRations(ctx), a.saveCounts(ctx), a.destroySealKeys(ctx), a.tellFreezeTries(ctx, freezePeriod))
+	err = errors.Join(err, a.tellRations(ctx), a.saveCounts(ctx), a.destroySealKeys(ctx), a.tendSealKeys(ctx), a.tellFreezeTries(ctx, freezePeriod))
 	if !a.onDuty(store.DutyUpkeep) {
 		a.forgets = time.Time{}
 		return err

@@ -3,12 +3,10 @@ package authority
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
 	"github.com/liuma-pin/liuma"
-	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/envelope"
 	"github.com/liuma-pin/liuma/internal/pin"
 	"github.com/liuma-pin/liuma/internal/store"
@@ -31,8 +29,18 @@ func goneAt(k store.SealKey) time.Time {
 
 // sealKeys caches the store's seal keys, newest first.
 type sealKeys struct {
-	mu     sync.Mutex
-	loaded []store.SealKey // guarded by mu
+	// tending is held by who makes, asks for, gives and destroys keys, one at a time: so no
+	// day key is destroyed between its making and the row of its seal key. It is taken
+	// before mu.
+	tending sync.Mutex
+	mu      sync.Mutex
+	loaded  []store.SealKey // guarded by mu
+}
+
+func (s *sealKeys) all() []store.SealKey {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.loaded
 }
 
 // Challenge gives out a challenge and the seal key to use with it. Nothing is
@@ -58,142 +66,96 @@ func (a *Authority) Challenge(ctx context.Context, c Caller) (Challenge, error) 
 	return Challenge{Value: value, Expires: a.Wall().Add(ttl), SealKeyID: key.ID, SealKey: key.Public}, nil
 }
 
-// SealKey returns a key that is still given out, and makes one if there is
-// none. It reads the store only when the key changes.
+// SealKey returns a key that is still given out and that this authority opens, and makes one
+// if there is none. It reads the store only when the key changes. Where other authorities
+// may have one, they are asked for it first.
 func (a *Authority) SealKey(ctx context.Context) (store.SealKey, error) {
-	a.seals.mu.Lock()
-	defer a.seals.mu.Unlock()
-	now := a.Now()
-	if k, ok := givenOut(a.seals.loaded, now); ok {
+	if k, ok := a.givenOut(a.seals.all()); ok {
 		return k, nil
 	}
-	if err := a.loadSealKeysLocked(ctx); err != nil {
+	a.seals.tending.Lock()
+	defer a.seals.tending.Unlock()
+	if err := a.loadSealKeys(ctx); err != nil {
 		return store.SealKey{}, err
 	}
-	if k, ok := givenOut(a.seals.loaded, now); ok {
+	if k, ok := a.givenOut(a.seals.all()); ok {
 		return k, nil
 	}
-	if err := a.makeSealKeyLocked(ctx, now); err != nil {
+	if k, ok := a.awaitSealKey(ctx); ok {
+		return k, nil
+	}
+	if err := a.makeSealKey(ctx); err != nil {
 		return store.SealKey{}, err
 	}
-	k, ok := givenOut(a.seals.loaded, now)
+	k, ok := a.givenOut(a.seals.all())
 	if !ok {
 		return store.SealKey{}, errors.New("authority: no seal key after making one")
 	}
 	return k, nil
 }
 
-func givenOut(keys []store.SealKey, now time.Time) (store.SealKey, bool) {
+// givenOut is the newest key that is given out now and that this authority opens.
+func (a *Authority) givenOut(keys []store.SealKey) (store.SealKey, bool) {
+	now := a.Now()
 	for _, k := range keys {
-		if now.Before(k.RetireAt) && !now.Before(k.MadeAt) {
+		if isGivenOut(k, now) && a.vault.Opens(k.Kept()) == nil {
 			return k, true
 		}
 	}
 	return store.SealKey{}, false
 }
 
-// makeSealKeyLocked adds a key unless another authority has just done so. A
-// crash before the commit leaves no key, and the next call makes one.
-func (a *Authority) makeSealKeyLocked(ctx context.Context, now time.Time) error {
-	id, public, sealed, err := a.vault.NewSealKey()
-	if err != nil {
-		return err
-	}
-	p := a.policy.For("", "")
-	err = a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
-		kept, err := tx.SealKeys()
-		if err != nil {
-			return audit.Entry{}, err
-		}
-		if _, ok := givenOut(kept, now); ok {
-			return audit.Entry{}, nil
-		}
-		key := store.SealKey{ID: id, Public: public, Sealed: sealed, MadeAt: now,
-			RetireAt: now.Add(p.SealKeyLife), GoneAt: now.Add(p.SealKeyLife + p.ChallengeTTL)}
-		key.GoneAt = goneAt(key)
-		if err := tx.InsertSealKey(key); err != nil {
-			return audit.Entry{}, err
-		}
-		e := a.Entry("system", audit.SealKeyMade, liuma.CardID{}, "", "ok")
-		e.Note = "key=" + id
-		return e, nil
-	})
-	if err != nil {
-		return fmt.Errorf("authority: make seal key: %w", err)
-	}
-	return a.loadSealKeysLocked(ctx)
+func isGivenOut(k store.SealKey, now time.Time) bool {
+	return now.Before(k.RetireAt) && !now.Before(k.MadeAt)
 }
 
-func (a *Authority) loadSealKeysLocked(ctx context.Context) error {
+func (a *Authority) loadSealKeys(ctx context.Context) error {
 	return a.store.View(ctx, func(r store.Reader) error {
 		keys, err := r.SealKeys()
 		if err == nil {
+			a.seals.mu.Lock()
+			defer a.seals.mu.Unlock()
 			a.seals.loaded = keys
 		}
 		return err
 	})
 }
 
-// destroySealKeys deletes the keys whose day is over. Envelopes sealed to them
-// cannot be opened any more.
-func (a *Authority) destroySealKeys(ctx context.Context) error {
-	a.seals.mu.Lock()
-	defer a.seals.mu.Unlock()
-	if err := a.loadSealKeysLocked(ctx); err != nil {
-		return err
-	}
-	now := a.Now()
-	for _, k := range a.seals.loaded {
-		if now.Before(goneAt(k)) {
-			continue
-		}
-		a.vault.DropSealKey(k.ID)
-		err := a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
-			if err := tx.DeleteSealKey(k.ID); err != nil && !errors.Is(err, store.ErrNotFound) {
-				return audit.Entry{}, err
-			}
-			e := a.Entry("system", audit.SealKeyDestroyed, liuma.CardID{}, "", "ok")
-			e.Note = "key=" + k.ID
-			return e, nil
-		})
-		if err != nil {
-			return fmt.Errorf("authority: destroy seal key: %w", err)
-		}
-	}
-	return a.loadSealKeysLocked(ctx)
-}
-
 // keptSealKey finds a kept key by its id. An unknown id is looked up in the
 // store once, since another authority may have made the key.
 func (a *Authority) keptSealKey(ctx context.Context, id string) (store.SealKey, error) {
-	a.seals.mu.Lock()
-	defer a.seals.mu.Unlock()
 	find := func() (store.SealKey, bool) {
-		for _, k := range a.seals.loaded {
+		for _, k := range a.seals.all() {
 			if k.ID == id && a.Now().Before(goneAt(k)) {
 				return k, true
 			}
 		}
 		return store.SealKey{}, false
 	}
-	if k, ok := find(); ok {
-		return k, nil
+	k, ok := find()
+	if !ok || a.vault.Opens(k.Kept()) != nil {
+		// Another authority made it, or gave it to this one since it was read.
+		if err := a.loadSealKeys(ctx); err != nil {
+			return store.SealKey{}, liuma.Outward(err)
+		}
+		k, ok = find()
 	}
-	if err := a.loadSealKeysLocked(ctx); err != nil {
+	if !ok {
+		return store.SealKey{}, liuma.FailField(liuma.CodeEnvelopeInvalid, "kid", errors.New("seal key unknown or destroyed"))
+	}
+	switch err := a.vault.Opens(k.Kept()); {
+	case isLost(err):
+		// Whoever sealed to it seals again, to a key that is opened here. Nothing is counted.
+		return store.SealKey{}, liuma.FailField(liuma.CodeEnvelopeInvalid, "kid", err)
+	case err != nil:
 		return store.SealKey{}, liuma.Outward(err)
 	}
-	if k, ok := find(); ok {
-		return k, nil
-	}
-	return store.SealKey{}, liuma.FailField(liuma.CodeEnvelopeInvalid, "kid", errors.New("seal key unknown or destroyed"))
+	return k, nil
 }
 
-// readSealKey reads a kept key from the store.
-func (a *Authority) readSealKey(ctx context.Context, id string) (store.SealKey, error) {
-	a.seals.mu.Lock()
-	a.seals.loaded = nil
-	a.seals.mu.Unlock()
-	return a.keptSealKey(ctx, id)
+// isLost reports whether a seal key cannot be opened here, by whatever is repeated.
+func isLost(err error) bool {
+	return errors.Is(err, vault.ErrNoDayKey) || errors.Is(err, vault.ErrDayKey) || errors.Is(err, vault.ErrNoWrap) || errors.Is(err, vault.ErrUnseal)
 }
 
 // OpenPIN opens one envelope of a request. The binding comes from the request
@@ -205,13 +167,7 @@ func (a *Authority) OpenPIN(ctx context.Context, b envelope.Binding, e envelope.
 		return pin.PIN{}, liuma.AtField(err, field)
 	}
 	b.SealKeyID = e.SealKeyID
-	p, err := a.vault.OpenPIN(key.ID, key.Sealed, b, e, passphrase)
-	if errors.Is(err, vault.ErrSealKey) {
-		// It was kept from before everything was sealed anew and the old key dropped.
-		if key, err = a.readSealKey(ctx, key.ID); err == nil {
-			p, err = a.vault.OpenPIN(key.ID, key.Sealed, b, e, passphrase)
-		}
-	}
+	p, err := a.vault.OpenPIN(key.Kept(), b, e, passphrase)
 	if err != nil {
 		return pin.PIN{}, liuma.AtField(liuma.Outward(err), field)
 	}

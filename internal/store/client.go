@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/vault"
 )
 
 // ClientKind says which doors a client may use.
@@ -56,8 +57,15 @@ type Client struct {
 type SealKey struct {
 	ID       string
 	Public   []byte // 65 bytes, uncompressed P-256
-	Sealed   []byte // private key, vault-sealed and bound to ID
+	Sealed   []byte // of a release before Wraps: private key, vault-sealed and bound to ID
 	MadeAt   time.Time
 	RetireAt time.Time // not given out after this
 	GoneAt   time.Time // deleted after this
+	// Wraps are the private key, wrapped for each authority that opens what is sealed to it.
+	Wraps []vault.Wrap
+}
+
+// Kept is the key as the vault takes it.
+func (k SealKey) Kept() vault.SealedKey {
+	return vault.SealedKey{ID: k.ID, Public: k.Public, Sealed: k.Sealed, Wraps: k.Wraps}
 }

@@ -257,9 +257,12 @@ type Tx interface {
 	PruneEvidence(now time.Time) (int64, error)
 
 	InsertSealKey(SealKey) error
-	// DeleteSealKey deletes the key: envelopes sealed to it cannot be opened any
-	// more; in package sqlite not even with the database's files, which is more than a
-	// server with a log and copies of it can promise.
+	// UpdateSealKey replaces a key: an authority asks for it, or gets it. ErrNotFound: it
+	// is gone.
+	UpdateSealKey(SealKey) error
+	// DeleteSealKey deletes the key's row. What destroys the key is the end of the day
+	// keys that it is wrapped to (vault.DestroySealKey): a server with a log, and copies of
+	// it, keeps what was deleted.
 	DeleteSealKey(id string) error
 
 	// SaveClock replaces the saved time, unless the one that is saved is later:

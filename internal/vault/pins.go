@@ -10,16 +10,16 @@ import (
 
 var errOtherKey = errors.New("vault: binding names another seal key")
 
-// OpenPIN opens an envelope that was sealed to key id for the request b, and
+// OpenPIN opens an envelope that was sealed to key k for the request b, and
 // hands out its content as a pin.PIN, which the caller wipes; passphrase says
 // whether passphrases are accepted. An envelope that does not open is
 // CodeEnvelopeInvalid; one without a valid PIN inside is CodePINFormat. A seal
-// key that does not unseal is neither: that is a fault of the authority.
-func (v *Vault) OpenPIN(id string, sealed []byte, b envelope.Binding, e envelope.Envelope, passphrase bool) (pin.PIN, error) {
-	if b.SealKeyID != id {
+// key that does not open is neither: that is a fault of the authority.
+func (v *Vault) OpenPIN(k SealedKey, b envelope.Binding, e envelope.Envelope, passphrase bool) (pin.PIN, error) {
+	if b.SealKeyID != k.ID {
 		return pin.PIN{}, liuma.Fail(liuma.CodeEnvelopeInvalid, errOtherKey)
 	}
-	key, err := v.sealKey(id, sealed)
+	key, err := v.sealKey(k)
 	if err != nil {
 		return pin.PIN{}, err
 	}

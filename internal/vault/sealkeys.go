@@ -1,10 +1,13 @@
 package vault
 
 import (
+	"bytes"
 	"crypto/hpke"
 	"crypto/rand"
 	"encoding/base64"
+	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/liuma-pin/liuma/internal/envelope"
@@ -14,47 +17,103 @@ import (
 // the one before it is still accepted for a while.
 const maxCachedSealKeys = 8
 
-// NewSealKey makes an envelope key pair. The id is 22 characters of base64url;
-// public is envelope.PublicSize bytes; sealed is the private half, bound to
-// id, for the store.
-func (v *Vault) NewSealKey() (id string, public, sealed []byte, err error) {
+// NewSealKey makes an envelope key pair, wrapped to a day key of this authority, which
+// is made with it. The id is 22 characters of base64url; the public half is
+// envelope.PublicSize bytes. Where the row is not kept the caller destroys the key
+// (DestroySealKey); a crash before that leaves a day key that nothing is wrapped to.
+func (v *Vault) NewSealKey() (SealedKey, error) {
 	var raw [16]byte
 	rand.Read(raw[:])
-	id = base64.RawURLEncoding.EncodeToString(raw[:])
-	private, public, err := envelope.GenerateKey()
+	k := SealedKey{ID: base64.RawURLEncoding.EncodeToString(raw[:])}
+	scalar, public, err := envelope.GenerateKey()
 	if err != nil {
-		return "", nil, nil, fmt.Errorf("vault: %w", err)
+		return SealedKey{}, fmt.Errorf("vault: %w", err)
 	}
-	defer clear(private)
-	sealed, err = v.Seal(SealKey, []byte(id), private)
+	defer clear(scalar)
+	k.Public = public
+	to, err := v.DayKey(k.ID)
 	if err != nil {
-		return "", nil, nil, err
+		return SealedKey{}, err
 	}
-	return id, public, sealed, nil
+	sealed, err := wrap(k, scalar, to)
+	if err != nil {
+		return SealedKey{}, errors.Join(err, v.destroyDayKey(k.ID))
+	}
+	k.Wraps = []Wrap{{To: to, Given: sealed}}
+	return k, nil
 }
 
-// DropSealKey forgets the unsealed key. The caller deletes the sealed form
-// first: once that is gone, envelopes that were captured earlier stay closed.
-func (v *Vault) DropSealKey(id string) { v.pins.forget(id) }
+// DayKey is the public half of this authority's day key for a seal key; it is made if it
+// is not there. Others wrap the seal key to it (WrapFor).
+func (v *Vault) DayKey(id string) (public []byte, err error) {
+	day, err := v.makeDayKey(id)
+	if err != nil {
+		return nil, err
+	}
+	defer day.wipe()
+	return day.public(v.file.Token)
+}
 
-// sealKey returns the unsealed key, from the cache where possible: unsealing
-// would cost a scalar multiplication for every PIN.
-func (v *Vault) sealKey(id string, sealed []byte) (hpke.PrivateKey, error) {
-	if key, ok := v.pins.get(id); ok {
+// Opens reports whether this authority opens envelopes that are sealed to k: nil, or why
+// not, as ErrNoDayKey, ErrNoWrap, or the error of a token that is away.
+func (v *Vault) Opens(k SealedKey) error {
+	_, err := v.sealKey(k)
+	return err
+}
+
+// WrapFor wraps a seal key that this authority opens to the public half of another
+// authority's day key. The caller has it from the key's row, which is sealed (I-13).
+func (v *Vault) WrapFor(k SealedKey, to []byte) ([]byte, error) {
+	key, err := v.sealKey(k)
+	if err != nil {
+		return nil, err
+	}
+	scalar, err := key.Bytes()
+	if err != nil {
+		return nil, fmt.Errorf("vault: wrap seal key: %w", err)
+	}
+	defer clear(scalar)
+	return wrap(k, scalar, to)
+}
+
+// DestroySealKey forgets the seal key, and destroys this authority's day key for it:
+// from then on it is opened by nobody who has all that this authority has, and every row
+// that its database ever had.
+func (v *Vault) DestroySealKey(id string) error {
+	v.pins.forget(id)
+	return v.destroyDayKey(id)
+}
+
+// KeepSealKeys forgets all unwrapped seal keys but these.
+func (v *Vault) KeepSealKeys(kept func(id string) bool) {
+	for _, id := range v.pins.ids() {
+		if !kept(id) {
+			v.pins.forget(id)
+		}
+	}
+}
+
+// sealKey returns the seal key, from the cache where possible: unwrapping
+// would cost two scalar multiplications for every PIN.
+func (v *Vault) sealKey(k SealedKey) (hpke.PrivateKey, error) {
+	if key, ok := v.pins.get(k.ID); ok {
 		return key, nil
 	}
-	scalar, err := v.Unseal(SealKey, []byte(id), sealed)
+	scalar, err := v.private(k)
 	if err != nil {
-		return nil, fmt.Errorf("vault: seal key: %w", err)
+		return nil, err
 	}
 	defer clear(scalar)
 	key, err := envelope.ParsePrivate(scalar)
 	if err != nil {
 		return nil, fmt.Errorf("vault: %w", err)
 	}
+	if len(k.Wraps) > 0 && !bytes.Equal(key.PublicKey().Bytes(), k.Public) {
+		return nil, ErrUnseal
+	}
 	// Under the read lock, so that Close cannot empty the cache just before
 	// this key is put into it.
-	err = v.read(func(*keys) error { v.pins.put(id, key); return nil })
+	err = v.read(func(*keys) error { v.pins.put(k.ID, key); return nil })
 	if err != nil {
 		return nil, err
 	}
@@ -103,6 +162,12 @@ func (c *sealKeyCache) forget(id string) {
 			return
 		}
 	}
+}
+
+func (c *sealKeyCache) ids() []string {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return slices.Clone(c.order)
 }
 
 func (c *sealKeyCache) drop() {

@@ -21,9 +21,11 @@ type Vault struct {
 	mu   sync.RWMutex // guards keys: methods read under RLock, Close and Reload wipe under Lock
 	keys *keys        // nil after Close
 
-	file    KeyFile     // that it was opened from
-	signing signingKeys // immutable; its signers are built once
-	ready   readiness
+	file     KeyFile // that it was opened from
+	enclosed bool    // the file is sealed to its token, so day keys are made there
+	disk     dayKeyFiles
+	signing  signingKeys // immutable; its signers are built once
+	ready    readiness
 	// published tells for how long a server has published its keys; nil without one.
 	published func() time.Duration // guarded by mu
 	pins      sealKeyCache
@@ -40,6 +42,7 @@ type keys struct {
 	heads     []byte
 	guard     []byte
 	access    []byte
+	day       []byte // of the files of day keys
 	// Under each root key, by its id.
 	roots map[uint32]*rootKeys
 	seals uint32 // the one that seals; the others open
@@ -67,6 +70,7 @@ func (k *keys) wipe() {
 	clear(k.heads)
 	clear(k.guard)
 	clear(k.access)
+	clear(k.day)
 }
 
 // At names a key file that is not sealed to a token.
@@ -100,7 +104,7 @@ func newVault(raw *rawKeys, f KeyFile) (*Vault, error) {
 		k.wipe()
 		return nil, fmt.Errorf("vault: signing key: %w", err)
 	}
-	return &Vault{keys: k, file: f, signing: signing}, nil
+	return &Vault{keys: k, file: f, enclosed: len(raw.to) > 0, disk: onDisk(), signing: signing}, nil
 }
 
 // deriveKeys gives every purpose its own key, by HKDF-SHA256 under a label, so
@@ -122,6 +126,7 @@ func deriveKeys(raw *rawKeys) (*keys, error) {
 	k.heads = derive(raw.index[:], "heads")
 	k.guard = derive(raw.index[:], "guard")
 	k.access = derive(raw.index[:], "access")
+	k.day = derive(raw.index[:], "daykey")
 	for i := range raw.roots {
 		root := &rootKeys{seal: make(map[Purpose][]byte)}
 		for _, p := range []Purpose{CardFacts, PersonFacts, SealKey, CeremonyDetails, ContactPhone, NoticePhone, MessageText, LetterText} {

@@ -263,8 +263,8 @@ func TestCloseWipesAndRefuses(t *testing.T) {
 		"CheckRow":       func() error { return v.CheckRow(RowSeal{Key: 1}, "card") },
 		"NewChallenge":   func() error { _, err := v.NewChallenge("zj-hrss", now(), minute); return err },
 		"CheckChallenge": func() error { return v.CheckChallenge("zj-hrss", strings.Repeat("A", 54), now()) },
-		"NewSealKey":     func() error { _, _, _, err := v.NewSealKey(); return err },
-		"OpenPIN":        func() error { _, err := v.OpenPIN(b.SealKeyID, sealed.private, b, sealed.envelope, false); return err },
+		"NewSealKey":     func() error { _, err := v.NewSealKey(); return err },
+		"OpenPIN":        func() error { _, err := v.OpenPIN(sealed.key, b, sealed.envelope, false); return err },
 		"SignReceipt":    func() error { _, err := v.SignReceipt(receipt()); return err },
 	} {
 		if err := f(); !errors.Is(err, ErrClosed) {

@@ -224,6 +224,9 @@ func (t *Tx) InsertSealKey(k store.SealKey) error {
 	return insert(t, &t.codec.sealKeys, []byte(k.ID), &k, 1)
 }
 
+// UpdateSealKey is written with its entry and the shared row: a crash leaves all or none.
+func (t *Tx) UpdateSealKey(k store.SealKey) error { return change(t, &t.codec.sealKeys, &k) }
+
 func (t *Tx) DeleteSealKey(id string) error {
 	if err := t.deleteOne(&t.codec.sealKeys.Table, []byte(id)); err != nil {
 		return err

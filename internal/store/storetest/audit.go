@@ -36,6 +36,7 @@ func changes() map[string]func(store.Tx) error {
 		"InsertEvidence":  func(tx store.Tx) error { return tx.InsertEvidence("p", index("jti", 2), at(9)) },
 		"PruneEvidence":   func(tx store.Tx) error { _, err := tx.PruneEvidence(at(100)); return err },
 		"InsertSealKey":   func(tx store.Tx) error { return tx.InsertSealKey(store.SealKey{ID: "k2"}) },
+		"UpdateSealKey":   func(tx store.Tx) error { return tx.UpdateSealKey(store.SealKey{ID: "k1", Public: []byte{4}}) },
 		"DeleteSealKey":   func(tx store.Tx) error { return tx.DeleteSealKey("k1") },
 		"SaveKeepersSeen": func(tx store.Tx) error { return tx.SaveKeepersSeen(map[string]uint64{"n": 1}) },
 	}

@@ -360,6 +360,9 @@ func sealKeys(t *testing.T, open Open) {
 	wantErr(t, update(t, s, func(tx store.Tx) error { return tx.InsertSealKey(key("a", 9)) }), store.ErrExists)
 	mustUpdate(t, s, func(tx store.Tx) error { return tx.DeleteSealKey("a") })
 	wantErr(t, update(t, s, func(tx store.Tx) error { return tx.DeleteSealKey("a") }), store.ErrNotFound)
+	c.Wraps = []vault.Wrap{{To: []byte{4, 2}, Given: []byte{1, 2, 3}}, {To: []byte{4, 3}}}
+	mustUpdate(t, s, func(tx store.Tx) error { return tx.UpdateSealKey(c) })
+	wantErr(t, update(t, s, func(tx store.Tx) error { return tx.UpdateSealKey(a) }), store.ErrNotFound)
 	same(t, mustGet(t, reopen(), store.Reader.SealKeys), []store.SealKey{b, c})
 }
 

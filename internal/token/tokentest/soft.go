@@ -6,6 +6,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"strings"
 	"sync"
 	"testing"
 
@@ -17,9 +18,10 @@ import (
 type Soft struct {
 	label string
 	hash  crypto.Hash
-	wraps *rsa.PrivateKey
+	wraps *rsa.PrivateKey // of the name "liuma vault"; others are drawn when they are asked for
 
 	mu    sync.Mutex
+	more  map[string]*rsa.PrivateKey   // guarded by mu: wrapping keys of other names
 	away  error                        // guarded by mu
 	signs map[string]*ecdsa.PrivateKey // guarded by mu
 	asked int                          // guarded by mu: signatures
@@ -36,7 +38,7 @@ func NewSoft(t testing.TB, label string) *Soft {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Soft{label: label, hash: crypto.SHA256, wraps: key, signs: map[string]*ecdsa.PrivateKey{}, shares: map[string]*softShare{}, room: -1}
+	return &Soft{label: label, hash: crypto.SHA256, wraps: key, more: map[string]*rsa.PrivateKey{}, signs: map[string]*ecdsa.PrivateKey{}, shares: map[string]*softShare{}, room: -1}
 }
 
 // TakeOut takes the token out, so that it answers with err; nil puts it back.
@@ -49,19 +51,52 @@ func (s *Soft) TakeOut(err error) {
 // Label is the name of the token.
 func (s *Soft) Label() string { return s.label }
 
-// WrappingKey is the one wrapping key that it has.
-func (s *Soft) WrappingKey(string) (token.WrappingKey, error) {
-	return token.WrappingKey{Token: s.label, Public: &s.wraps.PublicKey, Hash: s.hash}, nil
+// WrappingKey is the wrapping key of a name; those of day keys are made when they are
+// asked for.
+func (s *Soft) WrappingKey(name string) (token.WrappingKey, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := s.wrapping(name)
+	if key == nil {
+		if s.away != nil {
+			return token.WrappingKey{}, s.away
+		}
+		var err error
+		if key, err = rsa.GenerateKey(rand.Reader, 2048); err != nil {
+			return token.WrappingKey{}, err
+		}
+		s.more[name] = key
+	}
+	return token.WrappingKey{Token: s.label, Public: &key.PublicKey, Hash: s.hash}, nil
+}
+
+// wrapping is the wrapping key of a name; nil: it was not made. The caller holds mu.
+func (s *Soft) wrapping(name string) *rsa.PrivateKey {
+	if !strings.HasPrefix(name, "liuma day ") {
+		return s.wraps
+	}
+	return s.more[name]
+}
+
+// Wrapping counts the wrapping keys in it.
+func (s *Soft) Wrapping() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return 1 + len(s.more)
 }
 
 // Decrypt opens what was encrypted to the wrapping key.
-func (s *Soft) Decrypt(_ string, hash crypto.Hash, sealed []byte) ([]byte, error) {
+func (s *Soft) Decrypt(name string, hash crypto.Hash, sealed []byte) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.away != nil {
 		return nil, s.away
 	}
-	out, err := rsa.DecryptOAEP(hash.New(), nil, s.wraps, sealed, nil)
+	key := s.wrapping(name)
+	if key == nil {
+		return nil, token.ErrNoKey
+	}
+	out, err := rsa.DecryptOAEP(hash.New(), nil, key, sealed, nil)
 	if err != nil {
 		return nil, token.ErrCannot
 	}
@@ -110,6 +145,7 @@ func (s *Soft) Destroy(name string) error {
 		return s.away
 	}
 	delete(s.signs, name)
+	delete(s.more, name)
 	delete(s.shares, name)
 	return nil
 }
