@@ -20,7 +20,7 @@ FAILOVER := ./test/failover
 # Tests make their files in memory, the go command its own where it always does.
 SCRATCH = GOTMPDIR=$${GOTMPDIR:-$${TMPDIR:-/tmp}} TMPDIR=$$(.ci/scratch)
 # What has a part that is built with -tags pkcs11 alone.
-HSM := ./internal/token/... ./internal/keeper/tokenkeys
+HSM := ./internal/token/... ./internal/keeper/tokenkeys ./internal/vault
 # What works over keepers, whichever way they are reached; LIUMA_WIRED puts each behind a
 # connection. A few of it for make ci: where connections come late, break or say less.
 WIRED := ./test/attack ./internal/testkit/... ./internal/server ./internal/ceremony

@@ -7726,6 +7726,9 @@ func (w Refused) KnownKeepers() string { return w.say("refused.known.keepers") }
 // KnownNumber says "refused.known.number".
 func (w Refused) KnownNumber() string { return w.say("refused.known.number") }
 
+// KnownOthers says "refused.known.others".
+func (w Refused) KnownOthers() string { return w.say("refused.known.others") }
+
 // KnownResealing says "refused.known.resealing".
 func (w Refused) KnownResealing() string { return w.say("refused.known.resealing") }
 

@@ -70,6 +70,7 @@ func knownOfActs() []knownError {
 		{admin.ErrKeepers, locale.Refused.KnownKeepers},
 		{admin.ErrNumber, locale.Refused.KnownNumber},
 		{admin.ErrResealing, locale.Refused.KnownResealing},
+		{admin.ErrOthers, locale.Refused.KnownOthers},
 		{admin.ErrKeyInUse, locale.Refused.KnownKeyInUse},
 		{admin.ErrLastDigestKey, locale.Refused.KnownLastDigestKey},
 		{admin.ErrNoInbox, locale.Refused.KnownInbox},

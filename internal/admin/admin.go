@@ -173,7 +173,7 @@ type Administration interface {
 	AcceptClock(ctx context.Context, reason audit.Reason) (ClockState, error)
 
 	// RotateSigningKey makes a new key the signing key, from the next start of a
-	// server on.
+	// server on. Errors: ErrOthers.
 	RotateSigningKey(context.Context) (RotatedKey, error)
 	// DropSigningKey destroys a key that no longer signs and that the record does not
 	// need. Errors: ErrKeyInUse, ErrLastDigestKey, vault.ErrNoSuchKey, vault.ErrKeySigns.
@@ -205,7 +205,7 @@ type Administration interface {
 	// the database when its time comes. Errors: audit.ErrReason, ErrArchive.
 	KeepArchive(ctx context.Context, token string, reason audit.Reason) (Archive, error)
 	// RotateRootKey adds a root key to the vault; it seals from now on, in a
-	// running server too. Errors: audit.ErrReason, vault.ErrRootKeys.
+	// running server too. Errors: audit.ErrReason, vault.ErrRootKeys, ErrOthers.
 	RotateRootKey(ctx context.Context, reason audit.Reason) (RootKey, error)
 	// DropRootKey destroys an older root key once nothing is sealed under it.
 	// Errors: audit.ErrReason, ErrResealing, vault.ErrRootSeals, vault.ErrNoRootKey.

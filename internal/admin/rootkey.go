@@ -27,6 +27,9 @@ func (a *Admin) RotateRootKey(ctx context.Context, reason audit.Reason) (RootKey
 	if err != nil {
 		return RootKey{}, err
 	}
+	if err := a.unshared(ctx); err != nil {
+		return RootKey{}, err
+	}
 	if err := a.noteRootKey(ctx, audit.RootKeyMade, "begun", reason.Note("")); err != nil {
 		return RootKey{}, err
 	}

@@ -32,7 +32,10 @@ type DroppedKey struct {
 // RotateSigningKey makes the prepared key, or else a new one, the signing key
 // from the next start of a server on; the key before it stays published. The
 // key file is not part of the database, so the audit record has no entry of it.
-func (a *Admin) RotateSigningKey(context.Context) (RotatedKey, error) {
+func (a *Admin) RotateSigningKey(ctx context.Context) (RotatedKey, error) {
+	if err := a.unshared(ctx); err != nil {
+		return RotatedKey{}, err
+	}
 	key, err := a.c.Vault.KeyFile().RotateSigningKey(a.c.Clock.Now())
 	return RotatedKey{KID: key.ID, Restart: err == nil && a.c.Server != nil}, err
 }

@@ -193,6 +193,16 @@ type SealKey struct {
 	RetireAt time.Time `json:"retire_at"` // not given out after this
 }
 
+// sealKeyAt is the newest key that is given out; the next one may be there already.
+func sealKeyAt(keys []store.SealKey, now time.Time) *SealKey {
+	for _, k := range keys {
+		if !now.Before(k.MadeAt) {
+			return &SealKey{ID: k.ID, MadeAt: k.MadeAt.UTC(), RetireAt: k.RetireAt.UTC()}
+		}
+	}
+	return nil
+}
+
 // Status reads the status.
 func (a *Admin) Status(ctx context.Context) (Status, error) {
 	s := Status{At: a.c.Clock.Now(), Issuer: a.c.Issuer, Shape: a.c.Shape}
@@ -214,11 +224,7 @@ func (a *Admin) Status(ctx context.Context) (Status, error) {
 			return err
 		}
 		keys, err := r.SealKeys() // newest first
-		for _, k := range keys {
-			if s.SealKey == nil && !s.At.Before(k.MadeAt) { // the next one may be there already
-				s.SealKey = &SealKey{ID: k.ID, MadeAt: k.MadeAt.UTC(), RetireAt: k.RetireAt.UTC()}
-			}
-		}
+		s.SealKey = sealKeyAt(keys, s.At)
 		return err
 	})
 	if err != nil {

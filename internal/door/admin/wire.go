@@ -106,6 +106,7 @@ const (
 	CodeRootSeals Code = "root_key_seals"
 	CodeNoRoot    Code = "root_key_unknown"
 	CodeResealing Code = "resealing"
+	CodeOthers    Code = "other_authorities"
 	CodeBehind    Code = "clock_behind"
 	CodeNotAhead  Code = "clock_not_ahead"
 	CodeRequest   Code = "request_invalid"
@@ -208,6 +209,7 @@ func known() []knownError {
 		{vault.ErrRootSeals, CodeRootSeals, http.StatusConflict},
 		{vault.ErrNoRootKey, CodeNoRoot, http.StatusNotFound},
 		{admin.ErrResealing, CodeResealing, http.StatusConflict},
+		{admin.ErrOthers, CodeOthers, http.StatusConflict},
 		{clock.ErrBehind, CodeBehind, http.StatusConflict},
 		{clock.ErrNotAhead, CodeNotAhead, http.StatusConflict},
 		{admin.ErrImporting, CodeBusy, http.StatusConflict},
