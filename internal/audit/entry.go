@@ -118,7 +118,7 @@ const (
 	ClockWitnessed     Event = "clock.witnessed"
 	AuthorityJoined    Event = "authority.joined" // serves beside others on the same database
 	AuthorityLeft      Event = "authority.left"
-	AuthorityEnded     Event = "authority.ended" // it was gone, and another one ended it
+	AuthorityEnded     Event = "authority.ended"    // it was gone, and another one ended it
 	ProposalMade       Event = "proposal.made"      // an act that takes two members of staff was proposed; the note has kind and hash
 	ProposalApproved   Event = "proposal.approved"  // by another member, who is named
 	ProposalWithdrawn  Event = "proposal.withdrawn" // by either

@@ -28,7 +28,7 @@ type QuorumConfig struct {
 	Seen    map[ID]uint64 // highest sequences, from Quorum.Seen of an earlier process
 	// Alarm is called with each keeper that misbehaves, while an attempt runs,
 	// so it must not block. Alarms are logged as well.
-	Alarm  func(Alarm)
+	Alarm func(Alarm)
 	// Row, if set, reads the revision of a card's row as it stands, for a database that
 	// other authorities write to as well: what keepers have seen may be theirs.
 	Row    func(ctx context.Context, card liuma.CardID) (uint64, error)
