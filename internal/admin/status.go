@@ -259,16 +259,21 @@ func (a *Admin) Status(ctx context.Context) (Status, error) {
 	if s.Policy, err = a.c.Policy.State(ctx); err != nil {
 		return Status{}, err
 	}
-	if s.Staff, err = a.StaffStatus(ctx); err != nil {
-		return Status{}, err
-	}
-	if s.Authorities, err = a.authorities(ctx); err != nil {
+	if err := a.whoWorks(ctx, &s); err != nil {
 		return Status{}, err
 	}
 	if s.Keepers, err = a.keepers(ctx, seen); err != nil {
 		return Status{}, err
 	}
 	return s, nil
+}
+
+// whoWorks fills in the members of staff and the authorities.
+func (a *Admin) whoWorks(ctx context.Context, s *Status) (err error) {
+	if s.Staff, err = a.StaffStatus(ctx); err == nil {
+		s.Authorities, err = a.authorities(ctx)
+	}
+	return err
 }
 
 // countIntents counts the open intents, page by page.

@@ -3,6 +3,7 @@ package crash
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -33,6 +34,7 @@ const channelID = "zj-hrss"
 type house struct {
 	*testkit.Env // made the directory, and is closed
 	binary       string
+	dir          string // that is served; empty: Env's own
 	hosted       string // address of the hosted door's listener, where there is one
 	native       string // address of the native door's listener
 	files        int    // that the server may have open; zero: as many as the test
@@ -115,9 +117,10 @@ func (h *house) leave(t *testing.T) {
 // start runs the server and waits until it is ready.
 func (h *house) start(t *testing.T) {
 	t.Helper()
-	h.process = exec.Command(h.binary, "serve", "--data", h.Dir, "--listen", "127.0.0.1:0")
+	dir := cmp.Or(h.dir, h.Dir)
+	h.process = exec.Command(h.binary, "serve", "--data", dir, "--listen", "127.0.0.1:0")
 	if h.files > 0 {
-		h.process = exec.Command("sh", "-c", fmt.Sprintf(`ulimit -n %d; exec "$0" "$@"`, h.files), h.binary, "serve", "--data", h.Dir, "--listen", "127.0.0.1:0")
+		h.process = exec.Command("sh", "-c", fmt.Sprintf(`ulimit -n %d; exec "$0" "$@"`, h.files), h.binary, "serve", "--data", dir, "--listen", "127.0.0.1:0")
 	}
 	h.said = &bytes.Buffer{}
 	h.process.Stderr = h.said
