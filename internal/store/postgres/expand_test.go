@@ -2,9 +2,9 @@ package postgres_test
 
 import (
 	"errors"
+	"io/fs"
 	"maps"
-	"os"
-	"path/filepath"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -33,7 +33,7 @@ func exceptions() map[string]allowed {
 
 // TestMigrationsExpand holds every migration against the rule.
 func TestMigrationsExpand(t *testing.T) {
-	files, err := filepath.Glob("migrations/*.sql")
+	files, err := fs.Glob(postgres.Migrations(), "migrations/*.sql")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("%d migrations: %v", len(files), err)
 	}
@@ -44,26 +44,26 @@ func TestMigrationsExpand(t *testing.T) {
 		}
 	}
 	for _, f := range files {
-		text, err := os.ReadFile(f)
+		text, err := postgres.Migrations().ReadFile(f)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, found := range narrows(string(text)) {
 			at := ""
 			for a := range left {
-				if file, begin, ok := strings.Cut(a, ": "); ok && file == filepath.Base(f) && strings.HasPrefix(found.statement, begin) {
+				if file, begin, ok := strings.Cut(a, ": "); ok && file == path.Base(f) && strings.HasPrefix(found.statement, begin) {
 					at = a
 				}
 			}
 			if at == "" {
-				t.Errorf("%s: %s: %s", filepath.Base(f), found.why, found.statement)
+				t.Errorf("%s: %s: %s", path.Base(f), found.why, found.statement)
 			}
 			delete(left, at)
 		}
 	}
 	for _, at := range slices.Sorted(maps.Keys(left)) {
 		file, _, _ := strings.Cut(at, ": ")
-		if !slices.Contains(files, filepath.Join("migrations", file)) {
+		if !slices.Contains(files, path.Join("migrations", file)) {
 			continue // it comes with that file
 		}
 		t.Errorf("%s: an exception that nothing needs", at)

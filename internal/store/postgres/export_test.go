@@ -2,8 +2,12 @@ package postgres
 
 import (
 	"context"
+	"embed"
 	"testing"
 )
+
+// Migrations are the files that migrate runs.
+func Migrations() embed.FS { return migrations }
 
 // Setting is a setting of the connections that write.
 func Setting(s *Store, name string) (value string, err error) {
