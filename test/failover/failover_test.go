@@ -37,6 +37,7 @@ import (
 var (
 	rounds      = flag.Int("failovers", 0, "rounds of TestFailover, each with one fault at random")
 	seed        = flag.Uint64("seed", 0, "of everything random; 0: another one each time, which is printed")
+	within      = flag.Duration("within", 0, "no round begins after this; 0: all do")
 	logs        = flag.String("logs", "", "directory for all that the programs said")
 	only        = flag.String("fault", "", "this fault in each round")
 	authorities = flag.Int("authorities", 1, "processes that serve from the database, each in a namespace of its own")
@@ -86,7 +87,11 @@ func TestFailover(t *testing.T) {
 	t.Cleanup(h.keepLogs)
 	l := h.load(4)
 	var gaps []time.Duration
+	start := time.Now()
 	for i := range *rounds {
+		if *within > 0 && time.Since(start) > *within && i > 0 {
+			break
+		}
 		f := h.draw(i, rng)
 		gap, acts := h.suffers(f, rng, l)
 		gaps = append(gaps, gap)

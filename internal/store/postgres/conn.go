@@ -151,13 +151,6 @@ func (s *sessions) of(c *pgconn.PgConn) session {
 const greeting = `SELECT a.backend_start::text, a.pid, CASE WHEN current_setting('synchronous_commit') IN ('on', 'remote_apply')
 	THEN '' ELSE set_config('synchronous_commit', 'on', false) END FROM pg_stat_activity AS a WHERE a.pid = pg_backend_pid()`
 
-const (
-	// pingTime is how long an idle connection has to show that it is alive.
-	pingTime = 2 * time.Second
-	// greetTime is how long a new one has to say who it is.
-	greetTime = 5 * time.Second
-)
-
 // greet learns of the server's side of a new connection. One that a pooler lends is
 // refused (ErrPooler).
 func (s *sessions) greet(ctx context.Context, c *pgx.Conn) error {
@@ -213,6 +206,13 @@ func (s *Store) pool(ctx context.Context, most int) (*pgxpool.Pool, error) {
 	c.BeforeClose = s.sessions.forget
 	return pgxpool.NewWithConfig(ctx, c)
 }
+
+const (
+	// pingTime is how long an idle connection has to show that it is alive.
+	pingTime = 2 * time.Second
+	// greetTime is how long a new one has to say who it is.
+	greetTime = 5 * time.Second
+)
 
 // uncancelled keeps pgx from sending the server a cancellation once a connection stands,
 // which it does by another connection when an answer takes too long. It would end the
