@@ -160,7 +160,16 @@ func (a *Authority) destroySealKeys(ctx context.Context) error {
 			return fmt.Errorf("authority: destroy seal key: %w", err)
 		}
 	}
-	return a.loadSealKeysLocked(ctx)
+	if err := a.loadSealKeysLocked(ctx); err != nil {
+		return err
+	}
+	// Also of those that another authority destroyed nothing stays in memory.
+	kept := map[string]bool{}
+	for _, k := range a.seals.loaded {
+		kept[k.ID] = true
+	}
+	a.vault.KeepSealKeys(kept)
+	return nil
 }
 
 // keptSealKey finds a kept key by its id. An unknown id is looked up in the

@@ -41,7 +41,7 @@ func (s *System) openAuthority(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	db = &timely{Store: db, clock: s.Clock, logger: s.options.Logger}
+	db = &timely{Store: db, clock: s.Clock, standing: running.Standing, logger: s.options.Logger}
 	s.Authority, err = authority.New(authority.Config{
 		Store: db, Vault: s.Vault, Quorum: s.Quorum, Policy: rules, Registry: s.Registry, Outbox: outbox,
 		Issuer: s.Config.Issuer, Process: process, Clock: s.Clock, Witnesses: s.witnesses(), Wait: s.options.Wait, Keep: s.Config.Retention.Requests.Duration(),
@@ -78,7 +78,7 @@ func (s *System) openAuthority(ctx context.Context) error {
 		return err
 	}
 	s.alarmed.Store(s.Authority)
-	s.beside(s.Authority.Maintain, s.Authority.Retain, s.Ceremonies.Maintain, s.Counter.Maintain, s.Record.Maintain, s.Record.Retain, s.Policy.Watch)
+	s.beside(s.Authority.Maintain, s.Authority.Retain, s.Ceremonies.Maintain, s.Counter.Maintain, s.Record.Maintain, s.Record.Retain, s.Policy.Watch, s.Agencies.Watch)
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/liuma-pin/liuma/internal/envelope"
@@ -36,6 +37,19 @@ func (v *Vault) NewSealKey() (id string, public, sealed []byte, err error) {
 // DropSealKey forgets the unsealed key. The caller deletes the sealed form
 // first: once that is gone, envelopes that were captured earlier stay closed.
 func (v *Vault) DropSealKey(id string) { v.pins.forget(id) }
+
+// KeepSealKeys forgets the unsealed keys that are not among the ids of those that the
+// store has.
+func (v *Vault) KeepSealKeys(ids map[string]bool) {
+	v.pins.mu.RLock()
+	known := slices.Clone(v.pins.order)
+	v.pins.mu.RUnlock()
+	for _, id := range known {
+		if !ids[id] {
+			v.pins.forget(id)
+		}
+	}
+}
 
 // sealKey returns the unsealed key, from the cache where possible: unsealing
 // would cost a scalar multiplication for every PIN.
