@@ -26,7 +26,7 @@ type Alarm struct {
 // AlarmKinds lists the kinds of alarms. The catalogue has sentences for each.
 func AlarmKinds() []string {
 	return []string{"not_ready", "clock_behind", "keeper", "keeper_repairing", "keeper_admission", "row_refused", "record_fault", "record_not_shipped",
-		"archive_due", "value_sprayed", "channel_wrong", "source_wrong", "codes_spent", "codes_unreturned", "ration",
+		"archive_due", "value_sprayed", "channel_wrong", "source_wrong", "sums_altered", "codes_spent", "codes_unreturned", "ration",
 		"texts_late", "texts_dead", "letters_late", "corrections_stopped", "restart", "resealing_refused", "staff_none", "staff_alone", "staff_unapproved",
 		counter.AlarmOver, counter.AlarmAgain, counter.AlarmFrozen, counter.AlarmOverdue}
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/directory"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/vault"
 )
 
 // ErrUnknown says that there is no agency of a code.
@@ -35,12 +36,69 @@ type Config struct {
 	Logger  *slog.Logger // default: discard
 }
 
-// Book keeps the directory in memory. An import in the same process renews it; there is
-// no other, since one process at a time has the database. Safe for concurrent use.
+// tickImported marks that something was imported, for the other processes.
+const tickImported = "agencies_imported"
+
+// WatchEvery is how often a process looks whether another one has imported something.
+const WatchEvery = 10 * time.Second
+
+// Book keeps the directory in memory. An import in the same process renews it, and one in
+// another process a moment later (Watch). Safe for concurrent use.
 type Book struct {
 	c    Config
 	now  atomic.Pointer[Listing]
 	load sync.Mutex
+	seen imports // of what Listing has; guarded by load
+}
+
+// imports tell what was imported lately from what was imported before.
+type imports struct {
+	n    int
+	last time.Time
+}
+
+// lately reads the marks of a day.
+func (b *Book) lately(ctx context.Context) (m imports, err error) {
+	err = b.c.Store.View(ctx, func(r store.Reader) error {
+		marks, err := r.Ticks(tickImported, vault.Index{}, b.c.Now().Add(-24*time.Hour))
+		if m.n = len(marks); m.n > 0 {
+			m.last = marks[m.n-1]
+		}
+		return err
+	})
+	return m, err
+}
+
+// Watch reads the directory anew when another process has imported something, until ctx
+// ends.
+func (b *Book) Watch(ctx context.Context) {
+	tick := time.NewTicker(WatchEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := b.Look(ctx); err != nil && ctx.Err() == nil {
+			b.c.Logger.Warn("agencies that another authority imported are not shown yet", "err", err)
+		}
+	}
+}
+
+// Look is one round of Watch.
+func (b *Book) Look(ctx context.Context) error {
+	now, err := b.lately(ctx)
+	if err != nil {
+		return err
+	}
+	b.load.Lock()
+	same := now == b.seen
+	b.load.Unlock()
+	if same {
+		return nil
+	}
+	return b.Reload(ctx)
 }
 
 // Open reads the directory.
@@ -73,10 +131,15 @@ func (b *Book) Reload(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("agency: %w", err)
 	}
+	seen, err := b.lately(ctx) // first: what comes meanwhile is read again
+	if err != nil {
+		return fmt.Errorf("agency: %w", err)
+	}
 	all, err := b.read(ctx)
 	if err != nil {
 		return fmt.Errorf("agency: %w", err)
 	}
+	b.seen = seen
 	b.now.Store(NewListing(all, regions))
 	return nil
 }

@@ -455,3 +455,24 @@ func TestTheNationsLines(t *testing.T) {
 		t.Error("a closed agency's number is known, or an open one's is not")
 	}
 }
+
+// TestAnotherAuthoritysImportIsShown: what one process imported another one reads when it
+// looks, and reads no more than once.
+func TestAnotherAuthoritysImportIsShown(t *testing.T) {
+	h := newHouse(t)
+	other, err := Open(t.Context(), Config{Store: h.store, Now: func() time.Time { return h.now }, Regions: directory.Published})
+	must(t, err)
+	h.imports(t, ImportConfig{}, string(agencies.File))
+	if other.Listing().Len() != 0 {
+		t.Error("it shows what it has not read")
+	}
+	must(t, other.Look(t.Context()))
+	if n := other.Listing().Len(); n != h.Listing().Len() || n == 0 {
+		t.Errorf("%d agencies, want %d", n, h.Listing().Len())
+	}
+	before := other.Listing()
+	must(t, other.Look(t.Context()))
+	if other.Listing() != before {
+		t.Error("it reads again what it has")
+	}
+}

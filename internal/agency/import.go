@@ -272,7 +272,8 @@ func (im *importing) write(ctx context.Context, some []change) error {
 		if im.c.DryRun {
 			return audit.Entry{}, errDry
 		}
-		return audit.Entry{At: at, Actor: im.c.Actor, Event: audit.AgencyImported, Outcome: "ok", Note: strings.Join(notes, " ")}, nil
+		return audit.Entry{At: at, Actor: im.c.Actor, Event: audit.AgencyImported, Outcome: "ok", Note: strings.Join(notes, " ")},
+			tx.InsertTick(store.Tick{Kind: tickImported, At: at})
 	})
 	if err != nil && !errors.Is(err, errDry) {
 		return err

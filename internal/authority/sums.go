@@ -119,7 +119,8 @@ func (a *Authority) saveSums(ctx context.Context) error {
 	err := a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		altered = 0
 		for i := range news {
-			news[i].From, news[i].Rev = s.from, s.own[idOf(news[i])]
+			news[i].From = s.from
+			news[i].Rev = s.own[idOf(news[i])]
 			wrong, err := putSum(tx, &news[i])
 			if err != nil {
 				return audit.Entry{}, err

@@ -260,6 +260,18 @@ func (c *Clock) Adopt(s State) {
 	}
 }
 
+// Raise goes on from an H that another process kept in the same database, where it is
+// later than this one's: there is one H a database, and it never falls. Beyond W, Check
+// tells as ever.
+func (c *Clock) Raise(high time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := read(c.machine)
+	if high = millis(high); high.After(c.atLocked(now).High) {
+		c.from, c.high = State{High: high, Boot: now.Boot, BootID: now.BootID}, high
+	}
+}
+
 // read strips the reading of what time.Time carries beside the time of day: its
 // own boot clock, which would hide a step of the wall clock.
 func read(m Machine) Reading {

@@ -245,3 +245,25 @@ func TestSystem(t *testing.T) {
 		t.Error("two processes count from one start")
 	}
 }
+
+// TestRaise: H goes on from a later one that another process kept, never from an earlier
+// one, and a machine that is behind it serves nobody (I-15).
+func TestRaise(t *testing.T) {
+	m := machine()
+	c := Resume(m, State{High: start.Add(-time.Hour)})
+	want(t, c, -time.Hour)
+	c.Raise(start.Add(-2 * time.Hour))
+	want(t, c, -time.Hour)
+	c.Raise(start.Add(-time.Minute))
+	want(t, c, -time.Minute)
+	m.pass(30 * time.Second)
+	want(t, c, -30*time.Second)
+	c.Raise(start.Add(MaxBehind))
+	if err := c.Check(); err != nil {
+		t.Errorf("half a minute behind: %v", err)
+	}
+	c.Raise(start.Add(30*time.Second + MaxBehind + time.Millisecond))
+	if err := c.Check(); !errors.Is(err, ErrBehind) {
+		t.Errorf("more than %v behind: %v", MaxBehind, err)
+	}
+}

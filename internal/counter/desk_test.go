@@ -14,6 +14,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/counter"
 	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/internal/staff"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/testkit"
 	"github.com/liuma-pin/liuma/internal/vault"
@@ -81,6 +82,19 @@ func (d *desk) code(got error, want liuma.Code) {
 func (d *desk) ctx() context.Context { return d.Context() }
 
 func (d *desk) counter() *counter.Counter { return d.System.Counter }
+
+// another is the counter of another authority over the same store.
+func (d *desk) another() *counter.Counter {
+	d.Helper()
+	s := d.System
+	rules, err := s.Policy.Running()
+	d.must(err)
+	c, err := counter.New(counter.Config{Store: s.Store, Vault: s.Vault, Registry: s.Registry, Engine: s.Authority, Rules: rules,
+		Now: s.Clock.Now, Teller: s.Authority, Closer: s.Authority,
+		SignedIn: func(r store.Reader, m store.Member) (bool, error) { return staff.SignedIn(r, m, s.Clock.Now()) }})
+	d.must(err)
+	return c
+}
 
 func (d *desk) holder(f registry.Facts) vault.Index {
 	d.Helper()

@@ -50,15 +50,7 @@ func (o *Offers) Put(id, number, source string, i int) {
 func (o *Offers) Advance(d time.Duration) { o.now = o.now.Add(d) }
 
 // Offered reports whether one is offered.
-func (o *Offers) Offered(id string) bool { return o.o.offered(id, o.now) }
-
-// Taken takes one, and returns its pad or nothing.
-func (o *Offers) Taken(number string) string {
-	if p := o.o.take(number, o.now); p != nil {
-		return p.id
-	}
-	return ""
-}
+func (o *Offers) Offered(id string) bool { return o.o.byPad[id] != nil }
 
 // Len is how many there are.
 func (o *Offers) Len() int { return len(o.o.byPad) }

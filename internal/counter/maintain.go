@@ -87,6 +87,9 @@ func (c *Counter) forget(ctx context.Context) error {
 		if err != nil {
 			return audit.Entry{}, err
 		}
+		if _, err := tx.PrunePadOffers(now); err != nil {
+			return audit.Entry{}, err
+		}
 		old, err := tx.EndedTickets(now.Add(-Kept), sweepPage)
 		if err != nil {
 			return audit.Entry{}, err

@@ -5,12 +5,13 @@ import (
 	"time"
 )
 
-// Anybody can make a key and have it offered as a pad. So offers are kept in memory until a
-// clerk types the number, and no longer than OfferLife: they write no row and no entry. No
-// source keeps another from being offered. Beyond its own many a source loses its oldest
+// Anybody can make a key and have it offered as a pad. An offer is a row without an entry,
+// until a clerk types the number and no longer than OfferLife, so that whichever authority
+// the clerk and the pad come to next knows it. How many there are is bounded here, by each
+// process for those that came to it. No source keeps another from being offered. Beyond its own many a source loses its oldest
 // offer; where there are too many of all, one goes of whoever has most among a few that
-// are drawn, and of equals the oldest. With a restart all are gone, and pads ask for another
-// number.
+// are drawn, and of equals the oldest. A process that was started anew has forgotten whose
+// they were, and those before it end with their ten minutes.
 const (
 	offersSource = 120     // of one source, which may be a whole agency behind one address in the morning
 	offersAll    = 1 << 16 // of all
@@ -25,7 +26,7 @@ type padOffer struct {
 	at, until          time.Time
 }
 
-// padOffers are the pads that wait for their number to be typed.
+// padOffers are the offers that came to this process.
 type padOffers struct {
 	mu       sync.Mutex
 	byNumber map[string]*padOffer   // guarded by mu
@@ -38,10 +39,17 @@ func newPadOffers() *padOffers {
 	return &padOffers{byNumber: map[string]*padOffer{}, byPad: map[string]*padOffer{}, sources: map[string][]*padOffer{}}
 }
 
-// put offers a pad, in the place of an earlier offer of it.
-func (o *padOffers) put(p *padOffer, now time.Time) {
+// put offers a pad, in the place of an earlier offer of it, and returns those that lost
+// their places to it.
+func (o *padOffers) put(p *padOffer, now time.Time) (lost []*padOffer) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	lose := func(old *padOffer) {
+		if old != nil {
+			o.drop(old)
+			lost = append(lost, old)
+		}
+	}
 	if since := now.Sub(o.swept); since >= offersSwept || since < 0 {
 		o.swept = now
 		for _, old := range o.byPad {
@@ -50,16 +58,17 @@ func (o *padOffers) put(p *padOffer, now time.Time) {
 			}
 		}
 	}
-	o.drop(o.byPad[p.id])
-	o.drop(o.byNumber[p.number]) // drawn twice: the clerk would pair one of two devices
+	lose(o.byPad[p.id])
+	lose(o.byNumber[p.number]) // drawn twice: the clerk would pair one of two devices
 	if own := o.sources[p.source]; len(own) >= offersSource {
-		o.drop(own[0])
+		lose(own[0])
 	}
 	if len(o.byPad) >= offersAll {
-		o.drop(o.most())
+		lose(o.most())
 	}
 	o.byNumber[p.number], o.byPad[p.id] = p, p
 	o.sources[p.source] = append(o.sources[p.source], p)
+	return lost
 }
 
 // most is one that goes where there are too many. The caller holds mu.
@@ -98,22 +107,9 @@ func (o *padOffers) drop(p *padOffer) {
 	o.sources[p.source] = own
 }
 
-// offered reports whether a pad's number pairs it now.
-func (o *padOffers) offered(id string, now time.Time) bool {
+// forget drops the offer of a pad, if there is one: it was paired, or not kept.
+func (o *padOffers) forget(id string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	p := o.byPad[id]
-	return p != nil && now.Before(p.until)
-}
-
-// take takes the offer of a number out, so that one clerk alone pairs it; nil: there is none.
-func (o *padOffers) take(number string, now time.Time) *padOffer {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	p := o.byNumber[number]
-	if p == nil || !now.Before(p.until) {
-		return nil
-	}
-	o.drop(p)
-	return p
+	o.drop(o.byPad[id])
 }

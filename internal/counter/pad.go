@@ -47,8 +47,10 @@ func PadID(key []byte) string {
 // OfferPad takes the public key of a device (an uncompressed point on P-256), which the
 // caller has seen to sign, and gives it a number by which a clerk pairs it. Another offer
 // of the same key takes the place of the first. source names the sender of the request (an
-// address, say), which keeps none of another source from being offered. Nothing is written
+// address, say), which keeps none of another source from being offered. Nothing is recorded
 // before a clerk types the number. Errors: ErrPad (no such key), ErrState (it is paired).
+//
+// A crash before the commit leaves the offer before, and the pad asks for another number.
 func (c *Counter) OfferPad(ctx context.Context, source string, key []byte) (Offer, error) {
 	if _, err := ecdh.P256().NewPublicKey(key); err != nil || len(key) != 65 {
 		return Offer{}, ErrPad
@@ -70,7 +72,19 @@ func (c *Counter) OfferPad(ctx context.Context, source string, key []byte) (Offe
 	}
 	now := c.c.Now()
 	p := &padOffer{id: id, number: written.NewCode(codeSize), source: source, key: key, at: now, until: now.Add(OfferLife)}
-	c.offers.put(p, now)
+	lost := c.offers.put(p, now)
+	err = c.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		for _, old := range lost {
+			if err := tx.DeletePadOffer(c.codeIndex("pad", old.number)); err != nil && !errors.Is(err, store.ErrNotFound) {
+				return audit.Entry{}, err
+			}
+		}
+		return audit.Entry{}, tx.PutPadOffer(store.PadOffer{Number: c.codeIndex("pad", p.number), Pad: id, Key: key, Until: p.until})
+	})
+	if err != nil {
+		c.offers.forget(id)
+		return Offer{}, err
+	}
 	return Offer{ID: id, Number: p.number, Until: c.c.Engine.ToWall(p.until)}, nil
 }
 
@@ -103,29 +117,28 @@ func (c *Counter) PairPad(ctx context.Context, by liuma.StaffID, number string) 
 	if !formed {
 		return PadView{}, ErrPad
 	}
-	// Who may not pair takes no offer away.
-	if err := c.c.Store.View(ctx, func(r store.Reader) error { _, err := acting(r, by, liuma.RoleClerk); return err }); err != nil {
-		return PadView{}, err
-	}
 	now := c.c.Now()
-	offer := c.offers.take(typed, now)
-	if offer == nil {
-		return PadView{}, ErrPad
-	}
 	err = c.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		m, err := acting(tx, by, liuma.RoleClerk)
 		if err != nil {
 			return audit.Entry{}, err
 		}
-		if err := c.clearDesk(tx, by, offer.id); err != nil {
+		offer, err := tx.PadOffer(c.codeIndex("pad", typed))
+		if errors.Is(err, store.ErrNotFound) || err == nil && !now.Before(offer.Until) {
+			return audit.Entry{}, ErrPad
+		}
+		if err != nil {
 			return audit.Entry{}, err
 		}
-		p := store.DeskPad{ID: offer.id, Key: offer.key, Clerk: m.ID, Agency: m.Agency, Region: m.Region, PairedAt: now, Until: now.Add(ShiftLife)}
+		if err := errors.Join(tx.DeletePadOffer(offer.Number), c.clearDesk(tx, by, offer.Pad)); err != nil {
+			return audit.Entry{}, err
+		}
+		p := store.DeskPad{ID: offer.Pad, Key: offer.Key, Clerk: m.ID, Agency: m.Agency, Region: m.Region, PairedAt: now, Until: now.Add(ShiftLife)}
 		out = c.padView(p)
 		return padEntry(now, by.Actor(), audit.PadPaired, p, agencyWords(m)), tx.PutDeskPad(p)
 	})
-	if err != nil {
-		c.offers.put(offer, now)
+	if err == nil {
+		c.offers.forget(out.ID)
 	}
 	return out, err
 }
@@ -266,7 +279,10 @@ func (c *Counter) PadState(ctx context.Context, id string) (s PadState, err erro
 		} else if err == nil {
 			s, err = c.padState(r, p)
 		}
-		if err != nil || !s.Paired {
+		if err == nil && !s.Paired {
+			return c.ifOffered(r, id, &s)
+		}
+		if err != nil {
 			return err
 		}
 		t, err := c.ForPad(r, id)
@@ -276,9 +292,6 @@ func (c *Counter) PadState(ctx context.Context, id string) (s PadState, err erro
 		s.Ticket = &t.ID
 		return err
 	})
-	if err == nil && !s.Paired && c.offers.offered(id, c.c.Now()) {
-		return PadState{Why: PadOffered}, nil
-	}
 	if err != nil || !s.Paired || c.c.Now().Sub(p.SeenAt) < time.Minute {
 		return s, err
 	}
@@ -290,6 +303,18 @@ func (c *Counter) PadState(ctx context.Context, id string) (s PadState, err erro
 		return PadState{Why: PadUnknown}, nil
 	}
 	return s, err
+}
+
+// ifOffered says of a pad that is not paired that its number waits to be typed, if it does.
+func (c *Counter) ifOffered(r store.Reader, id string, s *PadState) error {
+	o, err := r.PadOfferOf(id)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err == nil && c.c.Now().Before(o.Until) {
+		*s = PadState{Why: PadOffered}
+	}
+	return err
 }
 
 // padState judges a pairing: it ends with the clerk's last session too.

@@ -30,10 +30,10 @@ import (
 const Kind = "policy.change"
 
 // lookEvery is how often a process looks whether another one approved an edition, and
-// lookLate how late it may have gone by it.
+// LookLate how late it may go by it: a process that cannot decides nothing more.
 const (
 	lookEvery = time.Second
-	lookLate  = 30 * time.Second
+	LookLate  = 30 * time.Second
 )
 
 // Errors that callers act on. With each of them nothing was changed.
@@ -117,7 +117,7 @@ func Open(ctx context.Context, c Config) (*Editions, error) {
 	// Ceremonies that began under the one before go on by what is stricter.
 	if earlier, err := e.layers(before); err == nil && before.No > 0 && c.Now().Sub(last.At) < policy.ActTime {
 		e.running = policy.NewRunning(earlier)
-		e.running.Swap(layers, last.At.Add(lookLate))
+		e.running.Swap(layers, last.At.Add(LookLate))
 	}
 	return e, nil
 }
@@ -195,11 +195,17 @@ func (e *Editions) Look(ctx context.Context) error {
 	return nil
 }
 
-// Watch looks for editions that another process approved, until ctx ends.
+// ErrLate is why nothing is decided: for LookLate this process could not go by the edition
+// that was approved last, or not see whether there is another.
+var ErrLate = errors.New("edition: the policy that was approved last does not run here")
+
+// Watch looks for editions that another process approved, until ctx ends. While that has
+// not worked for LookLate, the policy that runs does not stand (policy.Running.Standing):
+// no process goes on by rules that two members replaced.
 func (e *Editions) Watch(ctx context.Context) {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
-	failing := false
+	failing, since := false, time.Now()
 	for {
 		select {
 		case <-ctx.Done():
@@ -210,7 +216,21 @@ func (e *Editions) Watch(ctx context.Context) {
 		if err != nil && !failing && ctx.Err() == nil {
 			e.c.Logger.Error("the policy that was approved last does not run here", "err", err)
 		}
-		failing = err != nil
+		if failing = err != nil; !failing {
+			since = time.Now()
+		}
+		e.late(err, time.Since(since))
+	}
+}
+
+// late says in time that the policy may be an earlier one.
+func (e *Editions) late(err error, by time.Duration) {
+	switch {
+	case e.running == nil:
+	case err == nil:
+		e.running.Late(nil)
+	case by >= LookLate:
+		e.running.Late(fmt.Errorf("%w: %w", ErrLate, err))
 	}
 }
 

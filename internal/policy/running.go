@@ -15,6 +15,7 @@ const ActTime = 2 * time.Hour
 // concurrent use.
 type Running struct {
 	held atomic.Pointer[[]held] // the last one holds; never changed in place
+	late atomic.Pointer[error]  // see Late
 }
 
 // held are layers, and until when they were the ones that held; zero: they are.
@@ -44,6 +45,24 @@ func (r *Running) Swap(l *Layers, at time.Time) {
 	}
 	next = append(next, held{layers: l})
 	r.held.Store(&next)
+}
+
+// Late says why it is not known whether these layers still hold, or that they do: nil.
+func (r *Running) Late(why error) {
+	if why == nil {
+		r.late.Store(nil)
+		return
+	}
+	r.late.Store(&why)
+}
+
+// Standing is nil while nothing speaks against these layers being those that were approved
+// last, and otherwise what Late said: nothing may be decided by them then.
+func (r *Running) Standing() error {
+	if why := r.late.Load(); why != nil {
+		return *why
+	}
+	return nil
 }
 
 // Layers are those that hold.

@@ -51,9 +51,11 @@ func openClock(ctx context.Context, db store.Store, m clock.Machine) (*clock.Clo
 // so none of them has to ask by itself. Administration uses the store behind it.
 type timely struct {
 	store.Store
-	clock  *clock.Clock
-	logger *slog.Logger
-	behind atomic.Bool // it is known that the clock is behind
+	clock *clock.Clock
+	// standing says why nothing may be decided by the rules that run here; nil: it may.
+	standing func() error
+	logger   *slog.Logger
+	behind   atomic.Bool // it is known that the clock is behind
 }
 
 func (t *timely) View(ctx context.Context, f func(store.Reader) error) error {
@@ -77,7 +79,10 @@ func (t *timely) check(ctx context.Context) error {
 	err := now.Check()
 	if err == nil {
 		t.behind.Store(false)
-		return nil
+		if t.standing == nil || t.standing() == nil {
+			return nil
+		}
+		return liuma.Fail(liuma.CodeUnavailable, t.standing())
 	}
 	if !t.behind.Swap(true) {
 		by := now.High.Sub(now.Wall).Truncate(time.Second)

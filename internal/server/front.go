@@ -36,7 +36,7 @@ func (s *System) openAuthority(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	db = &timely{Store: db, clock: s.Clock, logger: s.options.Logger}
+	db = &timely{Store: db, clock: s.Clock, standing: running.Standing, logger: s.options.Logger}
 	s.Authority, err = authority.New(authority.Config{
 		Store: db, Vault: s.Vault, Quorum: s.Quorum, Policy: rules, Registry: s.Registry, Outbox: outbox,
 		Issuer: s.Config.Issuer, Process: s.Database.Self().Process, Clock: s.Clock, Witnesses: s.witnesses(), Wait: s.options.Wait, Keep: s.Config.Retention.Requests.Duration(),
@@ -71,7 +71,7 @@ func (s *System) openAuthority(ctx context.Context) error {
 		return err
 	}
 	s.alarmed.Store(s.Authority)
-	s.beside(s.Authority.Maintain, s.Policy.Watch)
+	s.beside(s.Authority.Maintain, s.Policy.Watch, s.Agencies.Watch)
 	s.beside(s.duties.while(store.DutyRetention, s.Authority.Retain)...)
 	s.beside(s.duties.while(store.DutyUpkeep, s.Ceremonies.Maintain, s.Counter.Maintain)...)
 	s.beside(s.duties.while(store.DutyDigests, s.Record.Maintain, s.Record.Retain)...)

@@ -133,6 +133,7 @@ type Reader interface {
 	ClosingReader
 	AgencyReader
 	SumReader
+	PadOfferReader
 
 	Card(liuma.CardID) (Card, error)
 	CardByHolder(vault.Index) (Card, error)
@@ -184,7 +185,7 @@ type Reader interface {
 }
 
 // Tx reads and writes. Every write but SaveClock, SaveSweep, Meter, PruneMeters, DropArchived,
-// SeeStaffSession, SeeDeskPad, PutSum, PruneSums and ResealStep counts as a change that needs an entry; a write that was refused with ErrExists, ErrNotFound, ErrConflict or ErrDecided
+// SeeStaffSession, SeeDeskPad, those of SumWriter and PadOfferWriter, and ResealStep counts as a change that needs an entry; a write that was refused with ErrExists, ErrNotFound, ErrConflict or ErrDecided
 // changed nothing, and the transaction may go on. Methods that update or delete
 // one row return ErrNotFound if it is not there; methods that delete many
 // (Delete…Of, Delete…Ticks, Prune…) may find none. Times are kept to the
@@ -206,6 +207,7 @@ type Tx interface {
 	ClosingWriter
 	AgencyWriter
 	SumWriter
+	PadOfferWriter
 
 	// RaiseShared lifts Shared above a number, for a database that was restored
 	// and is taken for good.

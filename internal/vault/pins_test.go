@@ -191,3 +191,18 @@ func BenchmarkOpenPIN(b *testing.B) {
 		p.Wipe()
 	}
 }
+
+// TestKeepSealKeysForgetsTheOthers: also a key that another authority destroyed leaves the
+// memory.
+func TestKeepSealKeysForgetsTheOthers(t *testing.T) {
+	v := newTestVault(t)
+	kept, k := sealOne(t, v, "739146")
+	gone, g := sealOne(t, v, "739146")
+	v.KeepSealKeys(map[string]bool{kept.SealKeyID: true, "never seen": true})
+	p, err := v.OpenPIN(kept.SealKeyID, nil, kept, k.envelope, false)
+	must(t, err)
+	p.Wipe()
+	if _, err := v.OpenPIN(gone.SealKeyID, nil, gone, g.envelope, false); !errors.Is(err, ErrUnseal) {
+		t.Errorf("%v, want %v", err, ErrUnseal)
+	}
+}

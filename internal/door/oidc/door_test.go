@@ -213,6 +213,10 @@ func (brokenTokens) ReceiptKeys() jose.JSONWebKeySet { return jose.JSONWebKeySet
 // awayTokens cannot sign for now.
 type awayTokens struct{ Tokens }
 
+func (brokenTokens) NewAccess(vault.Access) (string, error) { return "access", nil }
+
+func (brokenTokens) ReadAccess(string) (vault.Access, error) { return vault.Access{}, vault.ErrAccess }
+
 func (awayTokens) Ready() error {
 	return liuma.Fail(liuma.CodeUnavailable, errors.New("the token is away"))
 }

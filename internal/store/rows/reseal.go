@@ -97,7 +97,7 @@ func (t *tables) resealedTables() []resealed {
 		resealedOf(&t.editions), resealedOf(&t.tickets), resealedOf(&t.lookUps), resealedOf(&t.deskPads),
 		resealedOf(&t.tallies),
 		resealedOf(&t.formers), resealedOf(&t.closings), resealedOf(&t.letters), resealedOf(&t.agencies), resealedOf(&t.notices),
-		resealedOf(&t.sums),
+		resealedOf(&t.sums), resealedOf(&t.padOffers),
 		{&t.sharedRow.Table, resealShared}}
 }
 

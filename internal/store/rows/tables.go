@@ -59,6 +59,7 @@ type tables struct {
 	letters     kind[store.Letter]
 	agencies    kind[store.Agency]
 	sums        kind[sum]
+	padOffers   kind[store.PadOffer]
 }
 
 // Exempt lists the tables that are not sealed, and why.
@@ -86,7 +87,7 @@ func Tables() []Table {
 		t.editions.Table, t.tickets.Table, t.lookUps.Table, t.deskPads.Table,
 		t.tallies.Table,
 		t.formers.Table, t.closings.Table, t.letters.Table, t.agencies.Table, t.notices.Table,
-		t.sums.Table}
+		t.sums.Table, t.padOffers.Table}
 }
 
 // clockKey is the key of the one row that keeps the time.
@@ -172,6 +173,7 @@ func newTables() *tables {
 	t.meters = meterTable()
 	t.tallies = tallyTable()
 	t.sums = sumTable()
+	t.padOffers = padOfferTable()
 	t.phone()
 	t.people()
 	t.ofStaff()

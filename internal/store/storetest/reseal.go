@@ -71,7 +71,7 @@ func populate(t testing.TB, s Resealed, n int) {
 				tx.InsertClient(store.Client{ID: fmt.Sprint("c", i)}), tx.InsertEvidence("p", index("jti", i), at(i)),
 				tx.InsertSealKey(key), tx.InsertCeremony(ceremony), tx.PutCode(code(i)),
 				tx.InsertTick(store.Tick{Kind: "a", Key: index("k", i), At: at(i)}), tx.InsertFreezeCode(freeze),
-				tx.InsertMessage(message), tx.Meter("a", index("k", i), at(i), 1), tx.PutTally(hourTally(i)), tx.PutSum(aSum(i)), tx.SaveClock(clock.State{High: at(i)}),
+				tx.InsertMessage(message), tx.Meter("a", index("k", i), at(i), 1), tx.PutTally(hourTally(i)), tx.PutSum(aSum(i)), tx.PutPadOffer(padOffer(i)), tx.SaveClock(clock.State{High: at(i)}),
 				tx.SaveSweep(store.Sweep{Kept: uint64(i)}), nextArchive(tx, i), tx.PutConflict(other), tx.PutPersonChange(moved), tx.PutCorrection(corrected),
 				tx.InsertMember(member(i)), tx.PutStaffSession(staffSession(i)), tx.InsertProposal(proposal(i)), tx.InsertEdition(edition(i)),
 				tx.InsertTicket(ticket(i)), tx.InsertLookUp(lookUp(i)), tx.PutDeskPad(deskPad(i)), tx.PutAgency(agency(i)),

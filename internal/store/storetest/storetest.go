@@ -91,6 +91,7 @@ func Run(t *testing.T, open Open) {
 		{"MeterPrune", meterPrune},
 		{"Sums", sums},
 		{"SumsAltered", sumsOfOne},
+		{"PadOffers", padOffers},
 		{"Tallies", tallies},
 		{"FreezeCodes", freezeCodes},
 		{"Messages", messages},

@@ -10,3 +10,15 @@ CREATE TABLE sums (
     seal     bytea   NOT NULL
 );
 CREATE INDEX sums_until ON sums (until);
+
+-- Devices that wait for a clerk to type their number; the key is an index of the number.
+CREATE TABLE pad_offers (
+    key      bytea   NOT NULL PRIMARY KEY,
+    pad      bytea   NOT NULL UNIQUE,
+    until    bigint  NOT NULL,
+    rev      bigint  NOT NULL,
+    body     bytea   NOT NULL,
+    seal_key bigint  NOT NULL,
+    seal     bytea   NOT NULL
+);
+CREATE INDEX pad_offers_until ON pad_offers (until);
