@@ -3234,6 +3234,42 @@ func (w Console) NavProposals() string { return w.say("console.nav_proposals") }
 // NavAlarms says "console.nav_alarms".
 func (w Console) NavAlarms() string { return w.say("console.nav_alarms") }
 
+// NavKeepers says "console.nav_keepers".
+func (w Console) NavKeepers() string { return w.say("console.nav_keepers") }
+
+// KeepersLead says "console.keepers_lead".
+func (w Console) KeepersLead() string { return w.say("console.keepers_lead") }
+
+// KeepersNone says "console.keepers_none".
+func (w Console) KeepersNone() string { return w.say("console.keepers_none") }
+
+// KeeperName says "console.keeper_name".
+func (w Console) KeeperName() string { return w.say("console.keeper_name") }
+
+// KeeperAnswers says "console.keeper_answers".
+func (w Console) KeeperAnswers() string { return w.say("console.keeper_answers") }
+
+// KeeperAt says "console.keeper_at".
+func (w Console) KeeperAt() string { return w.say("console.keeper_at") }
+
+// KeeperSets says "console.keeper_sets".
+func (w Console) KeeperSets() string { return w.say("console.keeper_sets") }
+
+// KeeperUntil says "console.keeper_until".
+func (w Console) KeeperUntil() string { return w.say("console.keeper_until") }
+
+// KeeperSequence says "console.keeper_sequence".
+func (w Console) KeeperSequence() string { return w.say("console.keeper_sequence") }
+
+// KeeperUnknown says "console.keeper_unknown".
+func (w Console) KeeperUnknown() string { return w.say("console.keeper_unknown") }
+
+// KeeperHere says "console.keeper_here".
+func (w Console) KeeperHere() string { return w.say("console.keeper_here") }
+
+// KeeperMs says "console.keeper_ms".
+func (w Console) KeeperMs(ms string) string { return w.say("console.keeper_ms", "{ms}", ms) }
+
 // NavNumbers says "console.nav_numbers".
 func (w Console) NavNumbers() string { return w.say("console.nav_numbers") }
 

@@ -59,6 +59,7 @@ func (c Config) Check() error {
 		if d.Certificate != "" {
 			_, err := tls.LoadX509KeyPair(d.Certificate, d.Key)
 			add(d.name, present(err))
+			add(d.name, closed(d.Key))
 		}
 	}
 	for _, f := range []struct{ name, path string }{
@@ -72,6 +73,13 @@ func (c Config) Check() error {
 			clear(secret)
 			add(f.name, present(err))
 		}
+	}
+	if c.HSM.Used() { // not among Needs: a backup has no PIN in it
+		secret, err := ReadSecret(c.HSM.PINFile)
+		clear(secret)
+		add("hsm.pin_file", err)
+		_, err = os.Stat(c.HSM.Module)
+		add("hsm.module", err)
 	}
 	if c.Texts.Wordings != "" {
 		list, err := ReadWordings(c.Texts.Wordings)
@@ -112,6 +120,21 @@ func private(path string) error {
 	if info.Mode().Perm()&0o077 != 0 {
 		return locale.Refuse(func(w *locale.Words) string {
 			return w.Refused.ConfigMode(path, fmt.Sprintf("%o", info.Mode().Perm()&0o700))
+		})
+	}
+	return nil
+}
+
+// closed refuses the key of a door that everybody can reach. A group may read it: systems
+// that renew certificates for several services hand keys out so.
+func closed(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return present(err)
+	}
+	if info.Mode().Perm()&0o007 != 0 {
+		return locale.Refuse(func(w *locale.Words) string {
+			return w.Refused.ConfigMode(path, fmt.Sprintf("%o", info.Mode().Perm()&0o770))
 		})
 	}
 	return nil

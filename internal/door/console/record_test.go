@@ -101,7 +101,7 @@ func TestRolesAtNumbersTextsAndRecord(t *testing.T) {
 			browsers[r] = h.member(operator, officer, staff.NewMember{ID: liuma.StaffID("a-" + r), Name: "赵", Roles: []liuma.StaffRole{r}})
 		}
 	}
-	for path, method := range map[string]string{"/alarms": "Alarms", "/numbers": "Numbers", "/texts": "Texts", "/texts/nothing": "Texts", "/record": "FindEntries",
+	for path, method := range map[string]string{"/alarms": "Alarms", "/keepers": "Keepers", "/numbers": "Numbers", "/texts": "Texts", "/texts/nothing": "Texts", "/record": "FindEntries",
 		"/record?event=card.frozen": "FindEntries", "/record/export": "ExportRecord", "/record/card": "SeekCard", "/record/stream/nothing": "CheckStream"} {
 		for role, b := range browsers {
 			p := b.get(path)
@@ -309,7 +309,7 @@ func TestPagesInBothLanguages(t *testing.T) {
 	operator, _ := h.members()
 	operator.lang = "zh-CN"
 	h.deadNotice(strings.Repeat("a", 26))
-	for path, has := range map[string]string{"/alarms": "没有得到告知", "/numbers": "已计到", "/texts": "未能发出", "/record": "导出文件", "/record/card": "按证件查找卡",
+	for path, has := range map[string]string{"/alarms": "没有得到告知", "/keepers": "各个保管方的状况", "/numbers": "已计到", "/texts": "未能发出", "/record": "导出文件", "/record/card": "按证件查找卡",
 		"/record?event=code.sent": "看过", fmt.Sprintf("/record/stream/card:%s", about(9)): "链完整", "/texts/" + strings.Repeat("a", 26): "再发一次"} {
 		if p := operator.get(path); p.status != http.StatusOK || !p.says(has) {
 			t.Errorf("%s: %d %s", path, p.status, p.body)
