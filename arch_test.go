@@ -103,6 +103,7 @@ var levels = map[string]int{
 	"internal/server":                8,
 	"internal/admin/admintest":       8,
 	"internal/door/admin":            7,
+	"internal/metrics":               7,
 	"internal/demo/window":           11,
 	"internal/testkit/world":         9,
 	"internal/testkit":               10,

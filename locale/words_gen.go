@@ -6112,6 +6112,14 @@ func (w Shown) ServeConsoleAt(address, listens string) string {
 	return w.say("shown.serve.console_at", "{address}", address, "{listens}", listens)
 }
 
+// ServeMetrics says "shown.serve.metrics".
+func (w Shown) ServeMetrics() string { return w.say("shown.serve.metrics") }
+
+// ServeMetricsAt says "shown.serve.metrics_at".
+func (w Shown) ServeMetricsAt(listens string) string {
+	return w.say("shown.serve.metrics_at", "{listens}", listens)
+}
+
 // ServeStopped says "shown.serve.stopped".
 func (w Shown) ServeStopped() string { return w.say("shown.serve.stopped") }
 
@@ -8221,6 +8229,14 @@ func (w Refused) ConfigCertificate(door string) string {
 // ConfigLoopback says "refused.config.loopback".
 func (w Refused) ConfigLoopback(door, address string) string {
 	return w.say("refused.config.loopback", "{door}", door, "{address}", address)
+}
+
+// ConfigMetrics says "refused.config.metrics".
+func (w Refused) ConfigMetrics() string { return w.say("refused.config.metrics") }
+
+// ConfigMetricsLoopback says "refused.config.metrics_loopback".
+func (w Refused) ConfigMetricsLoopback(address string) string {
+	return w.say("refused.config.metrics_loopback", "{address}", address)
 }
 
 // ConfigMode says "refused.config.mode".
