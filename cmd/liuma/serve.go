@@ -15,6 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/liuma-pin/liuma/internal/config"
+	"github.com/liuma-pin/liuma/internal/door"
 	"github.com/liuma-pin/liuma/internal/server"
 	"github.com/liuma-pin/liuma/locale"
 )
@@ -164,9 +165,9 @@ func newLogger(w io.Writer, level string) (*slog.Logger, error) {
 	}
 	o := &slog.HandlerOptions{Level: l}
 	if isTerminal(w) {
-		return slog.New(slog.NewTextHandler(w, o)), nil
+		return slog.New(door.Traced(slog.NewTextHandler(w, o))), nil
 	}
-	return slog.New(slog.NewJSONHandler(w, o)), nil
+	return slog.New(door.Traced(slog.NewJSONHandler(w, o))), nil
 }
 
 // isTerminal reports whether a person is watching w.

@@ -3,7 +3,6 @@ package door
 import (
 	"context"
 	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -52,7 +51,7 @@ type Visit struct {
 	// BusinessNo is the request's, once it was read; it is never logged.
 	BusinessNo liuma.BusinessNo
 
-	id     string
+	id     liuma.RequestID
 	door   string // its name; empty where nothing bounds the requests in flight
 	place  *place // nil where nothing bounds the requests in flight
 	begun  time.Time
@@ -62,7 +61,7 @@ type Visit struct {
 }
 
 // ID is the random number under which the log knows the request.
-func (v *Visit) ID() string { return v.id }
+func (v *Visit) ID() string { return v.id.String() }
 
 // Arrived is when the request came, to measure how long something took since then.
 func (v *Visit) Arrived() time.Time { return v.came }
@@ -75,7 +74,7 @@ func (v *Visit) Admit(client string) error {
 }
 
 // Instance is the id as problem documents name it.
-func (v *Visit) Instance() string { return "urn:liuma:request:" + v.id }
+func (v *Visit) Instance() string { return "urn:liuma:request:" + v.id.String() }
 
 // WriteHeader remembers the status; informational ones are not the answer.
 func (v *Visit) WriteHeader(status int) {
@@ -119,8 +118,8 @@ func NameOf(ctx context.Context) string {
 // visit.
 func (l *Log) Serve(w http.ResponseWriter, r *http.Request, handle func(*Visit, *http.Request)) {
 	v := &Visit{ResponseWriter: w, id: newID(), begun: l.c.Now(), came: time.Now()}
-	r = r.WithContext(context.WithValue(r.Context(), visitKey{}, v))
-	v.Header().Set("X-Request-Id", v.id)
+	r = r.WithContext(context.WithValue(liuma.WithRequest(r.Context(), v.id), visitKey{}, v))
+	v.Header().Set("X-Request-Id", v.ID())
 	defer func() {
 		if p := recover(); p != nil {
 			if p == http.ErrAbortHandler {
@@ -143,10 +142,11 @@ func (l *Log) Serve(w http.ResponseWriter, r *http.Request, handle func(*Visit, 
 	handle(v, r)
 }
 
-func newID() string {
-	var b [8]byte
-	rand.Read(b[:])
-	return hex.EncodeToString(b[:])
+// newID is never one that the sender brought: with it, a channel could have two holders'
+// requests look like one, and a proxy's id could be linked.
+func newID() (id liuma.RequestID) {
+	rand.Read(id[:])
+	return id
 }
 
 // panicked logs a panic by its type and stack. Its value may quote data of the
@@ -157,7 +157,7 @@ func (l *Log) panicked(v *Visit, r *http.Request, p any) {
 		what = e.Error()
 	}
 	l.c.Logger.ErrorContext(r.Context(), "panic in a handler",
-		"route", r.Pattern, "request", v.id, "panic", what, "stack", string(debug.Stack()))
+		"route", r.Pattern, "request", v.ID(), "panic", what, "stack", string(debug.Stack()))
 	if v.status == 0 {
 		l.c.Fault(v, r)
 	}
@@ -184,7 +184,7 @@ func (l *Log) line(v *Visit, r *http.Request) {
 		slog.Int64("bytes", v.bytes),
 		// A number of milliseconds: a Duration is nanoseconds in JSON.
 		slog.Float64("took_ms", float64(took.Microseconds())/1000),
-		slog.String("request", v.id),
+		slog.String("request", v.ID()),
 		slog.String("client", v.Client))
 }
 

@@ -80,7 +80,7 @@ func Start(ctx context.Context, dir *Dir, o Options) (h *Host, err error) {
 		o.Machine = clock.System()
 	}
 	h = &Host{
-		dir: dir, log: o.Logger, machine: o.Machine, release: o.Release, dial: o.Dial, seat: &seat{id: dir.Keeper},
+		dir: dir, log: o.Logger, machine: o.Machine, release: o.Release, dial: o.Dial, seat: &seat{id: dir.Keeper, log: o.Logger},
 		open: keeper.OpenConfig{Machine: o.Machine, Custodian: o.Custodian, Limits: ledger.NationalLimits(), Logger: o.Logger},
 	}
 	h.base, h.stop = context.WithCancel(context.Background())
