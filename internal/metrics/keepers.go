@@ -21,10 +21,10 @@ type keeperNumbers struct {
 
 func newKeeperNumbers(counter func(string, string, ...string) *prometheus.CounterVec, histogram func(string, string, ...string) *prometheus.HistogramVec) keeperNumbers {
 	return keeperNumbers{
-		took:     histogram("keeper_seconds", "How long a keeper took for an answer, as the authority waits for it.", "keeper", "request"),
-		spends:   counter("keeper_spends_total", "Guesses that a keeper counted and evaluated for this authority.", "keeper"),
-		refusals: counter("keeper_refusals_total", "Requests that a keeper refused and counted nothing for.", "keeper", "request"),
-		errors:   counter("keeper_errors_total", "Requests that a keeper gave no answer to.", "keeper", "request"),
+		took:     histogram("quorum_seconds", "How long a keeper took for an answer, as the authority waits for it.", "keeper", "request"),
+		spends:   counter("quorum_spends_total", "Guesses that a keeper counted and evaluated for this authority.", "keeper"),
+		refusals: counter("quorum_refusals_total", "Requests that a keeper refused and counted nothing for.", "keeper", "request"),
+		errors:   counter("quorum_errors_total", "Requests that a keeper gave no answer to.", "keeper", "request"),
 	}
 }
 

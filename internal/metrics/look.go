@@ -75,11 +75,11 @@ func gauges() [][]string {
 		{"ready", "1 while verdicts can be given."},
 		{"clock_high_behind_seconds", "How far the kept time is behind the machine's clock; negative: the machine's clock is behind, and beyond 60 s nothing is served."},
 		{"clock_behind", "1 while the machine's clock is so far behind the kept time that nothing is served."},
-		{"keeper_state", "1 for the state that a keeper is in, as 'liuma keeper status' says.", "keeper", "state"},
-		{"keeper_sequence", "The highest sequence that was heard from a keeper.", "keeper"},
-		{"keeper_round_trip_seconds", "Round trip of the last look at a keeper on a machine of its own; missing while it does not answer.", "keeper"},
-		{"keeper_admission_end_seconds", "When this authority's admission at a keeper ends, as Unix time.", "keeper"},
-		{"keeper_clock_behind_seconds", "How far the kept time of a keeper in this process is behind the machine's clock.", "keeper"},
+		{"quorum_state", "1 for the state that a keeper is in, as 'liuma keeper status' says.", "keeper", "state"},
+		{"quorum_sequence", "The highest sequence that was heard from a keeper.", "keeper"},
+		{"quorum_round_trip_seconds", "Round trip of the last look at a keeper on a machine of its own; missing while it does not answer.", "keeper"},
+		{"quorum_admission_end_seconds", "When this authority's admission at a keeper ends, as Unix time.", "keeper"},
+		{"quorum_clock_behind_seconds", "How far the kept time of a keeper in this process is behind the machine's clock.", "keeper"},
 		{"texts_waiting", "Messages in the outbox that wait to be sent.", "queue"},
 		{"texts_overdue", "Of them, those queued more than a minute ago.", "queue"},
 		{"texts_oldest_seconds", "Age of the oldest that waits.", "queue"},
@@ -227,20 +227,20 @@ func (t teller) keepers(s admin.Measures) {
 		}
 		is = among(is, states)
 		for _, state := range states {
-			t.truth("keeper_state", state == is, k.ID, state)
+			t.truth("quorum_state", state == is, k.ID, state)
 		}
-		t.number("keeper_sequence", float64(k.Sequence), k.ID)
+		t.number("quorum_sequence", float64(k.Sequence), k.ID)
 		if r := k.Remote; r != nil {
 			if r.RoundTrip > 0 {
-				t.number("keeper_round_trip_seconds", r.RoundTrip/1000, k.ID)
+				t.number("quorum_round_trip_seconds", r.RoundTrip/1000, k.ID)
 			}
 			if r.Until != nil {
-				t.number("keeper_admission_end_seconds", float64(r.Until.Unix()), k.ID)
+				t.number("quorum_admission_end_seconds", float64(r.Until.Unix()), k.ID)
 			}
 		}
 	}
 	for _, k := range s.Clock.Keepers {
-		t.number("keeper_clock_behind_seconds", s.Clock.Wall.Sub(k.High).Seconds(), k.ID)
+		t.number("quorum_clock_behind_seconds", s.Clock.Wall.Sub(k.High).Seconds(), k.ID)
 	}
 }
 

@@ -105,7 +105,7 @@ func TestUnknownWords(t *testing.T) {
 	if n, _ := value(t, m, "liuma_alarms", map[string]string{"kind": other}); n != 2 {
 		t.Errorf("%v other alarms, want 2", n)
 	}
-	if n, _ := value(t, m, "liuma_keeper_state", map[string]string{"state": other}); n != 1 {
+	if n, _ := value(t, m, "liuma_quorum_state", map[string]string{"state": other}); n != 1 {
 		t.Errorf("a state that nobody knows: %v", n)
 	}
 	m.Finished(door.Finished{Door: "channel", Status: 42})

@@ -134,16 +134,16 @@ func TestMetrics(t *testing.T) {
 		}
 	}
 	for _, k := range []string{"k1", "k2", "k3"} {
-		if _, ok := after["liuma_keeper_seconds{keeper="+k+",request=attempt}"]; !ok {
+		if _, ok := after["liuma_quorum_seconds{keeper="+k+",request=attempt}"]; !ok {
 			t.Errorf("no time of %s", k)
 		}
-		if n := after["liuma_keeper_state{keeper="+k+",state=whole}"]; n != 1 {
+		if n := after["liuma_quorum_state{keeper="+k+",state=whole}"]; n != 1 {
 			t.Errorf("%s is whole: %v", k, n)
 		}
 	}
 	spent := 0.0
 	for key, n := range after {
-		if strings.HasPrefix(key, "liuma_keeper_spends_total{") {
+		if strings.HasPrefix(key, "liuma_quorum_spends_total{") {
 			spent += n
 		}
 	}
@@ -205,7 +205,7 @@ func TestMetricsHoldNothingOfRequests(t *testing.T) {
 	after := e.scrape(t)
 	for key := range after {
 		// What the process does by itself meanwhile has events of its own; they are words of the program.
-		if _, ok := before[key]; !ok && strings.HasPrefix(key, "liuma_") && !strings.HasPrefix(key, "liuma_events_total{") && !strings.HasPrefix(key, "liuma_keeper_seconds{") {
+		if _, ok := before[key]; !ok && strings.HasPrefix(key, "liuma_") && !strings.HasPrefix(key, "liuma_events_total{") && !strings.HasPrefix(key, "liuma_quorum_seconds{") {
 			t.Errorf("a request made the series %s", key)
 		}
 		for _, secret := range []string{"=zj", card, e.People[0].IDNumber, e.People[0].CardNo, e.People[0].Name} {
