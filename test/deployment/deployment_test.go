@@ -2,6 +2,8 @@
 // rules and the dashboard against the metrics of the programs and the runbooks, units and
 // images against what the documents promise, the Debian package against dpkg. It runs no
 // container: it reads the files that would make one.
+//
+// Start here: TestAlerts.
 package deployment_test
 
 import (
