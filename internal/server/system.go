@@ -143,6 +143,7 @@ func Open(ctx context.Context, c config.Config, o Options) (_ *System, err error
 	if s.remote != nil {
 		s.beside(s.watchKeepers)
 	}
+	s.lookForMetrics()
 	native := api.Config{Authority: s.Front(), Issuer: c.Issuer, Now: s.Clock.Wall, Latest: s.Clock.Latest, Logger: o.Logger,
 		InFlight: s.channelBounds.inFlight, Hotline: c.Hotline, Agencies: s.Agencies}
 	native.KeepersDegraded = s.Quorum.Degraded
@@ -164,7 +165,6 @@ func Open(ctx context.Context, c config.Config, o Options) (_ *System, err error
 		}
 	}
 	s.guard()
-	s.lookForMetrics()
 	return s, nil
 }
 
