@@ -119,6 +119,7 @@ var levels = map[string]int{
 	"internal/store/postgres":         5,
 	"internal/store/postgres/cluster": 1,
 	"internal/store/postgres/pgtest":  2,
+	"internal/metrics":                7,
 }
 
 type pkg struct {

@@ -6191,8 +6191,125 @@ func (w Shown) ServeConsoleAt(address, listens string) string {
 	return w.say("shown.serve.console_at", "{address}", address, "{listens}", listens)
 }
 
+// ServeMetrics says "shown.serve.metrics".
+func (w Shown) ServeMetrics() string { return w.say("shown.serve.metrics") }
+
+// ServeMetricsAt says "shown.serve.metrics_at".
+func (w Shown) ServeMetricsAt(listens string) string {
+	return w.say("shown.serve.metrics_at", "{listens}", listens)
+}
+
 // ServeStopped says "shown.serve.stopped".
 func (w Shown) ServeStopped() string { return w.say("shown.serve.stopped") }
+
+// DoctorFine says "shown.doctor.fine".
+func (w Shown) DoctorFine() string { return w.say("shown.doctor.fine") }
+
+// DoctorLook says "shown.doctor.look".
+func (w Shown) DoctorLook() string { return w.say("shown.doctor.look") }
+
+// DoctorBad says "shown.doctor.bad".
+func (w Shown) DoctorBad() string { return w.say("shown.doctor.bad") }
+
+// DoctorConfigFine says "shown.doctor.config_fine".
+func (w Shown) DoctorConfigFine() string { return w.say("shown.doctor.config_fine") }
+
+// DoctorConfig says "shown.doctor.config".
+func (w Shown) DoctorConfig(why string) string { return w.say("shown.doctor.config", "{why}", why) }
+
+// DoctorConfigNext says "shown.doctor.config_next".
+func (w Shown) DoctorConfigNext() string { return w.say("shown.doctor.config_next") }
+
+// DoctorDisk says "shown.doctor.disk".
+func (w Shown) DoctorDisk(dir, free, total string) string {
+	return w.say("shown.doctor.disk", "{dir}", dir, "{free}", free, "{total}", total)
+}
+
+// DoctorDiskUnknown says "shown.doctor.disk_unknown".
+func (w Shown) DoctorDiskUnknown() string { return w.say("shown.doctor.disk_unknown") }
+
+// DoctorDiskNext says "shown.doctor.disk_next".
+func (w Shown) DoctorDiskNext() string { return w.say("shown.doctor.disk_next") }
+
+// DoctorSync says "shown.doctor.sync".
+func (w Shown) DoctorSync(us string) string { return w.say("shown.doctor.sync", "{us}", us) }
+
+// DoctorSyncFailed says "shown.doctor.sync_failed".
+func (w Shown) DoctorSyncFailed(why string) string {
+	return w.say("shown.doctor.sync_failed", "{why}", why)
+}
+
+// DoctorSyncNext says "shown.doctor.sync_next".
+func (w Shown) DoctorSyncNext() string { return w.say("shown.doctor.sync_next") }
+
+// DoctorCoreFine says "shown.doctor.core_fine".
+func (w Shown) DoctorCoreFine() string { return w.say("shown.doctor.core_fine") }
+
+// DoctorCore says "shown.doctor.core".
+func (w Shown) DoctorCore() string { return w.say("shown.doctor.core") }
+
+// DoctorCoreUnknown says "shown.doctor.core_unknown".
+func (w Shown) DoctorCoreUnknown() string { return w.say("shown.doctor.core_unknown") }
+
+// DoctorCoreNext says "shown.doctor.core_next".
+func (w Shown) DoctorCoreNext() string { return w.say("shown.doctor.core_next") }
+
+// DoctorCertificate says "shown.doctor.certificate".
+func (w Shown) DoctorCertificate(door, day string) string {
+	return w.say("shown.doctor.certificate", "{door}", door, "{day}", day)
+}
+
+// DoctorCertificateBad says "shown.doctor.certificate_bad".
+func (w Shown) DoctorCertificateBad(door, why string) string {
+	return w.say("shown.doctor.certificate_bad", "{door}", door, "{why}", why)
+}
+
+// DoctorCertificateNext says "shown.doctor.certificate_next".
+func (w Shown) DoctorCertificateNext() string { return w.say("shown.doctor.certificate_next") }
+
+// DoctorBackup says "shown.doctor.backup".
+func (w Shown) DoctorBackup(dir, hours string) string {
+	return w.say("shown.doctor.backup", "{dir}", dir, "{hours}", hours)
+}
+
+// DoctorBackupNone says "shown.doctor.backup_none".
+func (w Shown) DoctorBackupNone(dir string) string {
+	return w.say("shown.doctor.backup_none", "{dir}", dir)
+}
+
+// DoctorBackupUnknown says "shown.doctor.backup_unknown".
+func (w Shown) DoctorBackupUnknown() string { return w.say("shown.doctor.backup_unknown") }
+
+// DoctorBackupNext says "shown.doctor.backup_next".
+func (w Shown) DoctorBackupNext() string { return w.say("shown.doctor.backup_next") }
+
+// DoctorServed says "shown.doctor.served".
+func (w Shown) DoctorServed() string { return w.say("shown.doctor.served") }
+
+// DoctorNotServed says "shown.doctor.not_served".
+func (w Shown) DoctorNotServed() string { return w.say("shown.doctor.not_served") }
+
+// DoctorServiceNext says "shown.doctor.service_next".
+func (w Shown) DoctorServiceNext() string { return w.say("shown.doctor.service_next") }
+
+// DoctorClock says "shown.doctor.clock".
+func (w Shown) DoctorClock(by string) string { return w.say("shown.doctor.clock", "{by}", by) }
+
+// DoctorClockNext says "shown.doctor.clock_next".
+func (w Shown) DoctorClockNext() string { return w.say("shown.doctor.clock_next") }
+
+// DoctorRelease says "shown.doctor.release".
+func (w Shown) DoctorRelease(keeper, theirs, ours string) string {
+	return w.say("shown.doctor.release", "{keeper}", keeper, "{theirs}", theirs, "{ours}", ours)
+}
+
+// DoctorReleaseNext says "shown.doctor.release_next".
+func (w Shown) DoctorReleaseNext() string { return w.say("shown.doctor.release_next") }
+
+// DoctorRecord says "shown.doctor.record".
+func (w Shown) DoctorRecord(number, at string) string {
+	return w.say("shown.doctor.record", "{number}", number, "{at}", at)
+}
 
 // CasesRight says "shown.cases.right".
 func (w Shown) CasesRight(right, see string) string {
@@ -8328,6 +8445,17 @@ func (w Refused) ConfigCertificate(door string) string {
 func (w Refused) ConfigLoopback(door, address string) string {
 	return w.say("refused.config.loopback", "{door}", door, "{address}", address)
 }
+
+// ConfigMetrics says "refused.config.metrics".
+func (w Refused) ConfigMetrics() string { return w.say("refused.config.metrics") }
+
+// ConfigMetricsLoopback says "refused.config.metrics_loopback".
+func (w Refused) ConfigMetricsLoopback(address string) string {
+	return w.say("refused.config.metrics_loopback", "{address}", address)
+}
+
+// Doctor says "refused.doctor".
+func (w Refused) Doctor(n string) string { return w.say("refused.doctor", "{n}", n) }
 
 // ConfigMode says "refused.config.mode".
 func (w Refused) ConfigMode(file, mode string) string {

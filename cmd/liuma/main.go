@@ -43,6 +43,7 @@ type cli struct {
 	Serve      serveCmd        `cmd:""`
 	Status     statusCmd       `cmd:""`
 	Alarms     alarmsCmd       `cmd:""`
+	Doctor     doctorCmd       `cmd:""`
 	Tally      tallyCmd        `cmd:""`
 	Registry   registryCmd     `cmd:""`
 	Person     personCmd       `cmd:""`

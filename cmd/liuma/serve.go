@@ -15,6 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/liuma-pin/liuma/internal/config"
+	"github.com/liuma-pin/liuma/internal/door"
 	"github.com/liuma-pin/liuma/internal/server"
 	"github.com/liuma-pin/liuma/locale"
 )
@@ -58,6 +59,30 @@ func (s *serveCmd) Run(ctx context.Context, c *cli, t *terminal) (err error) {
 		return errors.Join(err, ln.Close())
 	}
 	base := address(conf, ln.Addr().String())
+	metricsAt, shutMetrics, err := system.ServeMetrics()
+	if err != nil {
+		return errors.Join(err, ln.Close())
+	}
+	defer shutMetrics()
+	c.sayWhere(t, conf, base, beside, metricsAt)
+	warn(ctx, conf, system, logger)
+	logger.Info("serving", "texts", conf.Texts.Driver, "address", base, "issuer", conf.Issuer, "shape", conf.Keepers.Shape)
+	if err := ready(ctx, system); err != nil {
+		logger.Warn("not ready yet", "err", err)
+	}
+	shut := system.ServeAdmin(ctx, c.Data)
+	err = system.Serve(ctx, ln, beside...)
+	shut()
+	if err != nil {
+		logger.Error("stopped", "err", err)
+		return err
+	}
+	logger.Info("stopped")
+	return t.line(t.shown().ServeStopped())
+}
+
+// sayWhere says where the server can be reached; metricsAt is empty where it has no metrics.
+func (c *cli) sayWhere(t *terminal, conf config.Config, base string, beside []net.Listener, metricsAt string) {
 	say := t.shown()
 	row := func(label, said string) { fmt.Fprintf(t.out, "  %s %s\n", padded(label, 8), said) }
 	fmt.Fprintln(t.out, say.ServeServing(c.Data, base))
@@ -72,20 +97,9 @@ func (s *serveCmd) Run(ctx context.Context, c *cli, t *terminal) (err error) {
 	if beside[2] != nil {
 		row(say.ServeConsole(), say.ServeConsoleAt(conf.ConsoleAddress(), beside[2].Addr().String()))
 	}
-	warn(ctx, conf, system, logger)
-	logger.Info("serving", "texts", conf.Texts.Driver, "address", base, "issuer", conf.Issuer, "shape", conf.Keepers.Shape)
-	if err := ready(ctx, system); err != nil {
-		logger.Warn("not ready yet", "err", err)
+	if metricsAt != "" {
+		row(say.ServeMetrics(), say.ServeMetricsAt(metricsAt))
 	}
-	shut := system.ServeAdmin(ctx, c.Data)
-	err = system.Serve(ctx, ln, beside...)
-	shut()
-	if err != nil {
-		logger.Error("stopped", "err", err)
-		return err
-	}
-	logger.Info("stopped")
-	return t.line(say.ServeStopped())
 }
 
 // warn says what is missing or lax, and what comes next.
@@ -151,9 +165,9 @@ func newLogger(w io.Writer, level string) (*slog.Logger, error) {
 	}
 	o := &slog.HandlerOptions{Level: l}
 	if isTerminal(w) {
-		return slog.New(slog.NewTextHandler(w, o)), nil
+		return slog.New(door.Traced(slog.NewTextHandler(w, o))), nil
 	}
-	return slog.New(slog.NewJSONHandler(w, o)), nil
+	return slog.New(door.Traced(slog.NewJSONHandler(w, o))), nil
 }
 
 // isTerminal reports whether a person is watching w.

@@ -6,6 +6,8 @@ import (
 	"runtime/debug"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/liuma-pin/liuma/internal/process"
 )
 
 // versionCmd is "liuma version".
@@ -26,12 +28,7 @@ func (versionCmd) Run(t *terminal) error {
 }
 
 // release is the module's version.
-func release() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	return "(devel)"
-}
+func release() string { return process.Release() }
 
 // versionFlag is --version, which does what "liuma version" does.
 type versionFlag bool

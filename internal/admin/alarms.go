@@ -38,10 +38,15 @@ const guardAlarmFor = 24 * time.Hour
 // Alarms lists what has to be looked after, the oldest first and those without a time
 // before them.
 func (a *Admin) Alarms(ctx context.Context) ([]Alarm, error) {
-	s, err := a.Status(ctx)
+	s, err := a.standing(ctx)
 	if err != nil {
 		return nil, err
 	}
+	return a.alarmsOf(ctx, s)
+}
+
+// alarmsOf lists what of a status has to be looked after.
+func (a *Admin) alarmsOf(ctx context.Context, s Status) ([]Alarm, error) {
 	times, err := a.Clock(ctx)
 	if err != nil {
 		return nil, err

@@ -99,7 +99,7 @@ func (a *Admin) AcceptClock(ctx context.Context, reason audit.Reason) (ClockStat
 		return ClockState{}, err
 	}
 	a.c.Clock.Adopt(next)
-	a.c.Logger.Error("an operator moved the time up to the machine's clock", "by", by, "reason", reason)
+	a.c.Logger.ErrorContext(ctx, "an operator moved the time up to the machine's clock", "by", by, "reason", reason)
 	if err := a.c.Server.Keepers.AcceptTime(ctx); err != nil {
 		return ClockState{}, err
 	}

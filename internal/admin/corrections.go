@@ -66,7 +66,7 @@ func (a *Admin) goOn(ctx context.Context, id string) (CorrectedNumber, error) {
 	if s := a.c.Server; s != nil {
 		// What cannot be done now is done by the next round of maintenance.
 		if err := s.Authority.GoOnCorrecting(ctx, id); err != nil {
-			a.c.Logger.Warn("a correction goes on later", "correction", id, "err", err)
+			a.c.Logger.WarnContext(ctx, "a correction goes on later", "correction", id, "err", err)
 		}
 	}
 	return a.corrected(ctx, id)

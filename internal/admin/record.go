@@ -86,8 +86,9 @@ type Digest struct {
 
 // RecordStatus says how the audit record stands.
 type RecordStatus struct {
-	Digest uint64     `json:"digest"` // number of the last one; 0: none
-	At     *time.Time `json:"digest_at"`
+	Digest  uint64     `json:"digest"` // number of the last one; 0: none
+	At      *time.Time `json:"digest_at"`
+	Entries uint64     `json:"entries"` // that the last one is over
 	// From the running server: when it last checked the entries, what it found,
 	// and why the last digest is not in the directory of digests.
 	Checked  *time.Time `json:"checked_at"`
@@ -135,7 +136,7 @@ func (a *Admin) recordStatus(ctx context.Context) (out RecordStatus, err error) 
 	if err == nil {
 		out.Digest = last.Number
 		if d, err := audit.ParseDigest(last.Token, nil); err == nil {
-			out.At = &d.At
+			out.At, out.Entries = &d.At, d.Entries
 		}
 	}
 	if a.c.Server == nil {

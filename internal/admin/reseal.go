@@ -39,7 +39,7 @@ func (a *Admin) Reseal(ctx context.Context) {
 	defer t.Stop()
 	for {
 		if err := a.ResealOnce(ctx); err != nil && ctx.Err() == nil {
-			a.c.Logger.Warn("not everything was sealed anew; it is tried again", "err", err)
+			a.c.Logger.WarnContext(ctx, "not everything was sealed anew; it is tried again", "err", err)
 		}
 		select {
 		case <-ctx.Done():

@@ -205,15 +205,32 @@ func sealKeyAt(keys []store.SealKey, now time.Time) *SealKey {
 
 // Status reads the status.
 func (a *Admin) Status(ctx context.Context) (Status, error) {
-	s := Status{At: a.c.Clock.Now(), Issuer: a.c.Issuer, Shape: a.c.Shape}
-	seen := map[string]uint64{}
-	err := a.c.Store.View(ctx, func(r store.Reader) (err error) {
+	s, err := a.standing(ctx)
+	if err != nil {
+		return Status{}, err
+	}
+	err = a.c.Store.View(ctx, func(r store.Reader) (err error) {
 		if s.Cards, err = r.CountCards(); err != nil {
 			return err
 		}
-		if s.People, err = r.CountPersons(); err != nil {
-			return err
-		}
+		s.People, err = r.CountPersons()
+		return err
+	})
+	if err != nil {
+		return Status{}, err
+	}
+	if s.Children, err = a.c.Registry.Children(ctx, s.At); err != nil {
+		return Status{}, err
+	}
+	return s, nil
+}
+
+// standing is the status but for what is counted over all cards and people, which takes
+// the longer the more there are.
+func (a *Admin) standing(ctx context.Context) (Status, error) {
+	s := Status{At: a.c.Clock.Now(), Issuer: a.c.Issuer, Shape: a.c.Shape}
+	seen := map[string]uint64{}
+	err := a.c.Store.View(ctx, func(r store.Reader) (err error) {
 		if s.OpenIntents, err = countIntents(r); err != nil {
 			return err
 		}
@@ -228,9 +245,6 @@ func (a *Admin) Status(ctx context.Context) (Status, error) {
 		return err
 	})
 	if err != nil {
-		return Status{}, err
-	}
-	if s.Children, err = a.c.Registry.Children(ctx, s.At); err != nil {
 		return Status{}, err
 	}
 	if s.Texts, s.Letters, err = a.queues(ctx); err != nil {

@@ -42,7 +42,7 @@ func (a *Authority) Adopt(ctx context.Context, card store.Card, held ledger.Row)
 	card.ID, card.Version, card.KeySet, card.Verifier = held.Card, held.Version, held.KeySet, held.Verifier
 	card.Reserved, card.PINSetAt, card.PINForm = max(held.Mark, held.Version), now, pin.FormUnknown
 	card.Frozen, card.FrozenAt = true, now
-	a.log.Error("card known to keepers alone: adopted, frozen", "card", card.ID, "version", card.Version)
+	a.log.ErrorContext(ctx, "card known to keepers alone: adopted, frozen", "card", card.ID, "version", card.Version)
 	err := a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		e := a.Entry("system", audit.CardAdopted, card.ID, "", string(liuma.CodeCardRestored))
 		e.Note = fmt.Sprintf("version=%d", card.Version)

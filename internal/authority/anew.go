@@ -88,7 +88,7 @@ func (a *Authority) keptClosed(ctx context.Context, held ledger.Row) error {
 	if err != nil || !back {
 		return err
 	}
-	a.log.Error("ALARM: keepers put a closed card back in use: retired again", "card", held.Card)
+	a.log.ErrorContext(ctx, "ALARM: keepers put a closed card back in use: retired again", "card", held.Card)
 	if err := a.quorum.Retire(ctx, held.Card); err != nil {
 		return fmt.Errorf("%w: %w", ErrRetire, err)
 	}

@@ -98,13 +98,13 @@ func (a *Authority) Attempt(ctx context.Context, q Attempt) (store.Request, erro
 		return err
 	})
 	if err != nil {
-		a.log.Error("attempt not evaluated", "card", at.row.Card, "err", err)
+		a.log.ErrorContext(ctx, "attempt not evaluated", "card", at.row.Card, "err", err)
 		out = keeper.Outcome{Verdict: liuma.Unavailable}
 	}
 	if out.Stale {
 		// The keepers have committed a later version; the next attempt finishes its
 		// intent.
-		a.log.Warn("keepers hold a later version", "card", at.row.Card, "version", at.target.Version)
+		a.log.WarnContext(ctx, "keepers hold a later version", "card", at.row.Card, "version", at.target.Version)
 	}
 	if err := a.conclude(ctx, at, out); err != nil {
 		// No durable row, no verdict (I-9): the request stays undecided.
@@ -344,7 +344,7 @@ func (a *Authority) recordUndecided(ctx context.Context, at *guess) {
 		return a.Entry(at.Caller.Actor(), audit.AttemptUndecided, at.row.Card, at.row.BusinessNo, string(liuma.CodeUndecided)), nil
 	})
 	if err != nil {
-		a.log.Error("attempt without a verdict not recorded", "card", at.row.Card, "err", err)
+		a.log.ErrorContext(ctx, "attempt without a verdict not recorded", "card", at.row.Card, "err", err)
 	}
 }
 

@@ -289,7 +289,7 @@ func (a *Authority) Start(ctx context.Context) error {
 	if err := a.clock.Check(); err != nil {
 		// Nothing is served until the clock is right. Maintain then does the rest,
 		// and every attempt finishes its card's intent first (I-7).
-		a.log.Error("not serving", "err", err)
+		a.log.ErrorContext(ctx, "not serving", "err", err)
 		return nil
 	}
 	if err := a.finishIntents(ctx); err != nil {
@@ -337,14 +337,14 @@ func (a *Authority) RecordAlarm(ctx context.Context, al keeper.Alarm) {
 		a.rowBehind(ctx, al)
 		return
 	}
-	a.log.Error("keeper alarm", "keeper", al.Keeper, "what", al.Fault, "card", al.Card)
+	a.log.ErrorContext(ctx, "keeper alarm", "keeper", al.Keeper, "what", al.Fault, "card", al.Card)
 	err := a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		e := a.Entry("system", audit.KeeperAlarm, al.Card, "", string(al.Fault))
 		e.Note = "keeper=" + string(al.Keeper)
 		return e, nil
 	})
 	if err != nil {
-		a.log.Error("keeper alarm not recorded", "err", err)
+		a.log.ErrorContext(ctx, "keeper alarm not recorded", "err", err)
 	}
 }
 

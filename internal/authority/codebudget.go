@@ -181,7 +181,7 @@ func (a *Authority) tellUnreturned(ctx context.Context) error {
 			return fmt.Errorf("alarm about codes of %s: %w", c.Channel, err)
 		}
 		if told {
-			a.log.Error("ALARM: hardly any one-time code of a channel is typed in: who asks for them?",
+			a.log.ErrorContext(ctx, "ALARM: hardly any one-time code of a channel is typed in: who asks for them?",
 				"channel", c.Channel, "sent", c.Judged, "returned", c.Returned)
 		}
 	}

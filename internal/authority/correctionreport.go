@@ -83,7 +83,7 @@ func (a *Authority) CorrectNumber(ctx context.Context, c Caller, q CorrectionReq
 	// A crash or an error from here on leaves it to the next round of maintenance.
 	if out.Correction.ID != "" {
 		if err := a.GoOnCorrecting(ctx, out.Correction.ID); err != nil {
-			a.log.Warn("a correction goes on later", "correction", out.Correction.ID, "err", err)
+			a.log.WarnContext(ctx, "a correction goes on later", "correction", out.Correction.ID, "err", err)
 		}
 	}
 	return a.correctionView(ctx, ask)

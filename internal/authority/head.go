@@ -73,10 +73,10 @@ func (a *Authority) rowBehind(ctx context.Context, al keeper.Alarm) {
 	if err == nil && now.Head.At >= al.Head {
 		return
 	}
-	a.log.Error("keeper has seen a later row of a card", "keeper", al.Keeper, "card", al.Card, "head", al.Head, "err", err)
+	a.log.ErrorContext(ctx, "keeper has seen a later row of a card", "keeper", al.Keeper, "card", al.Card, "head", al.Head, "err", err)
 	held, err := a.quorum.Held(ctx, al.Card)
 	if err != nil {
-		a.log.Error("keepers' heads not compared", "card", al.Card, "err", err)
+		a.log.ErrorContext(ctx, "keepers' heads not compared", "card", al.Card, "err", err)
 		return
 	}
 	err = a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
@@ -99,7 +99,7 @@ func (a *Authority) rowBehind(ctx context.Context, al keeper.Alarm) {
 	if err != nil {
 		// A crash or an error here leaves the row unmarked; the keepers refuse it
 		// all the same, and the next refusal marks it.
-		a.log.Error("keeper alarm not recorded", "card", al.Card, "err", err)
+		a.log.ErrorContext(ctx, "keeper alarm not recorded", "card", al.Card, "err", err)
 	}
 }
 
@@ -130,7 +130,7 @@ func (a *Authority) rowLost(ctx context.Context, al keeper.Alarm) {
 		return e, nil
 	})
 	if err != nil {
-		a.log.Error("keeper alarm not recorded", "card", al.Card, "err", err)
+		a.log.ErrorContext(ctx, "keeper alarm not recorded", "card", al.Card, "err", err)
 	}
 }
 
@@ -238,7 +238,7 @@ func (a *Authority) AcceptRestore(ctx context.Context, actor string, after liuma
 			return out, ctx.Err()
 		case err != nil:
 			out.Failed++
-			a.log.Error("card not brought up to the keepers", "card", id, "err", err)
+			a.log.ErrorContext(ctx, "card not brought up to the keepers", "card", id, "err", err)
 		case raised:
 			out.Raised++
 		}

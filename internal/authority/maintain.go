@@ -43,15 +43,15 @@ func (a *Authority) Maintain(ctx context.Context) {
 			defer cancel()
 			a.tellSprays(last)
 			if err := a.tellFreezeTries(last, 0); err != nil {
-				a.log.Warn("wrong freeze codes not recorded", "err", err)
+				a.log.WarnContext(ctx, "wrong freeze codes not recorded", "err", err)
 			}
 			if err := errors.Join(a.tellRations(last), a.saveSecond(last)); err != nil {
-				a.log.Warn("the last second was not saved", "err", err)
+				a.log.WarnContext(ctx, "the last second was not saved", "err", err)
 			}
 			return
 		case <-seen.C:
 			if err := a.saveSecond(ctx); err != nil && ctx.Err() == nil {
-				a.log.Warn("the last second was not saved", "err", err)
+				a.log.WarnContext(ctx, "the last second was not saved", "err", err)
 			}
 			continue
 		case <-keys.C:
@@ -61,7 +61,7 @@ func (a *Authority) Maintain(ctx context.Context) {
 			continue
 		case <-a.rations.wake:
 			if err := a.tellRations(ctx); err != nil && ctx.Err() == nil {
-				a.log.Error("a spent ration was not recorded", "err", err)
+				a.log.ErrorContext(ctx, "a spent ration was not recorded", "err", err)
 			}
 			continue
 		case al := <-a.sprays.waiting:
@@ -70,7 +70,7 @@ func (a *Authority) Maintain(ctx context.Context) {
 		case <-t.C:
 		}
 		if err := a.MaintainOnce(ctx); err != nil && ctx.Err() == nil {
-			a.log.Warn("maintenance incomplete", "err", err)
+			a.log.WarnContext(ctx, "maintenance incomplete", "err", err)
 		}
 	}
 }
@@ -120,7 +120,7 @@ func (a *Authority) finishIntents(ctx context.Context) error {
 		}
 		for _, in := range page {
 			if err := a.finishOne(ctx, in.Card); err != nil {
-				a.log.Warn("intent not finished", "card", in.Card, "version", in.Version, "err", err)
+				a.log.WarnContext(ctx, "intent not finished", "card", in.Card, "version", in.Version, "err", err)
 			}
 			after = in.Card
 		}

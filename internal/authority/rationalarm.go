@@ -136,7 +136,7 @@ func (a *Authority) tellRations(ctx context.Context) error {
 			return e, tx.InsertTick(store.Tick{Kind: tickRationTold + ":" + string(k.act), Key: key, At: now})
 		})
 		if first {
-			a.log.Error("ALARM: a client has spent a ration: is its key in other hands?",
+			a.log.ErrorContext(ctx, "ALARM: a client has spent a ration: is its key in other hands?",
 				"client", c.Actor(), "act", k.act, "hour", most.Hour, "day", most.Day)
 		}
 		a.rations.wasTold(k, told, err)

@@ -57,7 +57,7 @@ func (a *Authority) Retain(ctx context.Context) {
 		case <-t.C:
 		}
 		if err := a.RetainStep(ctx); err != nil && ctx.Err() == nil {
-			a.log.Warn("old requests not dropped", "err", err)
+			a.log.WarnContext(ctx, "old requests not dropped", "err", err)
 		}
 	}
 }

@@ -114,7 +114,7 @@ func (s *sprays) last() []guard.Alarm {
 // crash before the commit loses the entry; the log has the alarm, and while the
 // spray goes on the next one comes within a minute.
 func (a *Authority) tellSpray(ctx context.Context, al guard.Alarm) {
-	a.log.Error("ALARM: guesses look like a spray", "kind", al.Kind, "channel", al.Channel, "guesses", al.Guesses, "slowed", al.Slowed)
+	a.log.ErrorContext(ctx, "ALARM: guesses look like a spray", "kind", al.Kind, "channel", al.Channel, "guesses", al.Guesses, "slowed", al.Slowed)
 	if since := al.At.Sub(a.sprays.recorded[al.Kind]); since >= 0 && since < sprayEvery {
 		return
 	}
@@ -134,7 +134,7 @@ func (a *Authority) tellSpray(ctx context.Context, al guard.Alarm) {
 		return e, tx.InsertTick(store.Tick{Kind: kind, At: al.At})
 	})
 	if err != nil {
-		a.log.Error("the alarm about a spray was not recorded", "kind", al.Kind, "err", err)
+		a.log.ErrorContext(ctx, "the alarm about a spray was not recorded", "kind", al.Kind, "err", err)
 		return
 	}
 	a.sprays.recorded[al.Kind] = told

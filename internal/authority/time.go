@@ -89,7 +89,7 @@ func (a *Authority) witnessTime(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
-	a.log.Warn("the kept time jumped to the machine's clock: keepers on other machines have it, too", "by", by)
+	a.log.WarnContext(ctx, "the kept time jumped to the machine's clock: keepers on other machines have it, too", "by", by)
 	a.clock.Adopt(next)
 	return nil
 }

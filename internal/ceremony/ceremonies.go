@@ -146,7 +146,7 @@ func (s *Ceremonies) Maintain(ctx context.Context) {
 		case <-t.C:
 		}
 		if err := s.MaintainOnce(ctx); err != nil && ctx.Err() == nil {
-			s.log.Warn("maintenance of ceremonies incomplete", "err", err)
+			s.log.WarnContext(ctx, "maintenance of ceremonies incomplete", "err", err)
 		}
 	}
 }

@@ -96,7 +96,7 @@ func (s *Ceremonies) SendCode(ctx context.Context, id string, h Hand, by liuma.C
 			return step, e, err
 		}))
 	if err == nil && limited {
-		s.log.Error("ALARM: a channel has used up its one-time codes: is its key, or its app, in other hands?", "channel", p.Channel)
+		s.log.ErrorContext(ctx, "ALARM: a channel has used up its one-time codes: is its key, or its app, in other hands?", "channel", p.Channel)
 	}
 	return p, err
 }

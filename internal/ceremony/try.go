@@ -161,7 +161,7 @@ func givenDigest(id string, g Given) ([32]byte, error) {
 func (s *Ceremonies) noteRefusal(ctx context.Context, id string, cause error) error {
 	code := liuma.CodeOf(cause)
 	if code == liuma.CodeInternal || code == liuma.CodeUnavailable {
-		s.log.Error("try not made", "ceremony", id, "err", cause)
+		s.log.ErrorContext(ctx, "try not made", "ceremony", id, "err", cause)
 	}
 	err := s.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		c, d, err := s.readCeremony(tx, id)

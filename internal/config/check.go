@@ -23,7 +23,7 @@ func (c Config) Needs() []string {
 	out = append(out, c.Keepers.needs()...)
 	for _, f := range []string{
 		c.Channel.Certificate, c.Channel.Key, c.Hosted.Certificate, c.Hosted.Key, c.Gateway.Certificate, c.Gateway.Key,
-		c.ConsoleDoor.Certificate, c.ConsoleDoor.Key,
+		c.ConsoleDoor.Certificate, c.ConsoleDoor.Key, c.Metrics.Certificate, c.Metrics.Key,
 		c.DatabasePassword, c.DomainChecks, c.Policy, c.Consent, c.Texts.Wordings, c.Texts.Webhook.SecretFile, c.Texts.Webhook.PreviousFile, c.Texts.Kannel.PasswordFile,
 	} {
 		if f != "" {
@@ -61,6 +61,10 @@ func (c Config) Check() error {
 			add(d.name, present(err))
 			add(d.name, closed(d.Key))
 		}
+	}
+	if c.Metrics.Certificate != "" {
+		_, err := tls.LoadX509KeyPair(c.Metrics.Certificate, c.Metrics.Key)
+		add("metrics", present(err))
 	}
 	for _, f := range []struct{ name, path string }{
 		{"texts.webhook.secret_file", c.Texts.Webhook.SecretFile},

@@ -69,19 +69,24 @@ func comments() map[string]string {
 // restComments are those about letters, and about how long what is kept.
 func restComments() map[string]string {
 	return map[string]string{
-		"hsm":                  "The hardware security module that the vault's key file is sealed to (docs/HSM.md).",
-		"hsm.module":           "The vendor's PKCS#11 library, an absolute path; the program must be built with -tags pkcs11. Default: none",
-		"hsm.token":            "Label of the token. Default: none",
-		"hsm.pin_file":         "File of one line, mode 0600, with the PIN of the token's user. Default: none",
-		"letters":              "What stands on letters to people without a phone.",
-		"letters.sender_zh":    "Who writes, in Chinese: at most 40 characters. Default: the name of the service",
-		"letters.sender_en":    "The same in English. Default: the name of the service",
-		"letters.return_to":    "A line above the address: where the post brings back what it cannot deliver, at most 60 characters. Default: the sender",
-		"retention":            "How long the database keeps what it need not keep for ever, in days (180d) or years (1y).",
-		"retention.requests":   "Requests after their last change, with their business numbers: 30d or longer. Default 180d",
-		"retention.ceremonies": "Ceremonies after their end: 1d or longer, no longer than requests. Default 7d",
-		"retention.letters":    "Letters after they were posted or came back: 30d or longer. Default 90d",
-		"retention.record":     "The audit record, which leaves only after 'liuma audit archive': 183d or longer. Default 3y",
+		"hsm":                     "The hardware security module that the vault's key file is sealed to (docs/HSM.md).",
+		"hsm.module":              "The vendor's PKCS#11 library, an absolute path; the program must be built with -tags pkcs11. Default: none",
+		"hsm.token":               "Label of the token. Default: none",
+		"hsm.pin_file":            "File of one line, mode 0600, with the PIN of the token's user. Default: none",
+		"metrics":                 "Where a collector reads the process's numbers, at /metrics, and where /healthz and /readyz are asked (docs/OPERATIONS.md).",
+		"metrics.listen":          "host:port; beyond loopback it needs a certificate, or beyond_loopback. Default: no such listener",
+		"metrics.certificate":     "PEM file of the certificate chain, together with key. Default: none",
+		"metrics.key":             "PEM file of its key. Default: none",
+		"metrics.beyond_loopback": "Listen beyond the loopback without a certificate, on a network of the collectors' own. Default false",
+		"letters":                 "What stands on letters to people without a phone.",
+		"letters.sender_zh":       "Who writes, in Chinese: at most 40 characters. Default: the name of the service",
+		"letters.sender_en":       "The same in English. Default: the name of the service",
+		"letters.return_to":       "A line above the address: where the post brings back what it cannot deliver, at most 60 characters. Default: the sender",
+		"retention":               "How long the database keeps what it need not keep for ever, in days (180d) or years (1y).",
+		"retention.requests":      "Requests after their last change, with their business numbers: 30d or longer. Default 180d",
+		"retention.ceremonies":    "Ceremonies after their end: 1d or longer, no longer than requests. Default 7d",
+		"retention.letters":       "Letters after they were posted or came back: 30d or longer. Default 90d",
+		"retention.record":        "The audit record, which leaves only after 'liuma audit archive': 183d or longer. Default 3y",
 	}
 }
 

@@ -51,6 +51,8 @@ type Config struct {
 	// ConsoleDoor is the door of the staff console, for browsers of members of staff.
 	// Default: none.
 	ConsoleDoor Door `yaml:"console_door"`
+	// Metrics is where a collector reads the process's numbers. Default: nowhere.
+	Metrics Metrics `yaml:"metrics"`
 	// Console is the public address of the console, which passkeys belong to:
 	// https://host[:port], or http://localhost:port. Default: localhost and the port of
 	// console_door, where that listens on the loopback and is not behind_proxy.
@@ -238,7 +240,7 @@ func (c Config) Validate() error {
 	} else if c.Gateway != (Door{}) {
 		errs = append(errs, locale.Refuse(func(w *locale.Words) string { return w.Refused.ConfigGateway() }))
 	}
-	errs = append(errs, c.validateConsole(), c.Texts.validate(c), c.Letters.validate(), c.Retention.validate(), c.HSM.validate(), c.Keepers.validate())
+	errs = append(errs, c.validateConsole(), c.Metrics.validate(), c.Texts.validate(c), c.Letters.validate(), c.Retention.validate(), c.HSM.validate(), c.Keepers.validate())
 	if _, err := c.Bounds(0); err != nil {
 		errs = append(errs, err)
 	}
@@ -337,6 +339,7 @@ func (c Config) at(dir string) Config {
 	c.Digests, c.HSM.PINFile = abs(c.Digests), abs(c.HSM.PINFile)
 	c.Gateway.Certificate, c.Gateway.Key = abs(c.Gateway.Certificate), abs(c.Gateway.Key)
 	c.ConsoleDoor.Certificate, c.ConsoleDoor.Key = abs(c.ConsoleDoor.Certificate), abs(c.ConsoleDoor.Key)
+	c.Metrics.Certificate, c.Metrics.Key = abs(c.Metrics.Certificate), abs(c.Metrics.Key)
 	c.Texts.Wordings = abs(c.Texts.Wordings)
 	c.Texts.Webhook.SecretFile, c.Texts.Webhook.PreviousFile = abs(c.Texts.Webhook.SecretFile), abs(c.Texts.Webhook.PreviousFile)
 	c.Texts.Kannel.PasswordFile = abs(c.Texts.Kannel.PasswordFile)

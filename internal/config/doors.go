@@ -56,8 +56,15 @@ func (c Config) reserved() int {
 	if c.Texts.Driver == DriverWebhook || c.Texts.Driver == DriverKannel {
 		n += c.Texts.Codes.Concurrent + c.Texts.Notices.Concurrent
 	}
+	if c.Metrics.Listen != "" {
+		n += MetricsConnections
+	}
 	return n
 }
+
+// MetricsConnections is how many connections the metrics' listener has open at most: a few
+// collectors, and who looks whether the process is ready.
+const MetricsConnections = 16
 
 // Bounds fills in the defaults for a process that may have so many files open;
 // zero means that nothing says how many.

@@ -76,7 +76,7 @@ func (c *Counter) ByCode(ctx context.Context, source, typed string) (store.Ticke
 	}
 	if errors.Is(err, store.ErrNotFound) {
 		if c.tries.add(from, c.c.Now()) {
-			c.c.Logger.Error("ALARM: codes of tickets are being guessed", "wrong", triesAlarm, "within", triesPeriod)
+			c.c.Logger.ErrorContext(ctx, "ALARM: codes of tickets are being guessed", "wrong", triesAlarm, "within", triesPeriod)
 		}
 		return store.Ticket{}, liuma.Fail(liuma.CodeTicketUnknown, nil)
 	}

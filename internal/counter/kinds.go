@@ -76,7 +76,7 @@ func (c *Counter) heldOf(ctx context.Context, holder vault.Index) (held ledger.R
 	}
 	held, err = c.c.Engine.HeldOf(ctx, holder)
 	if err != nil {
-		c.c.Logger.Warn("it is not known whether keepers hold a card", "err", err)
+		c.c.Logger.WarnContext(ctx, "it is not known whether keepers hold a card", "err", err)
 		return ledger.Row{}, true, nil
 	}
 	return held, false, nil

@@ -38,7 +38,7 @@ func (c *Counter) Maintain(ctx context.Context) {
 			err = c.forget(ctx)
 		}
 		if err != nil && ctx.Err() == nil {
-			c.c.Logger.Warn("the counter's rows were not looked after", "err", err)
+			c.c.Logger.WarnContext(ctx, "the counter's rows were not looked after", "err", err)
 		}
 	}
 }

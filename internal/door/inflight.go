@@ -35,6 +35,18 @@ type InFlightConfig struct {
 	Proxies Proxies
 	Now     func() time.Time
 	Logger  *slog.Logger
+	// Finished, if set, hears of every request that the door answered, those too that
+	// were refused for a bound. It must return at once.
+	Finished func(Finished)
+}
+
+// Finished is a request that was answered. It says no more than the access log's line,
+// and neither request id nor client.
+type Finished struct {
+	Door   string
+	Route  string // the route's pattern; empty: there is none
+	Status int
+	Took   time.Duration
 }
 
 // InFlight bounds the requests that a door works on at once. What is over a

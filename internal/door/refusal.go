@@ -41,7 +41,7 @@ func (l *Log) Failed(v *Visit, r *http.Request, status int, code liuma.Code, cau
 		level = slog.LevelWarn
 	}
 	l.c.Logger.LogAttrs(r.Context(), level, "request failed",
-		slog.String("request", v.id), slog.String("client", v.Client),
+		slog.String("request", v.ID()), slog.String("client", v.Client),
 		slog.String("code", string(code)), slog.Any("cause", cause))
 }
 

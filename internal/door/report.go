@@ -50,7 +50,7 @@ func (d *Pages) report(w http.ResponseWriter, r *http.Request) {
 		if !directivePattern.MatchString(directive) {
 			directive = "other"
 		}
-		d.log.Warn("content policy refused something", "directive", directive,
+		d.log.WarnContext(r.Context(), "content policy refused something", "directive", directive,
 			"blocked", blocked(body.Report.Blocked), "page", firstElement(body.Report.Document), "request", RequestID(r.Context()))
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -3,7 +3,6 @@ package door
 import (
 	"context"
 	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -52,15 +51,20 @@ type Visit struct {
 	// BusinessNo is the request's, once it was read; it is never logged.
 	BusinessNo liuma.BusinessNo
 
-	id     string
+	id     liuma.RequestID
+	door   string // its name; empty where nothing bounds the requests in flight
 	place  *place // nil where nothing bounds the requests in flight
 	begun  time.Time
-	status int // zero until the header is written
+	came   time.Time // by the machine's running time
+	status int       // zero until the header is written
 	bytes  int64
 }
 
 // ID is the random number under which the log knows the request.
-func (v *Visit) ID() string { return v.id }
+func (v *Visit) ID() string { return v.id.String() }
+
+// Arrived is when the request came, to measure how long something took since then.
+func (v *Visit) Arrived() time.Time { return v.came }
 
 // Admit says whose request this is, once that is proven. From here on it counts
 // for that client, and is refused where too many of the client's are in flight.
@@ -70,7 +74,7 @@ func (v *Visit) Admit(client string) error {
 }
 
 // Instance is the id as problem documents name it.
-func (v *Visit) Instance() string { return "urn:liuma:request:" + v.id }
+func (v *Visit) Instance() string { return "urn:liuma:request:" + v.id.String() }
 
 // WriteHeader remembers the status; informational ones are not the answer.
 func (v *Visit) WriteHeader(status int) {
@@ -101,12 +105,21 @@ func VisitOf(ctx context.Context) *Visit {
 	return v
 }
 
+// NameOf is the name of the door that a request's context came in by; empty outside a door,
+// and at one whose requests nothing bounds.
+func NameOf(ctx context.Context) string {
+	if v := VisitOf(ctx); v != nil {
+		return v.door
+	}
+	return ""
+}
+
 // Serve is a door's outermost layer. The request that handle gets knows its
 // visit.
 func (l *Log) Serve(w http.ResponseWriter, r *http.Request, handle func(*Visit, *http.Request)) {
-	v := &Visit{ResponseWriter: w, id: newID(), begun: l.c.Now()}
-	r = r.WithContext(context.WithValue(r.Context(), visitKey{}, v))
-	v.Header().Set("X-Request-Id", v.id)
+	v := &Visit{ResponseWriter: w, id: newID(), begun: l.c.Now(), came: time.Now()}
+	r = r.WithContext(context.WithValue(liuma.WithRequest(r.Context(), v.id), visitKey{}, v))
+	v.Header().Set("X-Request-Id", v.ID())
 	defer func() {
 		if p := recover(); p != nil {
 			if p == http.ErrAbortHandler {
@@ -117,6 +130,7 @@ func (l *Log) Serve(w http.ResponseWriter, r *http.Request, handle func(*Visit, 
 		l.line(v, r)
 	}()
 	if l.c.InFlight != nil {
+		v.door = l.c.InFlight.c.Door
 		var err error
 		v.place, err = l.c.InFlight.enter(r)
 		defer v.place.leave()
@@ -128,10 +142,11 @@ func (l *Log) Serve(w http.ResponseWriter, r *http.Request, handle func(*Visit, 
 	handle(v, r)
 }
 
-func newID() string {
-	var b [8]byte
-	rand.Read(b[:])
-	return hex.EncodeToString(b[:])
+// newID is never one that the sender brought: with it, a channel could have two holders'
+// requests look like one, and a proxy's id could be linked.
+func newID() (id liuma.RequestID) {
+	rand.Read(id[:])
+	return id
 }
 
 // panicked logs a panic by its type and stack. Its value may quote data of the
@@ -142,7 +157,7 @@ func (l *Log) panicked(v *Visit, r *http.Request, p any) {
 		what = e.Error()
 	}
 	l.c.Logger.ErrorContext(r.Context(), "panic in a handler",
-		"route", r.Pattern, "request", v.id, "panic", what, "stack", string(debug.Stack()))
+		"route", r.Pattern, "request", v.ID(), "panic", what, "stack", string(debug.Stack()))
 	if v.status == 0 {
 		l.c.Fault(v, r)
 	}
@@ -151,12 +166,16 @@ func (l *Log) panicked(v *Visit, r *http.Request, p any) {
 // line writes the visit's line. The URL is not in it, only the route's
 // pattern.
 func (l *Log) line(v *Visit, r *http.Request) {
-	if !l.c.Logger.Enabled(r.Context(), slog.LevelInfo) {
-		return
-	}
 	status := v.status
 	if status == 0 {
 		status = http.StatusOK // the status that net/http sends for a handler that wrote nothing
+	}
+	took := l.c.Now().Sub(v.begun)
+	if f := l.c.InFlight; f != nil && f.c.Finished != nil {
+		f.c.Finished(Finished{Door: f.c.Door, Route: r.Pattern, Status: status, Took: took})
+	}
+	if !l.c.Logger.Enabled(r.Context(), slog.LevelInfo) {
+		return
 	}
 	l.c.Logger.LogAttrs(r.Context(), slog.LevelInfo, "request",
 		slog.String("method", methodWord(r.Method)),
@@ -164,8 +183,8 @@ func (l *Log) line(v *Visit, r *http.Request) {
 		slog.Int("status", status),
 		slog.Int64("bytes", v.bytes),
 		// A number of milliseconds: a Duration is nanoseconds in JSON.
-		slog.Float64("took_ms", float64(l.c.Now().Sub(v.begun).Microseconds())/1000),
-		slog.String("request", v.id),
+		slog.Float64("took_ms", float64(took.Microseconds())/1000),
+		slog.String("request", v.ID()),
 		slog.String("client", v.Client))
 }
 

@@ -26,7 +26,7 @@ func (q *Quorum) Attempt(ctx context.Context, target Target, how Guess, secret [
 	case errors.Is(err, ErrClosed), ctx.Err() != nil:
 		return Outcome{Verdict: liuma.Unavailable}, errors.Join(err, ctx.Err())
 	case err != nil:
-		q.log.Warn("attempt not made", "card", target.Card, "error", err)
+		q.log.WarnContext(ctx, "attempt not made", "card", target.Card, "error", err)
 		return Outcome{Verdict: liuma.Unavailable}, nil
 	case behind > 0: // the row was put back: no keeper is asked (I-13)
 		return Outcome{Verdict: liuma.Unavailable, Behind: behind}, nil

@@ -30,7 +30,7 @@ func (q *Quorum) withHead(ctx context.Context, m *member, card liuma.CardID, hea
 		next := at
 		if head.Again != nil {
 			if next, err = head.Again(ctx); err != nil {
-				q.log.Warn("head not read again", "keeper", string(m.id), "error", err)
+				q.log.WarnContext(ctx, "head not read again", "keeper", string(m.id), "error", err)
 				return nil // the keeper's refusal stands
 			}
 		}

@@ -264,7 +264,7 @@ func (n *Node) catchUp(ctx context.Context, req AttemptRequest) error {
 	err := n.ledger.Settle(ctx, ledger.SettleRequest{Settlements: req.Settlements, Sender: req.Now, Seen: req.Seen})
 	if errors.Is(err, ledger.ErrSettlement) {
 		// An invalid proof clears nothing, and does not affect the guess.
-		n.log.Warn("settlement does not verify", "keeper", string(n.id))
+		n.log.WarnContext(ctx, "settlement does not verify", "keeper", string(n.id))
 		return nil
 	}
 	return err

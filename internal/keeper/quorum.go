@@ -329,6 +329,7 @@ func ask[T any](ctx context.Context, q *Quorum, call func(context.Context, *memb
 		replies <- reply[T]{q.members[0], a, err}
 		return replies, nil
 	}
+	request := liuma.RequestOf(ctx)
 	for i, m := range q.members {
 		started := q.background(func() {
 			defer m.calls.Add(-1)
@@ -336,7 +337,7 @@ func ask[T any](ctx context.Context, q *Quorum, call func(context.Context, *memb
 				replies <- reply[T]{from: m, err: errHangs}
 				return
 			}
-			ctx, cancel := context.WithTimeout(q.base, q.timing.Call)
+			ctx, cancel := context.WithTimeout(liuma.WithRequest(q.base, request), q.timing.Call)
 			defer cancel()
 			a, err := call(ctx, m)
 			replies <- reply[T]{m, a, err}

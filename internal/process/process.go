@@ -3,7 +3,18 @@
 // is written, and that no other process of the same user attaches to this one
 // or reads its memory (root still does). Elsewhere it does nothing. It trusts
 // the kernel; swap is the operator's (docs/SECURITY.md).
-// It also says how many files the process may have open.
+// It also says how many files the process may have open, and of which release it is.
 //
 // Start here: KeepPrivate.
 package process
+
+import "runtime/debug"
+
+// Release is the version of the module that the program was built from; (devel) where the
+// build does not say.
+func Release() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(devel)"
+}

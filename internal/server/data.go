@@ -208,8 +208,9 @@ func openData(ctx context.Context, c config.Config, o Options, name string) (_ *
 	if lag := d.Clock.Read().Lag(); lag > clock.MaxBehind {
 		o.Logger.Warn("the kept time is behind the machine's clock: locks and waits end that much later; see 'liuma clock show'", "by", lag)
 	}
+	d.Store = o.measuredStore(db)
 	if o.BetweenStore != nil {
-		d.Store = o.BetweenStore(db)
+		d.Store = o.BetweenStore(d.Store)
 	}
 	if d.Registry, err = registry.New(registry.Config{
 		Store: d.Store, Vault: d.Vault, Now: d.Clock.Now, Logger: o.Logger, Regions: func() (*directory.Regions, error) { return Regions(c) },

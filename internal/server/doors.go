@@ -66,7 +66,7 @@ func (s *System) bound(name string, d config.Door, b config.Bounds, body int64) 
 	}
 	out.name = name
 	out.inFlight, err = door.NewInFlight(door.InFlightConfig{Door: name, Total: b.Requests, PerSource: b.RequestsPerSource,
-		PerClient: b.RequestsPerClient, Body: body, Proxies: proxies, Now: s.Clock.Wall, Logger: s.options.Logger})
+		PerClient: b.RequestsPerClient, Body: body, Proxies: proxies, Now: s.Clock.Wall, Logger: s.options.Logger, Finished: s.options.finished()})
 	if err != nil {
 		return bounded{}, err
 	}

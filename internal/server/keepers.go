@@ -53,6 +53,7 @@ func (s *System) openKeepers(ctx context.Context) error {
 		return err
 	}
 	for _, k := range found {
+		k = s.options.measuredKeeper(k)
 		if s.options.BetweenKeeper != nil {
 			k = s.options.BetweenKeeper(k)
 		}

@@ -32,9 +32,11 @@ import (
 	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/config"
 	"github.com/liuma-pin/liuma/internal/counter"
+	"github.com/liuma-pin/liuma/internal/door"
 	"github.com/liuma-pin/liuma/internal/door/api"
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/keeper/remote"
+	"github.com/liuma-pin/liuma/internal/metrics"
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/policy"
 	"github.com/liuma-pin/liuma/internal/store"
@@ -67,6 +69,11 @@ type Options struct {
 	WatchKeepers time.Duration
 	// DialKeepers makes the connections to keepers on other machines; for tests.
 	DialKeepers func(ctx context.Context, network, address string) (net.Conn, error)
+	// LookEvery is the least time between two looks at how the system stands that collectors
+	// of its numbers cause; default 5 s.
+	LookEvery time.Duration
+
+	metrics *metrics.Metrics // set by Open; nil where none are configured
 }
 
 func (o *Options) fill() {
@@ -101,6 +108,7 @@ type System struct {
 	seats      *keeper.Seats        // behind Keepers; nil where they are on other machines
 	remote     *remote.Keepers      // behind Keepers; nil where they are in this process
 	options    Options
+	readiness  door.Readiness // of the metrics' listener
 	// What each door takes at once; zero for one that is not configured.
 	channelBounds, hostedBounds, gatewayBounds, consoleBounds bounded
 	// alarmed gets the keepers' alarms, once the authority is made.
@@ -111,6 +119,7 @@ type System struct {
 // Open opens a whole system and recovers from an earlier process's crash.
 func Open(ctx context.Context, c config.Config, o Options) (_ *System, err error) {
 	o.fill()
+	o.metrics = newMetrics(c)
 	name, err := nameOf(c)
 	if err != nil {
 		return nil, err
@@ -148,13 +157,14 @@ func Open(ctx context.Context, c config.Config, o Options) (_ *System, err error
 	if s.remote != nil {
 		s.beside(s.watchKeepers)
 	}
-	door := api.Config{Authority: s.Front(), Issuer: c.Issuer, Now: s.Clock.Wall, Latest: s.Clock.Latest, Logger: o.Logger,
+	s.lookForMetrics()
+	native := api.Config{Authority: s.Front(), Issuer: c.Issuer, Now: s.Clock.Wall, Latest: s.Clock.Latest, Logger: o.Logger,
 		InFlight: s.channelBounds.inFlight, Hotline: c.Hotline, Agencies: s.Agencies}
-	door.KeepersDegraded = s.Quorum.Degraded
+	native.KeepersDegraded = s.Quorum.Degraded
 	if s.Outbox != nil {
-		door.TextsBehind = s.Outbox.Behind
+		native.TextsBehind = s.Outbox.Behind
 	}
-	s.Door, err = api.NewServer(door)
+	s.Door, err = api.NewServer(native)
 	if err != nil {
 		return nil, err
 	}

@@ -95,6 +95,8 @@ type Options struct {
 	DialKeepers func(ctx context.Context, network, address string) (net.Conn, error)
 	// Watch is how often keepers in a House are looked at; default 5 s.
 	Watch time.Duration
+	// LookEvery is the least time between two looks for collectors of numbers; default 5 s.
+	LookEvery time.Duration
 	// Faults, if set, stands before Store and Keeper.
 	Faults *Faults
 	// Counts, if set, counts the authority's round trips to its store.
@@ -147,7 +149,7 @@ func New(t testing.TB, o Options) *Env {
 	e := &Env{T: t}
 	t.Cleanup(e.unwire)
 	c := world.Config{Dir: o.Dir, Clock: o.Clock, Shape: o.Shape, Configure: o.configure, Phones: o.Inbox, Gateway: o.Gateway,
-		Server: server.Options{Logger: o.Logger, Policy: o.Policy, Rules: o.Rules, Wait: o.Wait, Texts: o.Texts, Token: o.Token, WatchKeepers: o.Watch, DialKeepers: o.DialKeepers,
+		Server: server.Options{Logger: o.Logger, Policy: o.Policy, Rules: o.Rules, Wait: o.Wait, Texts: o.Texts, Token: o.Token, WatchKeepers: o.Watch, DialKeepers: o.DialKeepers, LookEvery: o.LookEvery,
 			BetweenStore: o.betweenStore, BetweenKeeper: func(k keeper.Keeper) keeper.Keeper { return e.betweenKeeper(o, k) }}}
 	if o.House != nil { // a nil pointer in an interface would not be nil
 		c.House = o.House

@@ -50,7 +50,7 @@ func (d *Door) decideConflict(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.logger.Info("operator door: conflict decided", "conflict", q.ID, "replaced", q.Replace)
+	d.logger.InfoContext(r.Context(), "operator door: conflict decided", "conflict", q.ID, "replaced", q.Replace)
 	return out, nil
 }
 

@@ -37,7 +37,7 @@ func (d *Door) correctNumber(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.logger.Info("operator door: correction taken", "state", out.State)
+	d.logger.InfoContext(r.Context(), "operator door: correction taken", "state", out.State)
 	return out, nil
 }
 
@@ -54,7 +54,7 @@ func (d *Door) cancelCorrection(r *http.Request) (any, error) {
 	if err := d.admin.CancelCorrection(r.Context(), q.ID, q.Reason); err != nil {
 		return nil, err
 	}
-	d.logger.Info("operator door: correction cancelled", "correction", q.ID)
+	d.logger.InfoContext(r.Context(), "operator door: correction cancelled", "correction", q.ID)
 	return done{}, nil
 }
 
@@ -67,7 +67,7 @@ func (d *Door) goOnUntold(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.logger.Info("operator door: correction goes on", "correction", q.ID, "state", out.State)
+	d.logger.InfoContext(r.Context(), "operator door: correction goes on", "correction", q.ID, "state", out.State)
 	return out, nil
 }
 

@@ -193,21 +193,21 @@ func (d *Door) within(most int64, f func(*http.Request) (any, error)) http.Handl
 
 func (d *Door) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	p := explain(err)
-	d.logger.Info("operator door: refused", "path", r.URL.Path, "code", string(p.Code))
+	d.logger.InfoContext(r.Context(), "operator door: refused", "path", r.URL.Path, "code", string(p.Code))
 	d.write(w, r, p.Status, "application/problem+json", p)
 }
 
 func (d *Door) write(w http.ResponseWriter, r *http.Request, status int, kind string, v any) {
 	raw, err := json.Marshal(v)
 	if err != nil {
-		d.logger.Error("operator door: answer", "path", r.URL.Path, "err", err)
+		d.logger.ErrorContext(r.Context(), "operator door: answer", "path", r.URL.Path, "err", err)
 		w.WriteHeader(http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", kind)
 	w.WriteHeader(status)
 	if _, err := w.Write(raw); err != nil {
-		d.logger.Info("operator door: the caller went away", "path", r.URL.Path)
+		d.logger.InfoContext(r.Context(), "operator door: the caller went away", "path", r.URL.Path)
 	}
 }
 
@@ -223,7 +223,7 @@ func (d *Door) add(r *http.Request) (any, error) {
 	if err := d.admin.AddClient(r.Context(), c); err != nil {
 		return nil, err
 	}
-	d.logger.Info("operator door: registered", "kind", string(c.Kind), "id", c.ID)
+	d.logger.InfoContext(r.Context(), "operator door: registered", "kind", string(c.Kind), "id", c.ID)
 	return done{}, nil
 }
 
@@ -251,7 +251,7 @@ func (d *Door) change(r *http.Request) (any, error) {
 	if err := d.apply(r.Context(), c); err != nil {
 		return nil, err
 	}
-	d.logger.Info("operator door: changed", "what", string(c.What), "kind", string(c.Kind), "id", c.ID)
+	d.logger.InfoContext(r.Context(), "operator door: changed", "what", string(c.What), "kind", string(c.Kind), "id", c.ID)
 	return done{}, nil
 }
 
@@ -288,7 +288,7 @@ func (d *Door) retryText(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.logger.Info("operator door: text tried again", "message", q.ID, "as", again)
+	d.logger.InfoContext(r.Context(), "operator door: text tried again", "message", q.ID, "as", again)
 	return retried{ID: again}, nil
 }
 
@@ -301,7 +301,7 @@ func (d *Door) rotateKey(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.logger.Info("operator door: signing key made", "kid", key.KID)
+	d.logger.InfoContext(r.Context(), "operator door: signing key made", "kid", key.KID)
 	return key, nil
 }
 
@@ -315,7 +315,7 @@ func (d *Door) acceptClock(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.logger.Info("operator door: clock accepted")
+	d.logger.InfoContext(r.Context(), "operator door: clock accepted")
 	return s, nil
 }
 
@@ -328,7 +328,7 @@ func (d *Door) repairKeeper(r *http.Request) (any, error) {
 	if err := d.admin.RepairKeeper(r.Context(), q.ID, q.Reason); err != nil {
 		return nil, err
 	}
-	d.logger.Info("operator door: repair of a keeper begun", "keeper", q.ID)
+	d.logger.InfoContext(r.Context(), "operator door: repair of a keeper begun", "keeper", q.ID)
 	return done{}, nil
 }
 
@@ -342,7 +342,7 @@ func (d *Door) dropKey(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.logger.Info("operator door: signing key dropped", "kid", q.KID)
+	d.logger.InfoContext(r.Context(), "operator door: signing key dropped", "kid", q.KID)
 	return key, nil
 }
 
@@ -356,7 +356,7 @@ func (d *Door) rotateRoot(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.logger.Info("operator door: root key made", "key", key.ID)
+	d.logger.InfoContext(r.Context(), "operator door: root key made", "key", key.ID)
 	return key, nil
 }
 
@@ -370,7 +370,7 @@ func (d *Door) dropRoot(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.logger.Info("operator door: root key dropped", "key", q.ID)
+	d.logger.InfoContext(r.Context(), "operator door: root key dropped", "key", q.ID)
 	return out, nil
 }
 
@@ -388,7 +388,7 @@ func (d *Door) raiseHead(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.logger.Info("operator door: card brought up to the keepers", "card", card)
+	d.logger.InfoContext(r.Context(), "operator door: card brought up to the keepers", "card", card)
 	return raised, nil
 }
 
@@ -408,6 +408,6 @@ func (d *Door) acceptRestore(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.logger.Info("operator door: restore accepted", "cards", accepted.Cards, "raised", accepted.Raised, "failed", accepted.Failed)
+	d.logger.InfoContext(r.Context(), "operator door: restore accepted", "cards", accepted.Cards, "raised", accepted.Raised, "failed", accepted.Failed)
 	return acceptedStep{accepted.Cards, accepted.Raised, accepted.Failed, accepted.Last.String(), accepted.Done}, nil
 }

@@ -78,7 +78,7 @@ func (d *Door) dropText(r *http.Request) (any, error) {
 	if err := d.admin.DropText(r.Context(), q.ID, q.Reason); err != nil {
 		return nil, err
 	}
-	d.logger.Info("operator door: text dropped", "message", q.ID)
+	d.logger.InfoContext(r.Context(), "operator door: text dropped", "message", q.ID)
 	return done{}, nil
 }
 

@@ -68,7 +68,7 @@ func (d *Door) importFile(w http.ResponseWriter, r *http.Request, from imported)
 		end.Problem = explain(err)
 		code = string(end.Problem.Code)
 	}
-	d.logger.Info("operator door: import", "path", r.URL.Path, "read", end.Read, "kept", end.Kept, "rejected", end.Rejected, "code", code)
+	d.logger.InfoContext(r.Context(), "operator door: import", "path", r.URL.Path, "read", end.Read, "kept", end.Kept, "rejected", end.Rejected, "code", code)
 	out.tell(event{End: &end})
 	out.flush()
 }

@@ -32,7 +32,7 @@ func (d *Door) makeDigest(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.logger.Info("operator door: digest made", "number", made.Number)
+	d.logger.InfoContext(r.Context(), "operator door: digest made", "number", made.Number)
 	return made, nil
 }
 
@@ -46,7 +46,7 @@ func (d *Door) resumeDigests(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.logger.Info("operator door: digest made with keys that were given", "number", made.Number)
+	d.logger.InfoContext(r.Context(), "operator door: digest made with keys that were given", "number", made.Number)
 	return made, nil
 }
 
@@ -73,7 +73,7 @@ func (d *Door) keepArchive(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.logger.Info("operator door: archive kept", "number", kept.Number, "digest", kept.Digest)
+	d.logger.InfoContext(r.Context(), "operator door: archive kept", "number", kept.Number, "digest", kept.Digest)
 	return kept, nil
 }
 
@@ -138,7 +138,7 @@ func (d *Door) exportRecord(w http.ResponseWriter, r *http.Request) {
 			d.refuse(w, r, err)
 			return
 		}
-		d.logger.Warn("operator door: export not complete", "err", err)
+		d.logger.WarnContext(r.Context(), "operator door: export not complete", "err", err)
 		panic(http.ErrAbortHandler)
 	}
 }

@@ -40,7 +40,7 @@ func (d *Door) held(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.logger.Info("operator door: what is held about a person was written out")
+	d.logger.InfoContext(r.Context(), "operator door: what is held about a person was written out")
 	return out, nil
 }
 
@@ -53,7 +53,7 @@ func (d *Door) erasePerson(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.logger.Info("operator door: erasing a person", "state", string(out.State), "trial", q.Trial)
+	d.logger.InfoContext(r.Context(), "operator door: erasing a person", "state", string(out.State), "trial", q.Trial)
 	return out, nil
 }
 

@@ -114,7 +114,7 @@ func (d *Door) beginStaff(r *http.Request) (any, error) {
 		return nil, err
 	}
 	for _, in := range invited {
-		d.logger.Warn("operator door: a member of staff was invited without an approval", "member", string(in.ID))
+		d.logger.WarnContext(r.Context(), "operator door: a member of staff was invited without an approval", "member", string(in.ID))
 	}
 	return staffInvited{invited}, nil
 }

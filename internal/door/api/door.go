@@ -128,7 +128,7 @@ type Door struct {
 	description func() (description, error)
 
 	textsBehind func() bool
-	readiness   readiness
+	readiness   door.Readiness
 	hotline     string
 	degraded    func() bool
 	directory   Agencies

@@ -193,7 +193,7 @@ func digest(method, path string, body []byte) [32]byte {
 
 // ready answers whether the authority can give verdicts now.
 func (d *Door) ready(ctx context.Context) (any, error) {
-	if err := d.readiness.ask(ctx, d.authority.Ready); err != nil {
+	if err := d.readiness.Ask(ctx, d.authority.Ready); err != nil {
 		return nil, liuma.Outward(err)
 	}
 	v := healthView{Status: "ready"}

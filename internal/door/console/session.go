@@ -51,7 +51,7 @@ func next(path string) string {
 func (h *console) offerSignIn(w http.ResponseWriter, r *http.Request) {
 	options, err := h.c.Staff.OfferLogIn()
 	if err != nil {
-		h.c.Logger.Error("no log-in was offered", "err", err)
+		h.c.Logger.ErrorContext(r.Context(), "no log-in was offered", "err", err)
 		http.Error(w, "500", http.StatusInternalServerError)
 		return
 	}
@@ -69,7 +69,7 @@ func (h *console) signIn(w http.ResponseWriter, r *http.Request) {
 	}
 	if before := staff.Token(h.cookies.Get(r, sessionCookie)); before != "" {
 		if err := h.c.Staff.End(r.Context(), before); err != nil && !errors.Is(err, staff.ErrSession) {
-			h.c.Logger.Error("an earlier session of the browser was not ended", "err", err)
+			h.c.Logger.ErrorContext(r.Context(), "an earlier session of the browser was not ended", "err", err)
 		}
 	}
 	h.cookies.SetStrict(w, sessionCookie, string(session.Token), 0)

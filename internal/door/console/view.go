@@ -197,7 +197,7 @@ func (h *console) show(w http.ResponseWriter, r *http.Request, status int, v *vi
 	v.finish()
 	var out bytes.Buffer
 	if err := h.pages.layout.Execute(&out, v); err != nil {
-		h.c.Logger.Error("page not drawn", "route", r.Pattern, "request", door.RequestID(r.Context()), "err", err)
+		h.c.Logger.ErrorContext(r.Context(), "page not drawn", "route", r.Pattern, "request", door.RequestID(r.Context()), "err", err)
 		http.Error(w, "500", http.StatusInternalServerError)
 		return
 	}

@@ -157,7 +157,7 @@ func (h *handler) record(ctx context.Context, receipts []notify.Report) int {
 		if err == nil || errors.Is(err, store.ErrNotFound) {
 			continue
 		}
-		h.log.Error("receipt not recorded", "err", err)
+		h.log.ErrorContext(ctx, "receipt not recorded", "err", err)
 		return http.StatusServiceUnavailable
 	}
 	return http.StatusNoContent

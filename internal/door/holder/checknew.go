@@ -39,7 +39,7 @@ func (h *handler) checkNew(w http.ResponseWriter, r *http.Request) {
 		return // the client has disconnected
 	}
 	if liuma.CodeOf(err) == liuma.CodeInternal && err != nil {
-		h.log.Error("new PIN not checked", "request", door.RequestID(r.Context()), "err", err)
+		h.log.ErrorContext(r.Context(), "new PIN not checked", "request", door.RequestID(r.Context()), "err", err)
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(answer) // the client has disconnected

@@ -208,7 +208,7 @@ func (h *handler) clearDesk(w http.ResponseWriter, r *http.Request) {
 	if id := h.goingOn(r); id != "" {
 		if _, err := h.authority.Leave(r.Context(), id, h.handOf(r, id).Hand); err != nil && liuma.CodeOf(err) != liuma.CodeCeremonyMoved {
 			// A PIN that is being set is carried through; all else ends with its minutes.
-			h.log.Info("a pad was cleared while its ticket goes on", "request", door.RequestID(r.Context()), "err", err)
+			h.log.InfoContext(r.Context(), "a pad was cleared while its ticket goes on", "request", door.RequestID(r.Context()), "err", err)
 		}
 	}
 	h.cookies.Each(r, handPrefix, func(id, _ string) { h.cookies.Set(w, handPrefix+id, "", -1) })

@@ -89,7 +89,7 @@ func (h *handler) show(w http.ResponseWriter, r *http.Request, status int, v *vi
 	v.calledOnce()
 	html, err := h.pages.render(v)
 	if err != nil {
-		h.log.Error("page not drawn", "page", v.Page, "request", door.RequestID(r.Context()), "err", err)
+		h.log.ErrorContext(r.Context(), "page not drawn", "page", v.Page, "request", door.RequestID(r.Context()), "err", err)
 		http.Error(w, "500", http.StatusInternalServerError)
 		return
 	}

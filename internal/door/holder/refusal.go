@@ -20,7 +20,7 @@ func (h *handler) wrong(w http.ResponseWriter, r *http.Request, err error) {
 		return // the client has disconnected
 	}
 	if code == liuma.CodeInternal {
-		h.log.Error("page failed", "route", r.Pattern, "request", door.RequestID(r.Context()), "err", err)
+		h.log.ErrorContext(r.Context(), "page failed", "route", r.Pattern, "request", door.RequestID(r.Context()), "err", err)
 	}
 	h.fault(w, r, statusOf(code), code)
 }

@@ -84,7 +84,7 @@ func Start(ctx context.Context, dir *Dir, o Options) (h *Host, err error) {
 	spares := spare(o.Logger.Handler())
 	o.Logger = slog.New(spares)
 	h = &Host{
-		dir: dir, log: o.Logger, lines: spares.book, machine: o.Machine, release: o.Release, dial: o.Dial, seat: newSeat(dir.Keeper),
+		dir: dir, log: o.Logger, lines: spares.book, machine: o.Machine, release: o.Release, dial: o.Dial, seat: newSeat(dir.Keeper, o.Logger),
 		open: keeper.OpenConfig{Machine: o.Machine, Custodian: o.Custodian, Limits: ledger.NationalLimits(), Logger: o.Logger},
 	}
 	h.open.Wrote = func(spends int) { h.seat.batches.add(float64(spends)) }

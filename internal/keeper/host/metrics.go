@@ -37,7 +37,22 @@ func (h *Host) metricRoutes() http.Handler {
 		w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 		_, _ = io.WriteString(w, h.metrics(r.Context())) // who does not read it loses it
 	})
+	m.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plainAnswer(w, http.StatusOK, "alive") })
+	m.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		if h.Status(r.Context()).State != Serves {
+			plainAnswer(w, http.StatusServiceUnavailable, "not ready")
+			return
+		}
+		plainAnswer(w, http.StatusOK, "ready")
+	})
 	return m
+}
+
+// plainAnswer says in a word how the keeper stands; why is in its log and status.
+func plainAnswer(w http.ResponseWriter, status int, word string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, word+"\n") // who does not read it loses it
 }
 
 // exposition is text in the format of Prometheus, version 0.0.4.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,6 +19,7 @@ import (
 // is none (keeper.ErrGone), and counts what was asked and how it ended.
 type seat struct {
 	id      keeper.ID
+	log     *slog.Logger // nil: nothing is said of single requests
 	tally   tally
 	took    map[string]*histogram // by what was asked, of timed
 	batches *histogram            // guesses by write
@@ -37,8 +39,8 @@ var (
 // timed are the requests whose time is counted, as a tally names them.
 func timed() []string { return []string{"spends", "proposals", "commits", "settlements", "heads"} }
 
-func newSeat(id keeper.ID) *seat {
-	s := &seat{id: id, took: map[string]*histogram{}, batches: sizes()}
+func newSeat(id keeper.ID, log *slog.Logger) *seat {
+	s := &seat{id: id, log: log, took: map[string]*histogram{}, batches: sizes()}
 	for _, what := range timed() {
 		s.took[what] = durations()
 	}
@@ -93,7 +95,7 @@ func (s *seat) heard(h keeper.Header) {
 }
 
 // asked has the node answer a request, and counts it.
-func asked[A any](s *seat, what string, h keeper.Header, ask func(*keeper.Node) (A, error), refusal func(A) *ledger.Refusal) (a A, err error) {
+func asked[A any](ctx context.Context, s *seat, what string, h keeper.Header, ask func(*keeper.Node) (A, error), refusal func(A) *ledger.Refusal) (a A, err error) {
 	s.heard(h)
 	if took := s.took[what]; took != nil {
 		defer took.since(time.Now())
@@ -105,16 +107,29 @@ func asked[A any](s *seat, what string, h keeper.Header, ask func(*keeper.Node) 
 	switch ref := refusal(a); {
 	case err != nil:
 		s.tally.add("failures", failureOf(err))
+		s.say(ctx, "failed", failureOf(err))
 		if errors.Is(err, ledger.ErrClock) {
 			s.apart.Store(time.Now().Unix())
 		}
 	case ref != nil:
 		s.tally.add("refusals", string(ref.Reason))
+		s.say(ctx, "refused", string(ref.Reason))
 	default:
 		s.tally.add(what, "")
 	}
 	return a, err
 }
+
+// say writes a line about a request that the authority named, so that who has its id there
+// finds here what the keeper said. Others are counted alone.
+func (s *seat) say(ctx context.Context, what, why string) {
+	if id := liuma.RequestOf(ctx); s.log != nil && id != (liuma.RequestID{}) {
+		s.log.InfoContext(ctx, what, "request", id.String()[:requestDigits], "why", why)
+	}
+}
+
+// requestDigits is how much of a request's id comes over the wire, in hexadecimal.
+const requestDigits = 12
 
 // never is the refusal of an answer that has none.
 func never[A any](A) *ledger.Refusal { return nil }
@@ -124,7 +139,7 @@ func (s *seat) ID() keeper.ID { return s.id }
 
 // Attempt implements keeper.Keeper.
 func (s *seat) Attempt(ctx context.Context, r keeper.AttemptRequest) (keeper.AttemptAnswer, error) {
-	a, err := asked(s, "spends", r.Header, func(n *keeper.Node) (keeper.AttemptAnswer, error) { return n.Attempt(ctx, r) },
+	a, err := asked(ctx, s, "spends", r.Header, func(n *keeper.Node) (keeper.AttemptAnswer, error) { return n.Attempt(ctx, r) },
 		func(a keeper.AttemptAnswer) *ledger.Refusal { return a.Refusal })
 	if err == nil && a.Refusal == nil {
 		s.tally.add("lane_spends", map[ledger.Lane]string{ledger.Known: "known", ledger.Stranger: "stranger"}[r.Lane])
@@ -134,61 +149,61 @@ func (s *seat) Attempt(ctx context.Context, r keeper.AttemptRequest) (keeper.Att
 
 // Propose implements keeper.Keeper.
 func (s *seat) Propose(ctx context.Context, r keeper.ProposeRequest) (keeper.ProposeAnswer, error) {
-	return asked(s, "proposals", r.Header, func(n *keeper.Node) (keeper.ProposeAnswer, error) { return n.Propose(ctx, r) },
+	return asked(ctx, s, "proposals", r.Header, func(n *keeper.Node) (keeper.ProposeAnswer, error) { return n.Propose(ctx, r) },
 		func(a keeper.ProposeAnswer) *ledger.Refusal { return a.Refusal })
 }
 
 // Commit implements keeper.Keeper.
 func (s *seat) Commit(ctx context.Context, r keeper.CommitRequest) (keeper.CommitAnswer, error) {
-	return asked(s, "commits", r.Header, func(n *keeper.Node) (keeper.CommitAnswer, error) { return n.Commit(ctx, r) },
+	return asked(ctx, s, "commits", r.Header, func(n *keeper.Node) (keeper.CommitAnswer, error) { return n.Commit(ctx, r) },
 		func(a keeper.CommitAnswer) *ledger.Refusal { return a.Refusal })
 }
 
 // Settle implements keeper.Keeper.
 func (s *seat) Settle(ctx context.Context, h keeper.Header, list []ledger.Settlement) (keeper.Answer, error) {
-	return asked(s, "settlements", h, func(n *keeper.Node) (keeper.Answer, error) { return n.Settle(ctx, h, list) }, never)
+	return asked(ctx, s, "settlements", h, func(n *keeper.Node) (keeper.Answer, error) { return n.Settle(ctx, h, list) }, never)
 }
 
 // Status implements keeper.Keeper.
 func (s *seat) Status(ctx context.Context, card liuma.CardID) (keeper.StatusAnswer, error) {
-	return asked(s, "looks", keeper.Header{}, func(n *keeper.Node) (keeper.StatusAnswer, error) { return n.Status(ctx, card) }, never)
+	return asked(ctx, s, "looks", keeper.Header{}, func(n *keeper.Node) (keeper.StatusAnswer, error) { return n.Status(ctx, card) }, never)
 }
 
 // StatusOfTag implements keeper.Keeper.
 func (s *seat) StatusOfTag(ctx context.Context, tag ledger.Tag) (keeper.StatusAnswer, error) {
-	return asked(s, "looks", keeper.Header{}, func(n *keeper.Node) (keeper.StatusAnswer, error) { return n.StatusOfTag(ctx, tag) }, never)
+	return asked(ctx, s, "looks", keeper.Header{}, func(n *keeper.Node) (keeper.StatusAnswer, error) { return n.StatusOfTag(ctx, tag) }, never)
 }
 
 // Head implements keeper.Keeper.
 func (s *seat) Head(ctx context.Context, h keeper.Header, heads []ledger.Head) (keeper.HeadAnswer, error) {
-	return asked(s, "heads", h, func(n *keeper.Node) (keeper.HeadAnswer, error) { return n.Head(ctx, h, heads) }, never)
+	return asked(ctx, s, "heads", h, func(n *keeper.Node) (keeper.HeadAnswer, error) { return n.Head(ctx, h, heads) }, never)
 }
 
 // Retag implements keeper.Keeper.
 func (s *seat) Retag(ctx context.Context, r keeper.RetagRequest) (keeper.CommitAnswer, error) {
-	return asked(s, "retags", r.Header, func(n *keeper.Node) (keeper.CommitAnswer, error) { return n.Retag(ctx, r) },
+	return asked(ctx, s, "retags", r.Header, func(n *keeper.Node) (keeper.CommitAnswer, error) { return n.Retag(ctx, r) },
 		func(a keeper.CommitAnswer) *ledger.Refusal { return a.Refusal })
 }
 
 // Admit implements keeper.Keeper.
 func (s *seat) Admit(ctx context.Context, h keeper.Header) error {
-	_, err := asked(s, "admits", h, func(n *keeper.Node) (struct{}, error) { return struct{}{}, n.Admit(ctx, h) }, never)
+	_, err := asked(ctx, s, "admits", h, func(n *keeper.Node) (struct{}, error) { return struct{}{}, n.Admit(ctx, h) }, never)
 	return err
 }
 
 // Retire implements keeper.Keeper.
 func (s *seat) Retire(ctx context.Context, h keeper.Header, card liuma.CardID) (keeper.Answer, error) {
-	return asked(s, "retirements", h, func(n *keeper.Node) (keeper.Answer, error) { return n.Retire(ctx, h, card) }, never)
+	return asked(ctx, s, "retirements", h, func(n *keeper.Node) (keeper.Answer, error) { return n.Retire(ctx, h, card) }, never)
 }
 
 // Unretire implements keeper.Keeper.
 func (s *seat) Unretire(ctx context.Context, h keeper.Header, card liuma.CardID) (keeper.Answer, error) {
-	return asked(s, "unretirements", h, func(n *keeper.Node) (keeper.Answer, error) { return n.Unretire(ctx, h, card) }, never)
+	return asked(ctx, s, "unretirements", h, func(n *keeper.Node) (keeper.Answer, error) { return n.Unretire(ctx, h, card) }, never)
 }
 
 // About implements wire.Rows.
 func (s *seat) About(ctx context.Context) (keeper.About, error) {
-	return asked(s, "looks", keeper.Header{}, func(n *keeper.Node) (keeper.About, error) { return n.About(ctx) }, never)
+	return asked(ctx, s, "looks", keeper.Header{}, func(n *keeper.Node) (keeper.About, error) { return n.About(ctx) }, never)
 }
 
 // Scan implements wire.Rows.

@@ -8,6 +8,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"github.com/liuma-pin/liuma"
 )
 
 // line is one connection at the client.
@@ -104,8 +106,7 @@ func (l *line) ask(ctx context.Context, k kind, b body) ([]byte, error) {
 		l.mu.Unlock()
 		return nil, ErrBusy
 	}
-	l.next++
-	id := l.next
+	id := l.number(ctx)
 	l.calls[id] = answer
 	l.mu.Unlock()
 	defer func() {
@@ -125,6 +126,18 @@ func (l *line) ask(ctx context.Context, k kind, b body) ([]byte, error) {
 		return nil, fmt.Errorf("%w: %w", ErrLost, ctx.Err())
 	case <-l.ctx.Done():
 		return nil, fmt.Errorf("%w: %w", ErrLost, context.Cause(l.ctx))
+	}
+}
+
+// number is the next request's number: what it is answered by, and in its upper part the
+// door's request that it is made for (requestNumber). The caller holds mu.
+func (l *line) number(ctx context.Context) uint64 {
+	for {
+		l.next++
+		id := requestNumber(liuma.RequestOf(ctx), l.next)
+		if _, taken := l.calls[id]; id != 0 && !taken { // 0 is a ping's
+			return id
+		}
 	}
 }
 

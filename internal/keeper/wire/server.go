@@ -340,7 +340,8 @@ func faultFrame(id uint64, err error) frame {
 // answer makes one call. The connection's end does not end it: what was begun is counted
 // to the end.
 func (p *party) answer(f frame) frame {
-	ctx, cancel := context.WithTimeout(p.server.base, p.server.c.Call)
+	request := requestIn(f.id)
+	ctx, cancel := context.WithTimeout(liuma.WithRequest(p.server.base, request), p.server.c.Call)
 	defer cancel()
 	b, err := p.server.call(ctx, f)
 	if err == nil && len(b) > maxFrame-frameHead {
@@ -348,7 +349,7 @@ func (p *party) answer(f frame) frame {
 	}
 	if err != nil {
 		if numberOf(err) == 0 {
-			p.server.c.Logger.Error("the keeper failed at a request", "type", int(f.kind), "err", err)
+			p.server.c.Logger.Error("the keeper failed at a request", "type", int(f.kind), "request", request.String(), "err", err)
 		}
 		return faultFrame(f.id, err)
 	}

@@ -1,4 +1,4 @@
-package api
+package door
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 // TestReadinessIsAskedSeldom: a thousand who ask within a quarter of a second
 // cause a few looks, and an answer is never older than its question.
 func TestReadinessIsAskedSeldom(t *testing.T) {
-	var r readiness
+	var r Readiness
 	var looks atomic.Int64
 	down := errors.New("down")
 	var fails atomic.Bool
@@ -28,7 +28,7 @@ func TestReadinessIsAskedSeldom(t *testing.T) {
 	for range 1000 {
 		time.Sleep(250 * time.Microsecond)
 		all.Go(func() {
-			if err := r.ask(t.Context(), ready); err != nil {
+			if err := r.Ask(t.Context(), ready); err != nil {
 				t.Error(err)
 			}
 		})
@@ -38,12 +38,12 @@ func TestReadinessIsAskedSeldom(t *testing.T) {
 		t.Errorf("%d looks, want at most %d", n, most)
 	}
 	fails.Store(true)
-	if err := r.ask(t.Context(), ready); !errors.Is(err, down) {
+	if err := r.Ask(t.Context(), ready); !errors.Is(err, down) {
 		t.Errorf("an old answer: %v", err)
 	}
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := r.ask(gone, ready); !errors.Is(err, context.Canceled) && !errors.Is(err, down) {
+	if err := r.Ask(gone, ready); !errors.Is(err, context.Canceled) && !errors.Is(err, down) {
 		t.Errorf("who left: %v", err)
 	}
 }

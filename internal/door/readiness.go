@@ -1,4 +1,4 @@
-package api
+package door
 
 import (
 	"context"
@@ -14,9 +14,9 @@ const (
 	readyTakes = 10 * time.Second // at most
 )
 
-// readiness answers all who ask at the same time by one look, which begins after
+// Readiness answers all who ask at the same time by one look, which begins after
 // they asked: nobody gets an old answer. The zero value is ready to use.
-type readiness struct {
+type Readiness struct {
 	mu   sync.Mutex
 	next *look // guarded by mu: has not begun
 
@@ -30,8 +30,8 @@ type look struct {
 	err  error
 }
 
-// ask waits for the next look.
-func (r *readiness) ask(ctx context.Context, ready func(context.Context) error) error {
+// Ask waits for the next look.
+func (r *Readiness) Ask(ctx context.Context, ready func(context.Context) error) error {
 	r.mu.Lock()
 	l := r.next
 	if l == nil {
@@ -48,7 +48,7 @@ func (r *readiness) ask(ctx context.Context, ready func(context.Context) error) 
 	}
 }
 
-func (r *readiness) look(ctx context.Context, l *look, ready func(context.Context) error) {
+func (r *Readiness) look(ctx context.Context, l *look, ready func(context.Context) error) {
 	defer close(l.done)
 	r.looking.Lock()
 	defer r.looking.Unlock()

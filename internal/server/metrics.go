@@ -1,0 +1,119 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"golang.org/x/net/netutil"
+
+	"github.com/liuma-pin/liuma/internal/config"
+	"github.com/liuma-pin/liuma/internal/door"
+	"github.com/liuma-pin/liuma/internal/keeper"
+	"github.com/liuma-pin/liuma/internal/metrics"
+	"github.com/liuma-pin/liuma/internal/process"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// newMetrics makes the numbers of the process before anything that they measure is opened;
+// nil where the configuration has no listener for them, so that nothing is measured.
+func newMetrics(c config.Config) *metrics.Metrics {
+	if c.Metrics.Listen == "" {
+		return nil
+	}
+	return metrics.New(process.Release())
+}
+
+// measuredStore and measuredKeeper put the measuring between the rooms.
+func (o Options) measuredStore(s store.Store) store.Store {
+	if o.metrics == nil {
+		return s
+	}
+	return o.metrics.Store(s)
+}
+
+func (o Options) measuredKeeper(k keeper.Keeper) keeper.Keeper {
+	if o.metrics == nil {
+		return k
+	}
+	return o.metrics.Keeper(k)
+}
+
+// finished is who hears of requests that a door answered; nil: nobody.
+func (o Options) finished() func(door.Finished) {
+	if o.metrics == nil {
+		return nil
+	}
+	return o.metrics.Finished
+}
+
+// lookForMetrics lets collectors see how the system stands, once there is administration.
+func (s *System) lookForMetrics() {
+	if s.options.metrics == nil {
+		return
+	}
+	look := metrics.LookConfig{Measure: s.Admin.Measure, Every: s.options.LookEvery, Logger: s.options.Logger}
+	if p, ok := s.Database.(store.Pooled); ok {
+		look.Pools = p.Pools
+	}
+	s.options.metrics.Look(look)
+}
+
+// metricsTimes bound a collector's request. A scrape asks every keeper.
+func metricsTimes() door.Bounds {
+	return door.Bounds{Read: 10 * time.Second, Write: 30 * time.Second, Idle: 2 * time.Minute, HeaderBytes: 8 << 10}
+}
+
+// ServeMetrics serves the numbers of the process, and whether it lives and is ready, until
+// shut is called. at is where it listens; empty where none is configured.
+func (s *System) ServeMetrics() (at string, shut func(), err error) {
+	if s.options.metrics == nil {
+		return "", func() {}, nil
+	}
+	ln, err := listen("metrics", config.Door{Listen: s.Config.Metrics.Listen, Certificate: s.Config.Metrics.Certificate, Key: s.Config.Metrics.Key})
+	if err != nil {
+		return "", nil, err
+	}
+	server := door.NewServer(s.metricsRoutes(), metricsTimes(), s.options.Logger)
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(netutil.LimitListener(ln, config.MetricsConnections)) }()
+	return ln.Addr().String(), func() {
+		stop, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		defer cancel()
+		if err := server.Shutdown(stop); err != nil {
+			_ = server.Close() // a collector that hangs loses its answer
+		}
+		if err := <-ended; !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+			s.options.Logger.Error("metrics", "err", err)
+		}
+	}, nil
+}
+
+// metricsRoutes are the three paths of the listener. Whether the process is ready is asked
+// as at the native door, and who asks learns no cause: it is in the log and in 'liuma status'.
+func (s *System) metricsRoutes() http.Handler {
+	m := http.NewServeMux()
+	m.Handle("GET /metrics", s.options.metrics.Handler())
+	m.HandleFunc("GET "+door.HealthPath, func(w http.ResponseWriter, _ *http.Request) { plainAnswer(w, http.StatusOK, "alive") })
+	m.HandleFunc("GET "+door.ReadyPath, func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), metricsTimes().Read)
+		defer cancel()
+		if err := s.readiness.Ask(ctx, s.Authority.Ready); err != nil {
+			plainAnswer(w, http.StatusServiceUnavailable, "not ready")
+			return
+		}
+		plainAnswer(w, http.StatusOK, "ready")
+	})
+	return m
+}
+
+func plainAnswer(w http.ResponseWriter, status int, word string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, fmt.Sprintln(word)) // who does not read it loses it
+}
