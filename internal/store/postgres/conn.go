@@ -221,6 +221,12 @@ func conflicts(err error) bool {
 	return false
 }
 
+// taken reports a key or a unique value that another row has.
+func taken(err error) bool {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && e.Code == "23505"
+}
+
 // refused reports an answer of the server that ended the transaction and left the
 // connection: nothing was kept.
 func refused(err error) bool {

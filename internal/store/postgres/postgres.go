@@ -156,7 +156,7 @@ func open(ctx context.Context, cfg Config, carry bool) (_ *Store, err error) {
 	if s.codec, err = rows.NewCodec(cfg.Seal, cfg.Alarm, cfg.Head); err != nil {
 		return nil, err
 	}
-	s.codec.Stands = s.newest
+	s.codec.Stands, s.codec.Process = s.newest, s.process
 	defer func() {
 		if err != nil {
 			err = errors.Join(fmt.Errorf("open store: %w", err), s.release())

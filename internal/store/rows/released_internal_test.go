@@ -35,7 +35,7 @@ func bodies() map[string]any {
 		"tickets":  &store.Ticket{}, "look_ups": &store.LookUp{}, "desk_pads": &store.DeskPad{},
 		"tallies":         &store.Tally{},
 		"former_contacts": &store.FormerContact{}, "closings": &store.ClosingDue{},
-		"letters": &store.Letter{}, "agencies": &store.Agency{}, "notice_contacts": &store.NoticeContact{}}
+		"letters": &store.Letter{}, "agencies": &store.Agency{}, "notice_contacts": &store.NoticeContact{}, "numbers": &number{}}
 	for _, v := range all {
 		n := 0
 		fill(reflect.ValueOf(v).Elem(), &n)
