@@ -194,7 +194,7 @@ func (s *Store) pool(ctx context.Context, most int) (*pgxpool.Pool, error) {
 	c := s.dsn.Copy()
 	c.MaxConns, c.MinConns = int32(most), 0
 	limits(c.ConnConfig, fmt.Sprintf("liuma/%d", s.lease.epoch))
-	c.ConnConfig.OnNotice = s.sessions.notice
+	c.ConnConfig.OnNotice, c.ConnConfig.Tracer = s.sessions.notice, tracer{}
 	c.AfterConnect = s.sessions.greet
 	c.BeforeClose = s.sessions.forget
 	return pgxpool.NewWithConfig(ctx, c)

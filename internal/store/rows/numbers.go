@@ -40,8 +40,20 @@ func homeOf(c *Codec, v any) []byte {
 		return v.Card[:]
 	case *store.FreezeCode:
 		return v.Card[:]
+	case *store.FormerContact:
+		return v.Card[:]
+	case *mark:
+		return marksOf(v.Kind, v.Key)
 	}
 	return nil
+}
+
+// at is a query for what is in one home.
+func (c *Codec) at(home []byte, q Query) Query {
+	if c.spreads() {
+		q.Home = home
+	}
+	return q
 }
 
 // unclaimed is the home of requests from before there were numbers, and of those that

@@ -202,7 +202,7 @@ func (t *tables) phone() {
 	t.codes = kind[store.Code]{Table{Name: "codes", Columns: []Column{{Name: "card"}}, Parent: "ceremonies"},
 		func(c *store.Code) []byte { return []byte(c.Ceremony) },
 		func(c *store.Code) []Value { return []Value{some(c.Card[:])} }}
-	t.formers = kind[store.FormerContact]{Table{Name: "former_contacts", Columns: []Column{{Name: "until", Number: true}}},
+	t.formers = kind[store.FormerContact]{Table{Name: "former_contacts", Columns: []Column{{Name: "until", Number: true}}, Homed: true},
 		func(c *store.FormerContact) []byte { return formerKey(c.Card, c.Phone) },
 		func(c *store.FormerContact) []Value { return []Value{milli(c.Until)} }}
 	t.closings = kind[store.ClosingDue]{Table{Name: "closings", Columns: []Column{{Name: "due", Number: true}}},
@@ -210,7 +210,7 @@ func (t *tables) phone() {
 		func(c *store.ClosingDue) []Value { return []Value{c.At.UnixMilli()} }}
 	t.notices = kind[store.NoticeContact]{Table{Name: "notice_contacts"},
 		func(c *store.NoticeContact) []byte { return c.Card[:] }, noLooks[store.NoticeContact]}
-	t.ticks = kind[mark]{Table{Name: "ticks", Columns: []Column{{Name: "at", Number: true}}},
+	t.ticks = kind[mark]{Table{Name: "ticks", Columns: []Column{{Name: "at", Number: true}}, Homed: true},
 		func(m *mark) []byte { return append(ordered(marksOf(m.Kind, m.Key), m.At.UnixMilli()), m.Salt[:]...) },
 		func(m *mark) []Value { return []Value{m.At.UnixMilli()} }}
 	t.freezeCodes = kind[store.FreezeCode]{Table{Name: "freeze_codes", Columns: []Column{{Name: "expires", Number: true}}, Homed: true},

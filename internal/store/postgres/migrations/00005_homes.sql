@@ -18,3 +18,8 @@ CREATE INDEX numbers_at ON numbers (at);
 ALTER TABLE requests ADD COLUMN home bytea NOT NULL DEFAULT '';
 ALTER TABLE messages ADD COLUMN home bytea NOT NULL DEFAULT '';
 ALTER TABLE freeze_codes ADD COLUMN home bytea NOT NULL DEFAULT '';
+ALTER TABLE former_contacts ADD COLUMN home bytea NOT NULL DEFAULT '';
+ALTER TABLE ticks ADD COLUMN home bytea NOT NULL DEFAULT ''; -- kind and key, without the time
+
+UPDATE former_contacts SET home = substr(key, 1, 16);
+UPDATE ticks SET home = substr(key, 1, length(key) - 16);
