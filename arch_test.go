@@ -117,6 +117,7 @@ var levels = map[string]int{
 	"cmd/liuma-keeper":               12,
 	"internal/demo/posts":            10,
 	"internal/store/postgres":        5,
+	"internal/store/postgres/homes":  6,
 	"internal/store/postgres/pgtest": 1,
 }
 
