@@ -120,6 +120,7 @@ var levels = map[string]int{
 	"internal/store/postgres/cluster": 1,
 	"internal/store/postgres/pgtest":  2,
 	"internal/metrics":                7,
+	"internal/store/postgres/homes":   6,
 }
 
 type pkg struct {

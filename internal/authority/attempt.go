@@ -63,7 +63,7 @@ type guess struct {
 // It returns the request's row with the decision. The caller holds the card's
 // slot (HoldCard).
 //
-// Crash points: before begin commits, nothing happened. After it, the business
+// Crash points: before begin commits, nothing happened but what claim says. After it, the business
 // number is taken and the request stays undecided for good (I-11); the guess
 // stays counted in the authority's tally, and in each keeper that counted it
 // (I-1). After conclude commits, the channel can ask for the verdict.
@@ -76,6 +76,9 @@ func (a *Authority) Attempt(ctx context.Context, q Attempt) (store.Request, erro
 	at := &guess{Attempt: q, row: q.Row, pass: q.Pass}
 	if q.Pass == nil {
 		defer func() { at.pass.Drop() }() // does nothing after Saw
+	}
+	if err := a.claim(ctx, q); err != nil {
+		return store.Request{}, err
 	}
 	decided, err := a.begin(ctx, at)
 	if errors.Is(err, errUnfinished) {
@@ -174,11 +177,6 @@ func (a *Authority) begin(ctx context.Context, at *guess) (decided bool, err err
 		}
 		if err := TakeNumber(tx, at.row); err != nil {
 			return audit.Entry{}, err
-		}
-		if !at.ProofUsed {
-			if err := a.MarkEvidence(tx, at.Proof); err != nil {
-				return audit.Entry{}, err
-			}
 		}
 		if decided {
 			ev, err := at.Hooks.after(tx, &card, &at.row, audit.AttemptDecided)

@@ -184,10 +184,16 @@ func (a *Authority) UseAssertion(ctx context.Context, c Caller, act Act, jti str
 		return nil, err
 	}
 	clientID := c.Client.ID
+	// The mark lies by itself and comes first. A crash before its entry leaves an
+	// assertion that passes no more, for a request that did not come about.
 	err = a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
-		err := tx.InsertEvidence("assertion:"+clientID, a.vault.Index(vault.IndexEvidence, clientID+"\x00"+jti), a.clock.Read().MarkUntil(until))
-		return a.Entry("channel:"+clientID, audit.AssertionUsed, liuma.CardID{}, "", "ok"), err
+		return audit.Entry{}, tx.BurnEvidence("assertion:"+clientID, a.vault.Index(vault.IndexEvidence, clientID+"\x00"+jti), a.clock.Read().MarkUntil(until), [32]byte{})
 	})
+	if err == nil {
+		err = a.store.Update(ctx, func(store.Tx) (audit.Entry, error) {
+			return a.Entry("channel:"+clientID, audit.AssertionUsed, liuma.CardID{}, "", "ok"), nil
+		})
+	}
 	if err != nil {
 		taken.GiveBack() // nothing was written
 	}

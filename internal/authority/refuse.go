@@ -21,6 +21,9 @@ func (a *Authority) RefuseUnlinked(ctx context.Context, c Caller, row store.Requ
 
 // RefuseNow stores that refusal; the caller paces the answer.
 func (a *Authority) RefuseNow(ctx context.Context, c Caller, row store.Request, h Hooks) (Verification, error) {
+	if err := a.ClaimNumber(ctx, row.Channel, row.BusinessNo, row.Card); err != nil {
+		return a.Repeat(ctx, c, err)
+	}
 	err := a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		r := row
 		Decide(&r, a.Now(), "", liuma.CodeRefused)

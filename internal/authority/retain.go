@@ -98,6 +98,11 @@ func (a *Authority) RetainStep(ctx context.Context) error {
 	if sw.After = w.Next; w.Next == nil {
 		sw = store.Sweep{EndedAt: now, LastOldest: sw.Oldest, LastKept: sw.Kept}
 	}
+	if w.Next == nil {
+		if err := a.pruneNumbers(ctx, before); err != nil {
+			return err
+		}
+	}
 	a.walk.at = &sw
 	if len(w.Old) == 0 && w.Next != nil && now.Sub(a.walk.saved) < saveEvery {
 		return nil
@@ -151,6 +156,20 @@ func (a *Authority) dropRequests(ctx context.Context, page []store.RequestKey, b
 		}
 		e := a.Entry("system", audit.RowsPruned, liuma.CardID{}, "", "ok")
 		e.Note = fmt.Sprintf("requests=%d", n)
+		return e, nil
+	})
+}
+
+// pruneNumbers drops claims of business numbers that no request came of, at the end of a
+// round. A crash before the commit leaves them to the next.
+func (a *Authority) pruneNumbers(ctx context.Context, before time.Time) error {
+	return a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		n, err := tx.PruneNumbers(before, 10*dropPage)
+		if err != nil || n == 0 {
+			return audit.Entry{}, err
+		}
+		e := a.Entry("system", audit.RowsPruned, liuma.CardID{}, "", "ok")
+		e.Note = fmt.Sprintf("numbers=%d", n)
 		return e, nil
 	})
 }

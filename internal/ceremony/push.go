@@ -41,6 +41,12 @@ func (s *Ceremonies) Push(ctx context.Context, c authority.Caller, q Push) (Push
 	uri := requestURIPrefix + random(32)
 	expires := s.now().Add(pushedLife)
 	again := false
+	if spent == nil {
+		if err := s.claimNumber(ctx, c, q); err != nil {
+			begun.GiveBack()
+			return Pushed{}, liuma.Outward(err)
+		}
+	}
 	err := s.store.Update(ctx, func(tx store.Tx) (e audit.Entry, err error) {
 		e, again, err = s.pushed(tx, c, act, q, d, hashed("request-uri", uri), expires)
 		if err == nil && !again {
@@ -55,6 +61,31 @@ func (s *Ceremonies) Push(ctx context.Context, c authority.Caller, q Push) (Push
 		return Pushed{}, liuma.Outward(err)
 	}
 	return Pushed{RequestURI: uri, Expires: s.engine.ToWall(expires)}, nil
+}
+
+// claimNumber says, before the push is stored, that its request and those of its tries lie
+// with the card, so that each try writes there alone. It takes nothing: a crash after it
+// leaves a number that the next push under it goes on with (I-11). A handle that leads
+// nowhere is refused by ownHandles.
+func (s *Ceremonies) claimNumber(ctx context.Context, c authority.Caller, q Push) error {
+	var card liuma.CardID
+	err := s.store.View(ctx, func(r store.Reader) error {
+		if q.Subject.Card == "" {
+			return nil
+		}
+		l, err := r.LinkByHandle(c.Channel(), store.Handle(q.Subject.Card))
+		if err == nil {
+			card = l.Card
+		}
+		return err
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return s.engine.ClaimNumber(ctx, c.Channel(), q.BusinessNo, card)
 }
 
 // checkSubject checks that the subject names a holder in the form that the act

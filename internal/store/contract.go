@@ -184,7 +184,7 @@ type Reader interface {
 	Entries(s audit.Stream, after uint64, limit int) ([]audit.Recorded, error)
 }
 
-// Tx reads and writes. Every write but SaveClock, SaveSweep, Meter, PruneMeters, DropArchived,
+// Tx reads and writes. Every write but TakeNumber, BurnEvidence, SaveClock, SaveSweep, Meter, PruneMeters, DropArchived,
 // SeeStaffSession, SeeDeskPad, those of SumWriter and PadOfferWriter, and ResealStep counts as a change that needs an entry; a write that was refused with ErrExists, ErrNotFound, ErrConflict or ErrDecided
 // changed nothing, and the transaction may go on. Methods that update or delete
 // one row return ErrNotFound if it is not there; methods that delete many
@@ -228,6 +228,15 @@ type Tx interface {
 	PutLink(Link) error
 	DeleteLink(liuma.ChannelID, Handle) error
 
+	// TakeNumber says, in a transaction of its own and before its request is inserted,
+	// where the request will be: with its card, or with this process if the card is zero.
+	// A number that has been said of stays where it is. A store that keeps all rows
+	// together does nothing. Without it InsertRequest does the same, in a transaction that
+	// then writes in two places.
+	TakeNumber(ch liuma.ChannelID, no liuma.BusinessNo, card liuma.CardID, now time.Time) error
+	// PruneNumbers drops at most limit of what TakeNumber said before a time, where there
+	// is no such request, and returns how many.
+	PruneNumbers(before time.Time, limit int) (int64, error)
 	// InsertRequest refuses a second row for (Channel, BusinessNo): I-11.
 	InsertRequest(Request) error
 	// UpdateRequest replaces an undecided request. Of a decided one it sets
@@ -255,6 +264,9 @@ type Tx interface {
 	// InsertEvidence marks evidence as used; ErrExists if it was already. The row
 	// may be dropped after until, when the evidence is too old to be accepted.
 	InsertEvidence(provider string, jti vault.Index, until time.Time) error
+	// BurnEvidence is InsertEvidence for a transaction of its own, before the request that
+	// it is for: that request, by, may come again with it. A zero by may not.
+	BurnEvidence(provider string, jti vault.Index, until time.Time, by [32]byte) error
 	// PruneEvidence drops rows whose until is before now and returns how many.
 	PruneEvidence(now time.Time) (int64, error)
 

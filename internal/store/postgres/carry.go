@@ -394,6 +394,15 @@ func Refused(found []rows.Examined) error {
 	return nil
 }
 
+// homesOfOld gives rows of a file, which has no homes, those that lists of one home go by.
+// What is found by its key is found without.
+func homesOfOld() []string {
+	return []string{
+		"UPDATE former_contacts SET home = substr(key, 1, 16) WHERE home = ''",
+		"UPDATE ticks SET home = substr(key, 1, length(key) - 16) WHERE home = ''",
+	}
+}
+
 // finish lets the database be opened. What the server knows of its tables for its plans
 // is brought up to date first: a wrong plan on a full table would be slow for minutes.
 func (c *carrier) finish(ctx context.Context) error {
@@ -401,6 +410,11 @@ func (c *carrier) finish(ctx context.Context) error {
 		return told(err)
 	}
 	return c.write(ctx, func(tx pgx.Tx) error {
+		for _, fill := range homesOfOld() {
+			if _, err := tx.Exec(ctx, fill); err != nil {
+				return err
+			}
+		}
 		if err := triggers(ctx, tx, "ENABLE"); err != nil {
 			return err
 		}

@@ -197,7 +197,7 @@ func (s *Store) pool(ctx context.Context, most int) (*pgxpool.Pool, error) {
 	c := s.dsn.Copy()
 	c.MaxConns, c.MinConns = int32(most), 0
 	limits(c.ConnConfig, fmt.Sprintf("liuma/%d.%d", s.member.number, s.member.epoch))
-	c.ConnConfig.OnNotice = s.sessions.notice
+	c.ConnConfig.OnNotice, c.ConnConfig.Tracer = s.sessions.notice, tracer{}
 	// An idle connection is asked before it is used. One that has lost its other end gives
 	// no error, and who waits for it without an end of their own would wait for ever.
 	c.PingTimeout = min(pingTime, s.cfg.Timeout)
@@ -260,6 +260,12 @@ func conflicts(err error) bool {
 		return true
 	}
 	return false
+}
+
+// taken reports a key or a unique value that another row has.
+func taken(err error) bool {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && e.Code == "23505"
 }
 
 // refused reports an answer of the server that ended the transaction and left the

@@ -2,12 +2,8 @@ package postgres
 
 import (
 	"context"
-	"embed"
 	"testing"
 )
-
-// Migrations are the files that migrate runs.
-func Migrations() embed.FS { return migrations }
 
 // Setting is a setting of the connections that write.
 func Setting(s *Store, name string) (value string, err error) {
@@ -15,7 +11,7 @@ func Setting(s *Store, name string) (value string, err error) {
 	return value, err
 }
 
-// Migrations are the texts of the migrations, by name.
+// Migrations are the texts of the migrations that migrate runs, by name.
 func Migrations(t testing.TB) map[string]string {
 	t.Helper()
 	out := map[string]string{}

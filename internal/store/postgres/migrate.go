@@ -51,7 +51,7 @@ func Vacant(ctx context.Context, cfg Config) (err error) {
 
 // breaking are the migrations that programs before them cannot work with; all others only
 // add what those do not look at.
-func breaking() []int64 { return []int64{2} }
+func breaking() []int64 { return []int64{2, 5} }
 
 // migrate brings the schema up to date. It refuses a database with tables of another
 // program (ErrForeign), and one of a later release, unless that says that this program can

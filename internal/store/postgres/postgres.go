@@ -181,7 +181,7 @@ func open(ctx context.Context, cfg Config, carry bool) (_ *Store, err error) {
 	if s.codec, err = rows.NewCodec(cfg.Seal, cfg.Alarm, cfg.Head); err != nil {
 		return nil, err
 	}
-	s.codec.Stands, s.codec.Authority = s.newest, cfg.Name
+	s.codec.Stands, s.codec.Process, s.codec.Authority = s.newest, s.process, cfg.Name
 	s.Among = among{s}
 	if cfg.Name == "" {
 		s.alone = store.NewAlone(s.process.String())

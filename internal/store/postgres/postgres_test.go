@@ -110,3 +110,7 @@ func TestDSN(t *testing.T) {
 		}
 	}
 }
+
+func TestClaimedNumbers(t *testing.T) { storetest.ClaimedNumbers(t, open) }
+
+func TestBurntEvidence(t *testing.T) { storetest.BurntEvidence(t, open) }

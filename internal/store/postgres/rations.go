@@ -40,7 +40,7 @@ func (t *change) counting(q rows.Query) query {
 }
 
 func (t *change) insertMark(of *table, r rows.Row) error {
-	t.ops[place{of.Name, string(r.Key)}] = &op{t: of, row: r, fresh: true}
+	t.ops[placeOf(of.Name, r.Key)] = &op{t: of, row: r, fresh: true}
 	at, _ := r.Looks[0].(int64)
 	k := rationOf(r.Key)
 	t.marked[k] = max(t.marked[k], at)
@@ -81,7 +81,7 @@ func (t *change) claim(of *table, r rows.Row) {
 		return
 	}
 	for i, c := range of.Columns {
-		old := t.reads[place{of.Name, string(r.Key)}]
+		old := t.reads[placeOf(of.Name, r.Key)]
 		if c.Unique && r.Looks[i] != nil && !(old.found && rows.Same(old.row.Looks[i], r.Looks[i])) {
 			t.claimed = append(t.claimed, claimLock(of, c.Name, r.Looks[i]))
 		}

@@ -184,8 +184,10 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-func (r *snapshot) Get(t *rows.Table, key []byte) (rows.Row, error) {
-	found, err := r.fetch(r.s.tables[t.Name], r.s.tables[t.Name].get, some(key))
+func (r *snapshot) Get(t *rows.Table, home, key []byte) (rows.Row, error) {
+	of := r.s.tables[t.Name]
+	text, args := of.find(home, key)
+	found, err := r.fetch(of, text, args...)
 	switch {
 	case err != nil:
 		return rows.Row{}, err

@@ -17,10 +17,12 @@ type table struct {
 	rows.Table
 	columns  string // in the order in which scanRow reads them
 	get      string
+	getAt    string // of a homed table, where the home is known
 	insert   string
 	update   string // compares and sets
 	delete   string // compares
-	hold     string // rows stay what they are until the commit
+	hold     string // a row stays what it is until the commit
+	holdMany string // the same for many rows, wherever they are
 	children []*table
 	// watched: a row that a transaction read, and did not write, is what it was read as
 	// when the transaction commits. Rows that decide about everybody are not: each writer
@@ -31,6 +33,7 @@ type table struct {
 // unwatched are the tables whose rows need no watching, and why.
 func unwatched() map[string]string {
 	return map[string]string{
+		"numbers": "a claim says where a request is, and never changes",
 		"claims":  "a claim changes together with its card, whose revision is compared",
 		"meters":  "who counts writes the row, and compares it",
 		"clock":   "who saves the time writes the row, and compares it",
@@ -71,11 +74,21 @@ func (t *table) statements() {
 		fmt.Fprintf(&changed, ", $%d", 6+i)
 	}
 	t.columns = "key, rev, body, seal_key, seal" + strings.TrimSuffix(", "+names.String(), ", ")
+	// Of a homed table each statement about a known row names its home, after all else.
+	home := func(n int) string { return "" }
+	if t.Homed {
+		t.columns += ", home"
+		fmt.Fprintf(&changed, ", $%d", 6+len(t.Columns))
+		home = func(n int) string { return fmt.Sprintf(" AND home = $%d", n) }
+	}
 	t.get = "SELECT " + t.columns + " FROM " + t.Name + " WHERE key = $1"
+	t.getAt = t.get + home(2)
 	t.insert = "INSERT INTO " + t.Name + " (" + t.columns + ") VALUES ($1, $2, $3, $4, $5" + changed.String() + ")"
-	t.update = "WITH w AS (UPDATE " + t.Name + " SET " + set.String() + "rev = $2, body = $3, seal_key = $4, seal = $5 WHERE key = $1 AND rev = $6 RETURNING 1)" + one
-	t.delete = "WITH w AS (DELETE FROM " + t.Name + " WHERE key = $1 AND rev = $2 RETURNING 1)" + one
-	t.hold = "WITH w AS (SELECT 1 FROM " + t.Name + " AS t JOIN unnest($1::bytea[], $2::bigint[]) AS r (key, rev) ON t.key = r.key AND t.rev = r.rev ORDER BY t.key FOR SHARE OF t)" +
+	t.update = "WITH w AS (UPDATE " + t.Name + " SET " + set.String() + "rev = $2, body = $3, seal_key = $4, seal = $5 WHERE key = $1 AND rev = $6" +
+		home(7+len(t.Columns)) + " RETURNING 1)" + one
+	t.delete = "WITH w AS (DELETE FROM " + t.Name + " WHERE key = $1 AND rev = $2" + home(3) + " RETURNING 1)" + one
+	t.hold = "WITH w AS (SELECT 1 FROM " + t.Name + " WHERE key = $1 AND rev = $2" + home(3) + " FOR SHARE)" + one
+	t.holdMany = "WITH w AS (SELECT 1 FROM " + t.Name + " AS t JOIN unnest($1::bytea[], $2::bigint[]) AS r (key, rev) ON t.key = r.key AND t.rev = r.rev ORDER BY t.key FOR SHARE OF t)" +
 		" SELECT CASE WHEN count(*) = $3::bigint THEN 1 ELSE liuma_conflict() END FROM w"
 }
 
@@ -85,6 +98,14 @@ func (t *table) values(r rows.Row) []any {
 	vs = append(vs, some(r.Key), int64(r.Rev), some(r.Body), int64(r.Seal.Key), r.Seal.MAC[:])
 	for _, v := range r.Looks {
 		vs = append(vs, v)
+	}
+	return t.at(r.Home, vs...)
+}
+
+// at adds the home of a row to what a statement binds.
+func (t *table) at(home []byte, vs ...any) []any {
+	if t.Homed {
+		vs = append(vs, some(home))
 	}
 	return vs
 }
@@ -117,6 +138,9 @@ func (t *table) scan(from pgx.CollectableRow) (r rows.Row, err error) {
 			into = append(into, &bytes[i])
 		}
 	}
+	if t.Homed {
+		into = append(into, &r.Home)
+	}
 	if err := from.Scan(into...); err != nil {
 		return r, err
 	}
@@ -138,6 +162,15 @@ func (t *table) scan(from pgx.CollectableRow) (r rows.Row, err error) {
 		}
 	}
 	return r, nil
+}
+
+// find is the statement that reads a row, with its arguments. Without the home of a row
+// in a homed table it goes to every machine.
+func (t *table) find(home, key []byte) (string, []any) {
+	if t.Homed && home != nil {
+		return t.getAt, []any{some(key), home}
+	}
+	return t.get, []any{some(key)}
 }
 
 // list is the statement of a query with its arguments.
@@ -172,6 +205,10 @@ func whereOf(q rows.Query) (string, []any) {
 		args = append(args, v)
 		conditions = append(conditions, fmt.Sprintf("%s %s $%d", column, operator, len(args)))
 	})
+	if q.Home != nil {
+		args = append(args, q.Home)
+		conditions = append(conditions, fmt.Sprintf("home = $%d", len(args)))
+	}
 	if conditions == nil {
 		return "", args
 	}

@@ -17,8 +17,9 @@ import (
 	"github.com/liuma-pin/liuma/internal/store/rows"
 )
 
-// place names a row.
-type place struct{ table, key string }
+// place names a row. A row that was looked for in vain in one home may be in another: what
+// is known not to be there is remembered with its home, what is there without.
+type place struct{ table, key, home string }
 
 // read is a row as the transaction read it.
 type read struct {
@@ -42,6 +43,7 @@ type op struct {
 // so that one round trip can write all of it at the end (write.go).
 type change struct {
 	snapshot
+	wide    bool // keys are looked for in all homes before they are inserted
 	reads   map[place]read
 	ops     map[place]*op
 	entries []audit.Recorded
@@ -60,30 +62,52 @@ var _ rows.Sink = (*change)(nil)
 
 // Get finds a row as this transaction has changed it, as it has read it, or in the
 // database.
-func (t *change) Get(table *rows.Table, key []byte) (rows.Row, error) {
+func (t *change) Get(table *rows.Table, home, key []byte) (rows.Row, error) {
 	if err := t.usable(); err != nil {
 		return rows.Row{}, err
 	}
-	at := place{table.Name, string(key)}
-	if o := t.ops[at]; o != nil {
-		if o.deleted {
+	if o := t.ops[placeOf(table.Name, key)]; o != nil {
+		if o.deleted || !sameHome(home, o.row.Home) {
 			return rows.Row{}, store.ErrNotFound
 		}
 		return o.row, nil
 	}
-	known, ok := t.reads[at]
-	if !ok {
-		r, err := t.snapshot.Get(table, key)
+	if !t.knows(table.Name, home, key) {
+		r, err := t.snapshot.Get(table, home, key)
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return r, err
 		}
-		known = read{r, err == nil}
-		t.reads[at] = known
+		t.note(table.Name, home, key, read{r, err == nil})
 	}
-	if !known.found {
+	known := t.reads[placeOf(table.Name, key)]
+	if !known.found || !sameHome(home, known.row.Home) {
 		return rows.Row{}, store.ErrNotFound
 	}
 	return known.row, nil
+}
+
+func placeOf(table string, key []byte) place { return place{table: table, key: string(key)} }
+
+// sameHome reports whether a row is where it is looked for; nil: anywhere.
+func sameHome(home, of []byte) bool { return home == nil || bytes.Equal(home, of) }
+
+// knows reports whether it was read already if there is a row.
+func (t *change) knows(table string, home, key []byte) bool {
+	if t.reads[placeOf(table, key)].found {
+		return true
+	}
+	_, nowhere := t.reads[placeOf(table, key)]
+	_, here := t.reads[place{table, string(key), string(home)}]
+	return nowhere || home != nil && here
+}
+
+// note remembers what was read in a home, or anywhere.
+func (t *change) note(table string, home, key []byte, r read) {
+	at := placeOf(table, key)
+	if !r.found {
+		at.home = string(home)
+	}
+	t.reads[at] = r
 }
 
 // List reads the database, and puts what this transaction has changed over it.
@@ -115,7 +139,7 @@ func (t *change) List(table *rows.Table, q rows.Query) ([]rows.Row, error) {
 		t.absent = append(t.absent, missing{of, q.Column, q.From, claimLock(of, q.Column, q.From)})
 	}
 	for _, w := range found {
-		if at := (place{of.Name, string(w.Key)}); t.ops[at] == nil {
+		if at := placeOf(of.Name, w.Key); t.ops[at] == nil {
 			t.reads[at] = read{w, true}
 		}
 	}
@@ -130,11 +154,11 @@ func (t *change) prefetch(wanted []rows.Wanted) error {
 	var queries []query
 	for _, w := range wanted {
 		of := t.s.tables[w.Table.Name]
-		at := place{of.Name, string(w.Key)}
-		t.reads[at] = read{}
-		queries = append(queries, query{of.get, []any{some(w.Key)}, func(from pgx.CollectableRow) error {
+		t.note(of.Name, w.Home, w.Key, read{})
+		text, args := of.find(w.Home, w.Key)
+		queries = append(queries, query{text, args, func(from pgx.CollectableRow) error {
 			r, err := of.scan(from)
-			t.reads[at] = read{r, true}
+			t.reads[placeOf(of.Name, w.Key)] = read{r, true}
 			return err
 		}})
 	}
@@ -198,11 +222,11 @@ func (t *change) Insert(table *rows.Table, r rows.Row) error {
 		return err
 	}
 	if of.Parent != "" {
-		if _, err := t.Get(&t.s.tables[of.Parent].Table, r.Key); err != nil {
+		if _, err := t.Get(&t.s.tables[of.Parent].Table, r.Home, r.Key); err != nil {
 			return err
 		}
 	}
-	at := place{of.Name, string(r.Key)}
+	at := placeOf(of.Name, r.Key)
 	if o := t.ops[at]; o != nil && !o.deleted || o == nil && t.reads[at].found {
 		return store.ErrExists
 	} else if o != nil {
@@ -224,9 +248,15 @@ func (t *change) look(of *table, r rows.Row, old []rows.Value) error {
 		found = append(found, w)
 		return err
 	}
-	at := place{of.Name, string(r.Key)}
-	if _, known := t.reads[at]; !known && t.ops[at] == nil {
-		queries = append(queries, query{of.get, []any{some(r.Key)}, keep})
+	at := placeOf(of.Name, r.Key)
+	home := r.Home
+	if t.wide {
+		home = nil
+	}
+	known := t.knows(of.Name, home, r.Key)
+	if !known && t.ops[at] == nil {
+		text, args := of.find(home, r.Key)
+		queries = append(queries, query{text, args, keep})
 	}
 	for i, c := range of.Columns {
 		if !c.Unique || r.Looks[i] == nil || old != nil && rows.Same(old[i], r.Looks[i]) {
@@ -237,7 +267,7 @@ func (t *change) look(of *table, r rows.Row, old []rows.Value) error {
 				return store.ErrExists
 			}
 		}
-		text, args := of.list(rows.Query{Column: c.Name, From: r.Looks[i], To: r.Looks[i]}, 1)
+		text, args := of.list(rows.Query{Home: r.Home, Column: c.Name, From: r.Looks[i], To: r.Looks[i]}, 1)
 		queries = append(queries, query{text, args, keep})
 	}
 	if len(queries) == 0 {
@@ -246,17 +276,17 @@ func (t *change) look(of *table, r rows.Row, old []rows.Value) error {
 	if err := t.ask(queries...); err != nil {
 		return err
 	}
-	if _, known := t.reads[at]; !known {
-		t.reads[at] = read{}
+	if !known {
+		t.note(of.Name, home, r.Key, read{})
 	}
 	for _, w := range found {
-		there := place{of.Name, string(w.Key)}
+		there := placeOf(of.Name, w.Key)
 		if t.ops[there] == nil {
 			t.reads[there] = read{w, true}
 		}
 	}
 	for _, w := range found { // another row of the same value, which this transaction leaves as it is
-		if there := (place{of.Name, string(w.Key)}); there != at && t.ops[there] == nil {
+		if there := placeOf(of.Name, w.Key); there != at && t.ops[there] == nil {
 			return store.ErrExists
 		}
 	}
@@ -269,17 +299,18 @@ func (t *change) Update(table *rows.Table, r rows.Row, was uint64) error {
 		return fmt.Errorf("store: rev %d is out of range", r.Rev)
 	}
 	of := t.s.tables[table.Name]
-	there, err := t.Get(table, r.Key)
+	there, err := t.Get(table, nil, r.Key)
 	if errors.Is(err, store.ErrNotFound) || err == nil && there.Rev != was {
 		return store.ErrConflict
 	}
 	if err != nil {
 		return err
 	}
+	r.Home = there.Home // a row stays where it is
 	if err := t.look(of, r, there.Looks); err != nil {
 		return err
 	}
-	at := place{of.Name, string(r.Key)}
+	at := placeOf(of.Name, r.Key)
 	if o := t.ops[at]; o != nil {
 		o.row = r
 	} else {
@@ -296,7 +327,7 @@ func (t *change) Delete(table *rows.Table, q rows.Query) (int64, error) {
 	}
 	of := t.s.tables[table.Name]
 	if q.Column == "" && rows.Same(q.From, q.To) {
-		return t.deleteOne(of, q.From.([]byte))
+		return t.deleteOne(of, q.Home, q.From.([]byte))
 	}
 	where, args := whereOf(q)
 	if where == "" {
@@ -313,15 +344,15 @@ func (t *change) Delete(table *rows.Table, q rows.Query) (int64, error) {
 	return n, err
 }
 
-func (t *change) deleteOne(of *table, key []byte) (int64, error) {
-	there, err := t.Get(&of.Table, key)
+func (t *change) deleteOne(of *table, home, key []byte) (int64, error) {
+	there, err := t.Get(&of.Table, home, key)
 	if errors.Is(err, store.ErrNotFound) {
 		return 0, nil
 	}
 	if err != nil {
 		return 0, err
 	}
-	at := place{of.Name, string(key)}
+	at := placeOf(of.Name, key)
 	switch o := t.ops[at]; {
 	case o != nil && o.fresh:
 		delete(t.ops, at)
@@ -331,7 +362,7 @@ func (t *change) deleteOne(of *table, key []byte) (int64, error) {
 		t.ops[at] = &op{t: of, row: there, deleted: true, was: there.Rev}
 	}
 	for _, child := range of.children { // the database deletes it with its parent
-		below := place{child.Name, string(key)}
+		below := placeOf(child.Name, key)
 		delete(t.ops, below)
 		t.reads[below] = read{}
 	}

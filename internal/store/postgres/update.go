@@ -24,6 +24,7 @@ type attempt struct {
 	s     *Store
 	ctx   context.Context // without the caller's end: what has begun is carried through
 	f     func(store.Tx) (audit.Entry, error)
+	wide  bool     // an earlier run met a key that is taken in another home
 	held  []string // rows that no other Update of this process writes meanwhile
 	under []store.Hold
 }
@@ -36,6 +37,7 @@ type outcome struct {
 	value    any // of the panic
 	again    bool
 	wait     bool
+	wide     bool
 	want     []string // rows to hold from the beginning of the next attempt
 }
 
@@ -52,11 +54,12 @@ func (s *Store) Update(ctx context.Context, f func(store.Tx) (audit.Entry, error
 		f, under = s.alone.Kept(ctx, f), nil
 	}
 	var held []string
+	wide := false
 	for n, until := 0, time.Now().Add(s.cfg.Patience); ; n++ {
 		if err := s.locks.lock(ctx, held); err != nil {
 			return err // nothing was kept
 		}
-		a := &attempt{s: s, ctx: context.WithoutCancel(ctx), f: f, held: held, under: under}
+		a := &attempt{s: s, ctx: context.WithoutCancel(ctx), f: f, held: held, wide: wide, under: under}
 		out := a.run(ctx)
 		s.locks.unlock(a.held)
 		switch {
@@ -67,6 +70,7 @@ func (s *Store) Update(ctx context.Context, f func(store.Tx) (audit.Entry, error
 		case time.Now().After(until):
 			return fmt.Errorf("%w: after %d attempts: %w", store.ErrUnreachable, n+1, out.err)
 		}
+		wide = wide || out.wide
 		held = slices.Compact(slices.Sorted(slices.Values(append(slices.Clone(held), out.want...))))
 		if out.wait {
 			pause(ctx, 100*time.Millisecond)
@@ -81,7 +85,7 @@ func (s *Store) Update(ctx context.Context, f func(store.Tx) (audit.Entry, error
 
 // run runs the function once and commits what it wrote.
 func (a *attempt) run(caller context.Context) (out outcome) {
-	to := &change{snapshot: snapshot{s: a.s, ctx: a.ctx, pool: a.s.writers}, under: a.under,
+	to := &change{wide: a.wide, snapshot: snapshot{s: a.s, ctx: a.ctx, pool: a.s.writers}, under: a.under,
 		reads: map[place]read{}, ops: map[place]*op{}, marks: map[string]int64{}, marked: map[string]int64{}}
 	defer to.end()
 	var err error
@@ -162,7 +166,7 @@ func (a *attempt) broken(err error) outcome {
 		a.s.failed.Store(true)
 		return outcome{err: known}
 	case conflicts(err):
-		return outcome{err: known, again: true}
+		return outcome{err: known, again: true, wide: taken(err)}
 	case !refused(err):
 		return outcome{err: known, again: true, wait: true}
 	}

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"maps"
@@ -137,13 +138,18 @@ func (t *change) queueRows(b *pgx.Batch) {
 		}
 	}
 	for _, of := range t.s.order {
-		if rs := held[of]; len(rs) > 0 {
+		if rs := held[of]; len(rs) <= holdSingly {
+			slices.SortFunc(rs, func(x, y read) int { return bytes.Compare(x.row.Key, y.row.Key) })
+			for _, r := range rs {
+				b.Queue(of.hold, of.at(r.row.Home, some(r.row.Key), int64(r.row.Rev))...)
+			}
+		} else {
 			var keys [][]byte
 			var revs []int64
 			for _, r := range rs {
 				keys, revs = append(keys, some(r.row.Key)), append(revs, int64(r.row.Rev))
 			}
-			b.Queue(of.hold, keys, revs, int64(len(keys)))
+			b.Queue(of.holdMany, keys, revs, int64(len(keys)))
 		}
 		ops := byTable[of]
 		for _, o := range ops {
@@ -155,7 +161,7 @@ func (t *change) queueRows(b *pgx.Batch) {
 		for _, o := range ops {
 			switch {
 			case o.deleted:
-				b.Queue(of.delete, some(o.row.Key), int64(o.was))
+				b.Queue(of.delete, of.at(o.row.Home, some(o.row.Key), int64(o.was))...)
 			case o.fresh:
 				b.Queue(of.insert, of.values(o.row)...)
 			default:
@@ -165,13 +171,17 @@ func (t *change) queueRows(b *pgx.Batch) {
 	}
 }
 
+// holdSingly is how many rows of a table are held each by a statement of its own, which
+// names where the row is. Upkeep reads more.
+const holdSingly = 16
+
 // turnOf puts what frees a unique value before what takes it: rows that are deleted, then
 // those that give one up, as they were written, and then the rest, by their keys alone.
 func (t *change) turnOf(o *op) int {
 	if o.deleted {
 		return 0
 	}
-	old := t.reads[place{o.t.Name, string(o.row.Key)}]
+	old := t.reads[placeOf(o.t.Name, o.row.Key)]
 	for i, c := range o.t.Columns {
 		if c.Unique && !o.fresh && old.found && old.row.Looks[i] != nil && !rows.Same(old.row.Looks[i], o.row.Looks[i]) {
 			return 1 + o.number

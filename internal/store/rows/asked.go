@@ -16,8 +16,8 @@ type asked struct {
 	codec *Codec
 }
 
-func (a asked) Get(t *Table, key []byte) (Row, error) {
-	r, err := a.Source.Get(t, key)
+func (a asked) Get(t *Table, home, key []byte) (Row, error) {
+	r, err := a.Source.Get(t, home, key)
 	if err == nil && !bytes.Equal(r.Key, key) {
 		return Row{}, a.refused(t)
 	}

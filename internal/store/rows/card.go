@@ -259,7 +259,7 @@ func (t *Tx) RaiseRev(card liuma.CardID, rev uint64) error {
 func (t *Tx) writeCard(c *cardState) error {
 	w := c.whole
 	w.Card.Rev = c.base + 1
-	r, err := row(t.codec, &t.codec.cards, w.Card.ID[:], &w, w.Card.Rev)
+	r, err := row(t.codec, &t.codec.cards, nil, w.Card.ID[:], &w, w.Card.Rev)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
@@ -20,6 +21,9 @@ type Codec struct {
 	Stands func(card liuma.CardID, rev uint64) error
 	// Authority is the name of the authority whose process this is; see start.
 	Authority string
+	// Process, if set, is that of a database that spreads its rows: it is the home of
+	// what is about no card. Zero: all rows lie together, and nothing is claimed apart.
+	Process audit.ProcessID
 }
 
 // NewCodec makes the codec of a database. alarm is called for every row that
@@ -62,7 +66,7 @@ func open[T any](c *Codec, t *Table, r Row) (v T, err error) {
 
 // row seals a value as a row at a rev, and what is encrypted in it under the
 // same key as the row. If the vault's key was rotated in between it begins anew.
-func row[T any](c *Codec, k *kind[T], key []byte, v *T, rev uint64) (Row, error) {
+func row[T any](c *Codec, k *kind[T], home, key []byte, v *T, rev uint64) (Row, error) {
 	for {
 		under := c.seal.SealsWith()
 		if err := c.encrypt(v, under); err != nil {
@@ -72,7 +76,7 @@ func row[T any](c *Codec, k *kind[T], key []byte, v *T, rev uint64) (Row, error)
 		if err != nil {
 			return Row{}, err
 		}
-		r, err := k.sealed(c.seal, Row{Key: key, Looks: k.looks(v), Rev: rev, Body: body})
+		r, err := k.sealed(c.seal, Row{Key: key, Home: home, Looks: k.looks(v), Rev: rev, Body: body})
 		if err != nil || r.Seal.Key == under {
 			return r, err
 		}

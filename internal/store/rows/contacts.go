@@ -22,7 +22,7 @@ func formersOf(card liuma.CardID) Query {
 }
 
 func (r *Reader) FormerContacts(card liuma.CardID) ([]store.FormerContact, error) {
-	return list(r, &r.codec.formers, formersOf(card))
+	return list(r, &r.codec.formers, r.codec.at(card[:], formersOf(card)))
 }
 
 // PutFormerContact is written with the phone that is bound in its place: a crash leaves

@@ -5,19 +5,24 @@ import "github.com/liuma-pin/liuma/internal/store"
 // Wanted is a row that a transaction is likely to read.
 type Wanted struct {
 	Table *Table
+	Home  []byte // of a homed table; nil: it is not known
 	Key   []byte
 }
 
 // Wanted are the rows of what is expected.
 func (c *Codec) Wanted(e store.Expected) (out []Wanted) {
 	if !e.Card.IsZero() {
-		out = append(out, Wanted{&c.cards.Table, e.Card[:]}, Wanted{&c.intents.Table, e.Card[:]})
+		out = append(out, Wanted{&c.cards.Table, nil, e.Card[:]}, Wanted{&c.intents.Table, nil, e.Card[:]})
 	}
 	if e.Business != "" {
-		out = append(out, Wanted{&c.requests.Table, join(string(e.Channel), string(e.Business))})
+		key, _ := numberKey(e.Channel, e.Business)
+		out = append(out, Wanted{&c.numbers.Table, nil, key})
+		if !e.Card.IsZero() {
+			out = append(out, Wanted{&c.requests.Table, e.Card[:], join(string(e.Channel), string(e.Business))})
+		}
 	}
 	if e.Handle != "" {
-		out = append(out, Wanted{&c.claims.Table, claimKey(e.Channel, e.Handle)})
+		out = append(out, Wanted{&c.claims.Table, nil, claimKey(e.Channel, e.Handle)})
 	}
 	return out
 }

@@ -156,7 +156,7 @@ func (d draft) Person() store.Person { return d.person }
 
 // Draft makes the row of a new person ready.
 func (c *Codec) Draft(p store.Person) (store.Draft, error) {
-	r, err := row(c, &c.persons, c.persons.key(&p), &p, 1)
+	r, err := row(c, &c.persons, nil, c.persons.key(&p), &p, 1)
 	return draft{p, r}, err
 }
 

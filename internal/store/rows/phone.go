@@ -14,7 +14,7 @@ func (r *Reader) Code(ceremony string) (store.Code, error) {
 
 // Ticks reads a range of keys: kind, key and time are their beginning.
 func (r *Reader) Ticks(kind string, key vault.Index, since time.Time) ([]time.Time, error) {
-	marks, err := list(r, &r.codec.ticks, marksWithin(kind, key, since.UnixMilli()+1))
+	marks, err := list(r, &r.codec.ticks, r.codec.at(marksOf(kind, key), marksWithin(kind, key, since.UnixMilli()+1)))
 	if err != nil {
 		return nil, err
 	}

@@ -42,10 +42,15 @@ func (r *Reader) End() { r.ended = true }
 
 // get reads the row with a key.
 func get[T any](r *Reader, k *kind[T], key []byte) (v T, rev uint64, err error) {
+	return getAt(r, k, nil, key)
+}
+
+// getAt is get for a homed table, where the home is known.
+func getAt[T any](r *Reader, k *kind[T], home, key []byte) (v T, rev uint64, err error) {
 	if r.ended {
 		return v, 0, errEnded
 	}
-	row, err := r.from.Get(&k.Table, key)
+	row, err := r.from.Get(&k.Table, home, key)
 	if errors.Is(err, store.ErrNotFound) {
 		return v, 0, cmp.Or(r.vouchAbsent(&k.Table, key), err)
 	}
@@ -136,7 +141,11 @@ func (r *Reader) count(t *Table, column string) (int64, error) {
 }
 
 func (r *Reader) Request(ch liuma.ChannelID, no liuma.BusinessNo) (store.Request, error) {
-	q, _, err := get(r, &r.codec.requests, join(string(ch), string(no)))
+	home, err := r.homeOf(ch, no)
+	if err != nil {
+		return store.Request{}, err
+	}
+	q, _, err := getAt(r, &r.codec.requests, home, join(string(ch), string(no)))
 	return q, err
 }
 

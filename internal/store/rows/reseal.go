@@ -87,7 +87,7 @@ func resealedOf[T any](k *kind[T]) resealed {
 // resealedTables lists them in the order of a pass: Tables without the row that
 // counts the pass, which each step writes.
 func (t *tables) resealedTables() []resealed {
-	return []resealed{resealedOf(&t.cards), resealedOf(&t.claims), resealedOf(&t.requests), resealedOf(&t.intents),
+	return []resealed{resealedOf(&t.cards), resealedOf(&t.claims), resealedOf(&t.numbers), resealedOf(&t.requests), resealedOf(&t.intents),
 		resealedOf(&t.persons), resealedOf(&t.clients), resealedOf(&t.evidence), resealedOf(&t.sealKeys),
 		resealedOf(&t.starts), resealedOf(&t.ceremonies), resealedOf(&t.codes), resealedOf(&t.ticks),
 		resealedOf(&t.freezeCodes), resealedOf(&t.messages), resealedOf(&t.clock), resealedOf(&t.sweeps), resealedOf(&t.archives),
@@ -117,7 +117,7 @@ func resealRow[T any](t *Tx, k *kind[T], r Row) (bool, error) {
 	if err != nil || r.Seal.Key == t.codec.seal.SealsWith() {
 		return false, err
 	}
-	fresh, err := row(t.codec, k, r.Key, &v, r.Rev)
+	fresh, err := row(t.codec, k, r.Home, r.Key, &v, r.Rev)
 	if errors.Is(err, vault.ErrUnseal) || errors.Is(err, vault.ErrSealKey) {
 		err = fault(&k.Table, err)
 		t.codec.alarm(k.Name, err)

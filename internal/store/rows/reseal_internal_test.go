@@ -25,7 +25,7 @@ func TestEveryTableIsSealedAnew(t *testing.T) {
 // TestEveryEncryptedValueIsKnown: a member named Sealed of any row is encrypted
 // anew with it.
 func TestEveryEncryptedValueIsKnown(t *testing.T) {
-	for _, v := range []any{&whole{}, &claim{}, &store.Request{}, &store.Intent{}, &store.Person{}, &store.Client{}, &usedEvidence{},
+	for _, v := range []any{&whole{}, &claim{}, &number{}, &store.Request{}, &store.Intent{}, &store.Person{}, &store.Client{}, &usedEvidence{},
 		&store.SealKey{}, &start{}, &store.Ceremony{}, &store.Code{}, &mark{}, &store.FreezeCode{}, &store.Message{}, &shared{}, &store.Resealing{},
 		&store.Conflict{}, &store.PersonChange{}} {
 		known := map[*[]byte]bool{}

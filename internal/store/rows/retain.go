@@ -92,10 +92,17 @@ func (r *Reader) Cuts(after audit.Stream, limit int) ([]audit.Head, error) {
 // the next round finds it again.
 func (t *Tx) DeleteRequest(q store.RequestKey) error {
 	key := join(string(q.Channel), string(q.BusinessNo))
-	if _, _, err := get(&t.Reader, &t.codec.requests, key); err != nil {
+	home, err := t.homeOf(q.Channel, q.BusinessNo)
+	if err != nil {
 		return err
 	}
-	return t.deleteOne(&t.codec.requests.Table, key)
+	if _, _, err := getAt(&t.Reader, &t.codec.requests, home, key); err != nil {
+		return err
+	}
+	if err := t.deleteOneAt(&t.codec.requests.Table, home, key); err != nil {
+		return err
+	}
+	return t.freeNumber(q.Channel, q.BusinessNo)
 }
 
 // SaveSweep may be lost or put back: the walk then reads some rows twice, or

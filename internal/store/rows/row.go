@@ -48,12 +48,20 @@ type Table struct {
 	// Shared tables decide about everybody. Their rows are listed in the shared
 	// row, whose rev is kept outside of the database too.
 	Shared bool
+	// Homed tables have a column home beside the key, in a database that spreads its
+	// rows over machines: it says where a row is. See Layouts.
+	Homed bool
 }
 
 // Row is one row as the database keeps it. Looks are the values of the table's
 // columns, in order. Rev rises with every write.
+//
+// Home is of a homed table in a database that spreads its rows, nil elsewhere. It stands
+// under no seal, since it says only where the row is looked for: another value hides the
+// row, as deleting it would.
 type Row struct {
 	Key   []byte
+	Home  []byte
 	Looks []Value
 	Rev   uint64
 	Body  []byte
@@ -63,7 +71,10 @@ type Row struct {
 // Query selects the rows whose column is within [From, To], in the order of the
 // column and then of the key. An empty Column is the key. From and To are nil
 // where there is no bound.
+//
+// Home, if not nil, is that of the rows that are wanted.
 type Query struct {
+	Home     []byte
 	Column   string
 	From, To Value
 	After    []byte // only keys after this one; for From = To or the key
@@ -73,8 +84,9 @@ type Query struct {
 
 // Source reads rows in one transaction of a database.
 type Source interface {
-	// Get returns store.ErrNotFound if there is no row with the key.
-	Get(t *Table, key []byte) (Row, error)
+	// Get returns store.ErrNotFound if there is no row with the key. home is that of the
+	// row in a homed table; nil: it is not known, and all machines are asked.
+	Get(t *Table, home, key []byte) (Row, error)
 	List(t *Table, q Query) ([]Row, error)
 	// Count counts the rows that have a value in a column; all rows for "".
 	Count(t *Table, column string) (int64, error)

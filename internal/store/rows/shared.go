@@ -66,7 +66,7 @@ func (r *Reader) readShared() (*sharedState, error) {
 		return r.shared, nil
 	}
 	t := &r.codec.sharedRow.Table
-	found, err := r.from.Get(t, sharedKey)
+	found, err := r.from.Get(t, nil, sharedKey)
 	if errors.Is(err, store.ErrNotFound) {
 		r.shared = &sharedState{}
 		return r.shared, nil
@@ -237,7 +237,7 @@ func (t *Tx) finishShared() error {
 	})
 	k := &t.codec.sharedRow
 	next := max(s.rev, s.raise) + 1
-	r, err := row(t.codec, k, sharedKey, &body, next)
+	r, err := row(t.codec, k, nil, sharedKey, &body, next)
 	if err != nil {
 		return err
 	}

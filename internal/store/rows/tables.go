@@ -24,6 +24,7 @@ type kind[T any] struct {
 type tables struct {
 	cards       kind[whole]
 	claims      kind[claim]
+	numbers     kind[number]
 	requests    kind[store.Request]
 	intents     kind[store.Intent]
 	persons     kind[store.Person]
@@ -78,7 +79,7 @@ func Exempt() map[string]string {
 // Tables lists all tables of sealed rows.
 func Tables() []Table {
 	t := newTables()
-	return []Table{t.cards.Table, t.claims.Table, t.requests.Table, t.intents.Table, t.persons.Table, t.clients.Table,
+	return []Table{t.cards.Table, t.claims.Table, t.numbers.Table, t.requests.Table, t.intents.Table, t.persons.Table, t.clients.Table,
 		t.evidence.Table, t.sealKeys.Table, t.starts.Table, t.ceremonies.Table, t.codes.Table, t.ticks.Table,
 		t.freezeCodes.Table, t.messages.Table, t.clock.Table, t.sharedRow.Table, t.resealing.Table,
 		t.meters.Table, t.sweeps.Table, t.archives.Table, t.conflicts.Table, t.changes.Table,
@@ -97,8 +98,12 @@ const clockKey = "time"
 // link is there.
 type claim struct{ Card liuma.CardID }
 
-// usedEvidence says that evidence was used.
-type usedEvidence struct{ Until time.Time }
+// usedEvidence says that evidence was used. By is the request that it was burnt for,
+// before anything else of that request was written; zero where the mark was written with it.
+type usedEvidence struct {
+	Until time.Time
+	By    [32]byte
+}
 
 // mark is a ration mark in a row of its own. Salt tells apart those of the same
 // millisecond: each counts.
@@ -158,7 +163,7 @@ func newTables() *tables {
 		func(i *store.Intent) []byte { return i.Card[:] }, noLooks[store.Intent]}
 	// One business number, one request (I-11): it is the key. The phase lets the
 	// database itself refuse to decide a request twice.
-	t.requests = kind[store.Request]{Table{Name: "requests", Columns: []Column{{Name: "phase", Number: true}}},
+	t.requests = kind[store.Request]{Table{Name: "requests", Columns: []Column{{Name: "phase", Number: true}}, Homed: true},
 		func(q *store.Request) []byte { return join(string(q.Channel), string(q.BusinessNo)) },
 		func(q *store.Request) []Value { return []Value{phase(q)} }}
 	t.evidence = kind[usedEvidence]{Table: Table{Name: "evidence", Columns: []Column{{Name: "until", Number: true}}},
@@ -167,6 +172,7 @@ func newTables() *tables {
 	t.sweeps = kind[store.Sweep]{Table: Table{Name: "sweeps"}, looks: noLooks[store.Sweep]}
 	t.archives = kind[store.Archive]{Table: Table{Name: "archives", Columns: []Column{{Name: "digest", Number: true, Unique: true}}},
 		looks: func(a *store.Archive) []Value { return []Value{int64(a.Digest)} }}
+	t.numbers = numberTable()
 	t.claims = kind[claim]{Table: Table{Name: "claims"}, looks: noLooks[claim]}
 	t.resealing = kind[store.Resealing]{Table: Table{Name: "resealing"}, looks: noLooks[store.Resealing]}
 	t.sharedRow = kind[shared]{Table: Table{Name: "shared"}, looks: noLooks[shared]}
@@ -204,7 +210,7 @@ func (t *tables) phone() {
 	t.codes = kind[store.Code]{Table{Name: "codes", Columns: []Column{{Name: "card"}}, Parent: "ceremonies"},
 		func(c *store.Code) []byte { return []byte(c.Ceremony) },
 		func(c *store.Code) []Value { return []Value{some(c.Card[:])} }}
-	t.formers = kind[store.FormerContact]{Table{Name: "former_contacts", Columns: []Column{{Name: "until", Number: true}}},
+	t.formers = kind[store.FormerContact]{Table{Name: "former_contacts", Columns: []Column{{Name: "until", Number: true}}, Homed: true},
 		func(c *store.FormerContact) []byte { return formerKey(c.Card, c.Phone) },
 		func(c *store.FormerContact) []Value { return []Value{milli(c.Until)} }}
 	t.closings = kind[store.ClosingDue]{Table{Name: "closings", Columns: []Column{{Name: "due", Number: true}}},
@@ -212,14 +218,14 @@ func (t *tables) phone() {
 		func(c *store.ClosingDue) []Value { return []Value{c.At.UnixMilli()} }}
 	t.notices = kind[store.NoticeContact]{Table{Name: "notice_contacts"},
 		func(c *store.NoticeContact) []byte { return c.Card[:] }, noLooks[store.NoticeContact]}
-	t.ticks = kind[mark]{Table{Name: "ticks", Columns: []Column{{Name: "at", Number: true}}},
+	t.ticks = kind[mark]{Table{Name: "ticks", Columns: []Column{{Name: "at", Number: true}}, Homed: true},
 		func(m *mark) []byte { return append(ordered(marksOf(m.Kind, m.Key), m.At.UnixMilli()), m.Salt[:]...) },
 		func(m *mark) []Value { return []Value{m.At.UnixMilli()} }}
-	t.freezeCodes = kind[store.FreezeCode]{Table{Name: "freeze_codes", Columns: []Column{{Name: "expires", Number: true}}},
+	t.freezeCodes = kind[store.FreezeCode]{Table{Name: "freeze_codes", Columns: []Column{{Name: "expires", Number: true}}, Homed: true},
 		func(f *store.FreezeCode) []byte { return f.MAC[:] },
 		func(f *store.FreezeCode) []Value { return []Value{f.Expires.UnixMilli()} }}
 	t.messages = kind[store.Message]{Table{Name: "messages", Columns: []Column{
-		{Name: "due"}, {Name: "state"}, {Name: "ref"}, {Name: "done", Number: true}}},
+		{Name: "due"}, {Name: "state"}, {Name: "ref"}, {Name: "done", Number: true}}, Homed: true},
 		func(m *store.Message) []byte { return []byte(m.ID) }, messageLooks}
 }
 

@@ -58,10 +58,14 @@ func (t *Tx) Heads() []Head  { return t.heads }
 func (t *Tx) Behind() *Head { return t.behind }
 
 func insert[T any](t *Tx, k *kind[T], key []byte, v *T, rev uint64) error {
+	return insertAt(t, k, homeOf(t.codec, v), key, v, rev)
+}
+
+func insertAt[T any](t *Tx, k *kind[T], home, key []byte, v *T, rev uint64) error {
 	if t.ended {
 		return errEnded
 	}
-	r, err := row(t.codec, k, key, v, rev)
+	r, err := row(t.codec, k, home, key, v, rev)
 	if err != nil {
 		return err
 	}
@@ -81,7 +85,11 @@ func (t *Tx) insertRow(table *Table, r Row) error {
 
 // update replaces a row that was read at rev was.
 func update[T any](t *Tx, k *kind[T], key []byte, v *T, was uint64) error {
-	r, err := row(t.codec, k, key, v, was+1)
+	return updateAt(t, k, homeOf(t.codec, v), key, v, was)
+}
+
+func updateAt[T any](t *Tx, k *kind[T], home, key []byte, v *T, was uint64) error {
+	r, err := row(t.codec, k, home, key, v, was+1)
 	if err != nil {
 		return err
 	}
@@ -95,7 +103,11 @@ func update[T any](t *Tx, k *kind[T], key []byte, v *T, was uint64) error {
 // change replaces a row that is there.
 func change[T any](t *Tx, k *kind[T], v *T) error {
 	key := k.key(v)
-	_, rev, err := get(&t.Reader, k, key)
+	home := homeOf(t.codec, v)
+	_, rev, err := getAt(&t.Reader, k, home, key)
+	if home != nil && errors.Is(err, store.ErrNotFound) { // it was carried over from a file
+		_, rev, err = get(&t.Reader, k, key)
+	}
 	if err != nil {
 		return err
 	}
@@ -123,7 +135,13 @@ func (t *Tx) delete(table *Table, q Query) (int64, error) {
 }
 
 func (t *Tx) deleteOne(table *Table, key []byte) error {
-	n, err := t.delete(table, is("", key))
+	return t.deleteOneAt(table, nil, key)
+}
+
+func (t *Tx) deleteOneAt(table *Table, home, key []byte) error {
+	q := is("", key)
+	q.Home = home
+	n, err := t.delete(table, q)
 	if err == nil && n == 0 {
 		return store.ErrNotFound
 	}
@@ -138,14 +156,22 @@ func before(column string, at time.Time) Query {
 // InsertRequest is unique by the key (I-11). A crash after it leaves an
 // undecided request, which stays undecided.
 func (t *Tx) InsertRequest(q store.Request) error {
-	return insert(t, &t.codec.requests, t.codec.requests.key(&q), &q, 1)
+	home, err := t.takeNumber(q.Channel, q.BusinessNo, q.Card, q.At)
+	if err != nil {
+		return err
+	}
+	return insertAt(t, &t.codec.requests, home, t.codec.requests.key(&q), &q, 1)
 }
 
 // UpdateRequest changes nothing of a decided request but RedeemedAt or ResetAt,
 // once (I-11).
 func (t *Tx) UpdateRequest(q store.Request) error {
 	k := &t.codec.requests
-	there, rev, err := get(&t.Reader, k, k.key(&q))
+	home, err := t.homeOf(q.Channel, q.BusinessNo)
+	if err != nil {
+		return err
+	}
+	there, rev, err := getAt(&t.Reader, k, home, k.key(&q))
 	if err != nil {
 		return err
 	}
@@ -171,7 +197,7 @@ func (t *Tx) UpdateRequest(q store.Request) error {
 			return nil // the same change again
 		}
 	}
-	return update(t, k, k.key(&q), &q, rev)
+	return updateAt(t, k, home, k.key(&q), &q, rev)
 }
 
 // equal compares two values as they are kept.
@@ -207,7 +233,7 @@ func (t *Tx) UpdateClient(c store.Client) error { return change(t, &t.codec.clie
 
 func (t *Tx) InsertEvidence(provider string, jti vault.Index, until time.Time) error {
 	k, key := &t.codec.evidence, join(provider, string(jti[:]))
-	err := insert(t, k, key, &usedEvidence{until}, 1)
+	err := insert(t, k, key, &usedEvidence{Until: until}, 1)
 	if errors.Is(err, store.ErrExists) {
 		if _, _, altered := get(&t.Reader, k, key); altered != nil {
 			return altered // refused as well, but with an alarm

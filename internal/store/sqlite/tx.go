@@ -119,7 +119,7 @@ func valuesOf(w rows.Row) []driver.Value {
 	return append(vs, int64(w.Rev), body, int64(w.Seal.Key), w.Seal.MAC[:])
 }
 
-func (r *snapshot) Get(t *rows.Table, key []byte) (rows.Row, error) {
+func (r *snapshot) Get(t *rows.Table, _, key []byte) (rows.Row, error) {
 	found, err := list(r, scanOf(t), getOf(t), bound(key))
 	switch {
 	case err != nil:

@@ -57,6 +57,9 @@ func SealedRows(t *testing.T, open func(testing.TB) Sealed) {
 			if !ok {
 				t.Fatal("no sample of this table")
 			}
+			if table.Name == "numbers" && !spreads(t, open) {
+				t.Skip("the store keeps all rows together, and takes no numbers apart")
+			}
 			sealedTable(t, open, table, s)
 		})
 	}
@@ -93,7 +96,7 @@ func sealedTable(t *testing.T, open func(testing.TB) Sealed, table rows.Table, s
 		}
 	}
 	for column, value := range one {
-		if column != "key" {
+		if column != "key" && column != "home" { // a row in another home is hidden, as one that was deleted
 			refused(column+" altered", with(one, column, altered(column, value)), 1, one)
 		}
 	}
@@ -104,8 +107,18 @@ func sealedTable(t *testing.T, open func(testing.TB) Sealed, table rows.Table, s
 	}
 	moved := maps.Clone(one)
 	moved["key"] = two["key"]
+	if home, ok := two["home"]; ok {
+		moved["home"] = home
+	}
 	home.Thief.Delete(table.Name, one["key"].([]byte)) // its look-ups are unique
 	refusedMove(t, home, table, s, moved)
+}
+
+// spreads reports whether a store says apart from its requests where they are.
+func spreads(t *testing.T, open func(testing.TB) Sealed) bool {
+	s := open(t)
+	mustUpdate(t, s.Store, func(tx store.Tx) error { return tx.InsertRequest(request(1)) })
+	return len(s.Thief.Rows("numbers")) > 0
 }
 
 // refusedMove puts a row under another's key.
@@ -194,6 +207,8 @@ func samples() map[string]sample {
 			return err
 		}), nil},
 		"requests": {func(tx store.Tx, i int) error { return tx.InsertRequest(request(i)) },
+			reads(func(r store.Reader, i int) error { _, err := r.Request("zj-hrss", request(i).BusinessNo); return err }), nil},
+		"numbers": {func(tx store.Tx, i int) error { return tx.InsertRequest(request(i)) },
 			reads(func(r store.Reader, i int) error { _, err := r.Request("zj-hrss", request(i).BusinessNo); return err }), nil},
 		"intents": {func(tx store.Tx, i int) error { return tx.InsertIntent(intent(i)) },
 			reads(func(r store.Reader, i int) error { _, err := r.Intent(cardID(i)); return err }), nil},

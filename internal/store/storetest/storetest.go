@@ -69,6 +69,8 @@ func Run(t *testing.T, open Open) {
 		{"EraseCard", eraseCard},
 		{"DeleteMessage", deleteMessage},
 		{"Evidence", evidence},
+		{"ClaimedNumbers", ClaimedNumbers},
+		{"BurntEvidence", BurntEvidence},
 		{"SealKeys", sealKeys},
 		{"KeepersSeen", keepersSeen},
 		{"Clock", savedClock},

@@ -22,3 +22,5 @@ CREATE TABLE pad_offers (
     seal     bytea   NOT NULL
 );
 CREATE INDEX pad_offers_until ON pad_offers (until);
+
+UPDATE serving SET schema = 3, serves_from = 2;

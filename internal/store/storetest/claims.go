@@ -1,0 +1,96 @@
+package storetest
+
+import (
+	"errors"
+	"sync/atomic"
+	"testing"
+
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// alone makes a change in a transaction of its own, without an entry.
+func alone(t testing.TB, s store.Store, f func(store.Tx) error) error {
+	t.Helper()
+	return s.Update(t.Context(), func(tx store.Tx) (audit.Entry, error) { return audit.Entry{}, f(tx) })
+}
+
+// ClaimedNumbers: a business number that was claimed takes one request, whichever cards
+// the claims and the requests name, and at once from many sides (I-11); one that nobody
+// went on with is forgotten, and no other.
+func ClaimedNumbers(t *testing.T, open Open) {
+	s, _ := open(t)
+	take := func(i, card int) error {
+		return alone(t, s, func(tx store.Tx) error {
+			return tx.TakeNumber(request(i).Channel, request(i).BusinessNo, cardID(card), at(1))
+		})
+	}
+	must(t, errors.Join(take(1, 1), take(1, 2), take(2, 1), take(3, 1)))
+	if _, err := get(t, s, getRequest(request(1))); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("a claim is a request: %v", err)
+	}
+	insert := func(i, card int) error {
+		q := request(i)
+		q.Card = cardID(card)
+		return update(t, s, func(tx store.Tx) error { return tx.InsertRequest(q) })
+	}
+	var won atomic.Int64
+	together(t, 8, func(i int) error { // as requests of several cards under one number
+		err := errors.Join(take(1, 10+i), insert(1, 10+i))
+		if err == nil {
+			won.Add(1)
+			return nil
+		}
+		return expect(err, store.ErrExists)
+	})
+	if won.Load() != 1 {
+		t.Fatalf("%d requests under one claimed number", won.Load())
+	}
+	must(t, insert(2, 2)) // another card than the claim's
+	if q := mustGet(t, s, getRequest(request(2))); q.Card != cardID(2) {
+		t.Errorf("the request of card %s is read as that of %s", cardID(2), q.Card)
+	}
+	mustUpdate(t, s, func(tx store.Tx) error { _, err := tx.PruneNumbers(at(100), 100); return err })
+	for i := 1; i <= 2; i++ {
+		mustGet(t, s, getRequest(request(i)))
+		if err := insert(i, 1); !errors.Is(err, store.ErrExists) {
+			t.Errorf("request %d is gone with its claim: %v", i, err)
+		}
+	}
+	must(t, insert(3, 4)) // forgotten, and free as before
+	mustUpdate(t, s, func(tx store.Tx) error {
+		return tx.DeleteRequest(store.RequestKey{Channel: request(3).Channel, BusinessNo: request(3).BusinessNo})
+	})
+	must(t, insert(3, 5))
+	if q := mustGet(t, s, getRequest(request(3))); q.Card != cardID(5) {
+		t.Errorf("the number of a deleted request leads to card %s", q.Card)
+	}
+}
+
+// BurntEvidence passes once, but with the request that burnt it.
+func BurntEvidence(t *testing.T, open Open) {
+	s, _ := open(t)
+	burn := func(by byte) error {
+		return alone(t, s, func(tx store.Tx) error {
+			return tx.BurnEvidence("p", index("jti", 1), at(9), [32]byte{by})
+		})
+	}
+	must(t, errors.Join(burn(1), burn(1)))
+	for _, by := range []byte{0, 2} {
+		if err := burn(by); !errors.Is(err, store.ErrExists) {
+			t.Errorf("evidence of another request: %v", err)
+		}
+	}
+	if !evidenceUsed(t, s, "p", index("jti", 1)) {
+		t.Error("burnt evidence passes with the old mark")
+	}
+	nobody := func() error {
+		return alone(t, s, func(tx store.Tx) error {
+			return tx.BurnEvidence("assertion:a", index("jti", 1), at(9), [32]byte{})
+		})
+	}
+	must(t, nobody())
+	if err := nobody(); !errors.Is(err, store.ErrExists) {
+		t.Errorf("what was burnt for nobody passes twice: %v", err)
+	}
+}
