@@ -16,6 +16,8 @@ ALTER TABLE freeze_codes DROP CONSTRAINT freeze_codes_pkey; -- 54 random bits; o
 ALTER TABLE freeze_codes ADD PRIMARY KEY (home, key);
 ALTER TABLE messages DROP CONSTRAINT messages_pkey; -- 130 random bits
 ALTER TABLE messages ADD PRIMARY KEY (home, key);
+ALTER TABLE pad_offers DROP CONSTRAINT pad_offers_pad_key; -- a device that offers itself twice waits under two numbers, and each is its own
+CREATE INDEX pad_offers_pad_key ON pad_offers (pad);
 ALTER TABLE persons DROP CONSTRAINT persons_card_no_key; -- an import compares, and one writes at a time
 CREATE INDEX persons_card_no_key ON persons (card_no);
 ALTER TABLE requests DROP CONSTRAINT requests_pkey; -- the number's row in numbers is one, and says where its request is
@@ -28,17 +30,19 @@ ALTER TABLE ticks ADD PRIMARY KEY (home, key);
 -- Whole on every machine.
 SELECT create_reference_table('agencies');
 SELECT create_reference_table('archives');
+SELECT create_reference_table('authorities');
 SELECT create_reference_table('clients');
 SELECT create_reference_table('clock');
 SELECT create_reference_table('corrections');
 SELECT create_reference_table('desk_pads');
 SELECT create_reference_table('digests');
+SELECT create_reference_table('duties');
 SELECT create_reference_table('editions');
 SELECT create_reference_table('keepers_seen');
-SELECT create_reference_table('lease');
 SELECT create_reference_table('proposals');
 SELECT create_reference_table('resealing');
 SELECT create_reference_table('seal_keys');
+SELECT create_reference_table('serving');
 SELECT create_reference_table('shared');
 SELECT create_reference_table('staff');
 SELECT create_reference_table('sweeps');
@@ -58,6 +62,7 @@ SELECT create_distributed_table('digest_changes', 'stream', colocate_with => 'au
 SELECT create_distributed_table('evidence', 'key', colocate_with => 'none');
 SELECT create_distributed_table('former_contacts', 'home', colocate_with => 'audit');
 SELECT create_distributed_table('freeze_codes', 'home', colocate_with => 'audit');
+SELECT create_distributed_table('holds', 'key', colocate_with => 'none');
 SELECT create_distributed_table('intents', 'key', colocate_with => 'audit');
 SELECT create_distributed_table('letters', 'key', colocate_with => 'none');
 SELECT create_distributed_table('look_ups', 'key', colocate_with => 'none');
@@ -65,11 +70,13 @@ SELECT create_distributed_table('messages', 'home', colocate_with => 'audit');
 SELECT create_distributed_table('meters', 'key', colocate_with => 'none');
 SELECT create_distributed_table('notice_contacts', 'key', colocate_with => 'audit');
 SELECT create_distributed_table('numbers', 'key', colocate_with => 'none');
+SELECT create_distributed_table('pad_offers', 'key', colocate_with => 'none');
 SELECT create_distributed_table('person_changes', 'key', colocate_with => 'audit');
 SELECT create_distributed_table('persons', 'key', colocate_with => 'none');
 SELECT create_distributed_table('rations', 'key', colocate_with => 'none');
 SELECT create_distributed_table('requests', 'home', colocate_with => 'audit');
 SELECT create_distributed_table('staff_sessions', 'key', colocate_with => 'none');
 SELECT create_distributed_table('starts', 'key', colocate_with => 'audit');
+SELECT create_distributed_table('sums', 'key', colocate_with => 'none');
 SELECT create_distributed_table('ticks', 'home', colocate_with => 'rations');
 SELECT create_distributed_table('undigested', 'stream', colocate_with => 'audit');

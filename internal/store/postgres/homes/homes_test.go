@@ -22,7 +22,7 @@ func TestFaults(t *testing.T) {
 		say  []say
 		want string // within the one sentence; empty: none
 	}{
-		"one card": {[]say{{writing, nil}, {"SELECT 1 FROM lease WHERE epoch = $1", []any{1}}, {update, []any{card}},
+		"one card": {[]say{{writing, nil}, {"SELECT 1 FROM authorities WHERE epoch = $1", []any{1}}, {update, []any{card}},
 			{"INSERT INTO audit (kind, stream, number) VALUES ($1, $2, $3)", []any{1, card, 2}}, {"COMMIT", nil}, {writing, nil}, {update, []any{other}}, {"COMMIT", nil}}, ""},
 		"a look-up and its card": {[]say{{reading, nil}, {"SELECT body FROM claims WHERE key = $1", []any{other}}, {"SELECT body FROM cards WHERE key = $1", []any{card}}, {"COMMIT", nil}}, ""},
 		"no key":                 {[]say{{reading, nil}, {"SELECT body FROM cards WHERE holder = $1", []any{card}}}, `act "x" asks all machines: a statement on cards does not name its key: SELECT body FROM cards WHERE holder = $1`},
