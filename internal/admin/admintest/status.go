@@ -32,7 +32,7 @@ var sealKey = &admin.SealKey{ID: "sk1", MadeAt: Start.Add(-time.Hour), RetireAt:
 // status of a directory without a server.
 func status(t *testing.T, w *World, a admin.Administration) {
 	empty, err := a.Status(t.Context())
-	want := admin.Status{At: Start, Issuer: "https://pin.example.cn", Shape: "2/3", Retention: admin.Retention{Record: 1095}, Policy: edition.State{Since: Start, Layers: []edition.LayerName{}}, Children: registry.Children{Complete: true}, Texts: admin.Texts{Driver: "none"}}
+	want := admin.Status{At: Start, Issuer: "https://pin.example.cn", Shape: "2/3", Retention: admin.Retention{Record: 1095}, Policy: edition.State{Since: Start, Layers: []edition.LayerName{}}, Children: registry.Children{Complete: true}, Texts: admin.Texts{Driver: "none"}, Authorities: []admin.AuthorityState{}}
 	if diff := cmp.Diff(want, empty); diff != "" || err != nil {
 		t.Error("empty:", diff, err)
 	}
@@ -61,7 +61,8 @@ func servedStatus(t *testing.T, w *World, a admin.Administration) {
 			Rations: admin.Rations{High: []admin.RationUse{{Client: "mohrss", Kind: "registry", Act: "cancellation", Hour: 50, Day: 60,
 				OfHour: 50, OfDay: 200, Refused: 7, Alarm: &told}},
 				Totals: []admin.RationTotal{{Act: "cancellation", Hour: 52, Day: 63, Refused: 7}}}},
-		Keepers: []admin.KeeperState{{ID: "k1", Sequence: 7}, {ID: "k2", Sequence: 9}},
+		Authorities: []admin.AuthorityState{},
+		Keepers:     []admin.KeeperState{{ID: "k1", Sequence: 7}, {ID: "k2", Sequence: 9}},
 		Texts: admin.Texts{Driver: "none", Behind: true,
 			Codes:   admin.TextQueue{Since: &admin.TextCounts{}},
 			Notices: admin.TextQueue{Waiting: 2, Overdue: 1, Oldest: 90, Dead: 3, Since: &admin.TextCounts{Sent: 4, Late: 1, Retried: 2, Delivered: 3, Dead: 1}}},
