@@ -10,7 +10,7 @@ import (
 // ErrOwner: a file or directory of a keeper belongs to another user than who works on it.
 // What root wrote there the keeper could not read any more; and who owns the directory
 // could read, or exchange, what root trusts.
-var ErrOwner = errors.New("keeper: it belongs to another user than the one who runs this")
+var ErrOwner = errors.New("keeper: it belongs to another account than the one that runs this; run it as its owner")
 
 // OpenPrivate opens a file, or with kind fs.ModeDir a directory, that only its owner can
 // reach, who is the user of this process. ErrMode, ErrOwner. The caller closes it.

@@ -18,7 +18,7 @@ var ErrNoFile = errors.New("server: the database is on a PostgreSQL server, and 
 
 // ErrInside says that others work with the database, and this authority's keepers are in
 // its process.
-var ErrInside = errors.New("server: its keepers are inside its own process, so it must have the database to itself")
+var ErrInside = errors.New("server: keepers inside the process belong to one authority, which has the database to itself; with several authorities each keeper is on a machine of its own")
 
 // database says how an opened database seals and whom it tells.
 type database struct {

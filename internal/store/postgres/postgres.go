@@ -46,7 +46,7 @@ var (
 	// text names them.
 	ErrInUse = errors.New("store: another process works with the database")
 	// ErrSameName means that another process of the same authority works with it.
-	ErrSameName = fmt.Errorf("%w under the same name", ErrInUse)
+	ErrSameName = fmt.Errorf("%w under the same name (on a copy of a data directory, delete authority.id)", ErrInUse)
 	// ErrServed means that the schema is to be changed in a way that authorities which
 	// work with the database cannot go along with. Its text names them.
 	ErrServed = fmt.Errorf("%w, and is of an earlier release: stop all, then start one of this release", ErrInUse)
