@@ -35,11 +35,11 @@ func TestBehind(t *testing.T) {
 	d.set(nil)
 	stop := h.run(o)
 	eventually(t, "both are sent", h.allIn(store.MessageSent))
-	stop()
 	o.checkLate(t.Context())
 	if o.Behind() || !strings.Contains(h.log.String(), "in time again") {
 		t.Error("late for ever")
 	}
+	stop()
 	if s, err := o.Stats(t.Context()); err != nil || s.Codes.Late != 1 || s.Notices.Late != 1 {
 		t.Errorf("%+v, %v", s, err)
 	}
