@@ -310,11 +310,11 @@ func (m *member) round(ctx context.Context) (ended []store.Peer, err error) {
 			m.gone[p.Process] = time.Now()
 		} else if time.Since(since) >= m.absence {
 			did, err := m.end(ctx, p)
+			if did { // also where its connections have not ended yet
+				ended = append(ended, p)
+			}
 			if err != nil {
 				return ended, err
-			}
-			if did {
-				ended = append(ended, p)
 			}
 		}
 	}

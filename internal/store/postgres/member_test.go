@@ -180,6 +180,30 @@ func TestEndingShowsNothing(t *testing.T) {
 	until(t, "the change is there", func() bool { return reserved(t, lives, card) == 1 })
 }
 
+// TestJoinAfterAMigration: who changed the schema in a way that older programs cannot go along
+// with was alone for that, and no longer: others start beside it.
+func TestJoinAfterAMigration(t *testing.T) {
+	c := among(t)
+	if err := openAt(t, named(c, "first")).Close(); err != nil {
+		t.Fatal(err)
+	}
+	conn := admin(t, c.DSN)
+	for _, back := range []string{
+		"DROP TABLE numbers", "DELETE FROM goose_db_version WHERE version_id >= 5", "UPDATE serving SET schema = 3, serves_from = 2",
+		"ALTER TABLE requests DROP COLUMN home", "ALTER TABLE messages DROP COLUMN home", "ALTER TABLE freeze_codes DROP COLUMN home",
+		"ALTER TABLE former_contacts DROP COLUMN home", "ALTER TABLE ticks DROP COLUMN home",
+	} {
+		do(t, conn, back)
+	}
+	first := openAt(t, named(c, "first"))
+	second := openAt(t, named(c, "second"))
+	card := liuma.CardID{1}
+	add(t, first, card)
+	if err := raise(second, card); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestConnectionLost: an authority whose connection broke and that is alive takes its locks
 // again, and is not ended.
 func TestConnectionLost(t *testing.T) {
