@@ -32,8 +32,9 @@ type lineage struct {
 	rev  uint64 // where the row stands
 	own  uint64 // the highest revision that this process wrote; 0: none
 	// asked is when the keepers last said, before a transaction, that they have seen
-	// nothing later.
+	// nothing later, and work what that transaction was part of.
 	asked time.Time
+	work  string
 	// proved: q keepers had seen nothing later than base before they were told of rev.
 	proved bool
 	// lost, if not 0, is a revision that was seen before the row was put back below
@@ -264,11 +265,14 @@ func (q *Quorum) movedOn(ctx context.Context, card liuma.CardID, l *lineage, bas
 const askBefore = 500 * time.Millisecond
 
 // Prove asks the keepers about a card's row that a transaction read at a revision and is
-// about to replace, unless it asked a moment ago (Timing.Proof). now reads where the row
+// about to replace, unless it asked a moment ago (Timing.Proof) for the same work, which is
+// what is done under one hold; empty: none. Whatever is not the same work may come after
+// another authority's change that somebody took back since. now reads where the row
 // stands. ErrMoved: it has moved on, and the transaction is to be run again.
 // ErrBehind: it was put back. Where too few keepers answer the transaction goes on, and they
-// are asked afterwards.
-func (q *Quorum) Prove(ctx context.Context, card liuma.CardID, read uint64, now func(context.Context) (uint64, error)) error {
+// are asked afterwards: before they evaluate anything by the row, and before they are told
+// of it.
+func (q *Quorum) Prove(ctx context.Context, card liuma.CardID, read uint64, work string, now func(context.Context) (uint64, error)) error {
 	q.rowMu.Lock()
 	l := q.lineageAt(card, read)
 	if read > l.rev { // moved on by another process
@@ -276,7 +280,8 @@ func (q *Quorum) Prove(ctx context.Context, card liuma.CardID, read uint64, now 
 	}
 	// Whatever this process knows of the row, another may have written it since, so that
 	// one put back to where this process left it looks right.
-	known := l.lost > 0 || l.rev != read || time.Since(l.asked) < q.timing.Proof || !l.proved && l.base != read
+	lately := work != "" && work == l.work && time.Since(l.asked) < q.timing.Proof
+	known := l.lost > 0 || l.rev != read || lately || !l.proved && l.base != read
 	q.rowMu.Unlock()
 	if known {
 		return nil // or the comparison of revisions, or what the keepers are asked later, decides
@@ -285,7 +290,8 @@ func (q *Quorum) Prove(ctx context.Context, card liuma.CardID, read uint64, now 
 	defer cancel()
 	behind, by, err := q.seenAbove(asking, card, read)
 	if err != nil {
-		return nil //nolint:nilerr // too few of them: in the background, or with the attempt
+		q.doubtRow(card, l, read)
+		return nil
 	}
 	if behind > 0 {
 		at, err := now(ctx)
@@ -303,8 +309,18 @@ func (q *Quorum) Prove(ctx context.Context, card liuma.CardID, read uint64, now 
 		q.alarmLost(card, l, by, read)
 		return fmt.Errorf("%w: at %d, keepers have seen %d", ErrBehind, read, behind)
 	}
-	l.proved, l.asked = true, time.Now()
+	l.proved, l.asked, l.work = true, time.Now(), work
 	return nil
+}
+
+// doubtRow has the keepers asked about a row as it was read now: what they said before is
+// about another, where an authority moved it on since and somebody put it back.
+func (q *Quorum) doubtRow(card liuma.CardID, l *lineage, read uint64) {
+	q.rowMu.Lock()
+	defer q.rowMu.Unlock()
+	if q.lineages[card] == l && l.rev == read && l.lost == 0 {
+		l.base, l.proved = read, false
+	}
 }
 
 // Proved is for an act that relies on a card's row and otherwise asks keepers for

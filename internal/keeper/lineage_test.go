@@ -250,7 +250,7 @@ func TestAnotherAuthorityMovesOn(t *testing.T) {
 	card := target.Card
 	commit := func(q *Quorum, read uint64) {
 		t.Helper()
-		if err := q.Prove(t.Context(), card, read, now); err != nil {
+		if err := q.Prove(t.Context(), card, read, "", now); err != nil {
 			t.Fatalf("read at %d: %v", read, err)
 		}
 		row.Store(read + 1)
@@ -263,7 +263,7 @@ func TestAnotherAuthorityMovesOn(t *testing.T) {
 		commit(there, read+1)
 	}
 	// It was read before the other one moved it on, and is not kept.
-	if err := here.Prove(t.Context(), card, 13, now); !errors.Is(err, ErrMoved) {
+	if err := here.Prove(t.Context(), card, 13, "", now); !errors.Is(err, ErrMoved) {
 		t.Errorf("a row that moved on: %v", err)
 	}
 	commit(here, 14)
@@ -275,8 +275,84 @@ func TestAnotherAuthorityMovesOn(t *testing.T) {
 	}
 	// Somebody puts it back, where this process did not write it last.
 	row.Store(14)
-	if err := there.Prove(t.Context(), card, 14, now); !errors.Is(err, ErrBehind) || len(h.alarmed(RowBehind)) != 1 {
+	if err := there.Prove(t.Context(), card, 14, "", now); !errors.Is(err, ErrBehind) || len(h.alarmed(RowBehind)) != 1 {
 		t.Errorf("a row that was put back: %v", err)
+	}
+}
+
+// TestPutBackWhileKeepersAreSlow: another authority froze the card, and somebody put the row
+// back to where this process had left it and had it proved. Where too few keepers answered
+// before the row was replaced, that earlier proof is worth nothing: they are asked before
+// anything is evaluated by the row, and before they are told of it.
+func TestPutBackWhileKeepersAreSlow(t *testing.T) {
+	h := newHarness(t, split.Shape{T: 2, N: 3})
+	var row atomic.Uint64
+	var slow atomic.Bool
+	now := func(context.Context) (uint64, error) { return row.Load(), nil }
+	here := h.quorumWith(QuorumConfig{Timing: Timing{Proof: 1}, Row: func(context.Context, liuma.CardID) (uint64, error) { return row.Load(), nil }},
+		func(_ int, k Keeper) Keeper {
+			return &faulty{Keeper: k, status: func(ctx context.Context, card liuma.CardID) (StatusAnswer, error) {
+				if slow.Load() {
+					return StatusAnswer{}, errDown
+				}
+				return k.Status(ctx, card)
+			}}
+		})
+	there := h.quorum()
+	target := set(t, here, liuma.NewCardID(), 1, good)
+	card := target.Card
+	if err := here.Prove(t.Context(), card, 8, "", now); err != nil {
+		t.Fatal(err)
+	}
+	here.Head(card, 8, 9)
+	h.heard(card, 9)
+	there.Head(card, 9, 10) // the freeze
+	if err := there.Proved(t.Context(), card); err != nil {
+		t.Fatal(err)
+	}
+	h.heard(card, 10)
+	row.Store(9)
+	slow.Store(true)
+	if err := here.Prove(t.Context(), card, 9, "", now); err != nil {
+		t.Fatalf("a freeze would wait for keepers that do not answer: %v", err)
+	}
+	row.Store(10)
+	here.Head(card, 9, 10)
+	slow.Store(false)
+	target.Head.At = 10
+	if out := attemptPIN(t, here, target, good); out.Verdict != liuma.Unavailable || out.Behind == 0 {
+		t.Errorf("by a row that was put back: %v", out.Verdict)
+	}
+	if len(h.alarmed(RowBehind)) == 0 {
+		t.Error("no alarm")
+	}
+}
+
+// TestPutBackWithinAMoment: what the keepers said a moment ago holds for what is done under
+// the same hold, and for nothing else: another authority may have frozen the card since, and
+// somebody put back the row before.
+func TestPutBackWithinAMoment(t *testing.T) {
+	h := newHarness(t, split.Shape{T: 2, N: 3})
+	var row atomic.Uint64
+	now := func(context.Context) (uint64, error) { return row.Load(), nil }
+	here := h.quorumWith(QuorumConfig{Timing: Timing{Proof: time.Hour}, Row: func(context.Context, liuma.CardID) (uint64, error) { return row.Load(), nil }})
+	there := h.quorum()
+	for _, next := range []string{"", "another"} {
+		card := set(t, here, liuma.NewCardID(), 1, good).Card
+		if err := here.Prove(t.Context(), card, 8, "guess", now); err != nil {
+			t.Fatal(err)
+		}
+		here.Head(card, 8, 9)
+		h.heard(card, 9)
+		there.Head(card, 9, 10) // the freeze
+		if err := there.Proved(t.Context(), card); err != nil {
+			t.Fatal(err)
+		}
+		h.heard(card, 10)
+		row.Store(9)
+		if err := here.Prove(t.Context(), card, 9, next, now); !errors.Is(err, ErrBehind) {
+			t.Errorf("under %q a row that was put back is replaced: %v", next, err)
+		}
 	}
 }
 

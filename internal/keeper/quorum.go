@@ -47,7 +47,7 @@ type Timing struct {
 	Propose   time.Duration // 1 s: for all n to evaluate a proposal
 	Straggler time.Duration // 100 ms: after q acknowledgements of a commit, for the rest
 	Call      time.Duration // 5 s: for one call; a keeper that takes longer gave no answer
-	Proof     time.Duration // 1 s: what the keepers said of a card's row holds for this process, beside other authorities
+	Proof     time.Duration // 1 s: what the keepers said of a card's row holds for what is done under one hold, beside other authorities
 	Resend    time.Duration // 1 s: before a settlement is sent again; doubles up to a minute
 }
 

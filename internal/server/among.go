@@ -82,11 +82,20 @@ func (d *Data) prove(ctx context.Context, card liuma.CardID, read uint64, now fu
 	if q == nil {
 		return nil
 	}
-	err := q.Prove(ctx, card, read, now)
+	err := q.Prove(ctx, card, read, workOf(ctx), now)
 	if errors.Is(err, keeper.ErrMoved) {
 		return fmt.Errorf("%w: %w", store.ErrConflict, err)
 	}
 	return err
+}
+
+// workOf names the holds that an act is done under; empty: none.
+func workOf(ctx context.Context) string {
+	var work []byte
+	for _, h := range store.HoldsIn(ctx) {
+		work = append(work, h.Token[:]...)
+	}
+	return string(work)
 }
 
 // rowNow reads where a card's row stands; nil where nobody else writes rows.

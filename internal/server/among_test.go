@@ -12,10 +12,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/config"
+	"github.com/liuma-pin/liuma/internal/envelope"
 	"github.com/liuma-pin/liuma/internal/ledger"
 	"github.com/liuma-pin/liuma/internal/server"
 	"github.com/liuma-pin/liuma/internal/store"
@@ -173,6 +176,62 @@ func TestOneCardAtAllAuthorities(t *testing.T) {
 		if e == audit.KeeperAlarm {
 			t.Error("an alarm about a row that nobody put back")
 		}
+	}
+}
+
+// TestAFreezeTakenBack: a holder freezes the card at one authority, and whoever may write to
+// the database puts the row from before back at once, with its place in the record. Another
+// authority, which left the row there and had it proved a moment ago, gives no verdict by it.
+func TestAFreezeTakenBack(t *testing.T) {
+	w := newBeside(t)
+	other := w.another(nil)
+	id := w.cardID()
+	thief, err := pgx.Connect(t.Context(), w.dsn)
+	w.must(err)
+	defer func() { _ = thief.Close(context.Background()) }()
+	do := func(text string, args ...any) {
+		t.Helper()
+		_, err := thief.Exec(t.Context(), text, args...)
+		w.must(err)
+	}
+	rev := func() (n int64) {
+		t.Helper()
+		w.must(thief.QueryRow(t.Context(), "SELECT rev FROM cards WHERE key = $1", id[:]).Scan(&n))
+		return n
+	}
+	if v, err := w.guess(w.System, farPIN); err != nil || v != liuma.Right {
+		t.Fatal(v, err)
+	}
+	do("CREATE TEMP TABLE was AS SELECT * FROM cards WHERE key = $1", id[:])
+	do("CREATE TEMP TABLE noted AS SELECT kind, stream, number FROM audit WHERE stream = $1", id[:])
+	bn := w.BusinessNo()
+	_, err = other.Front().Freeze(t.Context(), w.channel, authority.Request{BusinessNo: bn, Subject: envelope.Subject{Card: string(w.card)}, Digest: testkit.Digest(string(bn))})
+	w.must(err)
+	frozen := uint64(rev())
+	for end := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
+		heard := 0
+		for _, k := range other.Keepers {
+			if a, err := k.Status(t.Context(), id); err == nil && a.Row.Head >= frozen {
+				heard++
+			}
+		}
+		if heard == len(other.Keepers) {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("the keepers do not hear of the freeze")
+		}
+	}
+	do("ALTER TABLE audit DISABLE TRIGGER USER")
+	do("DELETE FROM audit WHERE stream = $1 AND number > (SELECT max(number) FROM noted)", id[:])
+	do("ALTER TABLE audit ENABLE TRIGGER USER")
+	do("UPDATE cards AS c SET rev = w.rev, body = w.body, seal_key = w.seal_key, seal = w.seal FROM was AS w WHERE c.key = w.key")
+	v, err := w.guess(w.System, farPIN)
+	if err == nil && v != liuma.Unavailable || err != nil && liuma.CodeOf(err) != liuma.CodeUnavailable {
+		t.Errorf("by the row from before the freeze: %v, %v", v, err)
+	}
+	if got := uint64(rev()); got >= frozen {
+		t.Errorf("the row from before the freeze was moved on to %d, where the freeze was", got)
 	}
 }
 

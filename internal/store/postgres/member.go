@@ -52,13 +52,28 @@ func connectMember(ctx context.Context, cfg Config, dsn *pgx.ConnConfig, process
 	m := &member{name: cfg.Name, process: process, dsn: dsn.Copy(), every: cfg.Every, absence: cfg.Absence,
 		gone: map[string]time.Time{}, quit: make(chan struct{}), done: make(chan struct{})}
 	limits(m.dsn, "liuma lease")
-	if m.conn, err = pgx.ConnectConfig(ctx, m.dsn); err != nil {
-		return nil, told(err)
+	if m.conn, err = m.connect(ctx); err != nil {
+		return nil, err
 	}
 	if err := suits(ctx, m.conn); err != nil {
 		return nil, errors.Join(err, m.conn.Close(ctx))
 	}
 	return m, nil
+}
+
+// connect makes a connection whose commits wait for the disk, and for the standby, as those
+// of the pools do: that a process has ended is known to nobody before a failover cannot take
+// it back.
+func (m *member) connect(ctx context.Context) (*pgx.Conn, error) {
+	c, err := pgx.ConnectConfig(ctx, m.dsn)
+	if err != nil {
+		return nil, told(err)
+	}
+	if _, err := c.Exec(ctx, `SELECT set_config('synchronous_commit', 'on', false)
+		WHERE current_setting('synchronous_commit') NOT IN ('on', 'remote_apply')`); err != nil {
+		return nil, errors.Join(told(err), c.Close(ctx))
+	}
+	return c, nil
 }
 
 // join takes the locks and brings the schema up to date. It waits for a short while for a
@@ -209,8 +224,8 @@ func (m *member) begin(ctx context.Context) error {
 // serverNow is the server's time in Unix milliseconds.
 const serverNow = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 
-// endSessions ends the connections whose name matches, and returns when they are gone. As in
-// endSession, one that waits for its standby is waited for.
+// endSessions ends the connections whose name matches, and returns when they are gone. One
+// that waits for its standby is waited for, as in endSession.
 func endSessions(ctx context.Context, c *pgx.Conn, pattern string) error {
 	for until := time.Now().Add(10 * time.Second); ; {
 		var left int
@@ -295,11 +310,11 @@ func (m *member) round(ctx context.Context) (ended []store.Peer, err error) {
 			m.gone[p.Process] = time.Now()
 		} else if time.Since(since) >= m.absence {
 			did, err := m.end(ctx, p)
+			if did { // also where its connections have not ended yet
+				ended = append(ended, p)
+			}
 			if err != nil {
 				return ended, err
-			}
-			if did {
-				ended = append(ended, p)
 			}
 		}
 	}
@@ -316,9 +331,9 @@ func (m *member) renew(ctx context.Context) (err error) {
 		_ = m.conn.Close(ctx) // it is broken
 		m.conn = nil
 	}
-	c, err := pgx.ConnectConfig(ctx, m.dsn)
+	c, err := m.connect(ctx)
 	if err != nil {
-		return told(err)
+		return err
 	}
 	defer func() {
 		if m.conn == nil {

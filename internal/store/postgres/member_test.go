@@ -14,6 +14,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/store/postgres"
+	"github.com/liuma-pin/liuma/internal/store/postgres/pgtest"
 )
 
 // among is a database with authorities that look at one another often.
@@ -134,6 +135,73 @@ func TestDeadAuthority(t *testing.T) {
 		t.Errorf("%d changes of the dead one are kept", n)
 	}
 	until(t, "it was told of", func() bool { mu.Lock(); defer mu.Unlock(); return len(heard) == 1 && heard[0].Name == "dead" })
+}
+
+// TestEndingShowsNothing: what a process had committed when it died, and no standby has yet,
+// is shown to nobody by those who end it: neither by another authority nor by its own next
+// start, whatever the database's settings say.
+func TestEndingShowsNothing(t *testing.T) {
+	server := pgtest.Begin(t, "fsync=off")
+	c := postgres.Config{DSN: server.Make(t, "liuma"), Seal: keys(t), Every: 100 * time.Millisecond, Absence: 300 * time.Millisecond,
+		Doubt: 500 * time.Millisecond, Timeout: time.Second}
+	conn := admin(t, c.DSN)
+	do(t, conn, "SET synchronous_commit = local")
+	do(t, conn, "ALTER DATABASE liuma SET synchronous_commit = local")
+	deaf := named(c, "dead")
+	deaf.Every = time.Hour
+	dead, lives := openAt(t, deaf), openAt(t, named(c, "living"))
+	card := liuma.CardID{1}
+	add(t, dead, card)
+	standby := func(name string) {
+		do(t, conn, "ALTER SYSTEM SET synchronous_standby_names = '"+name+"'")
+		do(t, conn, "SELECT pg_reload_conf()")
+		time.Sleep(300 * time.Millisecond)
+	}
+	standby("nobody")
+	if err := raise(dead, card); !errors.Is(err, store.ErrUndecided) {
+		t.Fatalf("%v, want doubt: no standby has it", err)
+	}
+	do(t, conn, `SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity AS a JOIN pg_locks AS l ON l.pid = a.pid
+		WHERE l.locktype = 'advisory' AND l.objid = (SELECT number FROM authorities WHERE name = 'dead') AND l.objsubid = 2 AND l.classid = 1281979758`)
+	time.Sleep(2 * time.Second) // the other one would have ended it long ago
+	if n := reserved(t, lives, card); n != 0 {
+		t.Error("a change is shown that no standby has")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+	defer cancel()
+	if s, err := postgres.Open(ctx, named(c, "dead")); err == nil {
+		t.Error("started without a standby")
+		_ = s.Close()
+	}
+	if n := reserved(t, lives, card); n != 0 {
+		t.Error("a start shows a change that no standby has")
+	}
+	standby("")
+	until(t, "the change is there", func() bool { return reserved(t, lives, card) == 1 })
+}
+
+// TestJoinAfterAMigration: who changed the schema in a way that older programs cannot go along
+// with was alone for that, and no longer: others start beside it.
+func TestJoinAfterAMigration(t *testing.T) {
+	c := among(t)
+	if err := openAt(t, named(c, "first")).Close(); err != nil {
+		t.Fatal(err)
+	}
+	conn := admin(t, c.DSN)
+	for _, back := range []string{
+		"DROP TABLE numbers", "DELETE FROM goose_db_version WHERE version_id >= 5", "UPDATE serving SET schema = 3, serves_from = 2",
+		"ALTER TABLE requests DROP COLUMN home", "ALTER TABLE messages DROP COLUMN home", "ALTER TABLE freeze_codes DROP COLUMN home",
+		"ALTER TABLE former_contacts DROP COLUMN home", "ALTER TABLE ticks DROP COLUMN home",
+	} {
+		do(t, conn, back)
+	}
+	first := openAt(t, named(c, "first"))
+	second := openAt(t, named(c, "second"))
+	card := liuma.CardID{1}
+	add(t, first, card)
+	if err := raise(second, card); err != nil {
+		t.Error(err)
+	}
 }
 
 // TestConnectionLost: an authority whose connection broke and that is alive takes its locks

@@ -58,7 +58,7 @@ func breaking() []int64 { return []int64{2, 5} }
 // work with it (ErrTooNew). Where others work with the database, they go on: what the
 // schema becomes is theirs, too, or ErrServed. A crash here leaves whole migrations done or
 // not done: each is one transaction.
-func (m *member) migrate(ctx context.Context, alone bool, patience time.Duration) (err error) {
+func (m *member) migrate(ctx context.Context, alone bool, patience time.Duration) (failed error) {
 	if err := m.wait(ctx, 10*patience, false, lockClass, lockSchema, func(context.Context) error {
 		return fmt.Errorf("%w: it is changing the schema", ErrInUse)
 	}); err != nil {
@@ -66,12 +66,12 @@ func (m *member) migrate(ctx context.Context, alone bool, patience time.Duration
 	}
 	defer func() {
 		_, e := m.conn.Exec(ctx, "SELECT pg_advisory_unlock($1, $2)", int32(lockClass), int32(lockSchema))
-		err = errors.Join(err, told(e))
+		failed = errors.Join(failed, told(e))
 	}()
 	c := m.dsn.Copy()
 	limits(c, "liuma migration")
 	db := stdlib.OpenDB(*c)
-	defer func() { err = errors.Join(err, db.Close()) }()
+	defer func() { failed = errors.Join(failed, db.Close()) }()
 	var versions, ours, others int // a crash may have left the first alone
 	if err := db.QueryRowContext(ctx, `SELECT count(*) FILTER (WHERE c.relname = 'goose_db_version'),
 		count(*) FILTER (WHERE c.relname IN ('lease', 'authorities')), count(*) FILTER (WHERE c.relname NOT IN ('goose_db_version', 'lease', 'authorities'))
@@ -99,9 +99,11 @@ func (m *member) migrate(ctx context.Context, alone bool, patience time.Duration
 		return nil
 	}
 	if !alone {
-		if err := m.goAlong(ctx, current); err != nil {
+		others, err := m.goAlong(ctx, current)
+		if err != nil {
 			return err
 		}
+		defer func() { failed = errors.Join(failed, others(ctx)) }()
 	}
 	if _, err := p.Up(ctx); err != nil {
 		return fmt.Errorf("store: migrate: %w", err)
@@ -109,17 +111,24 @@ func (m *member) migrate(ctx context.Context, alone bool, patience time.Duration
 	return nil
 }
 
-// goAlong refuses migrations that those who work with the database cannot go along with.
-func (m *member) goAlong(ctx context.Context, current int64) error {
+// goAlong refuses migrations that those who work with the database cannot go along with, and
+// keeps others out while such migrations run: until the function that it returns is called.
+func (m *member) goAlong(ctx context.Context, current int64) (others func(context.Context) error, err error) {
 	if !slices.ContainsFunc(breaking(), func(n int64) bool { return n > current }) {
-		return nil
+		return func(context.Context) error { return nil }, nil
 	}
 	// This process's own shared lock does not keep it out.
 	got, err := tryLock(ctx, m.conn, false, lockClass, lockDatabase)
-	if err != nil || got {
-		return err
+	switch {
+	case err != nil:
+		return nil, err
+	case !got:
+		return nil, fmt.Errorf("%w (%w)", ErrServed, m.whoElse(ctx))
 	}
-	return fmt.Errorf("%w (%w)", ErrServed, m.whoElse(ctx))
+	return func(ctx context.Context) error {
+		_, err := m.conn.Exec(ctx, "SELECT pg_advisory_unlock($1, $2)", int32(lockClass), int32(lockDatabase))
+		return told(err)
+	}, nil
 }
 
 // serves reports whether a schema that a later release made is one that this program can

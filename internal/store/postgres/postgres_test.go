@@ -113,4 +113,6 @@ func TestDSN(t *testing.T) {
 
 func TestClaimedNumbers(t *testing.T) { storetest.ClaimedNumbers(t, open) }
 
+func TestTriesAfterTheirCeremony(t *testing.T) { storetest.TriesAfterTheirCeremony(t, open) }
+
 func TestBurntEvidence(t *testing.T) { storetest.BurntEvidence(t, open) }

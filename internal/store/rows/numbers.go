@@ -67,14 +67,19 @@ func numberKey(ch liuma.ChannelID, no liuma.BusinessNo) (key []byte, try bool) {
 	return join(string(ch), whole), try
 }
 
-// homeOf is where a request is, or would be.
+// homeOf is where a request is, or would be. A try whose ceremony's request was dropped, and
+// the claim with it, is looked for everywhere: upkeep alone still asks for it, and would
+// otherwise never drop it.
 func (r *Reader) homeOf(ch liuma.ChannelID, no liuma.BusinessNo) ([]byte, error) {
 	if !r.codec.spreads() {
 		return nil, nil
 	}
-	key, _ := numberKey(ch, no)
+	key, try := numberKey(ch, no)
 	n, _, err := get(r, &r.codec.numbers, key)
-	if errors.Is(err, store.ErrNotFound) {
+	switch {
+	case errors.Is(err, store.ErrNotFound) && try:
+		return nil, nil
+	case errors.Is(err, store.ErrNotFound):
 		return unclaimed(), nil
 	}
 	return n.Home[:], err

@@ -2,9 +2,11 @@ package storetest
 
 import (
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"testing"
 
+	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/store"
 )
@@ -65,6 +67,47 @@ func ClaimedNumbers(t *testing.T, open Open) {
 	if q := mustGet(t, s, getRequest(request(3))); q.Card != cardID(5) {
 		t.Errorf("the number of a deleted request leads to card %s", q.Card)
 	}
+}
+
+// TriesAfterTheirCeremony: the request of a ceremony is dropped before its tries, whose keys
+// come after it. They are found, deleted and counted as before, and what comes later under
+// the same number meets none of them.
+func TriesAfterTheirCeremony(t *testing.T, open Open) {
+	s, _ := open(t)
+	whole := request(1)
+	whole.Card = cardID(1)
+	tries := []store.Request{whole, whole}
+	for i := range tries {
+		tries[i].BusinessNo = liuma.BusinessNo(fmt.Sprintf("%s#%d", whole.BusinessNo, i+1))
+	}
+	keyOf := func(q store.Request) store.RequestKey {
+		return store.RequestKey{Channel: q.Channel, BusinessNo: q.BusinessNo}
+	}
+	must(t, alone(t, s, func(tx store.Tx) error { return tx.TakeNumber(whole.Channel, whole.BusinessNo, whole.Card, at(1)) }))
+	for _, q := range append([]store.Request{whole}, tries...) {
+		mustUpdate(t, s, func(tx store.Tx) error { return tx.InsertRequest(q) })
+	}
+	mustUpdate(t, s, func(tx store.Tx) error { // in one transaction, as upkeep does
+		if err := tx.DeleteRequest(keyOf(whole)); err != nil {
+			return err
+		}
+		_, err := tx.Request(tries[0].Channel, tries[0].BusinessNo)
+		return errors.Join(err, tx.DeleteRequest(keyOf(tries[0])))
+	})
+	mustUpdate(t, s, func(tx store.Tx) error { return tx.DeleteRequest(keyOf(tries[1])) }) // and in a later one
+	if n := numberOfRequests(t, s); n != 0 {
+		t.Errorf("%d tries are left for ever", n)
+	}
+}
+
+func numberOfRequests(t testing.TB, s store.Store) (n int) {
+	t.Helper()
+	must(t, s.View(t.Context(), func(r store.Reader) error {
+		w, err := r.WalkRequests(nil, at(0), 100)
+		n = w.Rows
+		return err
+	}))
+	return n
 }
 
 // BurntEvidence passes once, but with the request that burnt it.
