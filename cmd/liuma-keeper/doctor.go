@@ -52,7 +52,7 @@ func doctor(f *flags) runner {
 			return err
 		}
 		if err != nil {
-			return c.diagnosed([]finding{{"directory", doctorBad, told(c.words, err), c.say().DoctorDirectoryNext()}}, *asJSON)
+			return c.diagnosed([]finding{{"directory", doctorBad, told(c.words, err), directoryNext(c.say(), err)}}, *asJSON)
 		}
 		p := &patient{dir: d, words: c.words, say: c.say(), now: time.Now()}
 		return c.diagnosed(slices.Concat(p.files(), p.disk(), p.sync(), p.core(), p.ends(), p.running(ctx)), *asJSON)
@@ -100,16 +100,16 @@ func (p *patient) files() []finding {
 		paths = append(paths, pin)
 	}
 	var out []finding
-	bad := func(what string) {
-		out = append(out, finding{"directory", doctorBad, what, p.say.DoctorDirectoryNext()})
+	bad := func(what string, err error) {
+		out = append(out, finding{"directory", doctorBad, what, directoryNext(p.say, err)})
 	}
 	if err != nil {
-		bad(told(p.words, err))
+		bad(told(p.words, err), err)
 	}
 	for _, path := range paths {
 		file, err := keeper.OpenPrivate(path, 0)
 		if err != nil {
-			bad(path + ": " + told(p.words, err))
+			bad(path+": "+told(p.words, err), err)
 			continue
 		}
 		_ = file.Close() // it was only looked at
@@ -118,6 +118,15 @@ func (p *patient) files() []finding {
 		out = append(out, finding{"directory", doctorFine, p.say.DoctorDirectory(p.dir.Path()), ""})
 	}
 	return out
+}
+
+// directoryNext is what to do about a file that others can read. The sentences of other errors
+// say it themselves: of another owner, say, who may be the keeper's own account.
+func directoryNext(say locale.KeeperCommand, err error) string {
+	if errors.Is(err, keeper.ErrMode) {
+		return say.DoctorDirectoryNext()
+	}
+	return ""
 }
 
 const gib = 1 << 30
