@@ -401,3 +401,19 @@ func checkDigit(digits string) byte {
 	}
 	return "10X98765432"[sum%11]
 }
+
+// TestIndexHasEveryPage: docs/README.md leads to every page of docs.
+func TestIndexHasEveryPage(t *testing.T) {
+	index := map[string]bool{}
+	for _, link := range links(readFile(t, "docs/README.md")) {
+		file, _, _ := strings.Cut(link, "#")
+		index[file] = true
+	}
+	for _, name := range treeFiles(t, func(name string) bool {
+		return strings.HasPrefix(name, "docs/") && strings.Count(name, "/") == 1 && strings.HasSuffix(name, ".md") && name != "docs/README.md"
+	}) {
+		if page := strings.TrimPrefix(name, "docs/"); !index[page] {
+			t.Errorf("docs/README.md does not lead to %s", page)
+		}
+	}
+}

@@ -9101,6 +9101,9 @@ func (w KeeperCommand) AboutServe() string { return w.say("keeper_command.about.
 // AboutStatus says "keeper_command.about.status".
 func (w KeeperCommand) AboutStatus() string { return w.say("keeper_command.about.status") }
 
+// AboutDoctor says "keeper_command.about.doctor".
+func (w KeeperCommand) AboutDoctor() string { return w.say("keeper_command.about.doctor") }
+
 // AboutAdmit says "keeper_command.about.admit".
 func (w KeeperCommand) AboutAdmit() string { return w.say("keeper_command.about.admit") }
 
@@ -9953,6 +9956,121 @@ func (w KeeperCommand) FlagWhy() string { return w.say("keeper_command.flag.why"
 
 // SaidClockAccepted says "keeper_command.said.clock_accepted".
 func (w KeeperCommand) SaidClockAccepted() string { return w.say("keeper_command.said.clock_accepted") }
+
+// DoctorFine says "keeper_command.doctor.fine".
+func (w KeeperCommand) DoctorFine() string { return w.say("keeper_command.doctor.fine") }
+
+// DoctorLook says "keeper_command.doctor.look".
+func (w KeeperCommand) DoctorLook() string { return w.say("keeper_command.doctor.look") }
+
+// DoctorBad says "keeper_command.doctor.bad".
+func (w KeeperCommand) DoctorBad() string { return w.say("keeper_command.doctor.bad") }
+
+// DoctorFound says "keeper_command.doctor.found".
+func (w KeeperCommand) DoctorFound(n string) string {
+	return w.say("keeper_command.doctor.found", "{n}", n)
+}
+
+// DoctorDirectory says "keeper_command.doctor.directory".
+func (w KeeperCommand) DoctorDirectory(dir string) string {
+	return w.say("keeper_command.doctor.directory", "{dir}", dir)
+}
+
+// DoctorDirectoryNext says "keeper_command.doctor.directory_next".
+func (w KeeperCommand) DoctorDirectoryNext() string {
+	return w.say("keeper_command.doctor.directory_next")
+}
+
+// DoctorDisk says "keeper_command.doctor.disk".
+func (w KeeperCommand) DoctorDisk(dir, free, total string) string {
+	return w.say("keeper_command.doctor.disk", "{dir}", dir, "{free}", free, "{total}", total)
+}
+
+// DoctorDiskUnknown says "keeper_command.doctor.disk_unknown".
+func (w KeeperCommand) DoctorDiskUnknown() string { return w.say("keeper_command.doctor.disk_unknown") }
+
+// DoctorDiskNext says "keeper_command.doctor.disk_next".
+func (w KeeperCommand) DoctorDiskNext() string { return w.say("keeper_command.doctor.disk_next") }
+
+// DoctorSync says "keeper_command.doctor.sync".
+func (w KeeperCommand) DoctorSync(us string) string {
+	return w.say("keeper_command.doctor.sync", "{us}", us)
+}
+
+// DoctorSyncFailed says "keeper_command.doctor.sync_failed".
+func (w KeeperCommand) DoctorSyncFailed(why string) string {
+	return w.say("keeper_command.doctor.sync_failed", "{why}", why)
+}
+
+// DoctorSyncNext says "keeper_command.doctor.sync_next".
+func (w KeeperCommand) DoctorSyncNext() string { return w.say("keeper_command.doctor.sync_next") }
+
+// DoctorCore says "keeper_command.doctor.core".
+func (w KeeperCommand) DoctorCore() string { return w.say("keeper_command.doctor.core") }
+
+// DoctorCoreOpen says "keeper_command.doctor.core_open".
+func (w KeeperCommand) DoctorCoreOpen() string { return w.say("keeper_command.doctor.core_open") }
+
+// DoctorCoreUnknown says "keeper_command.doctor.core_unknown".
+func (w KeeperCommand) DoctorCoreUnknown() string { return w.say("keeper_command.doctor.core_unknown") }
+
+// DoctorCoreNext says "keeper_command.doctor.core_next".
+func (w KeeperCommand) DoctorCoreNext() string { return w.say("keeper_command.doctor.core_next") }
+
+// DoctorEnds says "keeper_command.doctor.ends".
+func (w KeeperCommand) DoctorEnds(door, issuer string) string {
+	return w.say("keeper_command.doctor.ends", "{door}", door, "{issuer}", issuer)
+}
+
+// DoctorAdmission says "keeper_command.doctor.admission".
+func (w KeeperCommand) DoctorAdmission(name, until string) string {
+	return w.say("keeper_command.doctor.admission", "{name}", name, "{until}", until)
+}
+
+// DoctorPeer says "keeper_command.doctor.peer".
+func (w KeeperCommand) DoctorPeer(keeper, until string) string {
+	return w.say("keeper_command.doctor.peer", "{keeper}", keeper, "{until}", until)
+}
+
+// DoctorEndsUnread says "keeper_command.doctor.ends_unread".
+func (w KeeperCommand) DoctorEndsUnread(why string) string {
+	return w.say("keeper_command.doctor.ends_unread", "{why}", why)
+}
+
+// DoctorEndsNext says "keeper_command.doctor.ends_next".
+func (w KeeperCommand) DoctorEndsNext() string { return w.say("keeper_command.doctor.ends_next") }
+
+// DoctorServes says "keeper_command.doctor.serves".
+func (w KeeperCommand) DoctorServes(sequence string) string {
+	return w.say("keeper_command.doctor.serves", "{sequence}", sequence)
+}
+
+// DoctorState says "keeper_command.doctor.state".
+func (w KeeperCommand) DoctorState(state, why string) string {
+	return w.say("keeper_command.doctor.state", "{state}", state, "{why}", why)
+}
+
+// DoctorStopped says "keeper_command.doctor.stopped".
+func (w KeeperCommand) DoctorStopped() string { return w.say("keeper_command.doctor.stopped") }
+
+// DoctorStoppedNext says "keeper_command.doctor.stopped_next".
+func (w KeeperCommand) DoctorStoppedNext() string { return w.say("keeper_command.doctor.stopped_next") }
+
+// DoctorUnasked says "keeper_command.doctor.unasked".
+func (w KeeperCommand) DoctorUnasked(why string) string {
+	return w.say("keeper_command.doctor.unasked", "{why}", why)
+}
+
+// DoctorUnaskedNext says "keeper_command.doctor.unasked_next".
+func (w KeeperCommand) DoctorUnaskedNext() string { return w.say("keeper_command.doctor.unasked_next") }
+
+// DoctorClock says "keeper_command.doctor.clock".
+func (w KeeperCommand) DoctorClock(by string) string {
+	return w.say("keeper_command.doctor.clock", "{by}", by)
+}
+
+// DoctorClockNext says "keeper_command.doctor.clock_next".
+func (w KeeperCommand) DoctorClockNext() string { return w.say("keeper_command.doctor.clock_next") }
 
 // ClockSpoken says "keeper_command.clock.spoken".
 func (w KeeperCommand) ClockSpoken(digits string) string {

@@ -1,7 +1,8 @@
 // Command liuma-keeper runs one keeper on a machine of its own: it makes the keeper's
 // directory, serves, and admits and dismisses callers. It only wires: every rule is in a
 // package under internal/keeper. It guarantees that an error is one line with the next
-// step, that the exit status tells failure (1) from a wrong command line (2), and that it
+// step, that the exit status tells failure (1), a wrong command line (2) and what the doctor
+// found (3) apart, and that it
 // is made of the least that a keeper needs: a test names the packages. It trusts everybody
 // who may run it with the keeper's directory.
 //
@@ -26,6 +27,7 @@ const (
 	exitOK    = 0
 	exitFail  = 1
 	exitUsage = 2
+	exitFound = 3 // the doctor found something
 )
 
 // terminal holds the streams that commands write, and the language of the sentences.
@@ -77,8 +79,11 @@ func report(t *terminal, err error) int {
 		return exitOK
 	}
 	fmt.Fprintf(t.err, "liuma-keeper: %s\n", strings.Join(strings.Fields(told(t.words, err)), " "))
-	if _, ok := err.(*usageError); ok { //nolint:errorlint // made last, by a command
+	switch err.(type) { //nolint:errorlint // made last, by a command
+	case *usageError:
 		return exitUsage
+	case *doctorError:
+		return exitFound
 	}
 	return exitFail
 }

@@ -120,49 +120,22 @@ func checkDisk(dir string, say locale.Shown) []finding {
 	return []finding{f}
 }
 
-// fastestSync is less than any disk takes that has what it says on it when it is off.
-const fastestSync = 30 * time.Microsecond
-
 // checkSync measures a synced write beside the database. One that is faster than light in a
 // wire was kept in memory.
 func checkSync(dir string, say locale.Shown) []finding {
-	took, err := syncTime(dir)
+	took, err := process.SyncTime(dir)
 	if err != nil {
 		return []finding{{"sync", doctorBad, say.DoctorSyncFailed(err.Error()), say.DoctorSyncNext()}}
 	}
 	f := finding{"sync", doctorFine, say.DoctorSync(num(int(took.Microseconds()))), ""}
-	if took < fastestSync {
+	if took < process.FastestSync {
 		f.State, f.Next = doctorBad, say.DoctorSyncNext()
 	}
 	return []finding{f}
 }
 
-// syncTime is the median of twenty synced writes of a page, to a file that it removes.
-func syncTime(dir string) (_ time.Duration, err error) {
-	f, err := os.CreateTemp(dir, ".doctor-*")
-	if err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, f.Close(), os.Remove(f.Name())) }()
-	page := make([]byte, 4096)
-	var took []time.Duration
-	for i := range 20 {
-		page[0] = byte(i)
-		begun := time.Now()
-		if _, err := f.WriteAt(page, int64(i)*4096); err != nil {
-			return 0, err
-		}
-		if err := f.Sync(); err != nil {
-			return 0, err
-		}
-		took = append(took, time.Since(begun))
-	}
-	slices.Sort(took)
-	return took[len(took)/2], nil
-}
-
-// checkCore looks at the limit that this account's programs begin with. Ours asks for none
-// of itself whatever it is.
+// checkCore looks at the limit that programs begin with which are started as this one was.
+// Ours asks for none of itself whatever it is.
 func checkCore(say locale.Shown) []finding {
 	most, err := process.CoreLimit()
 	switch {

@@ -4,7 +4,8 @@
 // configuration which Validate passes can be wired without further checks. It
 // trusts everyone who can write the file.
 //
-// docs/OPERATIONS.md ("Configuration") describes every member.
+// docs/CONFIGURATION.md has every member. A test writes it from the comments on the members
+// here, so these are for operators too.
 //
 // Start here: Config.
 package config
@@ -34,7 +35,9 @@ const FileName = "liuma.yaml"
 type Config struct {
 	// Issuer is the authority's own name: the audience of client assertions and
 	// of evidence, the issuer of receipts; clients' tokens for the native door
-	// name it with /v1 after it. An absolute URL without query.
+	// name it with /v1 after it. An absolute URL without query. With a hosted door it is
+	// that door's public address: scheme://host[:port] and nothing after it, https but on
+	// loopback. Changing it makes every client change its own settings.
 	Issuer string `yaml:"issuer"`
 	// Channel is the native door, for channels, registry clients and hotlines.
 	Channel Door `yaml:"channel_door"`
@@ -42,19 +45,22 @@ type Config struct {
 	// push requests to it. Its public address is Issuer. Default: none.
 	Hosted Door `yaml:"hosted_door"`
 	// API is the public address of the native door, which clients are told:
-	// scheme://host[:port]. Default: where the door listens, unless a proxy is in
+	// scheme://host[:port], https but on loopback. Needed only where a proxy, or the name in
+	// the certificate, decides it. Default: where the door listens, unless a proxy is in
 	// front of it, whose address nobody here knows.
 	API string `yaml:"api,omitempty"`
 	// Gateway is the door where the message gateway reports deliveries, at
-	// /receipts. Default: none.
+	// /receipts and nothing else. Only with texts.driver webhook or kannel; kannel needs it.
+	// The driver checks that reports come from its gateway. Default: none.
 	Gateway Door `yaml:"gateway_door"`
-	// ConsoleDoor is the door of the staff console, for browsers of members of staff.
-	// Default: none.
+	// ConsoleDoor is the door of the staff console, for browsers of members of staff. Put it
+	// on the inner network: nobody else has business there. Default: none.
 	ConsoleDoor Door `yaml:"console_door"`
 	// Metrics is where a collector reads the process's numbers. Default: nowhere.
 	Metrics Metrics `yaml:"metrics"`
 	// Console is the public address of the console, which passkeys belong to:
-	// https://host[:port], or http://localhost:port. Default: localhost and the port of
+	// https://host[:port], or http://localhost:port. Passkeys belong to this host's name: who
+	// changes it has every passkey registered anew. Default: localhost and the port of
 	// console_door, where that listens on the loopback and is not behind_proxy.
 	Console string `yaml:"console,omitempty"`
 	// Texts says how one-time codes and notices get to phones. Default: not at
@@ -67,7 +73,8 @@ type Config struct {
 	DomainChecks string `yaml:"domain_checks"`
 	// Proxies are the addresses, or networks, of proxies in front of the doors.
 	// Only their X-Forwarded-For is believed; freeze codes are rationed and
-	// requests bounded by that address. Default: the loopback, at a door that is
+	// requests bounded by that address: a proxy that is not listed makes all holders one
+	// source. Default: the loopback, at a door that is
 	// behind_proxy.
 	Proxies []string `yaml:"proxies,omitempty"`
 	// Hotline is the phone number that pages, notices and the sentences of errors
@@ -86,11 +93,11 @@ type Config struct {
 	// vault enclose'. Default: none.
 	HSM HSM `yaml:"hsm"`
 	// Database is the authority's SQLite file, or the address of a database on a
-	// PostgreSQL server: postgres://USER@HOST/DATABASE, without a password. Default
-	// liuma.db.
+	// PostgreSQL server: postgres://USER@HOST/DATABASE, without a password, and with several
+	// hosts where one takes over from another. Default liuma.db.
 	Database string `yaml:"database"`
-	// DatabasePassword is a file with the password for that server. Default: none; then
-	// PGPASSFILE, or ~/.pgpass, is asked.
+	// DatabasePassword is a file of one line, mode 0600 or stricter, with the password for
+	// that server. Without it PGPASSFILE, or ~/.pgpass, is asked. Default: none.
 	DatabasePassword string `yaml:"database_password_file,omitempty"`
 	// Digests is the directory where each signed digest of the audit record is
 	// written as a file, to be shipped to another place; "" writes none. Default
@@ -100,26 +107,28 @@ type Config struct {
 	Keepers Keepers `yaml:"keepers"`
 	// Retention says how long the database keeps what it need not keep for ever.
 	Retention Retention `yaml:"retention"`
-	// Policy is a directory with layers of policy, one a file (docs/POLICY.md).
+	// Policy is a directory with the rules of regions and channels, one layer a file
+	// (docs/POLICY.md), until two members of staff approve others.
 	// Default: none, so that the national rule holds everywhere.
 	Policy string `yaml:"policy,omitempty"`
 	// AllowStandIn accepts evidence from providers that are registered as
-	// stand-ins. Only demos and tests set it. Default false.
+	// stand-ins, which proves nothing. Only demos and tests set it. Default false.
 	AllowStandIn bool `yaml:"allow_stand_in_evidence"`
 	// Log says how much is logged: debug, info, warn or error. Default info.
 	Log string `yaml:"log"`
-	// Drain is how long a stopping server lets requests finish. Default 10s.
+	// Drain is how long a stopping server lets requests finish, up to 5m. Default 10s.
 	Drain Duration `yaml:"drain"`
 }
 
 // Door is one listener.
 type Door struct {
-	// Listen is host:port. Default 127.0.0.1:8600. A door that is not on
+	// Listen is where the door listens, host:port. Default 127.0.0.1:8600. A door that is not on
 	// loopback must have a certificate, or say behind_proxy.
 	Listen string `yaml:"listen"`
-	// Certificate and Key are PEM files; both or neither.
+	// Certificate is the PEM file of the certificate chain; with Key, or neither.
 	Certificate string `yaml:"certificate"`
-	Key         string `yaml:"key"`
+	// Key is the PEM file of its key, mode 0640 or stricter.
+	Key string `yaml:"key"`
 	// BehindProxy says that a proxy ends TLS in front of this door.
 	BehindProxy bool `yaml:"behind_proxy"`
 	// Bounds are how much the door takes at once.

@@ -12,17 +12,21 @@ import (
 // Bounds are how much a door takes at once. A zero member of a Door stands for
 // its default, which Config.Bounds fills in.
 type Bounds struct {
-	// Connections bounds the open connections of the door, ConnectionsPerSource
-	// those from one address (from one /64 of IPv6), proxies exempt.
-	// Default: a share of the files that the process may have open, and of it a
-	// quarter for one source of the hosted door, a half elsewhere.
-	Connections          int `yaml:"max_connections,omitempty"`
+	// Connections bounds the open connections of the door. Default: a share of the files
+	// that the process may have open, at most 4096 (channel), 8192 (hosted), 256 (gateway),
+	// 512 (console).
+	Connections int `yaml:"max_connections,omitempty"`
+	// ConnectionsPerSource bounds those from one address, or one /64 of IPv6; proxies are
+	// exempt. Raise it at the channel door to what max_connections is if all channels come
+	// from one address that is no proxy. Default: a quarter of them at the hosted door, a
+	// half elsewhere.
 	ConnectionsPerSource int `yaml:"max_connections_per_source,omitempty"`
-	// Requests bounds the requests that the door works on at once,
-	// RequestsPerSource those from one address before the client is known, and
-	// RequestsPerClient those of one client.
-	Requests          int `yaml:"max_requests,omitempty"`
+	// Requests bounds the requests that the door works on at once.
+	Requests int `yaml:"max_requests,omitempty"`
+	// RequestsPerSource bounds those from one address before it is known which client asks;
+	// holders' pages know none. A carrier has many holders behind one address.
 	RequestsPerSource int `yaml:"max_requests_per_source,omitempty"`
+	// RequestsPerClient bounds those of one channel, registry client or hotline.
 	RequestsPerClient int `yaml:"max_requests_per_client,omitempty"`
 }
 

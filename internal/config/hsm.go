@@ -8,7 +8,8 @@ import (
 
 // HSM says which hardware security module the vault's key file is sealed to.
 type HSM struct {
-	// Module is the vendor's PKCS#11 library, an absolute path. Default: none.
+	// Module is the vendor's PKCS#11 library, an absolute path; the program must be built
+	// with -tags pkcs11. Default: none.
 	Module string `yaml:"module"`
 	// Token is the token's label.
 	Token string `yaml:"token"`

@@ -22,18 +22,23 @@ import (
 // Keepers says how many keepers there are, and where: each in a directory of this
 // process, or on a machine of its own.
 type Keepers struct {
-	// Shape is "1/1", "2/3" or "3/5". Default 1/1.
+	// Shape is how many keepers make a quorum, of how many: "1/1", "2/3" or "3/5". Fixed by
+	// 'liuma init'. Default 1/1.
 	Shape string `yaml:"shape"`
-	// Directories has one directory per keeper in this process, in order. Default
+	// Directories has one directory per keeper in this process, in order. Not together
+	// with Remote, Key and KeySet. Default
 	// keepers/k1 …, where there is no Key.
 	Directories []string `yaml:"directories,omitempty"`
-	// Remote names the keepers on machines of their own, in any order. Default: none.
+	// Remote names the keepers on machines of their own, in any order: id, address
+	// (host:port) and admission (a file) of each, which 'liuma keeper add' writes. All of the
+	// shape must be named before a server starts. Default: none.
 	Remote []RemoteKeeper `yaml:"remote,omitempty"`
-	// Key is the key by which they know this authority. Default: none; it says that the
-	// keepers are not in this process.
+	// Key is the PEM file of the key by which they know this authority; 'liuma keeper
+	// request' makes it. That it is named says that the keepers are not in this process.
+	// Default: none.
 	Key string `yaml:"key,omitempty"`
 	// KeySet is the key set of theirs that new PINs are made with. Default: the highest
-	// that all who can be reached hold alike.
+	// that all who can be reached, and at least a quorum, hold alike.
 	KeySet uint32 `yaml:"key_set,omitempty"`
 }
 

@@ -13,9 +13,10 @@ import (
 
 // Letters says what stands on letters to people without a phone.
 type Letters struct {
-	// SenderZH and SenderEN say who writes, at most 40 characters each. Default: the name of
-	// the service.
+	// SenderZH says who writes, in Chinese, at most 40 characters. Default: the name of the
+	// service.
 	SenderZH string `yaml:"sender_zh"`
+	// SenderEN is the same in English.
 	SenderEN string `yaml:"sender_en"`
 	// ReturnTo is a line above the address: where the post brings back what it cannot
 	// deliver, at most 60 characters. Default: the sender.

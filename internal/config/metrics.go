@@ -12,11 +12,13 @@ import (
 // /healthz and /readyz are asked. It is nobody's door: it has no client, and none of the
 // doors answers its paths.
 type Metrics struct {
-	// Listen is host:port. Default: there is no such listener.
+	// Listen is where it listens, host:port. Beyond loopback it needs a certificate, or beyond_loopback.
+	// Default: there is no such listener.
 	Listen string `yaml:"listen"`
-	// Certificate and Key are PEM files; both or neither.
+	// Certificate is the PEM file of the certificate chain; with Key, or neither.
 	Certificate string `yaml:"certificate"`
-	Key         string `yaml:"key"`
+	// Key is the PEM file of its key.
+	Key string `yaml:"key"`
 	// BeyondLoopback lets it listen beyond the loopback without a certificate, on a network
 	// of the collectors' own. Numbers are no secret, and still nobody else's. Default false.
 	BeyondLoopback bool `yaml:"beyond_loopback"`

@@ -21,13 +21,15 @@ const (
 
 // Texts says how one-time codes and notices get to phones.
 type Texts struct {
-	// Driver is none, inbox, webhook or kannel. Default none. inbox is refused
+	// Driver is which way they take: none (nobody is told; enrolling binds no phone; what needs a code leads to the
+	// counter), webhook, kannel, or inbox, which sends nothing and shows messages to 'liuma
+	// texts inbox': for trying things out. Default none. inbox is refused
 	// without allow_stand_in_evidence, because everyone who may run commands
 	// can read one-time codes there.
 	Driver string `yaml:"driver"`
-	// SignatureZH and SignatureEN are the sender mark that opens every text.
-	// Default 【电子社保卡】 and "[Electronic card] ".
+	// SignatureZH is the sender mark that opens every Chinese text. Default 【电子社保卡】.
 	SignatureZH string `yaml:"signature_zh"`
+	// SignatureEN opens every English one. Default "[Electronic card] ".
 	SignatureEN string `yaml:"signature_en"`
 	// Senders are the numbers that texts come from, as phones show them, for the page
 	// on which holders ask whether a text is genuine. Default: none, and that page says
@@ -35,21 +37,22 @@ type Texts struct {
 	Senders []string `yaml:"senders,omitempty"`
 	// Wordings is a YAML file of regions' own wordings. Default: none.
 	Wordings string `yaml:"wordings"`
-	// Codes and Notices are the shares of the gateway that the queues of
-	// one-time codes and of notices may use.
-	Codes   Quota `yaml:"codes"`
+	// Codes is the share of the gateway that the queue of one-time codes may use.
+	Codes Quota `yaml:"codes"`
+	// Notices is the share that notices may use; the two take nothing from one another.
 	Notices Quota `yaml:"notices"`
-	// Webhook and Kannel are the settings of these drivers.
+	// Webhook has the settings of driver webhook.
 	Webhook Webhook `yaml:"webhook"`
-	Kannel  Kannel  `yaml:"kannel"`
+	// Kannel has the settings of driver kannel.
+	Kannel Kannel `yaml:"kannel"`
 }
 
 // Quota is the share of the gateway that one queue of messages may use.
 type Quota struct {
 	// PerSecond is how many messages are sent a second; after a pause, so many
-	// at once. Default 50.
+	// at once: 0.1 to 10000. Default 50.
 	PerSecond float64 `yaml:"per_second"`
-	// Concurrent is how many sends are under way at once. Default 16.
+	// Concurrent is how many sends are under way at once: 1 to 256. Default 16.
 	Concurrent int `yaml:"concurrent"`
 }
 

@@ -10,7 +10,7 @@ import (
 
 const header = `# The configuration of Liuma. It is read strictly, at the start of the server;
 # 'liuma config check' says whether it is in order. Relative paths are relative to
-# this file. docs/OPERATIONS.md says more about every member.
+# this file. docs/CONFIGURATION.md says more about every member.
 
 `
 

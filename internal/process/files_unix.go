@@ -23,15 +23,6 @@ func Files() (uint64, error) {
 	return files, nil
 }
 
-// CoreLimit is how large a core dump of this account's programs may be, in bytes.
-func CoreLimit() (uint64, error) {
-	var limit unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_CORE, &limit); err != nil {
-		return 0, fmt.Errorf("limit of core dumps: %w", err)
-	}
-	return uint64(limit.Cur), nil //nolint:unconvert // signed on some systems
-}
-
 // Space is how much of a directory's disk is free for this account, and how large the disk
 // is, in bytes.
 func Space(dir string) (free, total uint64, err error) {

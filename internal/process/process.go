@@ -3,7 +3,8 @@
 // is written, and that no other process of the same user attaches to this one
 // or reads its memory (root still does). Elsewhere it does nothing. It trusts
 // the kernel; swap is the operator's (docs/SECURITY.md).
-// It also says how many files the process may have open, and of which release it is.
+// It also says how many files the process may have open, of which release it is, and for
+// the doctors of both programs what the machine's disk and its limits are.
 //
 // Start here: KeepPrivate.
 package process

@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -95,12 +96,8 @@ const (
 // Status says how the keeper stands.
 func (h *Host) Status(ctx context.Context) Status {
 	f, now := h.files.Load(), h.now()
-	s := Status{
-		Keeper: h.dir.Keeper, Member: h.dir.Member, Shape: fmt.Sprintf("%d/%d", h.dir.Shape.T, h.dir.Shape.N), Address: h.dir.Address, Release: h.release, Began: h.began,
-		KeySets: []uint32{}, Callers: CallersOf(f.callers, now), Peers: []PeerStatus{}, Connections: map[string]int{}, Asked: map[string]uint64{}, Warnings: []Warning{},
-		Door:   f.door.Leaf.NotAfter,
-		Issuer: IssuerStatus{Fingerprint: admission.IssuerFingerprint(h.root).String(), Until: h.root.NotAfter},
-	}
+	s, unreadPeers := h.dir.standing(f, h.root, now)
+	s.Release, s.Began = h.release, h.began
 	h.ofNode(ctx, &s)
 	for role, n := range h.server.Connections() {
 		s.Connections[role.Names()[0]] = n
@@ -110,10 +107,6 @@ func (h *Host) Status(ctx context.Context) Status {
 			c.what += "." + c.kind
 		}
 		s.Asked[c.what] = n
-	}
-	peers, unreadPeers := h.dir.Peers()
-	for _, p := range peers {
-		s.Peers = append(s.Peers, PeerStatus{Keeper: p.Keeper, Address: p.Address, Roles: p.Roles.Names(), Until: p.Until})
 	}
 	h.mu.Lock()
 	repair, unread := h.repair, h.unread
@@ -125,6 +118,39 @@ func (h *Host) Status(ctx context.Context) Status {
 	s.warn(now.Sub(time.Unix(h.seat.apart.Load(), 0)) < apartFor, ClocksApart)
 	s.warnOfEnds(now)
 	return s
+}
+
+// Standing is what the directory itself says, whether or not a keeper serves it: who it is,
+// the ends of certificates and admissions, and the warnings about these.
+func (d *Dir) Standing(now time.Time) (Status, error) {
+	f, err := d.load()
+	if err != nil {
+		return Status{}, err
+	}
+	root, err := d.Root()
+	if err != nil {
+		return Status{}, err
+	}
+	s, unread := d.standing(f, root, now)
+	s.warn(unread != nil, FilesUnread)
+	s.warnOfEnds(now)
+	return s, nil
+}
+
+// standing is the part of a status that needs no keeper. The error is about admissions at
+// other keepers, and the rest is there without them.
+func (d *Dir) standing(f *files, root *x509.Certificate, now time.Time) (Status, error) {
+	s := Status{
+		Keeper: d.Keeper, Member: d.Member, Shape: fmt.Sprintf("%d/%d", d.Shape.T, d.Shape.N), Address: d.Address,
+		KeySets: []uint32{}, Callers: CallersOf(f.callers, now), Peers: []PeerStatus{}, Connections: map[string]int{}, Asked: map[string]uint64{}, Warnings: []Warning{},
+		Door:   f.door.Leaf.NotAfter,
+		Issuer: IssuerStatus{Fingerprint: admission.IssuerFingerprint(root).String(), Until: root.NotAfter},
+	}
+	peers, err := d.Peers()
+	for _, p := range peers {
+		s.Peers = append(s.Peers, PeerStatus{Keeper: p.Keeper, Address: p.Address, Roles: p.Roles.Names(), Until: p.Until})
+	}
+	return s, err
 }
 
 // ofNode fills in what the node says.

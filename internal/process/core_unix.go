@@ -1,0 +1,19 @@
+//go:build unix && !linux
+
+package process
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// CoreLimit is how large a core dump of programs may be that are started as this one was, in
+// bytes.
+func CoreLimit() (uint64, error) {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_CORE, &limit); err != nil {
+		return 0, fmt.Errorf("limit of core dumps: %w", err)
+	}
+	return uint64(limit.Cur), nil //nolint:unconvert // signed on some systems
+}
