@@ -47,7 +47,7 @@ FOR ?= 30s
 ROUNDS ?= 3
 FAULT_ROUNDS ?= 200
 FAILOVERS ?= 50
-MUTANTS_FOR ?= 8m
+MUTANTS_FOR ?= 6m
 SHOTS ?= dist/screenshots
 PAGES ?= dist/gallery
 
@@ -114,7 +114,7 @@ lint: ## golangci-lint and actionlint, built from their modules at pinned versio
 demo: ## play the demo once; fails unless every step went as it should
 	go run ./cmd/liuma demo --once
 
-changed-mutants: ## the mutants that your change concerns, for at most MUTANTS_FOR (8m)
+changed-mutants: ## the mutants that your change concerns, for at most MUTANTS_FOR (6m)
 	.ci/changed 20 | go run ./test/mutants -changed -for $(MUTANTS_FOR) -seed "$$(git rev-parse HEAD 2>/dev/null)"
 
 mutants: ## break each invariant on purpose; each must be caught by its test
