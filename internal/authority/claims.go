@@ -47,8 +47,8 @@ func burntBy(row store.Request) [32]byte {
 // a request about none, with this process. It takes nothing: only the request's own row
 // does (TakeNumber).
 func (a *Authority) ClaimNumber(ctx context.Context, ch liuma.ChannelID, no liuma.BusinessNo, card liuma.CardID) error {
-	if ofTry(no) {
-		return nil // it lies with its ceremony
+	if !a.store.Spreads() || ofTry(no) {
+		return nil // all rows lie together; or it lies with its ceremony
 	}
 	ctx = store.Expect(ctx, store.Expected{Channel: ch, Business: no})
 	return a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {

@@ -211,6 +211,8 @@ func (readOnly) Update(context.Context, func(store.Tx) (audit.Entry, error)) err
 	return errors.New("backup: a copy is not written to")
 }
 
+func (readOnly) Spreads() bool { return false }
+
 func (readOnly) Draft(store.Person) (store.Draft, error) {
 	return nil, errors.New("backup: a copy is not written to")
 }

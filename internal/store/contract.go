@@ -112,6 +112,10 @@ type Store interface {
 	// import of a million people then holds for half as long. It writes nothing; see
 	// InsertDraft.
 	Draft(Person) (Draft, error)
+	// Spreads reports whether rows lie by their homes, so that TakeNumber has to say first,
+	// in a transaction of its own, where a request will be. Where it is false, TakeNumber
+	// writes nothing.
+	Spreads() bool
 	Close() error
 }
 

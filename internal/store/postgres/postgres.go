@@ -303,6 +303,9 @@ func (s *Store) newest(card liuma.CardID, rev uint64) error {
 	return nil
 }
 
+// Spreads implements store.Store.
+func (s *Store) Spreads() bool { return true }
+
 // Draft makes a person's row ready. It touches no connection.
 func (s *Store) Draft(p store.Person) (store.Draft, error) { return s.codec.Draft(p) }
 

@@ -235,6 +235,9 @@ func (s *Store) Update(ctx context.Context, f func(store.Tx) (audit.Entry, error
 	return s.writer.update(ctx, s.Kept(ctx, f))
 }
 
+// Spreads implements store.Store: all rows lie together.
+func (s *Store) Spreads() bool { return false }
+
 // Draft makes a person's row ready. It touches no connection.
 func (s *Store) Draft(p store.Person) (store.Draft, error) { return s.codec.Draft(p) }
 
