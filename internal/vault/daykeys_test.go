@@ -121,6 +121,9 @@ func TestWrapsAreBound(t *testing.T) {
 	must(t, err)
 	moved.Wraps[0].Given = given
 	wantError(t, "under another id", v.Opens(moved), ErrUnseal)
+	renamed := moved
+	renamed.Public = one.Public // which its scalar fits: only the id is another
+	wantError(t, "the same key under another id", v.Opens(renamed), ErrUnseal)
 	public := one
 	public.Public = two.Public
 	wantError(t, "another public half", again(t, v).Opens(public), ErrUnseal)
