@@ -78,20 +78,25 @@ func (s *Store) lookUp(ctx context.Context, was session, e *audit.Recorded) (the
 }
 
 // endSession ends the server's side of a connection, and returns when it is gone. On a
-// server that has taken over from another there is none. One that waits for its standby
-// has committed, and is waited for: its end would show the change to everybody, although a
-// failover may take it back.
+// server that has taken over from another there is none.
 func endSession(ctx context.Context, c *pgx.Conn, was session) error {
 	if was.pid == 0 || was.pid == c.PgConn().PID() {
 		return nil
 	}
 	for {
-		var left int
-		err := c.QueryRow(ctx, `SELECT count(CASE WHEN wait_event = 'SyncRep' THEN true ELSE pg_terminate_backend(pid) END) FROM pg_stat_activity
-			WHERE pid = $1 AND backend_start::text = $2`, int64(was.pid), was.began).Scan(&left)
+		left, err := endBackends(ctx, c, "pid = $1 AND backend_start::text = $2", int64(was.pid), was.began)
 		if err != nil || left == 0 {
 			return err
 		}
 		pause(ctx, 10*time.Millisecond)
 	}
+}
+
+// endBackends tells the server to end connections, and returns how many are still there. One
+// that waits for its standby has committed, and is left: its end would show the change to
+// everybody, although a failover may take it back.
+func endBackends(ctx context.Context, c *pgx.Conn, which string, args ...any) (left int, err error) {
+	err = c.QueryRow(ctx, `SELECT count(CASE WHEN wait_event = 'SyncRep' THEN true ELSE pg_terminate_backend(pid) END)
+		FROM pg_stat_activity WHERE `+which, args...).Scan(&left)
+	return left, err
 }

@@ -224,13 +224,11 @@ func (m *member) begin(ctx context.Context) error {
 // serverNow is the server's time in Unix milliseconds.
 const serverNow = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 
-// endSessions ends the connections whose name matches, and returns when they are gone. One
-// that waits for its standby is waited for, as in endSession.
+// endSessions ends the connections whose name matches, and returns when they are gone.
 func endSessions(ctx context.Context, c *pgx.Conn, pattern string) error {
 	for until := time.Now().Add(10 * time.Second); ; {
-		var left int
-		err := c.QueryRow(ctx, `SELECT count(CASE WHEN wait_event = 'SyncRep' THEN true ELSE pg_terminate_backend(pid) END) FROM pg_stat_activity
-			WHERE datname = current_database() AND usename = current_user AND application_name ~ $1 AND pid <> pg_backend_pid()`, pattern).Scan(&left)
+		left, err := endBackends(ctx, c, `datname = current_database() AND usename = current_user
+			AND application_name ~ $1 AND pid <> pg_backend_pid()`, pattern)
 		switch {
 		case err != nil:
 			return told(err)

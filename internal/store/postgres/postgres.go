@@ -304,7 +304,7 @@ func (s *Store) newest(card liuma.CardID, rev uint64) error {
 }
 
 // Spreads implements store.Store.
-func (s *Store) Spreads() bool { return true }
+func (s *Store) Spreads() bool { return s.codec.Spreads() }
 
 // Draft makes a person's row ready. It touches no connection.
 func (s *Store) Draft(p store.Person) (store.Draft, error) { return s.codec.Draft(p) }

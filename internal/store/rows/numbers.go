@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
@@ -25,14 +26,14 @@ func numberTable() kind[number] {
 		func(n *number) []Value { return []Value{n.At.UnixMilli()} }}
 }
 
-// spreads reports whether the database spreads its rows. One that does not has no
+// Spreads reports whether the database spreads its rows. One that does not has no
 // numbers.
-func (c *Codec) spreads() bool { return len(strings.Trim(string(c.Process[:]), "\x00")) > 0 }
+func (c *Codec) Spreads() bool { return c.Process != audit.ProcessID{} }
 
 // homeOf is where a value says itself that it is; nil where it does not, and in a
 // database that does not spread its rows.
 func homeOf(c *Codec, v any) []byte {
-	if !c.spreads() {
+	if !c.Spreads() {
 		return nil
 	}
 	switch v := v.(type) {
@@ -50,7 +51,7 @@ func homeOf(c *Codec, v any) []byte {
 
 // at is a query for what is in one home.
 func (c *Codec) at(home []byte, q Query) Query {
-	if c.spreads() {
+	if c.Spreads() {
 		q.Home = home
 	}
 	return q
@@ -71,7 +72,7 @@ func numberKey(ch liuma.ChannelID, no liuma.BusinessNo) (key []byte, try bool) {
 // the claim with it, is looked for everywhere: upkeep alone still asks for it, and would
 // otherwise never drop it.
 func (r *Reader) homeOf(ch liuma.ChannelID, no liuma.BusinessNo) ([]byte, error) {
-	if !r.codec.spreads() {
+	if !r.codec.Spreads() {
 		return nil, nil
 	}
 	key, try := numberKey(ch, no)
@@ -93,7 +94,7 @@ func (t *Tx) TakeNumber(ch liuma.ChannelID, no liuma.BusinessNo, card liuma.Card
 		return errEnded
 	}
 	key, try := numberKey(ch, no)
-	if try || !t.codec.spreads() {
+	if try || !t.codec.Spreads() {
 		return nil
 	}
 	wrote := t.wrote
@@ -118,7 +119,7 @@ const touchNumber = 24 * time.Hour
 // takeNumber is where a request is to be inserted. Where no transaction before it has
 // claimed the number, this one does.
 func (t *Tx) takeNumber(ch liuma.ChannelID, no liuma.BusinessNo, card liuma.CardID, now time.Time) ([]byte, error) {
-	if !t.codec.spreads() {
+	if !t.codec.Spreads() {
 		return nil, nil
 	}
 	key, try := numberKey(ch, no)
@@ -155,7 +156,7 @@ func (t *Tx) claimNumber(ch liuma.ChannelID, no liuma.BusinessNo, card liuma.Car
 // freeNumber drops the claim of a request that was deleted.
 func (t *Tx) freeNumber(ch liuma.ChannelID, no liuma.BusinessNo) error {
 	key, try := numberKey(ch, no)
-	if try || !t.codec.spreads() {
+	if try || !t.codec.Spreads() {
 		return nil
 	}
 	_, err := t.delete(&t.codec.numbers.Table, is("", key))

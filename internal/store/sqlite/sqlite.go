@@ -236,7 +236,7 @@ func (s *Store) Update(ctx context.Context, f func(store.Tx) (audit.Entry, error
 }
 
 // Spreads implements store.Store: all rows lie together.
-func (s *Store) Spreads() bool { return false }
+func (s *Store) Spreads() bool { return s.codec.Spreads() }
 
 // Draft makes a person's row ready. It touches no connection.
 func (s *Store) Draft(p store.Person) (store.Draft, error) { return s.codec.Draft(p) }
