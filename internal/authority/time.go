@@ -53,21 +53,10 @@ func (a *Authority) timely() error {
 // keepTime saves H. A crash before it takes H back by the time since the last
 // save, and only if the machine is started anew: rations, locks and waits then
 // last that much longer, and use-once marks outlast it by clock.Grace (I-15).
-//
-// There is one H a database. Where another authority saved a later one, because its clock
-// was moved up on record, this one goes on from that.
 func (a *Authority) keepTime(ctx context.Context) error {
-	var kept clock.State
-	err := a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
-		saved := tx.SaveClock(a.clock.State())
-		var err error
-		kept, err = tx.Clock()
-		return audit.Entry{}, errors.Join(saved, err)
+	return a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		return audit.Entry{}, tx.SaveClock(a.clock.State())
 	})
-	if err == nil {
-		a.clock.Raise(kept.High)
-	}
-	return err
 }
 
 // witnessTime lets H jump to W if enough keepers on other machines have W, too.
@@ -114,7 +103,7 @@ func (a *Authority) followTime(ctx context.Context) error {
 		return err
 	})
 	if err == nil {
-		a.clock.Adopt(there)
+		a.clock.Raise(there.High)
 	}
 	return err
 }
