@@ -54,26 +54,10 @@ func nameOf(c config.Config) (string, error) {
 		}
 		var random [4]byte
 		rand.Read(random[:])
-		if err := writeNew(path, "authority-"+hex.EncodeToString(random[:])+"\n"); err != nil {
+		if err := (keeper.Disk{}).Write(home(c), NameFile, []byte("authority-"+hex.EncodeToString(random[:])+"\n")); err != nil {
 			return "", err
 		}
 	}
-}
-
-// writeNew writes a file that is whole or not there.
-func writeNew(path, text string) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-")
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(text)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return nil
 }
 
 // prove has a transaction run again for a card's row that another authority moved on.

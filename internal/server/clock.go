@@ -79,10 +79,13 @@ func (t *timely) check(ctx context.Context) error {
 	err := now.Check()
 	if err == nil {
 		t.behind.Store(false)
-		if t.standing == nil || t.standing() == nil {
+		if t.standing == nil {
 			return nil
 		}
-		return liuma.Fail(liuma.CodeUnavailable, t.standing())
+		if err := t.standing(); err != nil {
+			return liuma.Fail(liuma.CodeUnavailable, err)
+		}
+		return nil
 	}
 	if !t.behind.Swap(true) {
 		by := now.High.Sub(now.Wall).Truncate(time.Second)
