@@ -10005,11 +10005,11 @@ func (w KeeperCommand) DoctorSyncFailed(why string) string {
 // DoctorSyncNext says "keeper_command.doctor.sync_next".
 func (w KeeperCommand) DoctorSyncNext() string { return w.say("keeper_command.doctor.sync_next") }
 
+// DoctorCoreFine says "keeper_command.doctor.core_fine".
+func (w KeeperCommand) DoctorCoreFine() string { return w.say("keeper_command.doctor.core_fine") }
+
 // DoctorCore says "keeper_command.doctor.core".
 func (w KeeperCommand) DoctorCore() string { return w.say("keeper_command.doctor.core") }
-
-// DoctorCoreOpen says "keeper_command.doctor.core_open".
-func (w KeeperCommand) DoctorCoreOpen() string { return w.say("keeper_command.doctor.core_open") }
 
 // DoctorCoreUnknown says "keeper_command.doctor.core_unknown".
 func (w KeeperCommand) DoctorCoreUnknown() string { return w.say("keeper_command.doctor.core_unknown") }

@@ -52,7 +52,7 @@ func commands() []command {
 		{"init", locale.KeeperCommand.AboutInit, nil, initialise},
 		{"serve", locale.KeeperCommand.AboutServe, nil, serve},
 		{"status", locale.KeeperCommand.AboutStatus, nil, status},
-		{"doctor", locale.KeeperCommand.AboutDoctor, nil, doctor},
+		{"doctor", locale.KeeperCommand.AboutDoctor, nil, examine},
 		{"admit", locale.KeeperCommand.AboutAdmit, []string{"FILE"}, admit},
 		{"callers", locale.KeeperCommand.AboutCallers, nil, callers},
 		{"dismiss", locale.KeeperCommand.AboutDismiss, []string{"NAME"}, dismiss},

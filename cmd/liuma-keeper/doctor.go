@@ -16,21 +16,6 @@ import (
 	"github.com/liuma-pin/liuma/locale"
 )
 
-// The states of a finding.
-const (
-	doctorFine = "fine"
-	doctorLook = "look" // not known, or worth a look
-	doctorBad  = "bad"
-)
-
-// finding is what one check of the doctor found: a sentence, and what to do about it.
-type finding struct {
-	Check string `json:"check"`
-	State string `json:"state"`
-	What  string `json:"what"`
-	Next  string `json:"next,omitempty"`
-}
-
 // doctorError says that something is not in order.
 type doctorError struct{ error }
 
@@ -42,9 +27,9 @@ type patient struct {
 	now   time.Time
 }
 
-// doctor looks at the machine, the directory, and the keeper that serves it; it goes on where
+// examine looks at the machine, the directory, and the keeper that serves it; it goes on where
 // one of them cannot be looked at. It changes nothing but for a file that it removes.
-func doctor(f *flags) runner {
+func examine(f *flags) runner {
 	asJSON := f.yes("json", f.say.FlagJson())
 	return func(ctx context.Context, c *call) error {
 		d, err := c.open()
@@ -52,31 +37,26 @@ func doctor(f *flags) runner {
 			return err
 		}
 		if err != nil {
-			return c.diagnosed([]finding{{"directory", doctorBad, told(c.words, err), directoryNext(c.say(), err)}}, *asJSON)
+			return c.diagnosed([]process.Finding{{Check: "directory", State: process.Bad, What: told(c.words, err), Next: directoryNext(c.say(), err)}}, *asJSON)
 		}
 		p := &patient{dir: d, words: c.words, say: c.say(), now: time.Now()}
-		return c.diagnosed(slices.Concat(p.files(), p.disk(), p.sync(), p.core(), p.ends(), p.running(ctx)), *asJSON)
+		return c.diagnosed(slices.Concat(p.files(), process.Machine(d.Path(), p.say, func(err error) string { return told(p.words, err) }), p.ends(), p.running(ctx)), *asJSON)
 	}
 }
 
 // diagnosed writes the findings; bad ones make the exit status 3.
-func (c *call) diagnosed(found []finding, asJSON bool) (err error) {
-	say, bad := c.say(), 0
-	words := map[string]string{doctorFine: say.DoctorFine(), doctorLook: say.DoctorLook(), doctorBad: say.DoctorBad()}
+func (c *call) diagnosed(found []process.Finding, asJSON bool) (err error) {
 	for _, f := range found {
-		if f.State == doctorBad {
-			bad++
-		}
 		if asJSON {
 			err = errors.Join(err, json.NewEncoder(c.out).Encode(f))
 			continue
 		}
-		err = errors.Join(err, c.line(padded(words[f.State], 10)+f.What))
+		err = errors.Join(err, c.line(padded(process.Word(f.State, c.say()), 10)+f.What))
 		if f.Next != "" {
 			err = errors.Join(err, c.line(padded("", 10)+f.Next))
 		}
 	}
-	if err == nil && bad > 0 {
+	if bad := process.CountBad(found); err == nil && bad > 0 {
 		return &doctorError{refuse(func(w locale.KeeperCommand) string { return w.DoctorFound(fmt.Sprint(bad)) })}
 	}
 	return err
@@ -84,7 +64,7 @@ func (c *call) diagnosed(found []finding, asJSON bool) (err error) {
 
 // files wants every file of the directory, and the token's PIN, to be this account's alone.
 // That the directory is so, host.Open has seen.
-func (p *patient) files() []finding {
+func (p *patient) files() []process.Finding {
 	var paths []string
 	list, err := os.ReadDir(p.dir.Path())
 	for _, e := range list {
@@ -99,9 +79,9 @@ func (p *patient) files() []finding {
 		}
 		paths = append(paths, pin)
 	}
-	var out []finding
+	var out []process.Finding
 	bad := func(what string, err error) {
-		out = append(out, finding{"directory", doctorBad, what, directoryNext(p.say, err)})
+		out = append(out, process.Finding{Check: "directory", State: process.Bad, What: what, Next: directoryNext(p.say, err)})
 	}
 	if err != nil {
 		bad(told(p.words, err), err)
@@ -115,7 +95,7 @@ func (p *patient) files() []finding {
 		_ = file.Close() // it was only looked at
 	}
 	if len(out) == 0 {
-		out = append(out, finding{"directory", doctorFine, p.say.DoctorDirectory(p.dir.Path()), ""})
+		out = append(out, process.Finding{Check: "directory", State: process.Fine, What: p.say.DoctorDirectory(p.dir.Path())})
 	}
 	return out
 }
@@ -129,72 +109,32 @@ func directoryNext(say locale.KeeperCommand, err error) string {
 	return ""
 }
 
-const gib = 1 << 30
-
-// disk wants a tenth of the disk free, and a gibibyte.
-func (p *patient) disk() []finding {
-	free, total, err := process.Space(p.dir.Path())
-	if err != nil {
-		return []finding{{"disk", doctorLook, p.say.DoctorDiskUnknown(), ""}}
-	}
-	f := finding{"disk", doctorFine, p.say.DoctorDisk(p.dir.Path(), fmt.Sprintf("%.1f", float64(free)/gib), fmt.Sprintf("%.1f", float64(total)/gib)), ""}
-	if free < gib || free < total/10 {
-		f.State, f.Next = doctorBad, p.say.DoctorDiskNext()
-	}
-	return []finding{f}
-}
-
-// sync measures a synced write beside the ledger.
-func (p *patient) sync() []finding {
-	took, err := process.SyncTime(p.dir.Path())
-	if err != nil {
-		return []finding{{"sync", doctorBad, p.say.DoctorSyncFailed(told(p.words, err)), p.say.DoctorSyncNext()}}
-	}
-	f := finding{"sync", doctorFine, p.say.DoctorSync(fmt.Sprint(took.Microseconds())), ""}
-	if took < process.FastestSync {
-		f.State, f.Next = doctorBad, p.say.DoctorSyncNext()
-	}
-	return []finding{f}
-}
-
-// core looks at the limit that this account's programs begin with.
-func (p *patient) core() []finding {
-	most, err := process.CoreLimit()
-	switch {
-	case err != nil:
-		return []finding{{"core", doctorLook, p.say.DoctorCoreUnknown(), ""}}
-	case most != 0:
-		return []finding{{"core", doctorLook, p.say.DoctorCoreOpen(), p.say.DoctorCoreNext()}}
-	}
-	return []finding{{"core", doctorFine, p.say.DoctorCore(), ""}}
-}
-
 // ends looks at the ends of certificates and admissions, which the directory has.
-func (p *patient) ends() []finding {
+func (p *patient) ends() []process.Finding {
 	s, err := p.dir.Standing(p.now)
 	if err != nil {
-		return []finding{{"ends", doctorBad, p.say.DoctorEndsUnread(told(p.words, err)), p.say.DoctorEndsNext()}}
+		return []process.Finding{{Check: "ends", State: process.Bad, What: p.say.DoctorEndsUnread(told(p.words, err)), Next: p.say.DoctorEndsNext()}}
 	}
 	day := func(t time.Time) string { return t.Local().Format(time.DateOnly) }
-	out := []finding{{"ends", doctorFine, p.say.DoctorEnds(day(s.Door), day(s.Issuer.Until)), ""}}
+	out := []process.Finding{{Check: "ends", State: process.Fine, What: p.say.DoctorEnds(day(s.Door), day(s.Issuer.Until))}}
 	for _, c := range s.Callers {
 		if c.State == host.CallerAdmitted {
-			out = append(out, finding{"admission", doctorFine, p.say.DoctorAdmission(c.Name, day(c.Until)), ""})
+			out = append(out, process.Finding{Check: "admission", State: process.Fine, What: p.say.DoctorAdmission(c.Name, day(c.Until))})
 		}
 	}
 	for _, o := range s.Peers {
-		out = append(out, finding{"peer", doctorFine, p.say.DoctorPeer(string(o.Keeper), day(o.Until)), ""})
+		out = append(out, process.Finding{Check: "peer", State: process.Fine, What: p.say.DoctorPeer(string(o.Keeper), day(o.Until))})
 	}
 	return append(out, p.warned(s.Warnings)...)
 }
 
 // warned are the findings of warnings, whose sentences say what to do.
-func (p *patient) warned(list []host.Warning) (out []finding) {
+func (p *patient) warned(list []host.Warning) (out []process.Finding) {
 	for _, w := range list {
-		f := finding{"warning:" + string(w), doctorBad, warningSaid(p.say, w), ""}
+		f := process.Finding{Check: "warning:" + string(w), State: process.Bad, What: warningSaid(p.say, w)}
 		switch w {
 		case host.NobodyAdmitted, host.IssuerEnds:
-			f.State = doctorLook
+			f.State = process.Look
 		case host.TimeLags:
 			f.Next = p.say.DoctorClockNext()
 		}
@@ -205,24 +145,24 @@ func (p *patient) warned(list []host.Warning) (out []finding) {
 
 // running asks the keeper that serves: its state, which has the share keys, the ledger and the
 // disk in it, and its clock. What ends the directory has said.
-func (p *patient) running(ctx context.Context) []finding {
+func (p *patient) running(ctx context.Context) []process.Finding {
 	s, err := p.dir.Ask().Status(ctx)
 	switch {
 	case errors.Is(err, host.ErrNotServed):
-		return []finding{{"keeper", doctorLook, p.say.DoctorStopped(), p.say.DoctorStoppedNext()}}
+		return []process.Finding{{Check: "keeper", State: process.Look, What: p.say.DoctorStopped(), Next: p.say.DoctorStoppedNext()}}
 	case err != nil:
-		return []finding{{"keeper", doctorBad, p.say.DoctorUnasked(told(p.words, err)), p.say.DoctorUnaskedNext()}}
+		return []process.Finding{{Check: "keeper", State: process.Bad, What: p.say.DoctorUnasked(told(p.words, err)), Next: p.say.DoctorUnaskedNext()}}
 	}
-	serves := finding{"keeper", doctorFine, p.say.DoctorServes(fmt.Sprint(s.Sequence)), ""}
+	serves := process.Finding{Check: "keeper", State: process.Fine, What: p.say.DoctorServes(fmt.Sprint(s.Sequence))}
 	if s.State != host.Serves {
-		serves = finding{"keeper", doctorBad, p.say.DoctorState(stateSaid(p.say, s.State), s.Why), nextSaid(p.say, s.State)}
+		serves = process.Finding{Check: "keeper", State: process.Bad, What: p.say.DoctorState(stateSaid(p.say, s.State), s.Why), Next: nextSaid(p.say, s.State)}
 	}
-	out := []finding{serves}
+	out := []process.Finding{serves}
 	if s.Clock != nil {
 		by := max(0, s.Clock.Wall.Sub(s.Clock.High))
-		f := finding{"clock", doctorFine, p.say.DoctorClock(by.Truncate(time.Second).String()), ""}
+		f := process.Finding{Check: "clock", State: process.Fine, What: p.say.DoctorClock(by.Truncate(time.Second).String())}
 		if by > time.Minute {
-			f.State, f.Next = doctorLook, p.say.DoctorClockNext()
+			f.State, f.Next = process.Look, p.say.DoctorClockNext()
 		}
 		out = append(out, f)
 	}

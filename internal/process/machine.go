@@ -1,0 +1,110 @@
+package process
+
+import "fmt"
+
+// State is how serious a finding is.
+type State string
+
+// The states of a finding.
+const (
+	Fine State = "fine"
+	Look State = "look" // not known, or worth a look
+	Bad  State = "bad"
+)
+
+// Finding is what one check found: a sentence, and what to do about it.
+type Finding struct {
+	Check string `json:"check"`
+	State State  `json:"state"`
+	What  string `json:"what"`
+	Next  string `json:"next,omitempty"`
+}
+
+// Sentences are the words of a program in the reader's language.
+type Sentences interface {
+	DoctorFine() string
+	DoctorLook() string
+	DoctorBad() string
+	DoctorDisk(dir, free, total string) string // in GiB
+	DoctorDiskUnknown() string
+	DoctorDiskNext() string
+	DoctorSync(us string) string
+	DoctorSyncFailed(why string) string
+	DoctorSyncNext() string
+	DoctorCore() string
+	DoctorCoreFine() string
+	DoctorCoreUnknown() string
+	DoctorCoreNext() string
+}
+
+// Word is a state as the reader is told of it.
+func Word(s State, say Sentences) string {
+	switch s {
+	case Fine:
+		return say.DoctorFine()
+	case Look:
+		return say.DoctorLook()
+	default:
+		return say.DoctorBad()
+	}
+}
+
+// CountBad is how many findings are bad.
+func CountBad(found []Finding) (bad int) {
+	for _, f := range found {
+		if f.State == Bad {
+			bad++
+		}
+	}
+	return bad
+}
+
+const gib = 1 << 30
+
+// Machine looks at what every machine of the service needs, whichever program runs there:
+// room on the disk of a directory, writes that last, and no memory in core dumps. It changes
+// nothing but for a file that it removes; a check that cannot look says so. told says an
+// error in the reader's language.
+func Machine(dir string, say Sentences, told func(error) string) []Finding {
+	return []Finding{disk(dir, say), synced(dir, say, told), core(say)}
+}
+
+// disk wants a tenth of the disk free, and a gibibyte.
+func disk(dir string, say Sentences) Finding {
+	free, total, err := Space(dir)
+	if err != nil {
+		return Finding{"disk", Look, say.DoctorDiskUnknown(), ""}
+	}
+	f := Finding{"disk", Fine, say.DoctorDisk(dir, fmt.Sprintf("%.1f", float64(free)/gib), fmt.Sprintf("%.1f", float64(total)/gib)), ""}
+	if free < gib || free < total/10 {
+		f.State, f.Next = Bad, say.DoctorDiskNext()
+	}
+	return f
+}
+
+// synced measures a synced write in a directory. One that is faster than any disk was kept in
+// memory.
+func synced(dir string, say Sentences, told func(error) string) Finding {
+	took, err := SyncTime(dir)
+	if err != nil {
+		return Finding{"sync", Bad, say.DoctorSyncFailed(told(err)), say.DoctorSyncNext()}
+	}
+	f := Finding{"sync", Fine, say.DoctorSync(fmt.Sprint(took.Microseconds())), ""}
+	if took < FastestSync {
+		f.State, f.Next = Bad, say.DoctorSyncNext()
+	}
+	return f
+}
+
+// core looks at the limit that programs begin with which are started as this one was. Ours
+// asks for none of itself whatever it is.
+func core(say Sentences) Finding {
+	most, err := CoreLimit()
+	switch {
+	case err != nil:
+		return Finding{"core", Look, say.DoctorCoreUnknown(), ""}
+	case most != 0:
+		return Finding{"core", Look, say.DoctorCore(), say.DoctorCoreNext()}
+	}
+	return Finding{"core", Fine, say.DoctorCoreFine(), ""}
+}
