@@ -16,6 +16,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/store/postgres"
 	"github.com/liuma-pin/liuma/internal/store/storetest"
 	"github.com/liuma-pin/liuma/internal/vault"
+	"github.com/liuma-pin/liuma/test/history"
 )
 
 // told reports whether an act has an answer that must hold for ever.
@@ -110,7 +111,7 @@ func (h *house) compare(r store.Reader, p *person, cards map[*person]liuma.CardI
 		switch {
 		case err != nil:
 			h.t.Errorf("%s %s was told %s: %v", a.kind, a.number, a.said, err)
-		case !q.Decided || a.kind != actFreeze && string(q.Verdict) != a.said:
+		case !q.Decided || a.kind != history.Freeze && string(q.Verdict) != a.said:
 			h.t.Errorf("%s %s was told %s, in the database it is decided=%v %s", a.kind, a.number, a.said, q.Decided, q.Verdict)
 		}
 	}

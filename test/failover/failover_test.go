@@ -172,7 +172,7 @@ func (h *house) awaitAnswer(after time.Time) {
 		}
 	}
 	for _, a := range h.at {
-		_ = a.process.Process.Signal(syscall.SIGQUIT) // it says what it waits for
+		a.process.Signal(syscall.SIGQUIT) // it says what it waits for
 	}
 	for _, n := range h.db.nodes {
 		h.t.Logf("%s said, at last:\n%s", n.name, n.lastSaid())

@@ -3,8 +3,6 @@
 package failover
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"fmt"
 	"io/fs"
@@ -15,7 +13,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -59,29 +56,9 @@ type authority struct {
 	number  int // of its site
 	dir     string
 	site    *netns.Site
-	process *exec.Cmd
-	ended   chan error
-	log     syncBuffer
+	process *netns.Process
+	log     netns.Log
 	client  *client.Client
-}
-
-// syncBuffer takes what a process says, while it may be read.
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer // guarded by mu
-}
-
-func (s *syncBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *syncBuffer) last() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	b := s.b.Bytes()
-	return string(b[max(0, len(b)-6000):])
 }
 
 // newHouse makes everything and starts n authorities.
@@ -155,31 +132,10 @@ func (h *house) populate(dir string) {
 // start starts an authority and waits for its door.
 func (a *authority) start(h *house) {
 	a.t.Helper()
-	cmd := exec.Command(a.binary, "serve", "--data", a.dir)
-	cmd.Stderr = &a.log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	out, err := cmd.StdoutPipe()
-	must(a.t, err)
-	must(a.t, a.site.Start(cmd))
-	up, ended := make(chan struct{}), make(chan error, 1)
-	go func() {
-		lines, told := bufio.NewScanner(out), false
-		for lines.Scan() {
-			if !told && strings.Contains(lines.Text(), nativeAt) {
-				close(up)
-				told = true
-			}
-		}
-		ended <- cmd.Wait()
-	}()
-	select {
-	case <-up:
-	case err := <-ended:
-		a.t.Fatalf("the authority ended: %v\n%s", err, a.log.last())
-	case <-time.After(patience):
-		a.t.Fatalf("the authority does not start\n%s", a.log.last())
+	var err error
+	if a.process, err = a.site.Serve(&a.log, nativeAt, patience, a.binary, "serve", "--data", a.dir); err != nil {
+		a.t.Fatalf("the authority: %v\n%s", err, a.log.Last())
 	}
-	a.process, a.ended = cmd, ended
 	dial := func(ctx context.Context, _, address string) (net.Conn, error) { return a.site.Dial(ctx, address) }
 	a.client, err = h.channel.Connect("http://"+nativeAt, &http.Client{Timeout: time.Minute, Transport: &http.Transport{DialContext: dial, MaxIdleConnsPerHost: 64}})
 	must(a.t, err)
@@ -188,8 +144,7 @@ func (a *authority) start(h *house) {
 // kill ends the authority as a power cut would.
 func (a *authority) kill() {
 	if a.process != nil {
-		_ = a.process.Process.Kill()
-		<-a.ended
+		a.process.Kill()
 		a.process = nil
 	}
 }
@@ -197,9 +152,7 @@ func (a *authority) kill() {
 // keep writes what everybody said into a directory.
 func (h *house) keep(dir string) {
 	for i, a := range h.at {
-		a.log.mu.Lock()
-		h.t.Log(os.WriteFile(filepath.Join(dir, fmt.Sprintf("authority-%d.log", i+1)), a.log.b.Bytes(), 0o600))
-		a.log.mu.Unlock()
+		h.t.Log(a.log.Keep(filepath.Join(dir, fmt.Sprintf("authority-%d.log", i+1))))
 	}
 	for _, n := range h.db.nodes {
 		data, err := os.ReadFile(n.log.Name())

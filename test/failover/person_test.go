@@ -11,16 +11,13 @@ import (
 
 	"github.com/liuma-pin/liuma/client"
 	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/test/history"
 )
 
 const purpose = "查询社保缴费年限"
 
-// What a person does, and how it ended beside the verdicts.
+// How an act ended beside the verdicts.
 const (
-	actVerify = "verify"
-	actSet    = "set" // enrol or change
-	actFreeze = "freeze"
-
 	undecided = "undecided" // nobody knows, for good
 	refused   = "refused"   // nothing was counted or changed
 	weak      = "weak"      // the same, for the new PIN
@@ -29,7 +26,7 @@ const (
 // act is one that was tried: its business number, and what was said of it.
 type act struct {
 	number       string
-	kind         string
+	kind         history.Kind
 	old, new     string // PINs; a setting without old needs none
 	device       int
 	began, ended time.Time
@@ -90,7 +87,7 @@ func (p *person) another() string {
 	}
 }
 
-func (p *person) begin(device int, kind, old, new string) *act {
+func (p *person) begin(device int, kind history.Kind, old, new string) *act {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.serial++
@@ -125,14 +122,14 @@ func (p *person) end(a *act, v *client.Verification, err error) string {
 	}
 	p.acts = append(p.acts, a)
 	switch {
-	case a.kind == actFreeze && a.said == "right":
+	case a.kind == history.Freeze && a.said == "right":
 		p.frozen = true
-	case a.kind == actSet && a.said == "right":
+	case a.kind == history.Set && a.said == "right":
 		p.pin, p.maybe = a.new, ""
 		if p.card == "" {
 			p.card = v.Card
 		}
-	case a.kind == actSet && a.said != "wrong":
+	case a.kind == history.Set && a.said != "wrong":
 		p.maybe = a.new
 	case a.said == "locked":
 		p.locked = true
@@ -182,7 +179,7 @@ func (p *person) challenged(ctx context.Context, c *client.Client, action client
 
 // verify gives a PIN by one of the person's devices.
 func (p *person) verify(ctx context.Context, device int, pin string) string {
-	c, a := p.at(device), p.begin(device, actVerify, pin, "")
+	c, a := p.at(device), p.begin(device, history.Verify, pin, "")
 	d, err := p.challenged(ctx, c, client.Verify, a.number)
 	if err != nil {
 		return refused
@@ -198,7 +195,7 @@ func (p *person) verify(ctx context.Context, device int, pin string) string {
 // change changes the PIN from the one that the person knows.
 func (p *person) change(ctx context.Context, device int) string {
 	pin, _ := p.knows()
-	c, a := p.at(device), p.begin(device, actSet, pin, p.somePIN())
+	c, a := p.at(device), p.begin(device, history.Set, pin, p.somePIN())
 	d, err := p.challenged(ctx, c, client.Change, a.number)
 	if err != nil {
 		return refused
@@ -214,7 +211,7 @@ func (p *person) change(ctx context.Context, device int) string {
 // enrol sets the first PIN. A PIN that is refused as weak is drawn anew.
 func (p *person) enrol(ctx context.Context) string {
 	for {
-		c, a := p.at(0), p.begin(0, actSet, "", p.somePIN())
+		c, a := p.at(0), p.begin(0, history.Set, "", p.somePIN())
 		d, err := p.challenged(ctx, c, client.Enroll, a.number)
 		if err != nil {
 			return refused
@@ -236,7 +233,7 @@ func (p *person) enrol(ctx context.Context) string {
 
 // freeze stops the card.
 func (p *person) freeze(ctx context.Context, device int) string {
-	a := p.begin(device, actFreeze, "", "")
+	a := p.begin(device, history.Freeze, "", "")
 	v, err := p.at(device).Freeze(ctx, client.FreezeRequest{BusinessNo: a.number, Subject: client.Subject{Card: p.card}})
 	return p.end(a, v, err)
 }

@@ -3,7 +3,6 @@
 package faults
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -66,9 +65,8 @@ type house struct {
 	bin          programs
 	net          *netns.Network
 	places       []*place
-	process      *exec.Cmd // of the authority; nil: none
-	ended        chan error
-	log          syncBuffer
+	process      *netns.Process // of the authority; nil: none
+	log          netns.Log
 	channel      testkit.Party
 	client       *client.Client
 	texts        *texts
@@ -241,30 +239,10 @@ func (h *house) name() string {
 // start starts the authority and waits for its doors.
 func (h *house) start() {
 	h.t.Helper()
-	cmd := exec.Command(h.bin.liuma, "serve", "--data", h.Dir)
-	cmd.Stderr = &h.log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	out, err := cmd.StdoutPipe()
-	must(h.t, err)
-	must(h.t, h.net.Sites[0].Start(cmd))
-	up, ended := make(chan struct{}), make(chan error, 1)
-	go func() {
-		lines := bufio.NewScanner(out)
-		for n := 0; lines.Scan(); n++ {
-			if strings.Contains(lines.Text(), hostedAt) {
-				close(up)
-			}
-		}
-		ended <- cmd.Wait()
-	}()
-	select {
-	case <-up:
-	case err := <-ended:
-		h.t.Fatalf("the authority ended: %v\n%s", err, h.log.last())
-	case <-time.After(patience):
-		h.t.Fatalf("the authority does not start\n%s", h.log.last())
+	var err error
+	if h.process, err = h.net.Sites[0].Serve(&h.log, hostedAt, patience, h.bin.liuma, "serve", "--data", h.Dir); err != nil {
+		h.t.Fatalf("the authority: %v\n%s", err, h.log.Last())
 	}
-	h.process, h.ended = cmd, ended
 	h.client, err = h.channel.Connect("http://"+nativeAt, &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 16}})
 	must(h.t, err)
 }
@@ -272,8 +250,7 @@ func (h *house) start() {
 // kill ends the authority as a power cut would.
 func (h *house) kill() {
 	if h.process != nil {
-		_ = h.process.Process.Kill()
-		<-h.ended
+		h.process.Kill()
 		h.process = nil
 	}
 }
@@ -284,15 +261,15 @@ func (h *house) stop() {
 		p.end(syscall.SIGKILL)
 	}
 	if *logs != "" {
-		h.t.Log(os.WriteFile(filepath.Join(*logs, "authority.log"), h.log.b.Bytes(), 0o600))
+		h.t.Log(h.log.Keep(filepath.Join(*logs, "authority.log")))
 		for _, p := range h.places {
-			h.t.Log(os.WriteFile(filepath.Join(*logs, string(p.id)+".log"), p.log.b.Bytes(), 0o600))
+			h.t.Log(p.log.Keep(filepath.Join(*logs, string(p.id)+".log")))
 		}
 	}
 	if h.t.Failed() {
-		h.t.Logf("the authority said, at last:\n%s", h.log.last())
+		h.t.Logf("the authority said, at last:\n%s", h.log.Last())
 		for _, p := range h.places {
-			h.t.Logf("%s said, at last:\n%s", p.id, p.log.last())
+			h.t.Logf("%s said, at last:\n%s", p.id, p.log.Last())
 		}
 	}
 }

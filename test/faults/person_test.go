@@ -21,6 +21,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/testkit"
 	"github.com/liuma-pin/liuma/internal/visitor"
+	"github.com/liuma-pin/liuma/test/history"
 )
 
 const purpose = "查询社保缴费年限"
@@ -78,36 +79,30 @@ func (p *person) knows() string {
 	return p.pin
 }
 
-// What a person does, and how it ended beside the verdicts.
+// How an act ended beside the verdicts.
 const (
-	actVerify = "verify"
-	actSet    = "set" // enrol, change or reset
-
 	lost    = "lost"    // no answer came
 	refused = "refused" // nothing was counted or changed
 	weak    = "weak"    // the same, for the new PIN
 )
 
-// input and output are an operation of a history. A set without old needs no PIN.
-type input struct{ act, old, new string }
-
 // note keeps an operation.
-func (p *person) note(device int, began time.Time, in input, verdict string) string {
+func (p *person) note(device int, began time.Time, in history.Act, verdict string) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if verdict == refused || verdict == weak {
 		return verdict
 	}
 	p.ops = append(p.ops, porcupine.Operation{ClientId: device, Input: in, Call: began.UnixNano(), Output: verdict, Return: time.Now().UnixNano()})
-	if in.old != "" && (verdict == "right" || verdict == "wrong") {
+	if in.Old != "" && (verdict == "right" || verdict == "wrong") {
 		p.spends++
 	}
 	switch {
-	case in.act != actSet:
+	case in.Kind != history.Set:
 	case verdict == "right":
-		p.pin, p.maybe = in.new, ""
+		p.pin, p.maybe = in.New, ""
 	case verdict != "wrong":
-		p.maybe = in.new
+		p.maybe = in.New
 	}
 	return verdict
 }
@@ -141,7 +136,7 @@ func (p *person) verify(ctx context.Context, device int, pin string) string {
 		return refused
 	}
 	v, err := p.h.client.Verify(ctx, client.VerifyRequest{BusinessNo: bn, Subject: d.Subject, Purpose: purpose, Challenge: d.Challenge.Value, PIN: sealed})
-	return p.note(device, began, input{act: actVerify, old: pin}, outcome(v, err))
+	return p.note(device, began, history.Act{Kind: history.Verify, Old: pin}, outcome(v, err))
 }
 
 func (p *person) challenged(ctx context.Context, a client.Action, bn string) (client.DeviceRequest, error) {
@@ -174,7 +169,7 @@ func (p *person) changeOnce(ctx context.Context, device int) string {
 		return refused
 	}
 	v, err := p.h.client.Change(ctx, client.ChangeRequest{BusinessNo: bn, Subject: d.Subject, Purpose: purpose, Challenge: d.Challenge.Value, OldPIN: was, NewPIN: is})
-	return p.note(device, began, input{actSet, old, pin}, outcome(v, err))
+	return p.note(device, began, history.Act{Kind: history.Set, Old: old, New: pin}, outcome(v, err))
 }
 
 // enrol sets the first PIN. A PIN that is refused as weak is drawn anew.
@@ -194,7 +189,7 @@ func (p *person) enrol(ctx context.Context) string {
 			return refused
 		}
 		v, err := p.h.client.Enroll(ctx, client.EnrollRequest{BusinessNo: bn, Subject: d.Subject, Purpose: purpose, Challenge: d.Challenge.Value, Evidence: proof, NewPIN: sealed})
-		if said := p.note(0, began, input{act: actSet, new: pin}, outcome(v, err)); said != weak {
+		if said := p.note(0, began, history.Act{Kind: history.Set, New: pin}, outcome(v, err)); said != weak {
 			if said == "right" {
 				p.card = v.Card
 			}
@@ -237,11 +232,11 @@ func (p *person) reset(ctx context.Context) (string, error) {
 		case page.Pad() == "new":
 			page, err = page.TypePIN(ctx, pin)
 			if err == nil && page.URL().Query().Get("code") != "" {
-				return p.note(0, began, input{act: actSet, new: pin}, "right"), nil
+				return p.note(0, began, history.Act{Kind: history.Set, New: pin}, "right"), nil
 			}
 			if err == nil && page.Pad() == "new" {
 				if pin = p.somePIN(); strings.Contains(page.Text(), "系统") { // it cannot be done now
-					return p.note(0, began, input{act: actSet, new: pin}, "unavailable"), nil
+					return p.note(0, began, history.Act{Kind: history.Set, New: pin}, "unavailable"), nil
 				}
 			}
 		case page.Has("code") && code != "":
@@ -252,14 +247,14 @@ func (p *person) reset(ctx context.Context) (string, error) {
 			page, err = page.Press(ctx, "send-code", nil)
 		case page.Has("return"):
 			if page, err = page.Press(ctx, "return", nil); err == nil && page.URL().Query().Get("code") != "" {
-				return p.note(0, began, input{act: actSet, new: pin}, "right"), nil
+				return p.note(0, began, history.Act{Kind: history.Set, New: pin}, "right"), nil
 			}
 		default:
 			err = fmt.Errorf("at %q: %s", page.Title(), page.Text())
 		}
 		err = errors.Join(err, ctx.Err())
 	}
-	p.note(0, began, input{act: actSet, new: pin}, lost)
+	p.note(0, began, history.Act{Kind: history.Set, New: pin}, lost)
 	return "", err
 }
 

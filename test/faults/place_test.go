@@ -3,18 +3,15 @@
 package faults
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -33,36 +30,15 @@ import (
 // place is a keeper: a directory on a disk of its own, a site of the network, and the
 // process there.
 type place struct {
-	t      *testing.T
-	bin    programs
-	id     keeper.ID
-	member int
-	dir    string
-	site   *netns.Site
-	cmd    *exec.Cmd // nil: no process
-	ended  chan error
-	log    syncBuffer
-	look   *wire.Client // as its administrator
-}
-
-// syncBuffer takes what a process says, while it may be read.
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer // guarded by mu
-}
-
-func (s *syncBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-// last is the end of it.
-func (s *syncBuffer) last() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	b := s.b.Bytes()
-	return string(b[max(0, len(b)-4000):])
+	t       *testing.T
+	bin     programs
+	id      keeper.ID
+	member  int
+	dir     string
+	site    *netns.Site
+	process *netns.Process // nil: none
+	log     netns.Log
+	look    *wire.Client // as its administrator
 }
 
 // diskSize has room for a ledger whose log grows to 64 MB before it is written back.
@@ -105,62 +81,22 @@ func (p *place) start() { p.t.Helper(); p.startWith(p.bin.keeper, "serve", "--di
 func (p *place) startWith(program string, args ...string) {
 	p.t.Helper()
 	if err := p.tryStart(program, args...); err != nil {
-		p.t.Fatalf("%s does not serve: %v\n%s", p.id, err, p.log.last())
+		p.t.Fatalf("%s does not serve: %v\n%s", p.id, err, p.log.Last())
 	}
 }
 
-func (p *place) tryStart(program string, args ...string) error {
-	cmd := exec.Command(program, args...)
-	cmd.Stderr = &p.log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return err
-	}
-	if err := p.site.Start(cmd); err != nil {
-		return err
-	}
-	line := make(chan string, 1)
-	read := make(chan struct{})
-	go func() {
-		defer close(read)
-		lines := bufio.NewScanner(out)
-		for lines.Scan() {
-			select {
-			case line <- lines.Text():
-			default:
-			}
-		}
-	}()
-	ended := make(chan error, 1)
-	go func() { <-read; ended <- cmd.Wait() }()
-	select {
-	case <-line:
-		p.cmd, p.ended = cmd, ended
-		return nil
-	case err := <-ended:
-		return fmt.Errorf("it ended: %w", err)
-	case <-time.After(patience):
-		_ = cmd.Process.Kill()
-		return errors.New("it said nothing")
-	}
+func (p *place) tryStart(program string, args ...string) (err error) {
+	p.process, err = p.site.Serve(&p.log, "", patience, program, args...)
+	return err
 }
 
 // end ends the process by a signal, if there is one.
 func (p *place) end(with syscall.Signal) {
 	p.t.Helper()
-	if p.cmd == nil {
-		return
-	}
-	_ = p.cmd.Process.Signal(with) // it may have ended by itself
-	select {
-	case <-p.ended:
-	case <-time.After(patience):
-		_ = p.cmd.Process.Kill()
+	if p.process != nil && !p.process.End(with, patience) {
 		p.t.Errorf("%s does not end", p.id)
-		<-p.ended
 	}
-	p.cmd = nil
+	p.process = nil
 }
 
 // state is how the keeper says that it stands.
@@ -174,7 +110,7 @@ func (p *place) state() host.Status {
 	defer cancel()
 	s, err := d.Ask().Status(ctx)
 	if err != nil {
-		p.t.Fatalf("status of %s: %v\n%s", p.id, err, p.log.last())
+		p.t.Fatalf("status of %s: %v\n%s", p.id, err, p.log.Last())
 	}
 	return s
 }
