@@ -7,10 +7,8 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,6 +22,7 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/envelope"
 	"github.com/liuma-pin/liuma/internal/pin"
+	"github.com/liuma-pin/liuma/test/npm"
 )
 
 var update = flag.Bool("update", false, "build dist and the gallery anew")
@@ -39,11 +38,8 @@ func TestMain(m *testing.M) {
 }
 
 func prepare() error {
-	if _, err := os.Stat("node_modules/.package-lock.json"); errors.Is(err, fs.ErrNotExist) {
-		// No install scripts: esbuild works without its own.
-		if out, err := run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"); err != nil {
-			return fmt.Errorf("npm ci: %w\n%s", err, out)
-		}
+	if err := npm.Install("."); err != nil {
+		return err
 	}
 	if out, err := run("node", "build.mjs", "--tests"); err != nil {
 		return fmt.Errorf("node build.mjs --tests: %w\n%s", err, out)

@@ -26,9 +26,9 @@ type spelling struct {
 	syllables []string
 }
 
-// reader reads Chinese as it is typed on a keyboard for pinyin.
+// reader reads Chinese as it is typed on a keyboard for pinyin. It is one goroutine's.
 type reader struct {
-	one  map[rune]string
+	one  map[rune]string     // readings above, and each that was looked up: the library is slow
 	many map[rune][]spelling // by the first character, the longest first
 	args pinyin.Args
 }
@@ -116,8 +116,10 @@ func (r *reader) syllable(c rune) string {
 	if s, ok := r.one[c]; ok {
 		return s
 	}
+	var read string
 	if s := pinyin.SinglePinyin(c, r.args); len(s) > 0 {
-		return s[0]
+		read = s[0]
 	}
-	return ""
+	r.one[c] = read
+	return read
 }

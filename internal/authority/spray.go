@@ -112,8 +112,11 @@ func (s *sprays) last() []guard.Alarm {
 // tellSpray logs an alarm and writes an entry, at most one a minute and kind among all
 // authorities of the database. A
 // crash before the commit loses the entry; the log has the alarm, and while the
-// spray goes on the next one comes within a minute.
+// spray goes on the next one comes within a minute. It is written although ctx ends: the
+// caller took the alarm out of those that wait, and nobody else would write it.
 func (a *Authority) tellSpray(ctx context.Context, al guard.Alarm) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptTime)
+	defer cancel()
 	a.log.ErrorContext(ctx, "ALARM: guesses look like a spray", "kind", al.Kind, "channel", al.Channel, "guesses", al.Guesses, "slowed", al.Slowed)
 	if since := al.At.Sub(a.sprays.recorded[al.Kind]); since >= 0 && since < sprayEvery {
 		return

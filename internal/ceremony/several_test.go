@@ -200,6 +200,25 @@ func TestASprayIsToldOnce(t *testing.T) {
 	}
 }
 
+// TestASprayIsToldAtTheEnd: an alarm that waits while an authority ends is recorded,
+// whether it was taken up before or after the end was seen.
+func TestASprayIsToldAtTheEnd(t *testing.T) {
+	env := testkit.New(t, testkit.Options{})
+	ended, stop := context.WithCancel(t.Context())
+	stop()
+	for round := range 12 { // half of them would do without the care
+		a := several(t, env, 1)[0]
+		for n := range 70 {
+			guessAt(t, a, n)
+		}
+		a.Maintain(ended)
+		if n := entriesOf(t, env, audit.GuardAlarm); n != round+1 {
+			t.Fatalf("%d entries after %d alarms", n, round+1)
+		}
+		env.Clock.Advance(10 * time.Minute)
+	}
+}
+
 func parsed(t *testing.T, s string) pin.PIN {
 	t.Helper()
 	p, err := pin.Parse([]byte(s), true)

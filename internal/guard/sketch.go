@@ -70,22 +70,19 @@ func noise(cells []uint16) {
 	rand.Read(seed[:])
 	random := mathrand.NewChaCha8(seed)
 	clear(seed[:])
-	var bits uint64
-	left := 0
-	for i := range cells {
-		for {
-			if left == 0 {
-				bits, left = random.Uint64(), 32
-			}
-			// Pairs of bits up to the first that is zero, or to the last that is left.
-			run := mathbits.TrailingZeros64(^(bits|bits>>1)&0x5555555555555555) / 2
-			if run < left {
-				cells[i] += uint16(run)
-				bits, left = bits>>(2*run+2), left-run-1
+	for i := 0; i < len(cells); {
+		// A half of 64 bits for each cell: 16 pairs, of which one is zero nearly always, so
+		// that a processor guesses the branch.
+		both := random.Uint64()
+		for _, bits := range [2]uint32{uint32(both), uint32(both >> 32)} {
+			if i == len(cells) {
 				break
 			}
-			cells[i] += uint16(left)
-			left = 0
+			zero := ^(bits | bits>>1) & 0x55555555
+			cells[i] += uint16(mathbits.TrailingZeros32(zero) / 2) // pairs before the first that is zero
+			if zero != 0 {
+				i++
+			}
 		}
 	}
 }

@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"sync"
@@ -28,6 +27,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/liuma-pin/liuma/internal/demo/posts"
+	"github.com/liuma-pin/liuma/test/npm"
 )
 
 var (
@@ -59,22 +59,9 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// installed reports whether node_modules is as new as the list of the packages.
-func installed() bool {
-	wanted, err := os.Stat("package-lock.json")
-	if err != nil {
-		return false
-	}
-	have, err := os.Stat("node_modules/.package-lock.json")
-	return err == nil && !have.ModTime().Before(wanted.ModTime())
-}
-
 func run(m *testing.M) (int, error) {
-	if !installed() {
-		out, err := exec.Command("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund").CombinedOutput()
-		if err != nil {
-			return 1, fmt.Errorf("npm ci: %w\n%s", err, out)
-		}
+	if err := npm.Install("."); err != nil {
+		return 1, err
 	}
 	source, err := os.ReadFile("node_modules/axe-core/axe.min.js")
 	if err != nil {

@@ -7,13 +7,13 @@
 package openapi
 
 import (
-	"errors"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/liuma-pin/liuma/test/npm"
 )
 
 const document = "../../docs/openapi.json"
@@ -34,14 +34,8 @@ func linters(file string) map[string]struct {
 
 func prepare(t *testing.T) {
 	t.Helper()
-	if _, err := exec.LookPath("node"); err != nil {
+	if err := npm.Install("."); err != nil {
 		t.Fatal(err)
-	}
-	if _, err := os.Stat("node_modules/.package-lock.json"); !errors.Is(err, fs.ErrNotExist) {
-		return
-	}
-	if out, err := exec.Command("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund").CombinedOutput(); err != nil {
-		t.Fatalf("npm ci: %v\n%s", err, out)
 	}
 }
 

@@ -13,16 +13,13 @@ import (
 	"bufio"
 	"crypto/ecdsa"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
 	"net/http/httptest"
 	"net/url"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -36,6 +33,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/envelope"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/testkit"
+	"github.com/liuma-pin/liuma/test/npm"
 )
 
 const (
@@ -48,32 +46,11 @@ const (
 // TestMain prepares the client. It never skips tests: without Node and npm it
 // fails and says so.
 func TestMain(m *testing.M) {
-	if err := prepare(); err != nil {
+	if err := npm.Install("."); err != nil {
 		fmt.Fprintln(os.Stderr, "test/openid-client: these tests need Node 20 or newer and npm:", err)
 		os.Exit(1)
 	}
 	os.Exit(m.Run())
-}
-
-func prepare() error {
-	if _, err := exec.LookPath("node"); err != nil {
-		return err
-	}
-	return install(".")
-}
-
-// install installs the client library in a directory, unless it is there.
-func install(dir string) error {
-	if _, err := os.Stat(filepath.Join(dir, "node_modules/.package-lock.json")); !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	npm := exec.Command("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
-	npm.Dir = dir
-	out, err := npm.CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("npm ci: %w\n%s", err, out)
-	}
-	return nil
 }
 
 func must(t testing.TB, err error) {

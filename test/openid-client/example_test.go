@@ -12,6 +12,7 @@ import (
 
 	"github.com/liuma-pin/liuma/internal/admin"
 	"github.com/liuma-pin/liuma/internal/rehearsal"
+	"github.com/liuma-pin/liuma/test/npm"
 )
 
 const nodeChannel = "../../examples/node"
@@ -19,7 +20,7 @@ const nodeChannel = "../../examples/node"
 // TestTheNodeChannelPasses: the example for Node comes through every case of
 // 'liuma channel check' about the acts that it has.
 func TestTheNodeChannelPasses(t *testing.T) {
-	must(t, install(nodeChannel))
+	must(t, npm.Install(nodeChannel))
 	key, err := admin.NewKeyPair()
 	must(t, err)
 	private, err := key.PrivatePEM()
