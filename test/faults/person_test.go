@@ -82,7 +82,8 @@ func (p *person) knows() string {
 // How an act ended beside the verdicts.
 const (
 	lost    = "lost"    // no answer came
-	refused = "refused" // nothing was counted or changed
+	refused = "refused" // nothing was counted or changed; the code of the answer follows
+	busy    = refused + ": busy"
 	weak    = "weak"    // the same, for the new PIN
 )
 
@@ -90,7 +91,7 @@ const (
 func (p *person) note(device int, began time.Time, in history.Act, verdict string) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if verdict == refused || verdict == weak {
+	if strings.HasPrefix(verdict, refused) || verdict == weak {
 		return verdict
 	}
 	p.ops = append(p.ops, porcupine.Operation{ClientId: device, Input: in, Call: began.UnixNano(), Output: verdict, Return: time.Now().UnixNano()})
@@ -113,7 +114,7 @@ func outcome(v *client.Verification, err error) string {
 	case code == "weak_pin":
 		return weak
 	case code == "busy", code == "slow_down", code == "rate_limited":
-		return refused
+		return refused + ": " + code
 	case code == "unavailable":
 		return code
 	case err != nil:
@@ -124,8 +125,18 @@ func outcome(v *client.Verification, err error) string {
 	return v.Verdict
 }
 
-// verify gives a PIN by one of the person's devices.
+// verify gives a PIN by one of the person's devices. While another act has the card, or
+// what is left of one that was answered, it tries again as any client does.
 func (p *person) verify(ctx context.Context, device int, pin string) string {
+	said := p.verifyOnce(ctx, device, pin)
+	for end := time.Now().Add(patience); said == busy && time.Now().Before(end); {
+		time.Sleep(100 * time.Millisecond)
+		said = p.verifyOnce(ctx, device, pin)
+	}
+	return said
+}
+
+func (p *person) verifyOnce(ctx context.Context, device int, pin string) string {
 	began, bn := time.Now(), p.number()
 	d, err := p.challenged(ctx, client.Verify, bn)
 	if err != nil {
