@@ -81,7 +81,7 @@ vet:
 	go vet ./...
 
 unit: ## all tests but those of make ci, and then the ten slowest packages
-	$(SCRATCH) go test -json -vet=off -timeout 12m $(LONGEST) \
+	$(SCRATCH) go test -json -vet=off -timeout 20m $(LONGEST) \
 		$$(go list ./... | grep -vxF "$$(go list $(FOREIGN) $(FAULTS) $(LONGEST))") | go run ./test/slowest
 
 test-hsm: ## what speaks PKCS#11, built with cgo, against SoftHSM

@@ -52,10 +52,12 @@ func LooksLikeLink(s string) bool {
 }
 
 // mayBeLink is false of most sentences, and quick: each of linkPattern's forms
-// has one of these signs or words.
+// has one of these signs between two characters that are no blanks, or one of these words.
 func mayBeLink(s string) bool {
-	if strings.ContainsAny(s, ":.@") {
-		return true
+	for i := range len(s) - 1 {
+		if c := s[i]; (c == ':' || c == '.' || c == '@') && i > 0 && s[i-1] != ' ' && s[i+1] != ' ' {
+			return true
+		}
 	}
 	s = strings.ToLower(s)
 	return strings.Contains(s, "www") || strings.Contains(s, "http")
