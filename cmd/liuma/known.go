@@ -121,6 +121,7 @@ func knownOfData() []knownError {
 		{keeper.ErrCertificate, locale.Refused.KnownCertificate},
 		{keeper.ErrMode, locale.Refused.KnownKeeperMode},
 		{keeper.ErrOwner, locale.Refused.KnownKeeperOwner},
+		{keeper.ErrNoFile, locale.Refused.KnownNotAFile},
 		{remote.ErrSettings, locale.Refused.KnownKeeperSettings},
 		{admission.ErrFormat, locale.Refused.KnownAdmissionFormat},
 		{admission.ErrName, locale.Refused.KnownAdmissionName},

@@ -192,8 +192,8 @@ func (d Desk) made(w Who, do func(*keeper.KeyFile) (Where, error)) (Where, error
 	if err := w.check(); err != nil {
 		return Where{}, err
 	}
-	if err := os.MkdirAll(d.Dir, 0o700); err != nil {
-		return Where{}, fmt.Errorf("keys: make directory: %w", err)
+	if err := keeper.MakePrivate(d.Dir); err != nil {
+		return Where{}, err
 	}
 	return d.within(func() (Where, error) {
 		if err := d.free(); err != nil {
