@@ -121,7 +121,6 @@ func knownOfData() []knownError {
 		{keeper.ErrCertificate, locale.Refused.KnownCertificate},
 		{keeper.ErrMode, locale.Refused.KnownKeeperMode},
 		{keeper.ErrOwner, locale.Refused.KnownKeeperOwner},
-		{keeper.ErrNoFile, locale.Refused.KnownNotAFile},
 		{remote.ErrSettings, locale.Refused.KnownKeeperSettings},
 		{admission.ErrFormat, locale.Refused.KnownAdmissionFormat},
 		{admission.ErrName, locale.Refused.KnownAdmissionName},
@@ -190,6 +189,7 @@ func knownOfServer() []knownError {
 		{server.ErrOnServer, locale.Refused.KnownOnServer},
 		{server.ErrOlderFile, locale.Refused.KnownOlderFile},
 		{server.ErrNoFile, locale.Refused.KnownNoFile},
+		{keeper.ErrNoFile, locale.Refused.KnownNotAFile},
 	}
 }
 

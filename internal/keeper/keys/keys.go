@@ -159,8 +159,14 @@ type Desk struct {
 }
 
 // hold keeps other processes from the directory's keys, and clears away what a crash
-// left of a write.
+// left of a write. Nothing is made or removed in a directory that others can reach: what is
+// there may be theirs.
 func (d Desk) hold() (release func(), err error) {
+	own, err := keeper.OpenPrivate(d.Dir, fs.ModeDir)
+	if err != nil {
+		return nil, fmt.Errorf("keys: %w", err)
+	}
+	_ = own.Close() // it was only looked at
 	free, err := sqlitefile.Hold(filepath.Join(d.Dir, lockFile))
 	switch {
 	case errors.Is(err, sqlitefile.ErrInUse):

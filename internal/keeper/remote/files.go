@@ -30,11 +30,18 @@ func ReadAdmission(path string) (*admission.Admission, error) {
 }
 
 // ReadKey reads the authority's key, which nobody but its owner may be able to read
-// (keeper.ErrMode), and who runs this (keeper.ErrOwner). What was looked at is what is read.
+// (keeper.ErrMode). What was looked at is what is read. Root may read it for its owner.
 func ReadKey(path string) (*ecdsa.PrivateKey, error) {
-	f, err := keeper.OpenPrivate(path, 0)
+	f, err := keeper.OpenCarried(path)
 	if err != nil {
 		return nil, fmt.Errorf("remote: %w", err)
+	}
+	info, err := f.Stat()
+	if err == nil && info.Mode().Perm()&0o077 != 0 {
+		err = fmt.Errorf("%w: %s has mode %s", keeper.ErrMode, path, info.Mode())
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
 	}
 	data, err := readAll(f)
 	if err != nil {
