@@ -7975,6 +7975,9 @@ func (w Refused) KnownCertificate() string { return w.say("refused.known.certifi
 // KnownKeeperOwner says "refused.known.keeper_owner".
 func (w Refused) KnownKeeperOwner() string { return w.say("refused.known.keeper_owner") }
 
+// KnownNotAFile says "refused.known.not_a_file".
+func (w Refused) KnownNotAFile() string { return w.say("refused.known.not_a_file") }
+
 // KnownKeeperMode says "refused.known.keeper_mode".
 func (w Refused) KnownKeeperMode() string { return w.say("refused.known.keeper_mode") }
 
@@ -10104,3 +10107,6 @@ func (w KeeperCommand) NoBehind() string { return w.say("keeper_command.no.behin
 func (w KeeperCommand) NoPINFile(file string) string {
 	return w.say("keeper_command.no.pin_file", "{file}", file)
 }
+
+// NoRegularFile says "keeper_command.no.regular_file".
+func (w KeeperCommand) NoRegularFile() string { return w.say("keeper_command.no.regular_file") }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -62,22 +63,13 @@ func (c *call) diagnosed(found []process.Finding, asJSON bool) (err error) {
 	return err
 }
 
-// files wants every file of the directory, and the token's PIN, to be this account's alone.
-// That the directory is so, host.Open has seen.
+// files wants everything in the directory, and the token's PIN, to be this account's alone,
+// and nothing there but files, the directories of this program and its socket. That the
+// directory is so, host.Open has seen. A link is followed: the issuer's key may be elsewhere.
 func (p *patient) files() []process.Finding {
-	var paths []string
-	list, err := os.ReadDir(p.dir.Path())
-	for _, e := range list {
-		if e.Type().IsRegular() {
-			paths = append(paths, filepath.Join(p.dir.Path(), e.Name()))
-		}
-	}
+	places, err := p.places()
 	if t := p.dir.PKCS11; t != nil {
-		pin := t.PINFile
-		if !filepath.IsAbs(pin) {
-			pin = filepath.Join(p.dir.Path(), pin)
-		}
-		paths = append(paths, pin)
+		places = append(places, placed{path: within(p.dir.Path(), t.PINFile)})
 	}
 	var out []process.Finding
 	bad := func(what string, err error) {
@@ -86,10 +78,10 @@ func (p *patient) files() []process.Finding {
 	if err != nil {
 		bad(told(p.words, err), err)
 	}
-	for _, path := range paths {
-		file, err := keeper.OpenPrivate(path, 0)
+	for _, at := range places {
+		file, err := keeper.OpenPrivate(at.path, at.kind)
 		if err != nil {
-			bad(path+": "+told(p.words, err), err)
+			bad(at.path+": "+told(p.words, err), err)
 			continue
 		}
 		_ = file.Close() // it was only looked at
@@ -98,6 +90,37 @@ func (p *patient) files() []process.Finding {
 		out = append(out, process.Finding{Check: "directory", State: process.Fine, What: p.say.DoctorDirectory(p.dir.Path())})
 	}
 	return out
+}
+
+// placed is something in the directory, and what it has to be.
+type placed struct {
+	path string
+	kind fs.FileMode
+}
+
+// places are all that is in the directory, and in that of the peers' files.
+func (p *patient) places() (out []placed, err error) {
+	list, err := os.ReadDir(p.dir.Path())
+	for _, e := range list {
+		path := filepath.Join(p.dir.Path(), e.Name())
+		switch {
+		case e.Type() == fs.ModeSocket && e.Name() == "keeper.sock":
+			continue
+		case !e.IsDir():
+			out = append(out, placed{path: path})
+			continue
+		}
+		out = append(out, placed{path, fs.ModeDir})
+		if e.Name() != "peers" {
+			continue // what is to be carried, anybody may read; what was set aside is the ledger's
+		}
+		inside, bad := os.ReadDir(path)
+		err = errors.Join(err, bad)
+		for _, f := range inside {
+			out = append(out, placed{path: filepath.Join(path, f.Name())})
+		}
+	}
+	return out, err
 }
 
 // directoryNext is what to do about a file that others can read. The sentences of other errors

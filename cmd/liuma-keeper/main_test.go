@@ -196,14 +196,21 @@ func TestSmallestImports(t *testing.T) {
 	}
 }
 
-// A file that somebody brought may have no end.
+// A file that somebody brought may have no end, or nearly none, or be none.
 func TestEndlessFilesAreRefused(t *testing.T) {
-	data, err := readCarried("/dev/zero")
+	long := filepath.Join(t.TempDir(), "long.json")
+	if err := errors.Join(os.WriteFile(long, nil, 0o600), os.Truncate(long, 1<<40)); err != nil {
+		t.Fatal(err)
+	}
+	data, err := readCarried(long)
 	if err != nil || len(data) > mostCarried+1 {
 		t.Errorf("read %d bytes: %v", len(data), err)
 	}
-	if _, err := readFiles("ceremony", []string{"/dev/zero"}); err == nil {
+	if _, err := readFiles("ceremony", []string{long}); err == nil {
 		t.Error("zeros are taken for a file of a ceremony")
+	}
+	if _, err := readCarried("/dev/zero"); !errors.Is(err, keeper.ErrNoFile) {
+		t.Errorf("a device is read: %v", err)
 	}
 }
 

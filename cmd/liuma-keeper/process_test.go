@@ -305,6 +305,8 @@ func TestThreeProcesses(t *testing.T) {
 		checkTold(t, places[1], target)
 	})
 
+	t.Run("swept", func(t *testing.T) { sweep(t, places) })
+
 	if err := places[2].end(syscall.SIGTERM); err != nil {
 		t.Errorf("stopped with %v\n%s", err, places[2].log)
 	}

@@ -150,7 +150,7 @@ func keepSpares(dir string, p *host.PKCS11) error {
 	if _, err := os.Lstat(filepath.Join(dir, "host.json")); !errors.Is(err, fs.ErrNotExist) {
 		return errors.Join(host.ErrExists, err)
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := keeper.MakePrivate(dir); err != nil {
 		return err
 	}
 	for i, name := range p.Spares {

@@ -109,6 +109,7 @@ func known() []saying {
 		{host.ErrExists, locale.KeeperCommand.NoExists},
 		{keeper.ErrOwner, locale.KeeperCommand.NoOwner},
 		{keeper.ErrMode, locale.KeeperCommand.NoMode},
+		{keeper.ErrNoFile, locale.KeeperCommand.NoRegularFile},
 		{admission.ErrName, locale.KeeperCommand.NoName},
 		{admission.ErrAddress, locale.KeeperCommand.NoAddress},
 		{host.ErrFile, locale.KeeperCommand.NoHostFile},

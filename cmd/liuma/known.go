@@ -189,6 +189,7 @@ func knownOfServer() []knownError {
 		{server.ErrOnServer, locale.Refused.KnownOnServer},
 		{server.ErrOlderFile, locale.Refused.KnownOlderFile},
 		{server.ErrNoFile, locale.Refused.KnownNoFile},
+		{keeper.ErrNoFile, locale.Refused.KnownNotAFile},
 	}
 }
 

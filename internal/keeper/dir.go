@@ -239,11 +239,8 @@ func (m *Member) save(dir string) error {
 
 // prepareDir makes a directory for a new keeper.
 func prepareDir(dir string) error {
-	if err := os.MkdirAll(dir, dirMode); err != nil {
-		return fmt.Errorf("keeper: make directory: %w", err)
-	}
-	if err := os.Chmod(dir, dirMode); err != nil {
-		return fmt.Errorf("keeper: make directory: %w", err)
+	if err := MakePrivate(dir); err != nil {
+		return err
 	}
 	switch _, err := os.Lstat(filepath.Join(dir, keeperFile)); {
 	case err == nil:

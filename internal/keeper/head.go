@@ -42,12 +42,28 @@ func (q *Quorum) withHead(ctx context.Context, m *member, card liuma.CardID, hea
 	}
 }
 
+// behindPerMinute is of how many later rows that one keeper says to have seen an alarm is
+// raised within a minute. Each has all keepers asked and an entry written, so that one which
+// makes them up would be more work than all holders. What is left out loses nothing: the
+// keepers refuse the row, and the next refusal tells of it.
+const behindPerMinute = 60
+
 // raiseBehind tells that m has seen a later row of a card. Whoever hears it
 // compares with the row, which may have moved on.
 func (q *Quorum) raiseBehind(m *member, seen ledger.Head) {
-	if q.alarm != nil {
+	if q.alarm != nil && m.mayTellBehind(time.Now()) {
 		q.alarm(Alarm{Keeper: m.id, Card: seen.Card, Fault: RowBehind, Head: seen.Head})
 	}
+}
+
+func (m *member) mayTellBehind(now time.Time) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if now.Sub(m.behindAt) >= time.Minute {
+		m.behind, m.behindAt = 0, now
+	}
+	m.behind++
+	return m.behind <= behindPerMinute
 }
 
 // raise holds the highest head of a card until it is sent; false if there is no
@@ -126,6 +142,9 @@ func (q *Quorum) sendSome(ctx context.Context, m *member, heads []ledger.Head) b
 	if err == nil {
 		err = m.heard(h, ans.Answer)
 	}
+	if err == nil {
+		err = wellFormedBehind(heads, ans.Behind)
+	}
 	if err != nil {
 		if q.base.Err() == nil {
 			q.failed(m, liuma.CardID{}, err)
@@ -136,6 +155,25 @@ func (q *Quorum) sendSome(ctx context.Context, m *member, heads []ledger.Head) b
 		q.raiseBehind(m, b)
 	}
 	return true
+}
+
+// wellFormedBehind wants later rows only of the cards that were sent, each once.
+func wellFormedBehind(sent, behind []ledger.Head) error {
+	if len(behind) == 0 {
+		return nil
+	}
+	at := make(map[liuma.CardID]uint64, len(sent))
+	for _, h := range sent {
+		at[h.Card] = h.Head
+	}
+	for _, b := range behind {
+		head, asked := at[b.Card]
+		if !asked || b.Head <= head {
+			return errForm
+		}
+		delete(at, b.Card)
+	}
+	return nil
 }
 
 // lastHeads sends, at an orderly end, what the keepers were not told yet.

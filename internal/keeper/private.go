@@ -3,6 +3,7 @@ package keeper
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 )
@@ -11,6 +12,74 @@ import (
 // What root wrote there the keeper could not read any more; and who owns the directory
 // could read, or exchange, what root trusts.
 var ErrOwner = errors.New("keeper: it belongs to another account than the one that runs this; run it as its owner")
+
+// ErrNoFile: in the place of a file is a pipe, a device or a directory.
+var ErrNoFile = errors.New("keeper: not a file but a pipe, a device or a directory")
+
+// OpenCarried opens a file that somebody brought, or that lies where others can put one. A
+// pipe or a device is ErrNoFile: it would be waited for, or have no end. The caller closes
+// it, and bounds what it reads.
+func OpenCarried(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, openFlags, 0)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%w: %s", ErrNoFile, path)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// MakePrivate makes a directory that only the user of this process can reach, with those
+// above it. One that is there is taken if it is so, or is this user's and empty: then it is
+// closed. Into one that others could write to, somebody may have put files, or a link to
+// another directory in its place, of which the mode is not changed. ErrMode, ErrOwner.
+func MakePrivate(path string) error {
+	if err := os.MkdirAll(path, dirMode); err != nil {
+		return fmt.Errorf("keeper: make directory: %w", err)
+	}
+	f, err := os.OpenFile(path, openFlags, 0)
+	if err != nil {
+		return fmt.Errorf("keeper: %w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return fmt.Errorf("keeper: %w", err)
+	case !info.IsDir():
+		return fmt.Errorf("%w: %s", ErrMode, path)
+	case !ownedHere(info):
+		return fmt.Errorf("%w: %s", ErrOwner, path)
+	case info.Mode().Perm()&0o077 == 0:
+		return nil
+	}
+	if err := vacant(path, f); err != nil {
+		return err
+	}
+	if err := f.Chmod(dirMode); err != nil {
+		return fmt.Errorf("keeper: make directory: %w", err)
+	}
+	return vacant(path, f) // nobody put anything there meanwhile
+}
+
+// vacant is ErrMode for a directory with something in it.
+func vacant(path string, dir *os.File) error {
+	if _, err := dir.Seek(0, io.SeekStart); err != nil {
+		return fmt.Errorf("keeper: look into directory: %w", err)
+	}
+	switch _, err := dir.Readdirnames(1); {
+	case errors.Is(err, io.EOF):
+		return nil
+	case err != nil:
+		return fmt.Errorf("keeper: look into directory: %w", err)
+	}
+	return fmt.Errorf("%w: %s has files in it, and others could reach them", ErrMode, path)
+}
 
 // OpenPrivate opens a file, or with kind fs.ModeDir a directory, that only its owner can
 // reach, who is the user of this process. ErrMode, ErrOwner. The caller closes it.

@@ -120,6 +120,10 @@ type member struct {
 	late    int                                  // guarded by mu: looks in a row that took long
 	slow    time.Time                            // guarded by mu: when the first of them was, by the quorum's clock
 	gaveUp  time.Time                            // guarded by mu: when it was told that settlements are given up
+	// Later rows that it said to have seen, within the minute that began then; by this
+	// machine's running time.
+	behind   int       // guarded by mu
+	behindAt time.Time // guarded by mu
 	// When it answered otherwise than the others: first, by the quorum's clock, and last,
 	// by this machine's running time.
 	differs, differed time.Time // guarded by mu
@@ -284,6 +288,20 @@ var errBelowSeen = errors.New("keeper: answered below a sequence that it once an
 // errHangs is a keeper that is not called, because too many calls to it hang.
 var errHangs = errors.New("keeper: too many calls under way")
 
+const (
+	// mostCounted is what no keeper has counted to by itself: a write a microsecond for
+	// nine years.
+	mostCounted = 1 << 48
+	// mostSkipped is how far above that, or above what was had from the keeper, one answer
+	// may be: after a repair that took up what a keeper made up.
+	mostSkipped = 1 << 24
+)
+
+// errMadeUp is an answer with a sequence that no keeper counts to. If it were believed, the
+// keeper that is put in this one's place would be taken for an older copy of it for good,
+// and no repair brings it there (R-75).
+var errMadeUp = fmt.Errorf("%w: a sequence that no keeper counts to", errForm)
+
 // header comes with every request to m.
 func (q *Quorum) header(m *member) Header { return Header{Now: q.now(), Seen: m.lastSeen()} }
 
@@ -300,6 +318,9 @@ func (m *member) heard(sent Header, a Answer) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if a.Sequence > max(m.seen, mostCounted)+mostSkipped {
+		return errMadeUp
+	}
 	m.seen = max(m.seen, a.Sequence)
 	m.well()
 	return nil

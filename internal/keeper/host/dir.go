@@ -127,14 +127,9 @@ func Create(path string, c Config, now time.Time) (*Dir, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(os.MkdirAll(path, 0o700), os.Chmod(path, 0o700)); err != nil { //nolint:gosec // a directory needs its owner's x
-		return nil, fmt.Errorf("host: make directory: %w", err)
-	}
-	own, err := keeper.OpenPrivate(path, fs.ModeDir)
-	if err != nil {
+	if err := keeper.MakePrivate(path); err != nil {
 		return nil, fmt.Errorf("host: %w", err)
 	}
-	_ = own.Close() // it was only looked at
 	d := &Dir{Config: c, path: path}
 	return d, d.change(func() error {
 		if _, err := os.Lstat(filepath.Join(path, hostFile)); !errors.Is(err, fs.ErrNotExist) {

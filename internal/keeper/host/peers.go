@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/keeper/admission"
 	"github.com/liuma-pin/liuma/internal/keeper/wire"
 )
@@ -50,7 +51,7 @@ func (d *Dir) peerKey() (*ecdsa.PrivateKey, error) {
 }
 
 func (d *Dir) newPeerKey() (*ecdsa.PrivateKey, error) {
-	if err := os.Mkdir(filepath.Join(d.path, peersDir), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := keeper.MakePrivate(filepath.Join(d.path, peersDir)); err != nil {
 		return nil, fmt.Errorf("host: %w", err)
 	}
 	key, err := admission.NewKey()

@@ -3,8 +3,11 @@ package keys
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 
+	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/split"
 )
 
@@ -153,7 +156,7 @@ func TestCrashesInAReplacement(t *testing.T) {
 	for _, fail := range []bool{false, true} {
 		for at, ended := 1, false; !ended; at += stride(fail) {
 			c := &crashing{at: at, fail: fail}
-			m.desks[1] = Desk{Dir: t.TempDir()}
+			m.desks[1] = Desk{Dir: filepath.Join(t.TempDir(), "new")}
 			m.desks[1].Disk.At = c.moment
 			err := run(m.regain)
 			if ended = c.where == ""; ended {
@@ -198,4 +201,30 @@ func (m *members) regain() error {
 		}
 	}
 	return errors.New("it does not come to an end")
+}
+
+// TestNothingIsMadeWhereOthersReach: in a directory that another account could put links
+// into, no step makes or opens anything.
+func TestNothingIsMadeWhereOthersReach(t *testing.T) {
+	t.Parallel()
+	dir, elsewhere := filepath.Join(t.TempDir(), "k"), filepath.Join(t.TempDir(), "made")
+	if err := errors.Join(os.Mkdir(dir, 0o755), os.Chmod(dir, 0o755), os.Symlink(elsewhere, filepath.Join(dir, lockFile+".lock"))); err != nil {
+		t.Fatal(err)
+	}
+	d := Desk{Dir: dir}
+	w := Who{ID: "k1", Member: 1, Shape: split.Shape{T: 2, N: 3}}
+	for name, step := range map[string]func() error{
+		"status":  func() error { _, err := d.Status(); return err },
+		"begin":   func() error { _, err := d.Begin(w, 0); return err },
+		"replace": func() error { _, err := d.Replace(w); return err },
+		"rotate":  func() error { _, err := d.Rotate(0); return err },
+		"cancel":  func() error { _, err := d.Cancel(); return err },
+	} {
+		if err := step(); !errors.Is(err, keeper.ErrMode) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := os.Lstat(elsewhere); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a link was followed: %v", err)
+	}
 }

@@ -159,8 +159,14 @@ type Desk struct {
 }
 
 // hold keeps other processes from the directory's keys, and clears away what a crash
-// left of a write.
+// left of a write. Nothing is made or removed in a directory that others can reach: what is
+// there may be theirs.
 func (d Desk) hold() (release func(), err error) {
+	own, err := keeper.OpenPrivate(d.Dir, fs.ModeDir)
+	if err != nil {
+		return nil, fmt.Errorf("keys: %w", err)
+	}
+	_ = own.Close() // it was only looked at
 	free, err := sqlitefile.Hold(filepath.Join(d.Dir, lockFile))
 	switch {
 	case errors.Is(err, sqlitefile.ErrInUse):
@@ -192,8 +198,8 @@ func (d Desk) made(w Who, do func(*keeper.KeyFile) (Where, error)) (Where, error
 	if err := w.check(); err != nil {
 		return Where{}, err
 	}
-	if err := os.MkdirAll(d.Dir, 0o700); err != nil {
-		return Where{}, fmt.Errorf("keys: make directory: %w", err)
+	if err := keeper.MakePrivate(d.Dir); err != nil {
+		return Where{}, err
 	}
 	return d.within(func() (Where, error) {
 		if err := d.free(); err != nil {

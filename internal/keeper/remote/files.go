@@ -30,16 +30,20 @@ func ReadAdmission(path string) (*admission.Admission, error) {
 }
 
 // ReadKey reads the authority's key, which nobody but its owner may be able to read
-// (keeper.ErrMode).
+// (keeper.ErrMode). What was looked at is what is read. Root may read it for its owner.
 func ReadKey(path string) (*ecdsa.PrivateKey, error) {
-	info, err := os.Stat(path)
+	f, err := keeper.OpenCarried(path)
 	if err != nil {
 		return nil, fmt.Errorf("remote: %w", err)
 	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("%w: %s has mode %s", keeper.ErrMode, path, info.Mode())
+	info, err := f.Stat()
+	if err == nil && info.Mode().Perm()&0o077 != 0 {
+		err = fmt.Errorf("%w: %s has mode %s", keeper.ErrMode, path, info.Mode())
 	}
-	data, err := read(path)
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	data, err := readAll(f)
 	if err != nil {
 		return nil, err
 	}
@@ -78,10 +82,16 @@ func WriteFile(path string, data []byte) error {
 }
 
 func read(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := keeper.OpenCarried(path)
 	if err != nil {
 		return nil, fmt.Errorf("remote: %w", err)
 	}
+	return readAll(f)
+}
+
+// readAll reads a file, and closes it.
+func readAll(f *os.File) ([]byte, error) {
+	path := f.Name()
 	defer func() { _ = f.Close() }() // closing after reading loses nothing
 	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	switch {

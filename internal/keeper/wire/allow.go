@@ -8,24 +8,36 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"time"
 )
 
 // other is the other side of a connection.
 type other struct {
-	from  string // its address, without the port
+	from  string // where it comes from; see hostOf
 	since time.Time
 	cert  *x509.Certificate // nil before it is known
 	stop  context.CancelFunc
 }
 
-// hostOf is where a connection comes from.
-func hostOf(conn net.Conn) string {
-	host, _, err := net.SplitHostPort(conn.RemoteAddr().String())
+// hostOf is where a connection comes from: its address without the port, and of IPv6 the
+// network of 64 bits, since whoever has one address there has all of them.
+func hostOf(conn net.Conn) string { return sourceOf(conn.RemoteAddr().String()) }
+
+func sourceOf(address string) string {
+	at, err := netip.ParseAddrPort(address)
 	if err != nil {
-		return conn.RemoteAddr().String()
+		return address
 	}
-	return host
+	host := at.Addr().Unmap().WithZone("")
+	if host.Is4() {
+		return host.String()
+	}
+	network, err := host.Prefix(64)
+	if err != nil {
+		return host.String()
+	}
+	return network.String()
 }
 
 // makeRoom ends a handshake that is under way if there are too many: the oldest of where

@@ -172,11 +172,11 @@ func (c *Client) connect(ctx context.Context, old *line) error {
 
 // open makes a connection and hears what the keeper says of itself.
 func (c *Client) open(ctx context.Context) (*line, error) {
-	conn, err := c.handshake(ctx)
+	conn, until, err := c.handshake(ctx)
 	if err != nil {
 		return nil, err
 	}
-	l := newLine(conn)
+	l := newLine(conn, until)
 	go func() {
 		if err := l.run(); err != nil {
 			c.c.Logger.Warn("the connection to a keeper ended", "keeper", string(c.c.ID), "err", err)
@@ -196,15 +196,16 @@ func (c *Client) open(ctx context.Context) (*line, error) {
 	return l, nil
 }
 
-// handshake connects, and wants the keeper that the settings name.
-func (c *Client) handshake(ctx context.Context) (net.Conn, error) {
+// handshake connects, and wants the keeper that the settings name. The connection is good
+// until the first of the certificates ends.
+func (c *Client) handshake(ctx context.Context) (_ net.Conn, until time.Time, err error) {
 	settings, err := c.settings()
 	if err != nil {
-		return nil, err
+		return nil, until, err
 	}
 	raw, err := c.c.Dial(ctx, "tcp", c.c.Address)
 	if err != nil {
-		return nil, err
+		return nil, until, err
 	}
 	conn := tls.Client(raw, settings)
 	err = conn.HandshakeContext(ctx)
@@ -216,9 +217,19 @@ func (c *Client) handshake(ctx context.Context) (net.Conn, error) {
 	}
 	if err != nil {
 		_ = raw.Close() // it is given up
-		return nil, judged(err)
+		return nil, until, judged(err)
 	}
-	return conn, nil
+	return conn, endOf(conn.ConnectionState().PeerCertificates, settings.Certificates[0].Leaf), nil
+}
+
+// endOf is when the first of the certificates ends; own is nil where it was not read.
+func endOf(theirs []*x509.Certificate, own *x509.Certificate) (until time.Time) {
+	for _, cert := range append(theirs[:1:1], own) {
+		if cert != nil && (until.IsZero() || cert.NotAfter.Before(until)) {
+			until = cert.NotAfter
+		}
+	}
+	return until
 }
 
 // judged adds to an error of a handshake what it says about certificates.

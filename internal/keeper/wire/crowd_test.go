@@ -35,6 +35,18 @@ func TestHeldHandshakesKeepNobodyOut(t *testing.T) {
 	}
 }
 
+// TestOneNetworkIsOnePlace: who has a network of IPv6 addresses is not many callers.
+func TestOneNetworkIsOnePlace(t *testing.T) {
+	for address, want := range map[string]string{
+		"10.1.2.3:99": "10.1.2.3", "[::ffff:10.1.2.3]:99": "10.1.2.3", "[2001:db8:1:2:3:4:5:6]:99": "2001:db8:1:2::/64",
+		"[2001:db8:1:2::9]:7": "2001:db8:1:2::/64", "[2001:db8:1:3::9]:7": "2001:db8:1:3::/64", "[fe80::1%eth0]:7": "fe80::/64", "pipe": "pipe",
+	} {
+		if got := sourceOf(address); got != want {
+			t.Errorf("%s is from %s, want %s", address, got, want)
+		}
+	}
+}
+
 // TestOneCallerKeepsNobodyOut: the connections of one key end at a quarter of all.
 func TestOneCallerKeepsNobodyOut(t *testing.T) {
 	k := &stub{}

@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/keeper"
 )
 
 // line is one connection at the client.
@@ -19,13 +21,18 @@ type line struct {
 	ctx  context.Context
 	stop context.CancelCauseFunc
 
+	// until is when the first of the two certificates ends; zero: it is not known.
+	until time.Time
+	// asked are the questions that were handed over to be written, pings among them.
+	asked atomic.Uint64
+
 	mu    sync.Mutex
 	next  uint64                // guarded by mu: number of the next request
 	calls map[uint64]chan frame // guarded by mu: under way
 }
 
-func newLine(conn net.Conn) *line {
-	l := &line{conn: conn, out: make(chan frame, maxCalls), calls: map[uint64]chan frame{}}
+func newLine(conn net.Conn, until time.Time) *line {
+	l := &line{conn: conn, until: until, out: make(chan frame, maxCalls), calls: map[uint64]chan frame{}}
 	l.ctx, l.stop = context.WithCancelCause(context.Background())
 	return l
 }
@@ -58,15 +65,20 @@ func (l *line) run() error {
 	return err
 }
 
+// read takes answers. Each question has one: a keeper that sends more would have this side
+// read without end.
 func (l *line) read() error {
 	r := bufio.NewReaderSize(l.conn, 32<<10)
-	for {
+	for got := uint64(1); ; got++ {
 		if err := l.conn.SetReadDeadline(time.Now().Add(silence)); err != nil {
 			return err
 		}
 		f, err := readFrame(r)
 		if err != nil {
 			return err
+		}
+		if got > l.asked.Load() {
+			return errUnasked
 		}
 		l.mu.Lock()
 		answer := l.calls[f.id]
@@ -78,15 +90,27 @@ func (l *line) read() error {
 	}
 }
 
-// ping keeps a quiet connection known to be alive: without answers read gives up.
+// errUnasked ends a connection on which more is answered than was asked.
+var errUnasked = fmt.Errorf("%w: an answer that nobody asked for", ErrFrame)
+
+// errOver ends a connection that has outlasted a certificate: it was good for so long, and
+// whoever has stolen its key is not to go on with what was begun.
+var errOver = fmt.Errorf("wire: the certificate of one side has ended: %w", keeper.ErrCertificate)
+
+// ping keeps a quiet connection known to be alive: without answers read gives up. It ends
+// one whose certificate has ended.
 func (l *line) ping() {
 	t := time.NewTicker(pingEvery)
 	defer t.Stop()
 	for {
 		select {
 		case <-t.C:
+			if !l.until.IsZero() && time.Now().After(l.until) {
+				l.end(errOver)
+				return
+			}
 			select {
-			case l.out <- frame{kind: ping}: // number 0, which no call has
+			case l.out <- l.question(frame{kind: ping}): // number 0, which no call has
 			default: // the connection is anything but quiet
 			}
 		case <-l.ctx.Done():
@@ -115,7 +139,7 @@ func (l *line) ask(ctx context.Context, k kind, b body) ([]byte, error) {
 		l.mu.Unlock()
 	}()
 	select {
-	case l.out <- frame{id: id, kind: k, body: b}:
+	case l.out <- l.question(frame{id: id, kind: k, body: b}):
 	default: // as many as there may be calls wait to be written
 		return nil, ErrBusy
 	}
@@ -127,6 +151,13 @@ func (l *line) ask(ctx context.Context, k kind, b body) ([]byte, error) {
 	case <-l.ctx.Done():
 		return nil, fmt.Errorf("%w: %w", ErrLost, context.Cause(l.ctx))
 	}
+}
+
+// question counts a frame that is handed over to be written, so that its answer is one that
+// was asked for. One that finds no room is counted too: that lets one answer more pass.
+func (l *line) question(f frame) frame {
+	l.asked.Add(1)
+	return f
 }
 
 // number is the next request's number: what it is answered by, and in its upper part the
