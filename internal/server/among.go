@@ -60,6 +60,18 @@ func nameOf(c config.Config) (string, error) {
 	}
 }
 
+// nameThere is the name that nameOf made at an earlier start; empty: there is none.
+func nameThere(c config.Config) string {
+	if !c.OnServer() || !c.Keepers.AreRemote() {
+		return ""
+	}
+	text, err := os.ReadFile(filepath.Join(home(c), NameFile))
+	if name := strings.TrimSpace(string(text)); err == nil && nameShape.MatchString(name) {
+		return name
+	}
+	return ""
+}
+
 // prove has a transaction run again for a card's row that another authority moved on.
 func (d *Data) prove(ctx context.Context, card liuma.CardID, read uint64, now func(context.Context) (uint64, error)) error {
 	q := d.heads.Load()

@@ -179,6 +179,12 @@ func Open(ctx context.Context, c config.Config, o Options) (_ *System, err error
 		}
 	}
 	s.guard()
+	if err := s.Keyring.Join(ctx); err != nil {
+		return nil, err
+	}
+	if s.shared() {
+		s.beside(s.Keyring.Follow)
+	}
 	s.join()
 	return s, nil
 }

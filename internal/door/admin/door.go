@@ -154,6 +154,7 @@ func (d *Door) routes() http.Handler {
 	mux.HandleFunc("POST "+pathHeld, d.answer(d.held))
 	mux.HandleFunc("POST "+pathErase, d.answer(d.erasePerson))
 	mux.HandleFunc("POST "+pathMinors, d.answer(d.minors))
+	mux.HandleFunc("POST "+pathAuthority, d.answer(d.changeAuthority))
 	mux.HandleFunc("POST "+pathHead, d.answer(d.raiseHead))
 	mux.HandleFunc("POST "+pathAccept, d.answer(d.acceptRestore))
 	d.staffRoutes(mux)
@@ -372,6 +373,29 @@ func (d *Door) dropRoot(r *http.Request) (any, error) {
 	}
 	d.logger.InfoContext(r.Context(), "operator door: root key dropped", "key", q.ID)
 	return out, nil
+}
+
+// authorityChange confirms an authority, or dismisses it.
+type authorityChange struct {
+	admin.AuthorityWord
+	Dismiss bool `json:"dismiss,omitempty"`
+}
+
+func (d *Door) changeAuthority(r *http.Request) (any, error) {
+	q, err := decode[authorityChange](r.Body)
+	if err != nil {
+		return nil, err
+	}
+	if q.Dismiss {
+		err = d.admin.DismissAuthority(r.Context(), q.Name, q.Reason)
+	} else {
+		err = d.admin.ConfirmAuthority(r.Context(), q.AuthorityWord)
+	}
+	if err != nil {
+		return nil, err
+	}
+	d.logger.InfoContext(r.Context(), "operator door: another authority confirmed or dismissed", "authority", q.Name, "dismissed", q.Dismiss)
+	return done{}, nil
 }
 
 // raiseHead brings one restored card up to the keepers.

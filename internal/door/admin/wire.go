@@ -16,6 +16,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/clock"
+	"github.com/liuma-pin/liuma/internal/keyring"
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/sheet"
@@ -61,6 +62,7 @@ const (
 	pathRoot         = "/v1/keys/vault/rotate"
 	pathDropRoot     = "/v1/keys/vault/drop"
 	pathHead         = "/v1/cards/head"
+	pathAuthority    = "/v1/authorities"
 	pathAccept       = "/v1/restore/accept"
 	pathClock        = "/v1/clock"
 	pathAcceptClock  = "/v1/clock/accept"
@@ -107,6 +109,11 @@ const (
 	CodeNoRoot    Code = "root_key_unknown"
 	CodeResealing Code = "resealing"
 	CodeOthers    Code = "other_authorities"
+	CodeUnderWay  Code = "keys_under_way"
+	CodePeer      Code = "unknown_authority"
+	CodeLately    Code = "key_signed_lately"
+	CodeIdentity  Code = "no_identity"
+	CodeAtOther   Code = "at_another_authority"
 	CodeBehind    Code = "clock_behind"
 	CodeNotAhead  Code = "clock_not_ahead"
 	CodeRequest   Code = "request_invalid"
@@ -209,7 +216,12 @@ func known() []knownError {
 		{vault.ErrRootSeals, CodeRootSeals, http.StatusConflict},
 		{vault.ErrNoRootKey, CodeNoRoot, http.StatusNotFound},
 		{admin.ErrResealing, CodeResealing, http.StatusConflict},
-		{admin.ErrOthers, CodeOthers, http.StatusConflict},
+		{keyring.ErrUnconfirmed, CodeOthers, http.StatusConflict},
+		{keyring.ErrUnderWay, CodeUnderWay, http.StatusConflict},
+		{keyring.ErrMember, CodePeer, http.StatusNotFound},
+		{keyring.ErrLately, CodeLately, http.StatusConflict},
+		{vault.ErrNoIdentity, CodeIdentity, http.StatusConflict},
+		{admin.ErrElsewhereConfirmed, CodeAtOther, http.StatusConflict},
 		{clock.ErrBehind, CodeBehind, http.StatusConflict},
 		{clock.ErrNotAhead, CodeNotAhead, http.StatusConflict},
 		{admin.ErrImporting, CodeBusy, http.StatusConflict},
