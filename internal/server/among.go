@@ -136,13 +136,19 @@ func (d *Data) tellPeer(o Options, event audit.Event, p store.Peer, outcome stri
 	}
 }
 
-// join records that this authority serves, and at its end that it does no more.
-func (s *System) join() {
+// join takes the keys that the others have, and follows them; and it records that this
+// authority serves, and at its end that it does no more.
+func (s *System) join(ctx context.Context) error {
 	if !s.shared() {
-		return
+		return nil
 	}
+	if err := s.Keyring.Join(ctx); err != nil {
+		return err
+	}
+	s.beside(s.Keyring.Follow)
 	self := s.Database.Self()
 	s.options.Logger.Info("serving beside other authorities on the same database", "authority", self.Name)
 	s.tellPeer(s.options, audit.AuthorityJoined, self, "ok")
 	s.closers.add(func() error { s.tellPeer(s.options, audit.AuthorityLeft, self, "ok"); return nil })
+	return nil
 }

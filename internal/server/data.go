@@ -219,12 +219,7 @@ func openData(ctx context.Context, c config.Config, o Options, name string) (_ *
 	if o.BetweenStore != nil {
 		d.Store = o.BetweenStore(d.Store)
 	}
-	if d.Keyring, err = keyring.New(keyring.Config{Store: d.Store, Vault: d.Vault, Heads: heads, Name: own, Now: d.Clock.Now, Logger: o.Logger}); err != nil {
-		return nil, err
-	}
-	if d.Registry, err = registry.New(registry.Config{
-		Store: d.Store, Vault: d.Vault, Now: d.Clock.Now, Logger: o.Logger, Regions: func() (*directory.Regions, error) { return Regions(c) },
-	}); err != nil {
+	if err := d.openBooks(c, o, heads, own); err != nil {
 		return nil, err
 	}
 	if d.Agencies, err = agency.Open(ctx, agency.Config{Store: d.Store, Now: d.Clock.Now, Logger: o.Logger,
@@ -243,6 +238,17 @@ func openData(ctx context.Context, c config.Config, o Options, name string) (_ *
 	d.Policy, err = d.openPolicy(ctx, o)
 	d.opened.Store(err == nil)
 	return d, err
+}
+
+// openBooks makes the keyring and the registry.
+func (d *Data) openBooks(c config.Config, o Options, heads *vault.Heads, name string) (err error) {
+	if d.Keyring, err = keyring.New(keyring.Config{Store: d.Store, Vault: d.Vault, Heads: heads, Name: name, Now: d.Clock.Now, Logger: o.Logger}); err != nil {
+		return err
+	}
+	d.Registry, err = registry.New(registry.Config{
+		Store: d.Store, Vault: d.Vault, Now: d.Clock.Now, Logger: o.Logger, Regions: func() (*directory.Regions, error) { return Regions(c) },
+	})
+	return err
 }
 
 // RegionsFile is the path of the operator's list of regions, which need not be

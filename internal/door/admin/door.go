@@ -375,29 +375,6 @@ func (d *Door) dropRoot(r *http.Request) (any, error) {
 	return out, nil
 }
 
-// authorityChange confirms an authority, or dismisses it.
-type authorityChange struct {
-	admin.AuthorityWord
-	Dismiss bool `json:"dismiss,omitempty"`
-}
-
-func (d *Door) changeAuthority(r *http.Request) (any, error) {
-	q, err := decode[authorityChange](r.Body)
-	if err != nil {
-		return nil, err
-	}
-	if q.Dismiss {
-		err = d.admin.DismissAuthority(r.Context(), q.Name, q.Reason)
-	} else {
-		err = d.admin.ConfirmAuthority(r.Context(), q.AuthorityWord)
-	}
-	if err != nil {
-		return nil, err
-	}
-	d.logger.InfoContext(r.Context(), "operator door: another authority confirmed or dismissed", "authority", q.Name, "dismissed", q.Dismiss)
-	return done{}, nil
-}
-
 // raiseHead brings one restored card up to the keepers.
 func (d *Door) raiseHead(r *http.Request) (any, error) {
 	q, err := decode[raiseHead](r.Body)

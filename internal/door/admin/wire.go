@@ -16,7 +16,6 @@ import (
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/clock"
-	"github.com/liuma-pin/liuma/internal/keyring"
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/sheet"
@@ -109,11 +108,6 @@ const (
 	CodeNoRoot    Code = "root_key_unknown"
 	CodeResealing Code = "resealing"
 	CodeOthers    Code = "other_authorities"
-	CodeUnderWay  Code = "keys_under_way"
-	CodePeer      Code = "unknown_authority"
-	CodeLately    Code = "key_signed_lately"
-	CodeIdentity  Code = "no_identity"
-	CodeAtOther   Code = "at_another_authority"
 	CodeBehind    Code = "clock_behind"
 	CodeNotAhead  Code = "clock_not_ahead"
 	CodeRequest   Code = "request_invalid"
@@ -193,7 +187,7 @@ type knownError struct {
 
 // known are the errors that keep their identity over the socket.
 func known() []knownError {
-	return append(slices.Concat(knownOfStaff(), knownOfKeepers(), knownOfPolicy(), knownOfFreezes(), knownOfDesk(), knownOfLetters(), knownOfAgencies()), []knownError{
+	return append(slices.Concat(knownOfStaff(), knownOfKeepers(), knownOfPolicy(), knownOfFreezes(), knownOfDesk(), knownOfLetters(), knownOfAgencies(), knownOfAuthorities()), []knownError{
 		{admin.ErrTaken, CodeTaken, http.StatusConflict},
 		{admin.ErrUnknown, CodeUnknown, http.StatusNotFound},
 		{admin.ErrKey, CodeKey, http.StatusUnprocessableEntity},
@@ -216,12 +210,6 @@ func known() []knownError {
 		{vault.ErrRootSeals, CodeRootSeals, http.StatusConflict},
 		{vault.ErrNoRootKey, CodeNoRoot, http.StatusNotFound},
 		{admin.ErrResealing, CodeResealing, http.StatusConflict},
-		{keyring.ErrUnconfirmed, CodeOthers, http.StatusConflict},
-		{keyring.ErrUnderWay, CodeUnderWay, http.StatusConflict},
-		{keyring.ErrMember, CodePeer, http.StatusNotFound},
-		{keyring.ErrLately, CodeLately, http.StatusConflict},
-		{vault.ErrNoIdentity, CodeIdentity, http.StatusConflict},
-		{admin.ErrElsewhereConfirmed, CodeAtOther, http.StatusConflict},
 		{clock.ErrBehind, CodeBehind, http.StatusConflict},
 		{clock.ErrNotAhead, CodeNotAhead, http.StatusConflict},
 		{admin.ErrImporting, CodeBusy, http.StatusConflict},
