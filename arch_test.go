@@ -84,6 +84,7 @@ var levels = map[string]int{
 	"internal/chart":                  1,
 	"internal/qr":                     0,
 	"internal/genuine":                4,
+	"internal/keyring":                4,
 	"internal/record":                 5,
 	"internal/admin":                  6,
 	"internal/authority":              5,

@@ -39,6 +39,7 @@ SELECT create_reference_table('digests');
 SELECT create_reference_table('duties');
 SELECT create_reference_table('editions');
 SELECT create_reference_table('keepers_seen');
+SELECT create_reference_table('keyring');
 SELECT create_reference_table('proposals');
 SELECT create_reference_table('resealing');
 SELECT create_reference_table('seal_keys');

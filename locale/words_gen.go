@@ -5152,6 +5152,24 @@ func (w Shown) StatusAuthorityDuties(duties string) string {
 	return w.say("shown.status.authority_duties", "{duties}", duties)
 }
 
+// StatusKeys says "shown.status.keys".
+func (w Shown) StatusKeys() string { return w.say("shown.status.keys") }
+
+// StatusKeysWaiting says "shown.status.keys_waiting".
+func (w Shown) StatusKeysWaiting(names string) string {
+	return w.say("shown.status.keys_waiting", "{names}", names)
+}
+
+// StatusKeysNextSigning says "shown.status.keys_next_signing".
+func (w Shown) StatusKeysNextSigning(kid, from string) string {
+	return w.say("shown.status.keys_next_signing", "{kid}", kid, "{from}", from)
+}
+
+// StatusKeysNextRoot says "shown.status.keys_next_root".
+func (w Shown) StatusKeysNextRoot(id string) string {
+	return w.say("shown.status.keys_next_root", "{id}", id)
+}
+
 // StatusKeepers says "shown.status.keepers".
 func (w Shown) StatusKeepers() string { return w.say("shown.status.keepers") }
 
@@ -6540,12 +6558,45 @@ func (w Shown) KeysMadeRestart(kid string) string {
 	return w.say("shown.keys.made_restart", "{kid}", kid)
 }
 
+// KeysMadeFollows says "shown.keys.made_follows".
+func (w Shown) KeysMadeFollows(kid string) string {
+	return w.say("shown.keys.made_follows", "{kid}", kid)
+}
+
 // KeysDropped says "shown.keys.dropped".
 func (w Shown) KeysDropped(kid string) string { return w.say("shown.keys.dropped", "{kid}", kid) }
 
 // KeysDroppedPublished says "shown.keys.dropped_published".
 func (w Shown) KeysDroppedPublished(kid string) string {
 	return w.say("shown.keys.dropped_published", "{kid}", kid)
+}
+
+// MemberHere says "shown.member.here".
+func (w Shown) MemberHere() string { return w.say("shown.member.here") }
+
+// MemberUnconfirmed says "shown.member.unconfirmed".
+func (w Shown) MemberUnconfirmed() string { return w.say("shown.member.unconfirmed") }
+
+// MemberUnanswered says "shown.member.unanswered".
+func (w Shown) MemberUnanswered() string { return w.say("shown.member.unanswered") }
+
+// MemberBehind says "shown.member.behind".
+func (w Shown) MemberBehind() string { return w.say("shown.member.behind") }
+
+// MemberHas says "shown.member.has".
+func (w Shown) MemberHas() string { return w.say("shown.member.has") }
+
+// MemberRefused says "shown.member.refused".
+func (w Shown) MemberRefused(why string) string { return w.say("shown.member.refused", "{why}", why) }
+
+// MemberConfirmed says "shown.member.confirmed".
+func (w Shown) MemberConfirmed(name string) string {
+	return w.say("shown.member.confirmed", "{name}", name)
+}
+
+// MemberDismissed says "shown.member.dismissed".
+func (w Shown) MemberDismissed(name string) string {
+	return w.say("shown.member.dismissed", "{name}", name)
 }
 
 // VaultSeals says "shown.vault.seals".
@@ -6561,6 +6612,11 @@ func (w Shown) VaultMadeUntil(when, until string) string {
 
 // VaultMade says "shown.vault.made".
 func (w Shown) VaultMade(id string) string { return w.say("shown.vault.made", "{id}", id) }
+
+// VaultMadeFollows says "shown.vault.made_follows".
+func (w Shown) VaultMadeFollows(id string) string {
+	return w.say("shown.vault.made_follows", "{id}", id)
+}
 
 // VaultRefused says "shown.vault.refused".
 func (w Shown) VaultRefused(count string) string {
@@ -7521,6 +7577,9 @@ func (w Refused) KeysSigns() string { return w.say("refused.keys.signs") }
 // VaultFull says "refused.vault.full".
 func (w Refused) VaultFull() string { return w.say("refused.vault.full") }
 
+// KeysAlone says "refused.keys.alone".
+func (w Refused) KeysAlone() string { return w.say("refused.keys.alone") }
+
 // VaultResealing says "refused.vault.resealing".
 func (w Refused) VaultResealing(why string) string {
 	return w.say("refused.vault.resealing", "{why}", why)
@@ -7881,6 +7940,27 @@ func (w Refused) KnownNumber() string { return w.say("refused.known.number") }
 
 // KnownOthers says "refused.known.others".
 func (w Refused) KnownOthers() string { return w.say("refused.known.others") }
+
+// KnownKeysUnderWay says "refused.known.keys_under_way".
+func (w Refused) KnownKeysUnderWay() string { return w.say("refused.known.keys_under_way") }
+
+// KnownAuthority says "refused.known.authority".
+func (w Refused) KnownAuthority() string { return w.say("refused.known.authority") }
+
+// KnownLately says "refused.known.lately".
+func (w Refused) KnownLately() string { return w.say("refused.known.lately") }
+
+// KnownNotGiven says "refused.known.not_given".
+func (w Refused) KnownNotGiven() string { return w.say("refused.known.not_given") }
+
+// KnownGiver says "refused.known.giver".
+func (w Refused) KnownGiver() string { return w.say("refused.known.giver") }
+
+// KnownIdentity says "refused.known.identity".
+func (w Refused) KnownIdentity() string { return w.say("refused.known.identity") }
+
+// KnownConfirmElsewhere says "refused.known.confirm_elsewhere".
+func (w Refused) KnownConfirmElsewhere() string { return w.say("refused.known.confirm_elsewhere") }
 
 // KnownResealing says "refused.known.resealing".
 func (w Refused) KnownResealing() string { return w.say("refused.known.resealing") }

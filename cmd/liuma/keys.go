@@ -17,6 +17,10 @@ type keysCmd struct {
 	Rotate keysRotateCmd `cmd:""`
 	Vault  keysVaultCmd  `cmd:""`
 	Drop   keysDropCmd   `cmd:""`
+
+	Members keysMembersCmd `cmd:""`
+	Confirm keysConfirmCmd `cmd:""`
+	Dismiss keysDismissCmd `cmd:""`
 }
 
 // keysListCmd is "liuma keys list".
@@ -81,8 +85,11 @@ func (a *keysRotateCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 			return err
 		}
 		said := t.shown().KeysMade
-		if key.Restart {
+		switch {
+		case key.Restart:
 			said = t.shown().KeysMadeRestart
+		case key.Follows:
+			said = t.shown().KeysMadeFollows
 		}
 		return t.line(said(key.KID))
 	})

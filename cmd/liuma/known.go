@@ -16,6 +16,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/keeper/admission"
 	"github.com/liuma-pin/liuma/internal/keeper/remote"
+	"github.com/liuma-pin/liuma/internal/keyring"
 	"github.com/liuma-pin/liuma/internal/ledger"
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/proposal"
@@ -70,7 +71,14 @@ func knownOfActs() []knownError {
 		{admin.ErrKeepers, locale.Refused.KnownKeepers},
 		{admin.ErrNumber, locale.Refused.KnownNumber},
 		{admin.ErrResealing, locale.Refused.KnownResealing},
-		{admin.ErrOthers, locale.Refused.KnownOthers},
+		{keyring.ErrUnconfirmed, locale.Refused.KnownOthers},
+		{keyring.ErrUnderWay, locale.Refused.KnownKeysUnderWay},
+		{keyring.ErrMember, locale.Refused.KnownAuthority},
+		{keyring.ErrLately, locale.Refused.KnownLately},
+		{keyring.ErrNotGiven, locale.Refused.KnownNotGiven},
+		{keyring.ErrGiver, locale.Refused.KnownGiver},
+		{vault.ErrNoIdentity, locale.Refused.KnownIdentity},
+		{admin.ErrElsewhereConfirmed, locale.Refused.KnownConfirmElsewhere},
 		{admin.ErrKeyInUse, locale.Refused.KnownKeyInUse},
 		{admin.ErrLastDigestKey, locale.Refused.KnownLastDigestKey},
 		{admin.ErrNoInbox, locale.Refused.KnownInbox},

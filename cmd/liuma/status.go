@@ -32,7 +32,7 @@ func (a *statusCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 		if a.JSON {
 			return json.NewEncoder(t.out).Encode(s)
 		}
-		return errors.Join(printServer(t, c.Data, s), printAuthorities(t, s.Authorities), printPolicy(t, s.Policy), printRest(t, s))
+		return errors.Join(printServer(t, c.Data, s), printAuthorities(t, s.Authorities), printKeyring(t, s.Keyring), printPolicy(t, s.Policy), printRest(t, s))
 	})
 	if inUse, ok := errors.AsType[*inUseError](err); ok {
 		return c.knock(ctx, inUse)

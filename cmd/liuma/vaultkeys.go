@@ -30,7 +30,7 @@ type keysVaultListCmd struct {
 // rootKeyView is a root key as the list shows it.
 type rootKeyView struct {
 	ID    uint32     `json:"id"`
-	State string     `json:"state"` // seals or opens
+	State string     `json:"state"` // seals, opens or next
 	Made  time.Time  `json:"made"`
 	Until *time.Time `json:"sealed_until,omitempty"`
 }
@@ -56,7 +56,11 @@ func (a *keysVaultListCmd) Run(c *cli, t *terminal) error {
 	for _, k := range keys {
 		v := rootKeyView{ID: k.ID, State: "seals", Made: k.Made}
 		line := say.VaultSeals() + "  " + say.KeysMadeAt(k.Made.Format(time.RFC3339))
-		if !k.Seals {
+		switch {
+		case k.Next:
+			v.State = "next"
+			line = say.KeysNext() + "  " + say.KeysMadeAt(k.Made.Format(time.RFC3339))
+		case !k.Seals:
 			v.State, v.Until = "opens", &k.Until
 			line = say.VaultOpens() + "  " + say.VaultMadeUntil(k.Made.Format(time.RFC3339), k.Until.Format(time.RFC3339))
 		}
@@ -93,6 +97,9 @@ func (a *keysVaultRotateCmd) Run(ctx context.Context, c *cli, t *terminal) error
 		}
 		if err != nil {
 			return err
+		}
+		if key.Follows {
+			return t.line(t.shown().VaultMadeFollows(num(key.ID)))
 		}
 		return t.line(t.shown().VaultMade(num(key.ID)))
 	})

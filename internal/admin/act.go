@@ -23,10 +23,11 @@ const (
 	ActResume  = "correction.resume" // lets one go on whose holder could not be told
 	ActHead    = "card.head"
 	ActRestore = "restore.accept"
+	ActConfirm = "authority.confirm" // another authority's identity, to which keys are handed
 )
 
 func isAct(kind string) bool {
-	return slices.Contains([]string{ActHasten, ActResume, ActHead, ActRestore}, kind)
+	return slices.Contains([]string{ActHasten, ActResume, ActHead, ActRestore, ActConfirm}, kind)
 }
 
 // Errors of acts that take two.
@@ -34,6 +35,8 @@ var (
 	// ErrTakesTwo is for who asks for such an act alone, once there are members of staff.
 	ErrTakesTwo = errors.New("this takes two members of staff, an operator and a security officer: propose it, and let the other approve it")
 	ErrAct      = errors.New("there is no such act")
+	// ErrElsewhereConfirmed is for who approves an authority's word at another one.
+	ErrElsewhereConfirmed = errors.New("this is the word of another authority: approve it on that machine, or in its console")
 )
 
 // Act is what two members decide. Its JSON is the body of the proposal.
@@ -45,6 +48,10 @@ type Act struct {
 	// ProposeAct.
 	No    uint64    `json:"no,omitempty"`
 	Until time.Time `json:"until,omitzero"`
+	// Of ActConfirm, whose ID is the other's name: its digits, and the authority whose word
+	// it is, which ProposeAct sets.
+	Digits string `json:"digits,omitempty"`
+	At     string `json:"at,omitempty"`
 }
 
 // ProposedAct is an act that waits for its approval.
@@ -60,7 +67,7 @@ type ActStep struct {
 	After string      `json:"after,omitempty"`
 }
 
-// ActDone is what an approved act did; one member is set beside Kind.
+// ActDone is what an approved act did; one member is set beside Kind, none of ActConfirm.
 type ActDone struct {
 	Kind       string              `json:"kind"`
 	Correction *CorrectedNumber    `json:"correction,omitempty"`
@@ -76,7 +83,10 @@ func (a *Admin) ProposeAct(ctx context.Context, q Act) (ProposedAct, error) {
 	if err != nil {
 		return ProposedAct{}, err
 	}
-	q.Reason, q.No, q.Until = reason, 0, time.Time{}
+	q.Reason, q.No, q.Until, q.At = reason, 0, time.Time{}, ""
+	if q.Kind == ActConfirm {
+		q.At = a.c.Store.Self().Name
+	}
 	if q.No, q.Until, err = a.judgeAct(ctx, q); err != nil {
 		return ProposedAct{}, err
 	}
@@ -121,6 +131,8 @@ func (a *Admin) judgeAct(ctx context.Context, q Act) (no uint64, until time.Time
 		if _, err = liuma.ParseCardID(q.ID); err != nil {
 			err = ErrNoCard
 		}
+	case ActConfirm:
+		err = a.confirmable(ctx, q)
 	}
 	return no, until.UTC(), err
 }
@@ -213,6 +225,8 @@ func (a *Admin) doAct(ctx context.Context, act Act, after string) (ActDone, erro
 		out, err := a.raiseHead(ctx, card, act.Reason)
 		done.Raised = &out
 		return done, err
+	case ActConfirm:
+		return done, a.confirm(ctx, act.ID, act.Digits, act.Reason)
 	}
 	var from liuma.CardID
 	if after != "" {
@@ -245,6 +259,9 @@ func aboutAct(row store.Proposal) string {
 	about := ""
 	if act.ID != "" {
 		about = "id=" + act.ID + " "
+	}
+	if act.Digits != "" {
+		about += "digits=" + act.Digits + " at=" + act.At + " "
 	}
 	return about + "reason=" + string(act.Reason)
 }

@@ -36,6 +36,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/counter"
 	"github.com/liuma-pin/liuma/internal/edition"
 	"github.com/liuma-pin/liuma/internal/keeper"
+	"github.com/liuma-pin/liuma/internal/keyring"
 	"github.com/liuma-pin/liuma/internal/letter"
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/record"
@@ -173,10 +174,12 @@ type Administration interface {
 	AcceptClock(ctx context.Context, reason audit.Reason) (ClockState, error)
 
 	// RotateSigningKey makes a new key the signing key, from the next start of a
-	// server on. Errors: ErrOthers.
+	// server on, or hands it to all authorities on the database. Errors: keyring.ErrUnconfirmed,
+	// keyring.ErrUnderWay.
 	RotateSigningKey(context.Context) (RotatedKey, error)
 	// DropSigningKey destroys a key that no longer signs and that the record does not
-	// need. Errors: ErrKeyInUse, ErrLastDigestKey, vault.ErrNoSuchKey, vault.ErrKeySigns.
+	// need. Errors: ErrKeyInUse, ErrLastDigestKey, vault.ErrNoSuchKey, vault.ErrKeySigns,
+	// keyring.ErrLately.
 	DropSigningKey(ctx context.Context, kid string) (DroppedKey, error)
 
 	// MakeDigest checks the entries since the last digest of the audit record and
@@ -205,11 +208,16 @@ type Administration interface {
 	// the database when its time comes. Errors: audit.ErrReason, ErrArchive.
 	KeepArchive(ctx context.Context, token string, reason audit.Reason) (Archive, error)
 	// RotateRootKey adds a root key to the vault; it seals from now on, in a
-	// running server too. Errors: audit.ErrReason, vault.ErrRootKeys, ErrOthers.
+	// running server too; with several authorities, once all have it. Errors: audit.ErrReason,
+	// vault.ErrRootKeys, keyring.ErrUnconfirmed, keyring.ErrUnderWay.
 	RotateRootKey(ctx context.Context, reason audit.Reason) (RootKey, error)
 	// DropRootKey destroys an older root key once nothing is sealed under it.
 	// Errors: audit.ErrReason, ErrResealing, vault.ErrRootSeals, vault.ErrNoRootKey.
 	DropRootKey(ctx context.Context, id uint32, reason audit.Reason) (DroppedRootKey, error)
+	// ConfirmAuthority and DismissAuthority say which authorities keys are handed to. Errors:
+	// those of Admin's.
+	ConfirmAuthority(ctx context.Context, q AuthorityWord) error
+	DismissAuthority(ctx context.Context, name string, reason audit.Reason) error
 	// Keepers says how each keeper stands; Status has it too.
 	Keepers(context.Context) ([]KeeperState, error)
 	// RepairKeeper begins to bring a keeper back from the others, on the record with
@@ -413,6 +421,8 @@ type Config struct {
 	Refused func() map[string]time.Time
 	// Upkeep looks after the keepers whose directories this process has.
 	Upkeep Upkeep
+	// Keyring is how keys are handed over; nil: no other authority can share Store.
+	Keyring *keyring.Keyring
 	// Server is the server in this process; nil if none runs. Alone says that no other
 	// process serves Store either: an import then holds the writer for longer.
 	Server *Server

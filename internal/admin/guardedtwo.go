@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 
+	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/edition"
 )
 
@@ -49,4 +50,16 @@ func (g *Guarded) ProposeAct(ctx context.Context, q Act) (ProposedAct, error) {
 // ApproveAct is Admin.ApproveAct, for who may.
 func (g *Guarded) ApproveAct(ctx context.Context, q ActStep) (ActDone, error) {
 	return allowed(ctx, g, "ApproveAct", func(ctx context.Context) (ActDone, error) { return g.admin.ApproveAct(ctx, q) })
+}
+
+// ConfirmAuthority is Admin.ConfirmAuthority, for who may.
+func (g *Guarded) ConfirmAuthority(ctx context.Context, q AuthorityWord) error {
+	_, err := allowed(ctx, g, "ConfirmAuthority", done(func(ctx context.Context) error { return g.admin.ConfirmAuthority(ctx, q) }))
+	return err
+}
+
+// DismissAuthority is Admin.DismissAuthority, for who may.
+func (g *Guarded) DismissAuthority(ctx context.Context, name string, reason audit.Reason) error {
+	_, err := allowed(ctx, g, "DismissAuthority", done(func(ctx context.Context) error { return g.admin.DismissAuthority(ctx, name, reason) }))
+	return err
 }

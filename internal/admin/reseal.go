@@ -59,8 +59,13 @@ func (a *Admin) ResealOnce(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if newest := keys[len(keys)-1]; newest.ID != state.Key || a.c.Clock.Now().Before(newest.Made.Add(resealAfter)) {
+	if newest := sealing(keys); newest.ID != state.Key || a.c.Clock.Now().Before(newest.Made.Add(resealAfter)) {
 		return nil
+	}
+	// While another authority seals under an older key, or did a moment ago, a row may be
+	// written under it behind the pass.
+	if since, ok, err := a.c.Keyring.Settled(ctx); err != nil || !ok || a.c.Clock.Now().Before(since.Add(resealAfter)) {
+		return err
 	}
 	_, err = a.reseal(ctx)
 	return err

@@ -15,6 +15,8 @@ import (
 type RootKey struct {
 	ID   uint32    `json:"id"`
 	Made time.Time `json:"made"`
+	// Follows says that it seals once all authorities on the database have it.
+	Follows bool `json:"follows,omitempty"`
 }
 
 // RotateRootKey adds a root key to the vault, which seals everything that is
@@ -27,11 +29,19 @@ func (a *Admin) RotateRootKey(ctx context.Context, reason audit.Reason) (RootKey
 	if err != nil {
 		return RootKey{}, err
 	}
-	if err := a.unshared(ctx); err != nil {
+	shared, err := a.c.Keyring.Shared(ctx)
+	if err != nil {
 		return RootKey{}, err
 	}
 	if err := a.noteRootKey(ctx, audit.RootKeyMade, "begun", reason.Note("")); err != nil {
 		return RootKey{}, err
+	}
+	if shared {
+		key, err := a.c.Keyring.NewRootKey(ctx, ActorOf(ctx))
+		if err != nil {
+			return RootKey{}, errors.Join(err, a.noteRootKey(ctx, audit.RootKeyMade, "failed", ""))
+		}
+		return RootKey{ID: key.ID, Made: key.Made, Follows: a.c.Server != nil}, a.noteRootKey(ctx, audit.RootKeyMade, "ok", keyNote(key.ID))
 	}
 	key, err := a.c.Vault.KeyFile().RotateRootKey(a.c.Clock.Now())
 	if err != nil {
@@ -83,7 +93,7 @@ func (a *Admin) DropRootKey(ctx context.Context, id uint32, reason audit.Reason)
 	if err := a.noteRootKey(ctx, audit.RootKeyDropped, "begun", reason.Note(keyNote(id))); err != nil {
 		return out, err
 	}
-	if err := a.c.Vault.KeyFile().DropRootKey(id); err != nil {
+	if err := a.dropRootKey(ctx, id); err != nil {
 		return out, errors.Join(err, a.noteRootKey(ctx, audit.RootKeyDropped, "failed", keyNote(id)))
 	}
 	// From here on the key is out of the file; a crash leaves it so.
@@ -92,6 +102,18 @@ func (a *Admin) DropRootKey(ctx context.Context, id uint32, reason audit.Reason)
 		return out, fmt.Errorf("the key %d was dropped, and is forgotten at the next start of the server at the latest: %w", id, err)
 	}
 	return out, nil
+}
+
+// dropRootKey takes it out of the key file, or of those of all authorities.
+func (a *Admin) dropRootKey(ctx context.Context, id uint32) error {
+	shared, err := a.c.Keyring.Shared(ctx)
+	if err == nil && shared {
+		return a.c.Keyring.DropRootKey(ctx, ActorOf(ctx), id)
+	}
+	if err == nil {
+		err = a.c.Vault.KeyFile().DropRootKey(id)
+	}
+	return err
 }
 
 // older refuses what is no older root key of the key file.

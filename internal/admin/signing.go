@@ -20,6 +20,9 @@ type RotatedKey struct {
 	KID string `json:"kid"`
 	// Restart says that a running server does not know the key yet.
 	Restart bool `json:"restart"`
+	// Follows says that it signs once all authorities on the database have published it for
+	// ten minutes.
+	Follows bool `json:"follows,omitempty"`
 }
 
 // DroppedKey is the answer to dropping a key.
@@ -33,8 +36,13 @@ type DroppedKey struct {
 // from the next start of a server on; the key before it stays published. The
 // key file is not part of the database, so the audit record has no entry of it.
 func (a *Admin) RotateSigningKey(ctx context.Context) (RotatedKey, error) {
-	if err := a.unshared(ctx); err != nil {
+	shared, err := a.c.Keyring.Shared(ctx)
+	if err != nil {
 		return RotatedKey{}, err
+	}
+	if shared {
+		kid, err := a.c.Keyring.NewSigningKey(ctx, ActorOf(ctx))
+		return RotatedKey{KID: kid, Follows: a.c.Server != nil}, err
 	}
 	key, err := a.c.Vault.KeyFile().RotateSigningKey(a.c.Clock.Now())
 	return RotatedKey{KID: key.ID, Restart: err == nil && a.c.Server != nil}, err
@@ -63,7 +71,15 @@ func (a *Admin) DropSigningKey(ctx context.Context, kid string) (DroppedKey, err
 			return DroppedKey{}, ErrLastDigestKey
 		}
 	}
-	if err := a.c.Vault.KeyFile().DropSigningKey(kid); err != nil {
+	shared, err := a.c.Keyring.Shared(ctx)
+	switch {
+	case err != nil:
+	case shared:
+		err = a.c.Keyring.DropSigningKey(ctx, ActorOf(ctx), kid)
+	default:
+		err = a.c.Vault.KeyFile().DropSigningKey(kid)
+	}
+	if err != nil {
 		return DroppedKey{}, err
 	}
 	return DroppedKey{Published: serving && slices.Contains(a.publishes(), kid)}, nil
@@ -96,5 +112,11 @@ func (a *Admin) otherKeys() (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return !slices.Equal(there, a.publishes()) || roots[len(roots)-1].ID != a.c.Vault.SealsWith(), nil
+	return !slices.Equal(there, a.publishes()) || sealing(roots).ID != a.c.Vault.SealsWith(), nil
+}
+
+// sealing is the root key that seals.
+func sealing(keys []vault.RootKey) vault.RootKey {
+	i := slices.IndexFunc(keys, func(k vault.RootKey) bool { return k.Seals })
+	return keys[i] // each key file has one
 }

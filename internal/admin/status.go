@@ -7,6 +7,7 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/edition"
+	"github.com/liuma-pin/liuma/internal/keyring"
 	"github.com/liuma-pin/liuma/internal/letter"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
@@ -46,6 +47,9 @@ type Status struct {
 	// Authorities are those that work with the same database, by name; empty where nobody
 	// else can.
 	Authorities []AuthorityState `json:"authorities"`
+	// Keyring says how the keys stand that all of them have the same of; null where nobody
+	// else can work with the database.
+	Keyring *keyring.State `json:"keyring"`
 }
 
 // AuthorityState is one of several authorities on a database.
@@ -286,6 +290,9 @@ func (a *Admin) standing(ctx context.Context) (Status, error) {
 func (a *Admin) whoWorks(ctx context.Context, s *Status) (err error) {
 	if s.Staff, err = a.StaffStatus(ctx); err == nil {
 		s.Authorities, err = a.authorities(ctx)
+	}
+	if err == nil {
+		s.Keyring, err = a.c.Keyring.State(ctx)
 	}
 	return err
 }

@@ -121,7 +121,11 @@ const (
 	ClockWitnessed     Event = "clock.witnessed"
 	AuthorityJoined    Event = "authority.joined" // serves beside others on the same database
 	AuthorityLeft      Event = "authority.left"
-	AuthorityEnded     Event = "authority.ended"    // it was gone, and another one ended it
+	AuthorityEnded     Event = "authority.ended"     // it was gone, and another one ended it
+	AuthorityConfirmed Event = "authority.confirmed" // another's identity, by a person's word: keys are handed to it
+	AuthorityDismissed Event = "authority.dismissed"
+	KeysGiven          Event = "keys.given"         // handed to all authorities; the note says which edition, and what is new in it
+	KeysRefused        Event = "keys.refused"       // an authority cannot take what was handed to it
 	ProposalMade       Event = "proposal.made"      // an act that takes two members of staff was proposed; the note has kind and hash
 	ProposalApproved   Event = "proposal.approved"  // by another member, who is named
 	ProposalWithdrawn  Event = "proposal.withdrawn" // by either

@@ -22,6 +22,7 @@ func (d *Data) admin(server *admin.Server, keepers admin.Upkeep, logger *slog.Lo
 		DatabaseBytes: d.bytes, Retention: admin.Retention{Requests: int(d.Config.Retention.Requests),
 			Ceremonies: int(d.Config.Retention.Ceremonies), Record: int(d.Config.Retention.Record)},
 		Server: server, Alone: server == nil, Upkeep: keepers, Logger: logger, Console: d.Config.ConsoleAddress(), Refused: d.refused,
+		Keyring: d.Keyring,
 	})
 }
 

@@ -60,6 +60,18 @@ func nameOf(c config.Config) (string, error) {
 	}
 }
 
+// nameThere is the name that nameOf made at an earlier start; empty: there is none.
+func nameThere(c config.Config) string {
+	if !c.OnServer() || !c.Keepers.AreRemote() {
+		return ""
+	}
+	text, err := os.ReadFile(filepath.Join(home(c), NameFile))
+	if name := strings.TrimSpace(string(text)); err == nil && nameShape.MatchString(name) {
+		return name
+	}
+	return ""
+}
+
 // prove has a transaction run again for a card's row that another authority moved on.
 func (d *Data) prove(ctx context.Context, card liuma.CardID, read uint64, now func(context.Context) (uint64, error)) error {
 	q := d.heads.Load()
@@ -124,13 +136,19 @@ func (d *Data) tellPeer(o Options, event audit.Event, p store.Peer, outcome stri
 	}
 }
 
-// join records that this authority serves, and at its end that it does no more.
-func (s *System) join() {
+// join takes the keys that the others have, and follows them; and it records that this
+// authority serves, and at its end that it does no more.
+func (s *System) join(ctx context.Context) error {
 	if !s.shared() {
-		return
+		return nil
 	}
+	if err := s.Keyring.Join(ctx); err != nil {
+		return err
+	}
+	s.beside(s.Keyring.Follow)
 	self := s.Database.Self()
 	s.options.Logger.Info("serving beside other authorities on the same database", "authority", self.Name)
 	s.tellPeer(s.options, audit.AuthorityJoined, self, "ok")
 	s.closers.add(func() error { s.tellPeer(s.options, audit.AuthorityLeft, self, "ok"); return nil })
+	return nil
 }

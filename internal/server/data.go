@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/directory"
 	"github.com/liuma-pin/liuma/internal/edition"
 	"github.com/liuma-pin/liuma/internal/keeper"
+	"github.com/liuma-pin/liuma/internal/keyring"
 	"github.com/liuma-pin/liuma/internal/letter"
 	"github.com/liuma-pin/liuma/internal/record"
 	"github.com/liuma-pin/liuma/internal/registry"
@@ -37,7 +39,8 @@ type Data struct {
 	Record   *record.Digester // of the audit record
 	Clock    *clock.Clock     // the database's time
 	Policy   *edition.Editions
-	Letters  *letter.Letters // the print queue
+	Letters  *letter.Letters  // the print queue
+	Keyring  *keyring.Keyring // how keys are handed over between authorities
 	closers  closers
 	opened   atomic.Bool // all of the above is there
 	// heads hears of every card whose row was written, once there are keepers.
@@ -188,10 +191,14 @@ func openData(ctx context.Context, c config.Config, o Options, name string) (_ *
 	if err != nil {
 		return nil, err
 	}
+	own := cmp.Or(name, nameThere(c))
 	alarm := newRowAlarm(o.Logger, func() time.Time { return d.Clock.Now() })
 	d.refused = alarm.refused
 	db, err := database{seal: d.Vault, alarm: alarm.raise, committed: d.committed, stands: d.stands, wrote: d.wrote, head: heads.Of(sharedHead),
-		name: name, ended: d.ended(o), prove: d.prove}.open(ctx, c)
+		name: name, ended: d.ended(o), prove: d.prove,
+		before: func(ctx context.Context, s store.Store) error {
+			return keyring.CatchUp(ctx, s, d.Vault, heads, own, o.Logger)
+		}}.open(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -212,9 +219,7 @@ func openData(ctx context.Context, c config.Config, o Options, name string) (_ *
 	if o.BetweenStore != nil {
 		d.Store = o.BetweenStore(d.Store)
 	}
-	if d.Registry, err = registry.New(registry.Config{
-		Store: d.Store, Vault: d.Vault, Now: d.Clock.Now, Logger: o.Logger, Regions: func() (*directory.Regions, error) { return Regions(c) },
-	}); err != nil {
+	if err := d.openBooks(c, o, heads, own); err != nil {
 		return nil, err
 	}
 	if d.Agencies, err = agency.Open(ctx, agency.Config{Store: d.Store, Now: d.Clock.Now, Logger: o.Logger,
@@ -233,6 +238,17 @@ func openData(ctx context.Context, c config.Config, o Options, name string) (_ *
 	d.Policy, err = d.openPolicy(ctx, o)
 	d.opened.Store(err == nil)
 	return d, err
+}
+
+// openBooks makes the keyring and the registry.
+func (d *Data) openBooks(c config.Config, o Options, heads *vault.Heads, name string) (err error) {
+	if d.Keyring, err = keyring.New(keyring.Config{Store: d.Store, Vault: d.Vault, Heads: heads, Name: name, Now: d.Clock.Now, Logger: o.Logger}); err != nil {
+		return err
+	}
+	d.Registry, err = registry.New(registry.Config{
+		Store: d.Store, Vault: d.Vault, Now: d.Clock.Now, Logger: o.Logger, Regions: func() (*directory.Regions, error) { return Regions(c) },
+	})
+	return err
 }
 
 // RegionsFile is the path of the operator's list of regions, which need not be

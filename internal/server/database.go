@@ -31,7 +31,9 @@ type database struct {
 	// name is the authority's among others; empty: the process has the database to itself.
 	name  string
 	ended func(store.Peer)
-	prove func(ctx context.Context, card liuma.CardID, read uint64, now func(context.Context) (uint64, error)) error
+	// before, if set, is called before anything is read that a root key seals.
+	before func(context.Context, store.Store) error
+	prove  func(ctx context.Context, card liuma.CardID, read uint64, now func(context.Context) (uint64, error)) error
 }
 
 // open opens the database that a configuration names: a file, or one on a server.
@@ -45,7 +47,7 @@ func (d database) open(ctx context.Context, c config.Config) (store.Store, error
 	}
 	defer clear(password)
 	conf := postgres.Config{DSN: c.Database, Password: password, Name: d.name, Ended: d.ended,
-		Seal: d.seal, Alarm: d.alarm, Committed: d.committed, Stands: d.stands, Wrote: d.wrote, Head: d.head}
+		Seal: d.seal, Alarm: d.alarm, Committed: d.committed, Stands: d.stands, Wrote: d.wrote, Head: d.head, Before: d.before}
 	if d.name != "" {
 		conf.Prove = d.prove
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/config"
+	"github.com/liuma-pin/liuma/internal/keyring"
 	"github.com/liuma-pin/liuma/internal/staff"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
@@ -75,7 +76,20 @@ func AcceptHeads(ctx context.Context, c config.Config, reason audit.Reason, m cl
 			return 0, err
 		}
 	}
+	if err := acceptKeys(ctx, c, db, v, heads, actorHere(ctx, db, v), now.Now); err != nil {
+		return 0, err
+	}
 	return n, heads.Raise(sharedHead, n)
+}
+
+// acceptKeys has the keyring's row go on above what this directory has seen of it, with the
+// keys of its file. A crash before it is done leaves the head lower, and it is done again.
+func acceptKeys(ctx context.Context, c config.Config, db store.Store, v *vault.Vault, heads *vault.Heads, actor string, now func() time.Time) error {
+	k, err := keyring.New(keyring.Config{Store: db, Vault: v, Heads: heads, Name: nameThere(c), Now: now})
+	if err != nil {
+		return err
+	}
+	return k.Accept(ctx, actor)
 }
 
 // actorHere is the member of staff whom the account that runs this stands for in the

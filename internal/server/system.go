@@ -168,19 +168,27 @@ func Open(ctx context.Context, c config.Config, o Options) (_ *System, err error
 	if err != nil {
 		return nil, err
 	}
-	if c.Hosted.Listen != "" {
-		if s.Hosted, err = s.hostedDoor(); err != nil {
-			return nil, err
-		}
-	}
-	if c.ConsoleDoor.Listen != "" {
-		if s.Console, err = s.consoleDoor(); err != nil {
-			return nil, err
-		}
+	if err := s.browserDoors(); err != nil {
+		return nil, err
 	}
 	s.guard()
-	s.join()
+	if err := s.join(ctx); err != nil {
+		return nil, err
+	}
 	return s, nil
+}
+
+// browserDoors makes the doors of holders and staff that are configured.
+func (s *System) browserDoors() (err error) {
+	if s.Config.Hosted.Listen != "" {
+		if s.Hosted, err = s.hostedDoor(); err != nil {
+			return err
+		}
+	}
+	if s.Config.ConsoleDoor.Listen != "" {
+		s.Console, err = s.consoleDoor()
+	}
+	return err
 }
 
 // alarm records a keeper's alarm at the authority, without delaying the request

@@ -138,6 +138,7 @@ type Reader interface {
 	AgencyReader
 	SumReader
 	PadOfferReader
+	KeyringReader
 
 	Card(liuma.CardID) (Card, error)
 	CardByHolder(vault.Index) (Card, error)
@@ -189,7 +190,7 @@ type Reader interface {
 }
 
 // Tx reads and writes. Every write but TakeNumber, BurnEvidence, SaveClock, SaveSweep, Meter, PruneMeters, DropArchived,
-// SeeStaffSession, SeeDeskPad, those of SumWriter and PadOfferWriter, and ResealStep counts as a change that needs an entry; a write that was refused with ErrExists, ErrNotFound, ErrConflict or ErrDecided
+// SeeStaffSession, SeeDeskPad, those of SumWriter, PadOfferWriter and KeyringWriter, and ResealStep counts as a change that needs an entry; a write that was refused with ErrExists, ErrNotFound, ErrConflict or ErrDecided
 // changed nothing, and the transaction may go on. Methods that update or delete
 // one row return ErrNotFound if it is not there; methods that delete many
 // (Delete…Of, Delete…Ticks, Prune…) may find none. Times are kept to the
@@ -212,6 +213,7 @@ type Tx interface {
 	AgencyWriter
 	SumWriter
 	PadOfferWriter
+	KeyringWriter
 
 	// RaiseShared lifts Shared above a number, for a database that was restored
 	// and is taken for good.

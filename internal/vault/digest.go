@@ -9,7 +9,7 @@ func (v *Vault) SignDigest(d audit.Digest) (audit.SignedDigest, error) {
 	if err != nil {
 		return audit.SignedDigest{}, err
 	}
-	token, err := v.sign(v.signing.digests, payload)
+	token, err := v.sign(v.signing.Load().digests, payload)
 	return audit.SignedDigest{Digest: d, Token: token}, err
 }
 
@@ -19,6 +19,6 @@ func (v *Vault) SignArchive(a audit.Archive) (audit.SignedArchive, error) {
 	if err != nil {
 		return audit.SignedArchive{}, err
 	}
-	token, err := v.sign(v.signing.archives, payload)
+	token, err := v.sign(v.signing.Load().archives, payload)
 	return audit.SignedArchive{Archive: a, Token: token}, err
 }

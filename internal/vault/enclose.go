@@ -86,7 +86,7 @@ func (f KeyFile) Recipients() ([]token.WrappingKey, error) {
 	}
 	defer clear(content)
 	body, err := checked(content)
-	if err != nil || content[len(magic)] != sealedVersion {
+	if err != nil || !isSealed(content) {
 		return nil, err
 	}
 	raw := new(rawKeys)

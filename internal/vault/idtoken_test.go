@@ -96,7 +96,7 @@ func TestIDTokenIsNoReceipt(t *testing.T) {
 	must(t, err)
 	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(receiptToken, ".")[1])
 	must(t, err)
-	dressed, err := v.sign(v.signing.idTokens, payload)
+	dressed, err := v.sign(v.signing.Load().idTokens, payload)
 	must(t, err)
 	_, err = ParseReceipt(dressed, v.ReceiptKeys(), issuer, "zj-hrss", now())
 	wantCode(t, err, liuma.CodeReceiptInvalid)

@@ -19,7 +19,8 @@ import (
 )
 
 // The key file, unless it is sealed to a token (sealedfile.go): magic, format version, index root, number of root keys, the root
-// keys oldest first (id, time when it was made, key), number of signing keys,
+// keys oldest first (id, time when it was made, key), in nextVersion the index of the
+// one that seals (from zero; otherwise the last one does), number of signing keys,
 // index of the one that signs (from zero), the signing keys oldest first (P-256
 // scalar, time), and the first bytes of SHA-256 over everything before. Numbers
 // are big endian, times Unix seconds. The checksum finds a damaged file; it does
@@ -27,6 +28,7 @@ import (
 const (
 	magic        = "liuma-vault"
 	fileVersion  = 3
+	nextVersion  = 5 // has a root key that does not seal yet
 	rootSize     = 32
 	scalarSize   = 32
 	idSize       = 4
@@ -63,7 +65,8 @@ type KeyFile struct {
 type rawKeys struct {
 	to      []token.WrappingKey // tokens that the file is sealed to; none: it is not sealed
 	index   [rootSize]byte      // of what is looked up by its keyed hash; never changes
-	roots   []rawRootKey        // oldest first, at least one; the last one seals
+	roots   []rawRootKey        // oldest first, at least one
+	seals   int                 // index in roots of the key that seals
 	signing []rawSigningKey     // oldest first, at least one
 	signs   int                 // index in signing of the key that signs
 
@@ -110,9 +113,9 @@ func (r *rawKeys) encode() ([]byte, error) {
 	if len(r.to) > 0 {
 		return r.seal()
 	}
-	content := make([]byte, 0, maxFileSize)
+	content := make([]byte, 0, maxFileSize+1)
 	content = append(content, magic...)
-	content = append(content, fileVersion)
+	content = append(content, r.version(fileVersion, nextVersion))
 	content = append(r.appendRoots(content), byte(len(r.signing)), byte(r.signs))
 	for i := range r.signing {
 		content = append(content, r.signing[i].scalar[:]...)
@@ -122,14 +125,29 @@ func (r *rawKeys) encode() ([]byte, error) {
 	return append(content, sum[:checksumSize]...), nil
 }
 
+// version is that of a file whose newest root key seals, which earlier releases read, or
+// of one in which it does not yet.
+func (r *rawKeys) version(usual, next byte) byte {
+	if r.seals < len(r.roots)-1 {
+		return next
+	}
+	return usual
+}
+
 // appendRoots writes the index root and the root keys.
 func (r *rawKeys) appendRoots(content []byte) []byte {
-	content = append(content, r.index[:]...)
+	return r.appendRootKeys(append(content, r.index[:]...))
+}
+
+func (r *rawKeys) appendRootKeys(content []byte) []byte {
 	content = append(content, byte(len(r.roots)))
 	for i := range r.roots {
 		content = binary.BigEndian.AppendUint32(content, r.roots[i].id)
 		content = binary.BigEndian.AppendUint64(content, uint64(r.roots[i].made))
 		content = append(content, r.roots[i].root[:]...)
+	}
+	if r.seals < len(r.roots)-1 {
+		content = append(content, byte(r.seals)) //nolint:gosec // at most maxRootKeys
 	}
 	return content
 }
@@ -230,7 +248,9 @@ func checked(content []byte) (body []byte, err error) {
 	if len(content) < indexStart+checksumSize || string(content[:len(magic)]) != magic {
 		return nil, ErrKeyFileFormat
 	}
-	if v := content[len(magic)]; v != fileVersion && v != sealedVersion {
+	switch content[len(magic)] {
+	case fileVersion, nextVersion, sealedVersion, sealedNextVersion:
+	default:
 		return nil, ErrKeyFileVersion
 	}
 	body = content[:len(content)-checksumSize]
@@ -248,11 +268,11 @@ func parseKeyFile(content []byte, t Token) (*rawKeys, error) {
 	if err != nil {
 		return nil, err
 	}
-	if content[len(magic)] == sealedVersion {
+	if isSealed(content) {
 		return unseal(body, t)
 	}
 	raw := new(rawKeys)
-	rest, ok := raw.parseRoots(body[indexStart:])
+	rest, ok := raw.parseRoots(body[indexStart:], content[len(magic)] == nextVersion)
 	if !ok || !raw.parseSigning(rest) {
 		raw.wipe()
 		return nil, ErrKeyFileFormat
@@ -261,14 +281,22 @@ func parseKeyFile(content []byte, t Token) (*rawKeys, error) {
 }
 
 // parseRoots reads the index root and the root keys, and returns what follows
-// them. Ids rise, so that none is given out twice: the newest is never dropped.
-func (r *rawKeys) parseRoots(body []byte) (rest []byte, ok bool) {
+// them. Ids rise, so that none is given out twice: the newest is never dropped. next says
+// that the newest does not seal yet.
+func (r *rawKeys) parseRoots(body []byte, next bool) (rest []byte, ok bool) {
 	if len(body) < rootSize+1 {
 		return nil, false
 	}
 	copy(r.index[:], body)
-	count := int(body[rootSize])
-	body = body[rootSize+1:]
+	return r.parseRootKeys(body[rootSize:], next)
+}
+
+func (r *rawKeys) parseRootKeys(body []byte, next bool) (rest []byte, ok bool) {
+	if len(body) < 1 {
+		return nil, false
+	}
+	count := int(body[0])
+	body = body[1:]
 	if count < 1 || count > maxRootKeys || len(body) < count*rootKeySize {
 		return nil, false
 	}
@@ -284,6 +312,12 @@ func (r *rawKeys) parseRoots(body []byte) (rest []byte, ok bool) {
 		}
 		last = k.id
 		body = body[rootKeySize:]
+	}
+	if r.seals = count - 1; next {
+		if len(body) < 1 || int(body[0]) >= count-1 {
+			return nil, false
+		}
+		r.seals, body = int(body[0]), body[1:]
 	}
 	return body, true
 }

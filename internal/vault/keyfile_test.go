@@ -121,7 +121,7 @@ func TestOpenRefusesOtherFiles(t *testing.T) {
 		"long":              {append(bytes.Clone(good), 0), ErrKeyFileFormat},
 		"other magic":       {append([]byte("LIUMA-vault"), good[len(magic):]...), ErrKeyFileFormat},
 		"damaged":           {damaged, ErrKeyFileFormat},
-		"next version":      {with(len(magic), 5), ErrKeyFileVersion},
+		"next version":      {with(len(magic), 7), ErrKeyFileVersion},
 		"version before":    {with(len(magic), 2), ErrKeyFileVersion},
 		"version zero":      {with(len(magic), 0), ErrKeyFileVersion},
 		"no root key":       {roots(), ErrKeyFileFormat},

@@ -25,6 +25,7 @@ var (
 type RootKey struct {
 	ID    uint32
 	Seals bool // the one that seals; the others only open what they sealed
+	Next  bool // it does not seal yet: first all authorities on the database hold it
 	Made  time.Time
 	Until time.Time // when the next key took over; zero for the one that seals
 }
@@ -42,8 +43,8 @@ func (f KeyFile) RootKeys() ([]RootKey, error) {
 func (r *rawKeys) listRoots() []RootKey {
 	out := make([]RootKey, len(r.roots))
 	for i := range r.roots {
-		out[i] = RootKey{ID: r.roots[i].id, Seals: i == len(r.roots)-1, Made: time.Unix(r.roots[i].made, 0).UTC()}
-		if i > 0 {
+		out[i] = RootKey{ID: r.roots[i].id, Seals: i == r.seals, Next: i > r.seals, Made: time.Unix(r.roots[i].made, 0).UTC()}
+		if i > 0 && i <= r.seals {
 			out[i-1].Until = out[i].Made
 		}
 	}
@@ -56,17 +57,11 @@ func (r *rawKeys) listRoots() []RootKey {
 func (f KeyFile) RotateRootKey(now time.Time) (RootKey, error) {
 	var made RootKey
 	_, err := f.change(func(r *rawKeys) error {
-		if len(r.roots) >= maxRootKeys {
-			return ErrRootKeys
+		if err := r.addRoot(now); err != nil {
+			return err
 		}
-		grown := make([]rawRootKey, len(r.roots)+1)
-		copy(grown, r.roots)
-		clear(r.roots) // append would have left a copy of the secrets
-		r.roots = grown
-		fresh := &grown[len(grown)-1]
-		fresh.id, fresh.made = grown[len(grown)-2].id+1, now.Unix()
-		rand.Read(fresh.root[:])
-		made = RootKey{ID: fresh.id, Seals: true, Made: time.Unix(fresh.made, 0).UTC()}
+		r.seals = len(r.roots) - 1
+		made = r.listRoots()[r.seals]
 		return nil
 	})
 	if err != nil {
@@ -75,26 +70,50 @@ func (f KeyFile) RotateRootKey(now time.Time) (RootKey, error) {
 	return made, nil
 }
 
+// addRoot makes a root key, which does not seal yet.
+func (r *rawKeys) addRoot(now time.Time) error {
+	if len(r.roots) >= maxRootKeys {
+		return ErrRootKeys
+	}
+	if r.seals != len(r.roots)-1 {
+		return ErrKeyPrepared
+	}
+	grown := make([]rawRootKey, len(r.roots)+1)
+	copy(grown, r.roots)
+	clear(r.roots) // append would have left a copy of the secrets
+	r.roots = grown
+	fresh := &grown[len(grown)-1]
+	fresh.id, fresh.made = grown[len(grown)-2].id+1, now.Unix()
+	rand.Read(fresh.root[:])
+	return nil
+}
+
 // DropRootKey destroys an old root key: whatever is still sealed under it opens
 // for nobody any more. The caller has made sure that nothing is.
 func (f KeyFile) DropRootKey(id uint32) error {
-	_, err := f.change(func(r *rawKeys) error {
-		last := len(r.roots) - 1
-		if r.roots[last].id == id {
-			return ErrRootSeals
-		}
-		for i := range last {
-			if r.roots[i].id != id {
-				continue
-			}
-			copy(r.roots[i:], r.roots[i+1:])
-			clear(r.roots[last:])
-			r.roots = r.roots[:last]
-			return nil
-		}
-		return ErrNoRootKey
-	})
+	_, err := f.change(func(r *rawKeys) error { return r.dropRoot(id) })
 	return err
+}
+
+// dropRoot takes an older root key out. The newest stays, so that no id is given out twice.
+func (r *rawKeys) dropRoot(id uint32) error {
+	last := len(r.roots) - 1
+	if r.roots[r.seals].id == id || r.roots[last].id == id {
+		return ErrRootSeals
+	}
+	for i := range last {
+		if r.roots[i].id != id {
+			continue
+		}
+		copy(r.roots[i:], r.roots[i+1:])
+		clear(r.roots[last:])
+		r.roots = r.roots[:last]
+		if i < r.seals {
+			r.seals--
+		}
+		return nil
+	}
+	return ErrNoRootKey
 }
 
 // Reload takes over the root keys of the file that the vault was opened from,
@@ -107,6 +126,10 @@ func (v *Vault) Reload() error {
 		return err
 	}
 	defer raw.wipe()
+	return v.reload(raw)
+}
+
+func (v *Vault) reload(raw *rawKeys) error {
 	fresh, err := deriveKeys(raw)
 	if err != nil {
 		return fmt.Errorf("vault: derive keys: %w", err)
@@ -131,7 +154,7 @@ func (v *Vault) Reload() error {
 func (v *Vault) OpensWith() (ids []uint32) {
 	_ = v.read(func(k *keys) error { // after Close there is none
 		for id := range k.roots {
-			if id != k.seals {
+			if id < k.seals { // a higher one does not seal yet
 				ids = append(ids, id)
 			}
 		}

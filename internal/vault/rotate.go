@@ -140,32 +140,34 @@ func (f KeyFile) newSigningKey(r *rawKeys, now time.Time) (rawSigningKey, error)
 // DropSigningKey destroys a key that does not sign, an old one or the next. Its
 // signatures can no longer be checked.
 func (f KeyFile) DropSigningKey(id string) error {
-	_, err := f.change(func(r *rawKeys) error {
-		keys, err := r.list()
-		if err != nil {
-			return err
-		}
-		for i, k := range keys {
-			switch {
-			case k.ID != id:
-				continue
-			case k.State == KeySigning:
-				return ErrKeySigns
-			case i < r.signs:
-				r.signs--
-			}
-			if gone := r.signing[i].inToken; gone.is() {
-				r.gone = append(r.gone, gone.name())
-			}
-			copy(r.signing[i:], r.signing[i+1:])
-			last := len(r.signing) - 1
-			clear(r.signing[last:])
-			r.signing = r.signing[:last]
-			return nil
-		}
-		return ErrNoSuchKey
-	})
+	_, err := f.change(func(r *rawKeys) error { return r.dropSigning(id) })
 	return err
+}
+
+func (r *rawKeys) dropSigning(id string) error {
+	keys, err := r.list()
+	if err != nil {
+		return err
+	}
+	for i, k := range keys {
+		switch {
+		case k.ID != id:
+			continue
+		case k.State == KeySigning:
+			return ErrKeySigns
+		case i < r.signs:
+			r.signs--
+		}
+		if gone := r.signing[i].inToken; gone.is() {
+			r.gone = append(r.gone, gone.name())
+		}
+		copy(r.signing[i:], r.signing[i+1:])
+		last := len(r.signing) - 1
+		clear(r.signing[last:])
+		r.signing = r.signing[:last]
+		return nil
+	}
+	return ErrNoSuchKey
 }
 
 // change replaces a key file with a changed one, in one rename. A crash

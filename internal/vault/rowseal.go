@@ -41,10 +41,33 @@ func (v *Vault) SealRow(table string, fields ...[]byte) (RowSeal, error) {
 	return s, nil
 }
 
+// steadyKey stands in seals of SealSteady, where others name a root key: ids begin at one.
+const steadyKey uint32 = 0
+
+// SealSteady is SealRow for a row that is read before a newer root key is there, since it
+// brings it: its key hangs on the index root, and no rotation changes it. Whoever keeps
+// such rows refuses all others where they are wanted, and them everywhere else.
+func (v *Vault) SealSteady(table string, fields ...[]byte) (s RowSeal, err error) {
+	err = v.read(func(k *keys) error {
+		s = RowSeal{Key: steadyKey, MAC: rowSealMAC(k.steady, steadyKey, table, fields)}
+		return nil
+	})
+	return s, err
+}
+
+// IsSteady reports whether SealSteady made the seal, if it holds.
+func (s RowSeal) IsSteady() bool { return s.Key == steadyKey }
+
 // CheckRow refuses a row that is not as SealRow saw it: ErrRowSeal, or
 // ErrRowKey where the seal names a key that this vault does not hold.
 func (v *Vault) CheckRow(s RowSeal, table string, fields ...[]byte) error {
 	return v.read(func(k *keys) error {
+		if s.Key == steadyKey {
+			if want := rowSealMAC(k.steady, s.Key, table, fields); !want.Equal(s.MAC) {
+				return fmt.Errorf("%w: table %s", ErrRowSeal, table)
+			}
+			return nil
+		}
 		root, ok := k.roots[s.Key]
 		if !ok {
 			return fmt.Errorf("%w: table %s, key %d", ErrRowKey, table, s.Key)

@@ -24,10 +24,11 @@ import (
 //
 // Signing keys may live in the token; of those the file has name and public point.
 const (
-	sealedVersion = 4
-	pointSize     = 65
-	fileNonceSize = 12
-	fileKeySize   = 32
+	sealedVersion     = 4
+	sealedNextVersion = 6 // has a root key that does not seal yet
+	pointSize         = 65
+	fileNonceSize     = 12
+	fileKeySize       = 32
 	// maxRecipients are the token, its spares, and those of other authorities.
 	maxRecipients = 8
 	maxSealedSize = 16 << 10
@@ -46,7 +47,7 @@ func (r *rawKeys) seal() ([]byte, error) {
 	key := make([]byte, fileKeySize)
 	rand.Read(key)
 	defer clear(key)
-	content := append([]byte(magic), sealedVersion, byte(len(r.to)))
+	content := append([]byte(magic), r.version(sealedVersion, sealedNextVersion), byte(len(r.to)))
 	for _, to := range r.to {
 		der, err := x509.MarshalPKIXPublicKey(to.Public)
 		if err != nil {
@@ -74,6 +75,11 @@ func (r *rawKeys) seal() ([]byte, error) {
 	return append(content, sum[:checksumSize]...), nil
 }
 
+// isSealed reports whether a key file is sealed to tokens.
+func isSealed(content []byte) bool {
+	return content[len(magic)] == sealedVersion || content[len(magic)] == sealedNextVersion
+}
+
 func gcmOf(key []byte) (cipher.AEAD, error) {
 	block, err := aes.NewCipher(key)
 	if err != nil {
@@ -89,7 +95,12 @@ func appendShort(b, field []byte) []byte {
 // sealedBody is what is sealed; the caller wipes it.
 func (r *rawKeys) sealedBody() []byte {
 	body := make([]byte, 0, maxFileSize+maxSigningKeys*sealedKeySize)
-	body = append(r.appendRoots(body), byte(len(r.signing)), byte(r.signs))
+	return r.appendSealedSigning(r.appendRoots(body))
+}
+
+// appendSealedSigning writes the signing keys, also those in a token.
+func (r *rawKeys) appendSealedSigning(body []byte) []byte {
+	body = append(body, byte(len(r.signing)), byte(r.signs))
 	for i := range r.signing {
 		k := &r.signing[i]
 		var at [sealedKeySize]byte
@@ -135,7 +146,7 @@ func unseal(body []byte, t Token) (*rawKeys, error) {
 		return nil, ErrKeyFileFormat
 	}
 	defer clear(plain)
-	after, ok := raw.parseRoots(plain)
+	after, ok := raw.parseRoots(plain, body[len(magic)] == sealedNextVersion)
 	if !ok || !raw.parseSealedSigning(after) {
 		raw.wipe()
 		return nil, ErrKeyFileFormat

@@ -60,10 +60,11 @@ func (v *Vault) PublishFirst(now func() time.Time) {
 
 // forClients returns the signers of receipts and ID tokens.
 func (v *Vault) forClients() (receipts, idTokens jose.Signer) {
-	if elder := v.signing.elder; elder.kid != "" && v.publishedFor() < PublishedFor {
+	s := v.signing.Load()
+	if elder := s.elder; elder.kid != "" && v.publishedFor() < PublishedFor {
 		return elder.receipts, elder.idTokens
 	}
-	return v.signing.receipts, v.signing.idTokens
+	return s.receipts, s.idTokens
 }
 
 func (v *Vault) publishedFor() time.Duration {
@@ -78,7 +79,11 @@ func (v *Vault) publishedFor() time.Duration {
 // SignedLately reports whether this server signed with a key, or may have, what has
 // not expired: then the key has to stay published.
 func (v *Vault) SignedLately(kid string) bool {
-	return kid == v.signing.signs || kid != "" && kid == v.signing.elder.kid && v.publishedFor() < PublishedFor+tokensLive
+	s, now := v.signing.Load(), v.publishedFor()
+	v.mu.RLock()
+	left, signed := v.signed[kid]
+	v.mu.RUnlock()
+	return kid == s.signs || kid != "" && kid == s.elder.kid && now < PublishedFor+tokensLive || signed && now-left < tokensLive
 }
 
 func newSigningKeys(raw *rawKeys, t Token) (signingKeys, error) {
@@ -191,8 +196,8 @@ func (v *Vault) sign(signer jose.Signer, payload []byte) (string, error) {
 // ReceiptKeys returns the public keys that receipts and ID tokens are checked
 // with, oldest first: old keys, the signing key, and the next.
 func (v *Vault) ReceiptKeys() jose.JSONWebKeySet {
-	return jose.JSONWebKeySet{Keys: append([]jose.JSONWebKey(nil), v.signing.public...)}
+	return jose.JSONWebKeySet{Keys: append([]jose.JSONWebKey(nil), v.signing.Load().public...)}
 }
 
 // SignsWith is the kid of the key that signs, or will after PublishedFor.
-func (v *Vault) SignsWith() string { return v.signing.signs }
+func (v *Vault) SignsWith() string { return v.signing.Load().signs }

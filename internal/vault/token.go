@@ -114,7 +114,7 @@ type readiness struct {
 // always can. The token is asked once a second at most, by one at a time; meanwhile its
 // last answer counts.
 func (v *Vault) Ready() error {
-	signer, ok := v.signing.key.(*tokenSigner)
+	signer, ok := v.signing.Load().key.(*tokenSigner)
 	if !ok {
 		return nil
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -24,11 +25,13 @@ type Vault struct {
 	file     KeyFile // that it was opened from
 	enclosed bool    // the file is sealed to its token, so day keys are made there
 	disk     dayKeyFiles
-	signing  signingKeys // immutable; its signers are built once
+	signing  atomic.Pointer[signingKeys] // each immutable; its signers are built once
 	ready    readiness
 	// published tells for how long a server has published its keys; nil without one.
 	published func() time.Duration // guarded by mu
-	pins      sealKeyCache
+	// signed says when a key that signed was taken over by another, as published counts.
+	signed map[string]time.Duration // guarded by mu
+	pins   sealKeyCache
 }
 
 // keys are the derived keys, one for each purpose.
@@ -43,6 +46,8 @@ type keys struct {
 	guard     []byte
 	access    []byte
 	day       []byte // of the files of day keys
+	steady    []byte // of rows that are read before a root key is there
+	identity  []byte // of the file of the identity
 	// Under each root key, by its id.
 	roots map[uint32]*rootKeys
 	seals uint32 // the one that seals; the others open
@@ -71,6 +76,8 @@ func (k *keys) wipe() {
 	clear(k.guard)
 	clear(k.access)
 	clear(k.day)
+	clear(k.steady)
+	clear(k.identity)
 }
 
 // At names a key file that is not sealed to a token.
@@ -104,7 +111,9 @@ func newVault(raw *rawKeys, f KeyFile) (*Vault, error) {
 		k.wipe()
 		return nil, fmt.Errorf("vault: signing key: %w", err)
 	}
-	return &Vault{keys: k, file: f, enclosed: len(raw.to) > 0, disk: onDisk(), signing: signing}, nil
+	v := &Vault{keys: k, file: f, enclosed: len(raw.to) > 0, disk: onDisk(), signed: map[string]time.Duration{}}
+	v.signing.Store(&signing)
+	return v, nil
 }
 
 // deriveKeys gives every purpose its own key, by HKDF-SHA256 under a label, so
@@ -127,15 +136,17 @@ func deriveKeys(raw *rawKeys) (*keys, error) {
 	k.guard = derive(raw.index[:], "guard")
 	k.access = derive(raw.index[:], "access")
 	k.day = derive(raw.index[:], "daykey")
+	k.steady = derive(raw.index[:], "steady")
+	k.identity = derive(raw.index[:], "identity")
 	for i := range raw.roots {
 		root := &rootKeys{seal: make(map[Purpose][]byte)}
 		for _, p := range []Purpose{CardFacts, PersonFacts, SealKey, CeremonyDetails, ContactPhone, NoticePhone, MessageText, LetterText} {
 			root.seal[p] = derive(raw.roots[i].root[:], "seal/"+string(p))
 		}
 		root.row = derive(raw.roots[i].root[:], "row")
-		k.seals = raw.roots[i].id
-		k.roots[k.seals] = root
+		k.roots[raw.roots[i].id] = root
 	}
+	k.seals = raw.roots[raw.seals].id
 	if err := errors.Join(errs...); err != nil {
 		k.wipe()
 		return nil, err

@@ -69,7 +69,7 @@ func Run(t *testing.T, over func(t *testing.T, w *World) admin.Administration) {
 		name string
 		run  func(t *testing.T, w *World, a admin.Administration)
 	}{
-		{"status of a server", servedStatus}, {"signing keys of a server", servedKeys}, {"root keys of a server", servedRootKeys}, {"other authorities", others}, {"inbox", inbox}, {"restored cards", restoredCards}, {"erasing", erasing}, {"retry wakes the outbox", retryWakes},
+		{"status of a server", servedStatus}, {"signing keys of a server", servedKeys}, {"root keys of a server", servedRootKeys}, {"inbox", inbox}, {"restored cards", restoredCards}, {"erasing", erasing}, {"retry wakes the outbox", retryWakes},
 		{"keepers", keepers}, {"clock accepted", clockAccepted}, {"clock not kept", clockNotKept},
 	} {
 		t.Run(trial.name, func(t *testing.T) {

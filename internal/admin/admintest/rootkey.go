@@ -1,10 +1,8 @@
 package admintest
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"os"
 	"testing"
 	"time"
 
@@ -42,42 +40,6 @@ func rootKeys(t *testing.T, w *World, a admin.Administration) {
 		t.Error("the record:", diff)
 	}
 	refusedRootKeys(t, w, a)
-}
-
-// others: beside a server no key is made while another authority opens today's seal key;
-// the file stays as it is, and nothing is recorded. One that was there yesterday keeps
-// nobody.
-func others(t *testing.T, w *World, a admin.Administration) {
-	ctx := t.Context()
-	put := func(k store.SealKey) {
-		t.Helper()
-		must(t, w.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
-			return audit.Entry{At: Start, Actor: "system", Event: audit.SealKeyMade, Outcome: "ok"}, tx.InsertSealKey(k)
-		}))
-	}
-	two := []vault.Wrap{{To: []byte{4}, Given: []byte{1}}, {To: []byte{5}, Given: []byte{2}}}
-	put(store.SealKey{ID: "old", MadeAt: Start.Add(-30 * time.Hour), RetireAt: Start.Add(-6 * time.Hour), Wraps: two})
-	put(store.SealKey{ID: "next", MadeAt: Start.Add(time.Hour), RetireAt: Start.Add(25 * time.Hour), Wraps: two})
-	_, err := a.RotateRootKey(ctx, "rota")
-	must(t, err)
-	put(store.SealKey{ID: "now", MadeAt: Start.Add(-time.Hour), RetireAt: Start.Add(time.Hour), Wraps: two})
-	before, file := w.Entries(t), readFile(t, w.KeyFile)
-	if _, err := a.RotateRootKey(ctx, "rota"); !errors.Is(err, admin.ErrOthers) {
-		t.Errorf("the root key: %v", err)
-	}
-	if _, err := a.RotateSigningKey(ctx); !errors.Is(err, admin.ErrOthers) {
-		t.Errorf("the signing key: %v", err)
-	}
-	if len(w.Entries(t)) != len(before) || !bytes.Equal(file, readFile(t, w.KeyFile)) {
-		t.Error("a refusal changed something")
-	}
-}
-
-func readFile(t *testing.T, path string) []byte {
-	t.Helper()
-	content, err := os.ReadFile(path)
-	must(t, err)
-	return content
 }
 
 // rootKeysDropped: without a server everything is sealed anew first, and the

@@ -221,6 +221,16 @@ func (r *Remote) DropRootKey(ctx context.Context, id uint32, reason audit.Reason
 	return out, err
 }
 
+// ConfirmAuthority gives a person's word for another authority.
+func (r *Remote) ConfirmAuthority(ctx context.Context, q admin.AuthorityWord) error {
+	return r.call(ctx, http.MethodPost, pathAuthority, authorityChange{AuthorityWord: q}, &done{})
+}
+
+// DismissAuthority takes one out.
+func (r *Remote) DismissAuthority(ctx context.Context, name string, reason audit.Reason) error {
+	return r.call(ctx, http.MethodPost, pathAuthority, authorityChange{AuthorityWord: admin.AuthorityWord{Name: name, Reason: reason}, Dismiss: true}, &done{})
+}
+
 // RaiseHead brings one restored card up to the keepers.
 func (r *Remote) RaiseHead(ctx context.Context, card liuma.CardID, reason audit.Reason) (authority.Raised, error) {
 	var out authority.Raised

@@ -61,6 +61,7 @@ const (
 	pathRoot         = "/v1/keys/vault/rotate"
 	pathDropRoot     = "/v1/keys/vault/drop"
 	pathHead         = "/v1/cards/head"
+	pathAuthority    = "/v1/authorities"
 	pathAccept       = "/v1/restore/accept"
 	pathClock        = "/v1/clock"
 	pathAcceptClock  = "/v1/clock/accept"
@@ -186,7 +187,7 @@ type knownError struct {
 
 // known are the errors that keep their identity over the socket.
 func known() []knownError {
-	return append(slices.Concat(knownOfStaff(), knownOfKeepers(), knownOfPolicy(), knownOfFreezes(), knownOfDesk(), knownOfLetters(), knownOfAgencies()), []knownError{
+	return append(slices.Concat(knownOfStaff(), knownOfKeepers(), knownOfPolicy(), knownOfFreezes(), knownOfDesk(), knownOfLetters(), knownOfAgencies(), knownOfAuthorities()), []knownError{
 		{admin.ErrTaken, CodeTaken, http.StatusConflict},
 		{admin.ErrUnknown, CodeUnknown, http.StatusNotFound},
 		{admin.ErrKey, CodeKey, http.StatusUnprocessableEntity},
@@ -209,7 +210,6 @@ func known() []knownError {
 		{vault.ErrRootSeals, CodeRootSeals, http.StatusConflict},
 		{vault.ErrNoRootKey, CodeNoRoot, http.StatusNotFound},
 		{admin.ErrResealing, CodeResealing, http.StatusConflict},
-		{admin.ErrOthers, CodeOthers, http.StatusConflict},
 		{clock.ErrBehind, CodeBehind, http.StatusConflict},
 		{clock.ErrNotAhead, CodeNotAhead, http.StatusConflict},
 		{admin.ErrImporting, CodeBusy, http.StatusConflict},

@@ -370,7 +370,7 @@ func approve(v *visit) (*view, error) {
 	if err := v.h.c.Staff.Confirm(v.ctx(), v.who, id, []byte(v.r.PostFormValue("answer"))); err != nil {
 		return nil, err
 	}
-	if slices.Contains([]string{admin.ActHasten, admin.ActResume, admin.ActHead}, p.Kind) {
+	if slices.Contains([]string{admin.ActHasten, admin.ActResume, admin.ActHead, admin.ActConfirm}, p.Kind) {
 		if _, err := v.admin().ApproveAct(v.ctx(), admin.ActStep{ID: proposal.ID(id)}); err != nil {
 			return nil, err
 		}

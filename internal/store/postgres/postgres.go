@@ -81,6 +81,9 @@ type Config struct {
 	Stands    func(card liuma.CardID, rev uint64) error
 	Committed func(card liuma.CardID, read, head uint64)
 	Head      rows.SharedHead
+	// Before, if set, is called once the process has joined, before it reads anything that a
+	// root key seals; an error keeps the database closed.
+	Before func(context.Context, store.Store) error
 	// Wrote, if set, is the revision at which this process knows a card's row to stand, 0
 	// if it does not. A snapshot may be from before that, and then another is read; only a
 	// row that is really below it is given to Stands.
@@ -214,6 +217,11 @@ func open(ctx context.Context, cfg Config, carry bool) (_ *Store, err error) {
 	}
 	if s.writers, err = s.pool(ctx, cfg.Writers); err != nil {
 		return nil, told(err)
+	}
+	if !carry && cfg.Before != nil {
+		if err := cfg.Before(ctx, s); err != nil {
+			return nil, err
+		}
 	}
 	if !carry {
 		if err := s.raiseHead(ctx); err != nil {

@@ -77,7 +77,7 @@ func row[T any](c *Codec, k *kind[T], home, key []byte, v *T, rev uint64) (Row, 
 			return Row{}, err
 		}
 		r, err := k.sealed(c.seal, Row{Key: key, Home: home, Looks: k.looks(v), Rev: rev, Body: body})
-		if err != nil || r.Seal.Key == under {
+		if err != nil || k.Steady || r.Seal.Key == under {
 			return r, err
 		}
 	}

@@ -54,6 +54,6 @@ func Layouts() map[string]Layout {
 	// Read by all, or by one process, and seldom written.
 	with(Layout{Whole: true}, "clients", "seal_keys", "staff", "proposals", "editions", "shared", "agencies", "clock", "sweeps", "archives",
 		"digests", "tallies", "resealing", "keepers_seen", "corrections", "tickets", "desk_pads",
-		"authorities", "duties", "serving")
+		"authorities", "duties", "serving", "keyring")
 	return all
 }

@@ -36,7 +36,7 @@ func bodies() map[string]any {
 		"tallies":         &store.Tally{},
 		"former_contacts": &store.FormerContact{}, "closings": &store.ClosingDue{},
 		"letters": &store.Letter{}, "agencies": &store.Agency{}, "notice_contacts": &store.NoticeContact{},
-		"sums": &sum{}, "pad_offers": &store.PadOffer{}, "numbers": &number{}}
+		"sums": &sum{}, "pad_offers": &store.PadOffer{}, "numbers": &number{}, "keyring": &keyring{}}
 	for _, v := range all {
 		n := 0
 		fill(reflect.ValueOf(v).Elem(), &n)

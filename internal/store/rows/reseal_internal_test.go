@@ -16,7 +16,7 @@ func TestEveryTableIsSealedAnew(t *testing.T) {
 		passed = append(passed, r.table.Name)
 	}
 	for _, table := range Tables() {
-		if table.Name != newTables().resealing.Name && !slices.Contains(passed, table.Name) {
+		if table.Name != newTables().resealing.Name && !table.Steady && !slices.Contains(passed, table.Name) {
 			t.Errorf("a pass does not go through %s", table.Name)
 		}
 	}

@@ -51,6 +51,9 @@ type Table struct {
 	// Homed tables have a column home beside the key, in a database that spreads its
 	// rows over machines: it says where a row is. See Layouts.
 	Homed bool
+	// Steady tables are sealed by a key that no rotation changes: they are read before a
+	// newer root key is there.
+	Steady bool
 }
 
 // Row is one row as the database keeps it. Looks are the values of the table's
@@ -129,6 +132,7 @@ type Sealer interface {
 	SealsWith() uint32 // the key that SealRow and Reseal use
 	Reseal(p vault.Purpose, id, sealed []byte) (fresh []byte, changed bool, err error)
 	SealRow(table string, fields ...[]byte) (vault.RowSeal, error)
+	SealSteady(table string, fields ...[]byte) (vault.RowSeal, error)
 	CheckRow(s vault.RowSeal, table string, fields ...[]byte) error
 }
 
@@ -151,7 +155,11 @@ func (r Row) fields() [][]byte {
 }
 
 func (t *Table) sealed(s Sealer, r Row) (Row, error) {
-	seal, err := s.SealRow(t.Name, r.fields()...)
+	by := s.SealRow
+	if t.Steady {
+		by = s.SealSteady
+	}
+	seal, err := by(t.Name, r.fields()...)
 	if err != nil {
 		return r, fmt.Errorf("store: seal a row of %s: %w", t.Name, err)
 	}
@@ -170,6 +178,9 @@ func (t *Table) check(s Sealer, r Row) error {
 		if v != nil && isNumber != t.Columns[i].Number || v != nil && isBytes == isNumber {
 			return fault(t, fmt.Errorf("column %s has a value of another type", t.Columns[i].Name))
 		}
+	}
+	if r.Seal.IsSteady() != t.Steady {
+		return fault(t, vault.ErrRowKey)
 	}
 	if err := s.CheckRow(r.Seal, t.Name, r.fields()...); err != nil {
 		return fault(t, err)

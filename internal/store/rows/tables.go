@@ -61,6 +61,7 @@ type tables struct {
 	agencies    kind[store.Agency]
 	sums        kind[sum]
 	padOffers   kind[store.PadOffer]
+	keyring     kind[keyring]
 }
 
 // Exempt lists the tables that are not sealed, and why.
@@ -88,7 +89,7 @@ func Tables() []Table {
 		t.editions.Table, t.tickets.Table, t.lookUps.Table, t.deskPads.Table,
 		t.tallies.Table,
 		t.formers.Table, t.closings.Table, t.letters.Table, t.agencies.Table, t.notices.Table,
-		t.sums.Table, t.padOffers.Table}
+		t.sums.Table, t.padOffers.Table, t.keyring.Table}
 }
 
 // clockKey is the key of the one row that keeps the time.
@@ -180,6 +181,7 @@ func newTables() *tables {
 	t.tallies = tallyTable()
 	t.sums = sumTable()
 	t.padOffers = padOfferTable()
+	t.keyring = keyringTable()
 	t.phone()
 	t.people()
 	t.ofStaff()

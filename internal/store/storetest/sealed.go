@@ -249,6 +249,8 @@ func samples() map[string]sample {
 	all["pad_offers"] = sample{func(tx store.Tx, i int) error { return tx.PutPadOffer(padOffer(i)) },
 		reads(func(r store.Reader, i int) error { _, err := r.PadOffer(index("number", i)); return err }),
 		[]func(store.Reader) error{func(r store.Reader) error { _, err := r.PadOfferOf("pad1"); return err }}}
+	all["keyring"] = sample{putKeyring,
+		reads(func(r store.Reader, _ int) error { _, err := r.Keyring(); return err }), nil}
 	all["tallies"] = sample{func(tx store.Tx, i int) error { return tx.PutTally(hourTally(i)) },
 		reads(func(r store.Reader, i int) error { _, err := r.Tally(hourTally(i).Hour); return err }), nil}
 	all["conflicts"] = sample{func(tx store.Tx, i int) error { return tx.PutConflict(conflict(i)) },

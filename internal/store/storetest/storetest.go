@@ -94,6 +94,7 @@ func Run(t *testing.T, open Open) {
 		{"MeterPrune", meterPrune},
 		{"Sums", sums},
 		{"SumsAltered", sumsOfOne},
+		{"Keyring", keyringRow},
 		{"PadOffers", padOffers},
 		{"Tallies", tallies},
 		{"FreezeCodes", freezeCodes},

@@ -1,0 +1,138 @@
+package keyring
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/vault"
+)
+
+const (
+	wordLabel    = "liuma/1/keyring/word"
+	editionLabel = "liuma/1/keyring/edition"
+)
+
+func identityOf(m store.KeyringMember) vault.Identity {
+	return vault.Identity{Name: m.Name, Opens: m.Opens, Signs: m.Signs}
+}
+
+func memberOf(row *store.Keyring, name string) *store.KeyringMember {
+	i := slices.IndexFunc(row.Members, func(m store.KeyringMember) bool { return m.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return &row.Members[i]
+}
+
+// trusted are the identities that an authority goes by, itself among them: those that it
+// gave its word for, and those that one of these gave its word for. Words are signed, so
+// that who has the vault's key file alone makes up none.
+func trusted(row *store.Keyring, from vault.Identity) map[string]vault.Identity {
+	known := map[string]vault.Identity{from.Name: from}
+	for grew := true; grew; {
+		grew = false
+		for _, m := range row.Members {
+			if _, ok := known[m.Name]; ok {
+				continue
+			}
+			for _, w := range m.Confirmed {
+				by, ok := known[w.By]
+				if ok && by.Fingerprint() == w.Print && by.Verify(wordLabel, w.Sign, wordFields(identityOf(m), w.At)...) {
+					known[m.Name], grew = identityOf(m), true
+					break
+				}
+			}
+		}
+	}
+	return known
+}
+
+func wordFields(of vault.Identity, at time.Time) [][]byte {
+	print := of.Fingerprint()
+	return [][]byte{print[:], binary.BigEndian.AppendUint64(nil, uint64(at.UnixMilli()))} //nolint:gosec // a time
+}
+
+// same reports whether a member is still the one with an identity.
+func same(m *store.KeyringMember, i vault.Identity) bool {
+	return m != nil && m.Name == i.Name && bytes.Equal(m.Opens, i.Opens) && bytes.Equal(m.Signs, i.Signs)
+}
+
+// mutual lists whom an authority gives keys to, and of those who serve the ones that would
+// not get them, or not take them from it.
+func mutual(row *store.Keyring, me vault.Identity, peers []store.Peer) (to map[string]vault.Identity, not []string) {
+	to = trusted(row, me)
+	for _, p := range peers {
+		if p.Name == me.Name {
+			continue
+		}
+		i, ok := to[p.Name]
+		if ok {
+			back, there := trusted(row, i)[me.Name]
+			ok = there && back.Fingerprint() == me.Fingerprint()
+		}
+		if !ok {
+			not = append(not, p.Name)
+		}
+	}
+	return to, not
+}
+
+// Confirm gives this authority's word for another's identity, whose digits somebody
+// compared. ErrMember. Where the other is trusted already it gets the keys of now.
+func (k *Keyring) Confirm(ctx context.Context, actor, name, digits string, reason audit.Reason) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	me, err := k.identity(false)
+	if err != nil {
+		return err
+	}
+	now := k.c.Now()
+	return k.change(ctx, func(row *store.Keyring) (audit.Entry, error) {
+		m := memberOf(row, name)
+		if m == nil || name == me.Name || !same(memberOf(row, me.Name), me.Identity) || !identityOf(*m).Fingerprint().Heard(digits) {
+			return audit.Entry{}, ErrMember
+		}
+		at := now.UTC().Truncate(time.Millisecond)
+		word, err := me.Sign(wordLabel, wordFields(identityOf(*m), at)...)
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		m.Confirmed = slices.DeleteFunc(slices.Clone(m.Confirmed), func(w store.KeyringWord) bool { return w.By == me.Name })
+		m.Confirmed = append(m.Confirmed, store.KeyringWord{By: me.Name, Print: me.Fingerprint(), At: at, Sign: word})
+		if err := k.giveAgain(row, me); err != nil {
+			return audit.Entry{}, err
+		}
+		return k.entry(actor, audit.AuthorityConfirmed, "ok", reason.Note(fmt.Sprintf("authority=%s by=%s", name, me.Name))), nil
+	})
+}
+
+// Dismiss takes an authority out: it gets no later key, and its words count no more. One that serves
+// goes on with the keys that it has; whoever stole them has those too. ErrMember.
+func (k *Keyring) Dismiss(ctx context.Context, actor, name string, reason audit.Reason) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if name == k.c.Name {
+		return ErrMember
+	}
+	return k.change(ctx, func(row *store.Keyring) (audit.Entry, error) {
+		if memberOf(row, name) == nil {
+			return audit.Entry{}, ErrMember
+		}
+		row.Members = slices.DeleteFunc(slices.Clone(row.Members), func(m store.KeyringMember) bool { return m.Name == name })
+		for i := range row.Members {
+			row.Members[i].Confirmed = slices.DeleteFunc(slices.Clone(row.Members[i].Confirmed), func(w store.KeyringWord) bool { return w.By == name })
+		}
+		row.Took = slices.DeleteFunc(slices.Clone(row.Took), func(t store.KeyringTaken) bool { return t.Name == name })
+		return k.entry(actor, audit.AuthorityDismissed, "ok", reason.Note("authority="+name)), nil
+	})
+}
+
+func (k *Keyring) entry(actor string, event audit.Event, outcome, note string) audit.Entry {
+	return audit.Entry{At: k.c.Now().UTC(), Actor: actor, Event: event, Outcome: outcome, Note: note}
+}
