@@ -132,6 +132,25 @@ func (s *scene) befalls(t *testing.T, long bool, rng *rand.Rand) string {
 	}
 }
 
+// settle has everybody find out, at some authority, which PIN holds now: one of two, or the
+// card is stopped. What was cut off is carried through by whoever is left.
+func (s *scene) settle(t *testing.T) {
+	t.Helper()
+	for _, p := range s.all {
+		if p.Card == "" {
+			continue
+		}
+		said := ""
+		until(t, "the PIN of "+p.Facts.CardNo+" is right, or its card is stopped", func() bool {
+			said = p.Settled(t.Context(), 1)
+			return said != history.Refused && said != history.Undecided && said != "unavailable"
+		})
+		if said == "wrong" {
+			t.Errorf("%s: no PIN is right any more", p.Facts.CardNo)
+		}
+	}
+}
+
 // fits checks what everybody was told.
 func (s *scene) fits(t *testing.T) (acts int) {
 	t.Helper()
@@ -148,10 +167,11 @@ func (s *scene) fits(t *testing.T) (acts int) {
 	return acts
 }
 
-// TestKilledAuthoritiesKeepOneHistory: holders act at two and at three authorities on one
-// database, each act at any of them, while one is killed, suspended or ended in the middle.
-// What each card's holder was told fits one order of the acts, as if one authority had never
-// failed. LIUMA_CRASH_SEED repeats what was drawn.
+// TestKilledAuthoritiesKeepOneHistory: holders act at three authorities on one database, and
+// with many kills at two as well, each act at any of them, while one is killed, suspended or
+// ended in the middle. What each card's holder was told fits one order of the acts, as if one
+// authority had never failed; and in the end everybody has one PIN, or a card that is stopped.
+// LIUMA_CRASH_SEED repeats what was drawn.
 func TestKilledAuthoritiesKeepOneHistory(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	if given, err := strconv.ParseUint(os.Getenv("LIUMA_CRASH_SEED"), 10, 64); err == nil {
@@ -160,7 +180,10 @@ func TestKilledAuthoritiesKeepOneHistory(t *testing.T) {
 	t.Logf("LIUMA_CRASH_SEED=%d", seed)
 	rounds := max(1, kills(t)/10)
 	long := rounds > 1
-	for _, authorities := range []int{2, 3} {
+	for _, authorities := range []int{3, 2} {
+		if authorities == 2 && !long {
+			break
+		}
 		t.Run(strconv.Itoa(authorities), func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(seed, uint64(authorities)))
 			s := newScene(t, authorities, 200+40*rounds, seed)
@@ -168,11 +191,12 @@ func TestKilledAuthoritiesKeepOneHistory(t *testing.T) {
 			t.Cleanup(crowd.End)
 			var what []string
 			for range rounds {
-				s.answers(t, 40)
+				s.answers(t, 30)
 				what = append(what, s.befalls(t, long, rng))
 			}
-			s.answers(t, 40)
+			s.answers(t, 30)
 			crowd.End()
+			s.settle(t)
 			acts := s.fits(t)
 			slices.Sort(what)
 			t.Logf("%v: %d acts of %d people fit one order each; %d answers, %d without one", slices.Compact(what), acts, len(s.all), s.told, s.open)

@@ -92,6 +92,8 @@ func newHouse(t *testing.T, n int) *house {
 			must(t, private(a.dir))
 		}
 		h.at = append(h.at, a)
+	}
+	for _, a := range h.at {
 		a.start(h)
 		t.Cleanup(a.kill)
 	}

@@ -9,7 +9,7 @@ import (
 
 // Crowd is holders who come and go all the time: some with two devices each, who verify,
 // change their PIN and may freeze the card; one after the other who guesses until the lock;
-// and one after the other who freezes the card and tries the PIN then.
+// and one after the other who freezes the card by one device and gives the PIN by another.
 type Crowd struct {
 	next func() *Person
 	gate sync.RWMutex // held for reading while a holder does something
@@ -91,13 +91,20 @@ func (c *Crowd) guess(ctx context.Context, p *Person) {
 	}
 }
 
-// freeze freezes the card, and gives the PIN afterwards.
+// freeze freezes the card by one device while the other gives the PIN, and goes on giving
+// it until it is told of the freeze.
 func (c *Crowd) freeze(ctx context.Context, p *Person) {
-	for ctx.Err() == nil && c.do(func() string { return p.Freeze(ctx, 0) }) != "right" {
+	pin, _ := p.Knows()
+	var verifying sync.WaitGroup
+	verifying.Go(func() {
+		for ctx.Err() == nil && !stopped(c.do(func() string { return p.Verify(ctx, 1, pin) })) {
+			pause(ctx, time.Millisecond)
+		}
+	})
+	for pause(ctx, 50*time.Millisecond); ctx.Err() == nil && c.do(func() string { return p.Freeze(ctx, 2) }) != "right"; {
 		pause(ctx, 100*time.Millisecond)
 	}
-	pin, _ := p.Knows()
-	c.do(func() string { return p.Verify(ctx, 0, pin) })
+	verifying.Wait()
 }
 
 func stopped(said string) bool { return said == "locked" || said == "blocked" || said == "suspended" }
