@@ -121,7 +121,7 @@ mutants: ## break each invariant on purpose; each must be caught by its test
 	go run ./test/mutants
 
 crash: ## kill the real server KILLS (300) times
-	LIUMA_CRASH_KILLS=$(KILLS) go test -count=1 -timeout 2h -v -run Killed ./test/crash
+	LIUMA_CRASH_KILLS=$(KILLS) go test -count=1 -timeout 2h -v -run 'Killed|Releases' ./test/crash
 
 fault-rounds: ## FAULT_ROUNDS (200) faults at random keepers; -seed of go test repeats one that failed
 	go test -count=1 -timeout 5h -v -run TestRounds $(FAULTS) -rounds $(FAULT_ROUNDS)

@@ -184,6 +184,20 @@ func TestEndingShowsNothing(t *testing.T) {
 // with was alone for that, and no longer: others start beside it.
 func TestJoinAfterAMigration(t *testing.T) {
 	c := among(t)
+	earlier(t, c)
+	first := openAt(t, named(c, "first"))
+	second := openAt(t, named(c, "second"))
+	card := liuma.CardID{1}
+	add(t, first, card)
+	if err := raise(second, card); err != nil {
+		t.Error(err)
+	}
+}
+
+// earlier makes a database whose schema is from before a migration that nobody goes along
+// with.
+func earlier(t *testing.T, c postgres.Config) {
+	t.Helper()
 	if err := openAt(t, named(c, "first")).Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -195,12 +209,32 @@ func TestJoinAfterAMigration(t *testing.T) {
 	} {
 		do(t, conn, back)
 	}
-	first := openAt(t, named(c, "first"))
-	second := openAt(t, named(c, "second"))
-	card := liuma.CardID{1}
-	add(t, first, card)
-	if err := raise(second, card); err != nil {
-		t.Error(err)
+}
+
+// TestSeveralStartAtOnce: of authorities that start at the same moment, on an earlier schema
+// or on none, one changes it while the others wait, and then all serve.
+func TestSeveralStartAtOnce(t *testing.T) {
+	for name, prepare := range map[string]func(*testing.T, postgres.Config){"earlier schema": earlier, "no schema": func(*testing.T, postgres.Config) {}} {
+		t.Run(name, func(t *testing.T) {
+			c := among(t)
+			prepare(t, c)
+			names := []string{"first", "second", "third"}
+			opened := make([]*postgres.Store, len(names))
+			failed := make([]error, len(names))
+			var starting sync.WaitGroup
+			for i, n := range names {
+				starting.Go(func() { opened[i], failed[i] = postgres.Open(t.Context(), named(c, n)) })
+			}
+			starting.Wait()
+			for i, s := range opened {
+				if failed[i] != nil {
+					t.Errorf("%s: %v", names[i], failed[i])
+					continue
+				}
+				t.Cleanup(func() { _ = s.Close() })
+				add(t, s, liuma.CardID{byte(1 + i)})
+			}
+		})
 	}
 }
 
