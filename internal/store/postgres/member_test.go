@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -235,6 +236,56 @@ func TestSeveralStartAtOnce(t *testing.T) {
 				add(t, s, liuma.CardID{byte(1 + i)})
 			}
 		})
+	}
+}
+
+// number is a head in memory.
+type number struct{ n atomic.Uint64 }
+
+func (h *number) Number() uint64 { return h.n.Load() }
+
+func (h *number) Raise(n uint64) error {
+	h.n.Store(max(h.n.Load(), n))
+	return nil
+}
+
+// TestClientsThatWereSeen: clients that another authority stopped, and that somebody puts
+// back at once, are refused by an authority that has read of it, though its file of heads
+// does not have it yet.
+func TestClientsThatWereSeen(t *testing.T) {
+	c := among(t)
+	c.Every, c.Absence = time.Hour, 2*time.Hour
+	first, second := named(c, "first"), named(c, "second")
+	first.Head, second.Head = &number{}, &number{}
+	one, other := openAt(t, first), openAt(t, second)
+	act := func(f func(store.Tx) error) {
+		t.Helper()
+		if err := one.Update(t.Context(), func(tx store.Tx) (audit.Entry, error) {
+			return audit.Entry{At: time.Now(), Actor: "system", Event: audit.CardEnrolled, Outcome: "ok"}, f(tx)
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	reads := func() (stopped bool, err error) {
+		err = other.View(t.Context(), func(r store.Reader) error {
+			found, err := r.Client("app")
+			stopped = found.Stopped
+			return err
+		})
+		return stopped, err
+	}
+	act(func(tx store.Tx) error { return tx.InsertClient(store.Client{ID: "app"}) })
+	thief := newThief(t, c.DSN)
+	thief.exec("CREATE TEMP TABLE clients_were AS SELECT * FROM clients")
+	thief.exec("CREATE TEMP TABLE shared_was AS SELECT * FROM shared")
+	act(func(tx store.Tx) error { return tx.UpdateClient(store.Client{ID: "app", Stopped: true}) })
+	if stopped, err := reads(); err != nil || !stopped {
+		t.Fatal(stopped, err)
+	}
+	thief.exec("UPDATE clients AS c SET rev = w.rev, body = w.body, seal_key = w.seal_key, seal = w.seal FROM clients_were AS w WHERE c.key = w.key")
+	thief.exec("UPDATE shared AS s SET rev = w.rev, body = w.body, seal_key = w.seal_key, seal = w.seal FROM shared_was AS w WHERE s.key = w.key")
+	if stopped, err := reads(); !errors.Is(err, store.ErrOldDatabase) {
+		t.Errorf("clients that were put back: stopped %v, %v", stopped, err)
 	}
 }
 
