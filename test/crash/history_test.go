@@ -23,6 +23,7 @@ import (
 type scene struct {
 	*several
 	service *history.Service
+	timeout time.Duration // of one call; an authority that is suspended answers none
 
 	mu      sync.Mutex
 	rng     *rand.Rand        // guarded by mu
@@ -33,9 +34,9 @@ type scene struct {
 	open    int               // guarded by mu: acts of which nobody knows what became
 }
 
-func newScene(t *testing.T, authorities, people int, seed uint64) *scene {
+func newScene(t *testing.T, authorities, people int, seed uint64, timeout time.Duration) *scene {
 	t.Helper()
-	s := &scene{several: newSeveral(t, authorities, people), rng: rand.New(rand.NewPCG(seed, 87))}
+	s := &scene{several: newSeveral(t, authorities, people), timeout: timeout, rng: rand.New(rand.NewPCG(seed, 87))}
 	s.people, s.clients = s.at[0].People, make([]*client.Client, authorities)
 	s.service = &history.Service{Channel: channelID, Purpose: purpose, At: s.any, Evidence: s.at[0].World.Evidence, Patience: 2 * time.Minute, Took: s.took}
 	for i := range s.at {
@@ -48,7 +49,7 @@ func newScene(t *testing.T, authorities, people int, seed uint64) *scene {
 func (s *scene) start(t *testing.T, i int) {
 	t.Helper()
 	s.at[i].start(t)
-	c, err := s.at[i].channel.Connect("http://"+s.at[i].native, &http.Client{Timeout: 4 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64}})
+	c, err := s.at[i].channel.Connect("http://"+s.at[i].native, &http.Client{Timeout: s.timeout, Transport: &http.Transport{MaxIdleConnsPerHost: 64}})
 	must(t, err)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -186,7 +187,7 @@ func TestKilledAuthoritiesKeepOneHistory(t *testing.T) {
 		}
 		t.Run(strconv.Itoa(authorities), func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(seed, uint64(authorities)))
-			s := newScene(t, authorities, 200+40*rounds, seed)
+			s := newScene(t, authorities, 200+40*rounds, seed, 4*time.Second)
 			crowd := history.NewCrowd(3, s.next)
 			t.Cleanup(crowd.End)
 			var what []string

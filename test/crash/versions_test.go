@@ -65,6 +65,7 @@ func (s *scene) exchange(t *testing.T, crowd *history.Crowd, i int, binary strin
 	s.at[i].binary = binary
 	s.start(t, i)
 	s.answers(t, 20)
+	t.Logf("%s: authority %d is served by %s", time.Now().Format("15:04:05.000"), i+1, filepath.Base(binary))
 }
 
 // TestTwoReleasesAtOnce: a release that adds to the schema starts beside the one before, then
@@ -99,7 +100,7 @@ UPDATE serving SET schema = 99, serves_from = 98;
 		contracting[file] = text
 	}
 	expand := release(t, "expand", expanding)
-	s := newScene(t, 2, 400, uint64(time.Now().UnixNano()))
+	s := newScene(t, 2, 400, uint64(time.Now().UnixNano()), time.Minute)
 	before := s.at[0].binary
 	crowd := history.NewCrowd(3, s.next)
 	t.Cleanup(crowd.End)
@@ -130,7 +131,7 @@ UPDATE serving SET schema = 99, serves_from = 98;
 		for _, a := range p.Acts() {
 			switch a.Said {
 			case history.Undecided:
-				t.Errorf("%s %s came to no answer", a.Kind, a.Number)
+				t.Errorf("%s %s of %s came to no answer in %s; open: %v", a.Kind, a.Number, a.Began.Format("15:04:05.000"), a.Ended.Sub(a.Began), a.Open)
 			case "unavailable":
 				unavailable++
 			}
