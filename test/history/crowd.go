@@ -36,7 +36,8 @@ func (c *Crowd) Pause() { c.gate.Lock() }
 // Resume lets everybody go on.
 func (c *Crowd) Resume() { c.gate.Unlock() }
 
-// End ends all, and waits for what is under way. It may be called again.
+// End ends all, and waits for what is under way, which comes to its own end: a call that its
+// caller leaves has no answer. It may be called again.
 func (c *Crowd) End() {
 	c.stop()
 	c.all.Wait()
@@ -48,7 +49,7 @@ func (c *Crowd) newcomers(ctx context.Context, act func(*Person)) {
 		said, p := "", (*Person)(nil)
 		c.do(func() string {
 			if p = c.next(); p != nil {
-				said = p.Enrol(ctx)
+				said = p.Enrol(context.WithoutCancel(ctx))
 			}
 			return ""
 		})
@@ -76,7 +77,7 @@ func (c *Crowd) live(ctx context.Context, p *Person, seed uint64) {
 	for device := 1; device <= 2; device++ {
 		devices.Go(func() {
 			rng := rand.New(rand.NewPCG(seed, uint64(device)))
-			for ctx.Err() == nil && !stopped(c.do(func() string { return p.Live(ctx, device, rng) })) {
+			for ctx.Err() == nil && !stopped(c.do(func() string { return p.Live(context.WithoutCancel(ctx), device, rng) })) {
 				pause(ctx, time.Duration(50+rng.IntN(150))*time.Millisecond)
 			}
 		})
@@ -86,7 +87,7 @@ func (c *Crowd) live(ctx context.Context, p *Person, seed uint64) {
 
 // guess gives wrong PINs until the card is locked.
 func (c *Crowd) guess(ctx context.Context, p *Person) {
-	for ctx.Err() == nil && !stopped(c.do(func() string { return p.Verify(context.Background(), 0, p.Another()) })) {
+	for ctx.Err() == nil && !stopped(c.do(func() string { return p.Verify(context.WithoutCancel(ctx), 0, p.Another()) })) {
 		pause(ctx, 100*time.Millisecond)
 	}
 }
@@ -97,11 +98,11 @@ func (c *Crowd) freeze(ctx context.Context, p *Person) {
 	pin, _ := p.Knows()
 	var verifying sync.WaitGroup
 	verifying.Go(func() {
-		for ctx.Err() == nil && !stopped(c.do(func() string { return p.Verify(ctx, 1, pin) })) {
+		for ctx.Err() == nil && !stopped(c.do(func() string { return p.Verify(context.WithoutCancel(ctx), 1, pin) })) {
 			pause(ctx, time.Millisecond)
 		}
 	})
-	for pause(ctx, 50*time.Millisecond); ctx.Err() == nil && c.do(func() string { return p.Freeze(ctx, 2) }) != "right"; {
+	for pause(ctx, 50*time.Millisecond); ctx.Err() == nil && c.do(func() string { return p.Freeze(context.WithoutCancel(ctx), 2) }) != "right"; {
 		pause(ctx, 100*time.Millisecond)
 	}
 	verifying.Wait()
