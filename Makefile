@@ -121,14 +121,14 @@ mutants: ## break each invariant on purpose; each must be caught by its test
 	go run ./test/mutants
 
 crash: ## kill the real server KILLS (300) times
-	LIUMA_CRASH_KILLS=$(KILLS) go test -count=1 -timeout 2h -v -run Killed ./test/crash
+	LIUMA_CRASH_KILLS=$(KILLS) go test -count=1 -timeout 2h -v -run 'Killed|Releases' ./test/crash
 
 fault-rounds: ## FAULT_ROUNDS (200) faults at random keepers; -seed of go test repeats one that failed
 	go test -count=1 -timeout 5h -v -run TestRounds $(FAULTS) -rounds $(FAULT_ROUNDS)
 
 failover: ## PostgreSQL with Patroni fails over FAILOVERS (50) times under load; 3 are a kill, a cut and a suspension of the primary
 	test/failover/prepare
-	$(SCRATCH) go test -count=1 -timeout 5h -v -run TestFailover $(FAILOVER) -failovers $(FAILOVERS) $(if $(SEED),-seed $(SEED)) $(if $(AUTHORITIES),-authorities $(AUTHORITIES))
+	$(SCRATCH) go test -count=1 -timeout 5h -v -run TestFailover $(FAILOVER) -failovers $(FAILOVERS) $(if $(SEED),-seed $(SEED)) $(if $(AUTHORITIES),-authorities $(AUTHORITIES)) $(if $(FAULT),-fault "$(FAULT)")
 
 arithmetic: ## ten million field elements beside math/big, a million inputs beside circl
 	go test -count=1 -timeout 3h -v ./internal/split/p256 -thorough

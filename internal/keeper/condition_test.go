@@ -1,9 +1,11 @@
 package keeper
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -68,6 +70,31 @@ func TestABadDiskIsNamed(t *testing.T) {
 			if c := q.Conditions(t.Context())[1]; c.Fault != DiskBad || !errors.Is(c.Why, cause) {
 				t.Errorf("%v: %+v", cause, c)
 			}
+		}
+	})
+}
+
+// TestAQuestionThatWeGaveUp: a caller who waits no longer is no refusal of a keeper, and
+// nothing is logged of it.
+func TestAQuestionThatWeGaveUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fakes := newFakes(t, split.Shape{T: 2, N: 3})
+		q, _ := fakeQuorum(t, fakes)
+		defer q.Close()
+		var said bytes.Buffer
+		q.log = slog.New(slog.NewTextHandler(&said, nil))
+		fakes[0].does(script{before: func(ctx context.Context) error {
+			<-ctx.Done()
+			return fmt.Errorf("k1: %w", ctx.Err())
+		}})
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Millisecond, cancel)
+		if c := q.Conditions(ctx)[0]; c.Fault != "" {
+			t.Errorf("the keeper is called %s", c.Fault)
+		}
+		synctest.Wait()
+		if said.Len() > 0 {
+			t.Errorf("the log says: %s", said.String())
 		}
 	})
 }

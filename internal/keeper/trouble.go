@@ -102,7 +102,10 @@ func ConditionOf(ctx context.Context, k Keeper, now time.Time, seen uint64) Cond
 // with every request.
 func (q *Quorum) failed(m *member, card liuma.CardID, err error) {
 	fault := faultOf(err)
-	if fault == "" {
+	switch {
+	case fault == "" && (errors.Is(err, context.Canceled) || errors.Is(err, ErrClosed)):
+		return // we asked no longer, as at an end or once enough others had answered
+	case fault == "":
 		q.log.Warn("keeper refused a request", "keeper", string(m.id), "error", err)
 		return
 	}

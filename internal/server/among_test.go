@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/config"
 	"github.com/liuma-pin/liuma/internal/envelope"
+	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/ledger"
 	"github.com/liuma-pin/liuma/internal/server"
 	"github.com/liuma-pin/liuma/internal/store"
@@ -36,8 +38,14 @@ type beside struct {
 
 func newBeside(t *testing.T) *beside {
 	t.Helper()
+	return newBetween(t, nil)
+}
+
+// newBetween is newBeside with something between each keeper's door and the keeper.
+func newBetween(t *testing.T, between func(keeper.Keeper) keeper.Keeper) *beside {
+	t.Helper()
 	clock := testkit.RunningClock(0)
-	house, err := keepers.New(t.Context(), keepers.Config{Dir: t.TempDir(), Machine: clock})
+	house, err := keepers.New(t.Context(), keepers.Config{Dir: t.TempDir(), Machine: clock, Between: between})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,57 +187,124 @@ func TestOneCardAtAllAuthorities(t *testing.T) {
 	}
 }
 
+// freezer freezes a card at an authority, and puts the row from before back at once, with its
+// place in the record, as whoever may write to the database can.
+type freezer struct {
+	*beside
+	at *server.System
+	id liuma.CardID
+	db *pgx.Conn
+}
+
+func (w *beside) freezer(at *server.System) *freezer {
+	w.T.Helper()
+	db, err := pgx.Connect(w.T.Context(), w.dsn)
+	w.must(err)
+	w.T.Cleanup(func() { _ = db.Close(context.Background()) })
+	return &freezer{w, at, w.cardID(), db}
+}
+
+func (f *freezer) do(text string, args ...any) {
+	f.T.Helper()
+	_, err := f.db.Exec(f.T.Context(), text, args...)
+	f.must(err)
+}
+
+// copy keeps what is to be put back.
+func (f *freezer) copy() {
+	f.do("CREATE TEMP TABLE was AS SELECT * FROM cards WHERE key = $1", f.id[:])
+	f.do("CREATE TEMP TABLE noted AS SELECT kind, stream, number FROM audit WHERE stream = $1", f.id[:])
+}
+
+// freeze freezes the card, and waits until the keepers have heard of it.
+func (f *freezer) freeze() {
+	f.T.Helper()
+	bn := f.BusinessNo()
+	_, err := f.at.Front().Freeze(f.T.Context(), f.channel, authority.Request{BusinessNo: bn, Subject: envelope.Subject{Card: string(f.card)}, Digest: testkit.Digest(string(bn))})
+	f.must(err)
+	var frozen uint64
+	f.must(f.db.QueryRow(f.T.Context(), "SELECT rev FROM cards WHERE key = $1", f.id[:]).Scan(&frozen))
+	for end := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
+		heard := 0
+		for _, k := range f.at.Keepers {
+			if a, err := k.Status(f.T.Context(), f.id); err == nil && a.Row.Head >= frozen {
+				heard++
+			}
+		}
+		if heard == len(f.at.Keepers) {
+			return
+		}
+		if time.Now().After(end) {
+			f.T.Error("the keepers do not hear of the freeze")
+			return
+		}
+	}
+}
+
+// putBack puts back what was kept.
+func (f *freezer) putBack() {
+	f.do("ALTER TABLE audit DISABLE TRIGGER USER")
+	f.do("DELETE FROM audit WHERE stream = $1 AND number > (SELECT max(number) FROM noted)", f.id[:])
+	f.do("ALTER TABLE audit ENABLE TRIGGER USER")
+	f.do("UPDATE cards AS c SET rev = w.rev, body = w.body, seal_key = w.seal_key, seal = w.seal FROM was AS w WHERE c.key = w.key")
+}
+
+// noVerdict checks that a guess with the right PIN at the first authority comes to none.
+func (f *freezer) noVerdict() {
+	f.T.Helper()
+	v, err := f.guess(f.System, farPIN)
+	if err == nil && v != liuma.Unavailable || err != nil && liuma.CodeOf(err) != liuma.CodeUnavailable {
+		f.T.Errorf("by the row from before the freeze: %v, %v", v, err)
+	}
+}
+
 // TestAFreezeTakenBack: a holder freezes the card at one authority, and whoever may write to
 // the database puts the row from before back at once, with its place in the record. Another
 // authority, which left the row there and had it proved a moment ago, gives no verdict by it.
 func TestAFreezeTakenBack(t *testing.T) {
 	w := newBeside(t)
-	other := w.another(nil)
-	id := w.cardID()
-	thief, err := pgx.Connect(t.Context(), w.dsn)
-	w.must(err)
-	defer func() { _ = thief.Close(context.Background()) }()
-	do := func(text string, args ...any) {
-		t.Helper()
-		_, err := thief.Exec(t.Context(), text, args...)
-		w.must(err)
-	}
-	rev := func() (n int64) {
-		t.Helper()
-		w.must(thief.QueryRow(t.Context(), "SELECT rev FROM cards WHERE key = $1", id[:]).Scan(&n))
-		return n
-	}
+	f := w.freezer(w.another(nil))
 	if v, err := w.guess(w.System, farPIN); err != nil || v != liuma.Right {
 		t.Fatal(v, err)
 	}
-	do("CREATE TEMP TABLE was AS SELECT * FROM cards WHERE key = $1", id[:])
-	do("CREATE TEMP TABLE noted AS SELECT kind, stream, number FROM audit WHERE stream = $1", id[:])
-	bn := w.BusinessNo()
-	_, err = other.Front().Freeze(t.Context(), w.channel, authority.Request{BusinessNo: bn, Subject: envelope.Subject{Card: string(w.card)}, Digest: testkit.Digest(string(bn))})
-	w.must(err)
-	frozen := uint64(rev())
-	for end := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
-		heard := 0
-		for _, k := range other.Keepers {
-			if a, err := k.Status(t.Context(), id); err == nil && a.Row.Head >= frozen {
-				heard++
+	f.copy()
+	f.freeze()
+	f.putBack()
+	f.noVerdict()
+}
+
+// interrupted does something before the first evaluation of a guess.
+type interrupted struct {
+	keeper.Keeper
+	before func()
+}
+
+func (k interrupted) Attempt(ctx context.Context, q keeper.AttemptRequest) (keeper.AttemptAnswer, error) {
+	k.before()
+	return k.Keeper.Attempt(ctx, q)
+}
+
+// TestAFreezeTakenBackWithinAGuess: the same, after the guess was counted and before any
+// keeper evaluates it. The row is the very one that the guess left; the keepers, which have
+// heard of the freeze, evaluate nothing, and the card serves nobody from then on.
+func TestAFreezeTakenBackWithinAGuess(t *testing.T) {
+	var now atomic.Pointer[func()]
+	w := newBetween(t, func(k keeper.Keeper) keeper.Keeper {
+		return interrupted{k, func() {
+			if do := now.Load(); do != nil {
+				(*do)()
 			}
-		}
-		if heard == len(other.Keepers) {
-			break
-		}
-		if time.Now().After(end) {
-			t.Fatal("the keepers do not hear of the freeze")
-		}
-	}
-	do("ALTER TABLE audit DISABLE TRIGGER USER")
-	do("DELETE FROM audit WHERE stream = $1 AND number > (SELECT max(number) FROM noted)", id[:])
-	do("ALTER TABLE audit ENABLE TRIGGER USER")
-	do("UPDATE cards AS c SET rev = w.rev, body = w.body, seal_key = w.seal_key, seal = w.seal FROM was AS w WHERE c.key = w.key")
-	v, err := w.guess(w.System, farPIN)
-	if err == nil && v != liuma.Unavailable || err != nil && liuma.CodeOf(err) != liuma.CodeUnavailable {
-		t.Errorf("by the row from before the freeze: %v, %v", v, err)
-	}
+		}}
+	})
+	f := w.freezer(w.another(nil))
+	within := sync.OnceFunc(func() {
+		f.copy()
+		f.freeze()
+		f.putBack()
+	})
+	now.Store(&within)
+	f.noVerdict()
+	f.noVerdict()
 }
 
 // TestChangeBesideVerifications: a PIN is changed at one authority while the others verify;

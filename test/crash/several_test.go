@@ -19,26 +19,36 @@ import (
 	"github.com/liuma-pin/liuma/internal/testkit/keepers"
 )
 
-// pair is two authorities on one database, each a process and a directory of its own.
-type pair struct {
-	first, second *house
-	db            *pgx.Conn
+// several are authorities on one database, each a process and a directory of its own.
+type several struct {
+	at []*house
+	db *pgx.Conn
 }
 
-func newPair(t *testing.T, people int) *pair {
+func newSeveral(t *testing.T, n, people int) *several {
 	t.Helper()
 	clock := testkit.RunningClock(0)
 	kept, err := keepers.New(t.Context(), keepers.Config{Dir: t.TempDir(), Machine: clock})
 	must(t, err)
 	t.Cleanup(func() { must(t, kept.Close()) })
 	dsn := testkit.NewDatabase(t)
-	h := &house{binary: build(t), Env: testkit.New(t, testkit.Options{House: kept, People: 2 * people, Clock: clock,
+	h := &house{binary: build(t), Env: testkit.New(t, testkit.Options{House: kept, People: people, Clock: clock,
 		Configure: func(c *config.Config) { c.Log, c.Database = "error", dsn }})}
 	h.channel = h.AddParty(testkit.NationalChannel(channelID))
-	for _, f := range h.People[:people] {
-		h.holders = append(h.holders, h.newHolder(f))
-	}
 	h.leave(t)
+	s := &several{at: []*house{h}}
+	for len(s.at) < n {
+		s.at = append(s.at, h.beside(t))
+	}
+	s.db, err = pgx.Connect(t.Context(), dsn)
+	must(t, err)
+	t.Cleanup(func() { _ = s.db.Close(context.Background()) })
+	return s
+}
+
+// beside is another authority with the same keys and keepers, in a directory of its own.
+func (h *house) beside(t *testing.T) *house {
+	t.Helper()
 	other := &house{binary: h.binary, Env: h.Env, channel: h.channel, dir: filepath.Join(t.TempDir(), "data")}
 	from := os.DirFS(h.Dir)
 	must(t, fs.WalkDir(from, ".", func(path string, e fs.DirEntry, err error) error {
@@ -51,6 +61,7 @@ func newPair(t *testing.T, people int) *pair {
 		content, err := fs.ReadFile(from, path)
 		return errors.Join(err, os.WriteFile(filepath.Join(other.dir, path), content, 0o600))
 	}))
+	var err error
 	other.config, err = config.Load(other.dir)
 	must(t, err)
 	t.Cleanup(func() {
@@ -59,15 +70,11 @@ func newPair(t *testing.T, people int) *pair {
 			_ = other.process.Wait()
 		}
 	})
-	p := &pair{first: h, second: other}
-	p.db, err = pgx.Connect(t.Context(), dsn)
-	must(t, err)
-	t.Cleanup(func() { _ = p.db.Close(context.Background()) })
-	return p
+	return other
 }
 
 // count is a number that the database says.
-func (p *pair) count(t *testing.T, text string) (n int) {
+func (p *several) count(t *testing.T, text string) (n int) {
 	t.Helper()
 	must(t, p.db.QueryRow(t.Context(), text).Scan(&n))
 	return n
@@ -88,12 +95,16 @@ func until(t *testing.T, what string, is func() bool) {
 // after a moment, exactly one PIN right; what it did for all goes over; and of one card no
 // two guesses were ever under way at once.
 func TestOneOfTwoAuthorities(t *testing.T) {
-	p := newPair(t, 8)
-	p.first.start(t)
-	p.second.start(t)
-	p.first.enrollAll(t)
-	half := len(p.first.holders) / 2
-	here, there := p.first.holders[:half], p.first.holders[half:]
+	p := newSeveral(t, 2, 16)
+	first, second := p.at[0], p.at[1]
+	for _, f := range first.People[:8] {
+		first.holders = append(first.holders, first.newHolder(f))
+	}
+	first.start(t)
+	second.start(t)
+	first.enrollAll(t)
+	half := len(first.holders) / 2
+	here, there := first.holders[:half], first.holders[half:]
 
 	// live has all act, and ends the first authority's part by stop.
 	live := func(stop func()) {
@@ -101,19 +112,19 @@ func TestOneOfTwoAuthorities(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var atFirst, atSecond sync.WaitGroup
 		for _, h := range here {
-			atFirst.Go(func() { h.live(t.Context(), p.first) })
+			atFirst.Go(func() { h.live(t.Context(), first) })
 		}
 		for _, h := range there {
-			atSecond.Go(func() { h.live(ctx, p.second) })
+			atSecond.Go(func() { h.live(ctx, second) })
 		}
 		time.Sleep(2 * time.Second)
-		before := p.second.verdicts.Load()
+		before := second.verdicts.Load()
 		stop()
-		until(t, "the other one serves on", func() bool { return p.second.verdicts.Load() > before })
+		until(t, "the other one serves on", func() bool { return second.verdicts.Load() > before })
 		atFirst.Wait()
 		cancel()
 		atSecond.Wait()
-		for _, h := range p.first.holders {
+		for _, h := range first.holders {
 			must(t, h.broken)
 		}
 		until(t, "nothing is under way", func() bool {
@@ -121,7 +132,7 @@ func TestOneOfTwoAuthorities(t *testing.T) {
 		})
 	}
 
-	live(func() { p.first.kill(t) })
+	live(func() { first.kill(t) })
 	until(t, "the dead one has ended", func() bool {
 		return p.count(t, "SELECT count(*) FROM authorities WHERE process IS NOT NULL") == 1
 	})
@@ -132,24 +143,24 @@ func TestOneOfTwoAuthorities(t *testing.T) {
 		return p.count(t, "SELECT count(*) FROM duties WHERE owner IN (SELECT process FROM authorities WHERE process IS NOT NULL)") == 5
 	})
 	cut := 0
-	for _, h := range p.first.holders {
-		cut += h.resolve(t, p.second)
+	for _, h := range first.holders {
+		cut += h.resolve(t, second)
 	}
 	t.Logf("killed: %d changes of a PIN were cut off", cut)
 
-	p.first.start(t)
-	suspended := p.first.process.Process
+	first.start(t)
+	suspended := first.process.Process
 	live(func() { must(t, suspended.Signal(syscall.SIGSTOP)) })
-	for _, h := range p.first.holders {
-		cut += h.resolve(t, p.second)
+	for _, h := range first.holders {
+		cut += h.resolve(t, second)
 	}
 	must(t, suspended.Signal(syscall.SIGCONT))
 	until(t, "the one that was suspended serves again", func() bool {
-		_, err := p.first.client.Challenge(t.Context())
+		_, err := first.client.Challenge(t.Context())
 		return err == nil
 	})
-	for _, h := range p.first.holders {
-		for _, at := range []*house{p.first, p.second} {
+	for _, h := range first.holders {
+		for _, at := range []*house{first, second} {
 			if v := h.ask(t, at, h.pin); v != "right" {
 				t.Errorf("%s: the PIN that was right is %s", h.facts.CardNo, v)
 			}

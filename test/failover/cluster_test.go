@@ -18,6 +18,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -161,6 +162,29 @@ func (c *cluster) members(n *node) ([]member, error) {
 	var answer struct{ Members []member }
 	err = json.NewDecoder(resp.Body).Decode(&answer)
 	return answer.Members, err
+}
+
+// isSync reports whether a node's Patroni says that another one is the synchronous standby.
+func (c *cluster) isSync(n, of *node) bool {
+	list, err := c.members(n)
+	return err == nil && slices.ContainsFunc(list, func(m member) bool { return m.Role == "sync_standby" && m.Name == of.name })
+}
+
+// leadsEtcd reports whether a node's etcd says that it leads.
+func (c *cluster) leadsEtcd(n *node) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+n.address()+":2379/v2/stats/self", nil)
+	if err != nil {
+		return false
+	}
+	resp, err := c.rest.Do(r)
+	if err != nil {
+		return false
+	}
+	defer resp.Body.Close()
+	var answer struct{ State string }
+	return json.NewDecoder(resp.Body).Decode(&answer) == nil && answer.State == "StateLeader"
 }
 
 // whole is the primary where all three nodes are there: a leader, its synchronous standby

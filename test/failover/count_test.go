@@ -19,13 +19,10 @@ import (
 	"github.com/liuma-pin/liuma/test/history"
 )
 
-// told reports whether an act has an answer that must hold for ever.
-func (a *act) told() bool { return a.said != undecided && a.said != "unavailable" }
-
 // ask compares acts with what the authority says of their business numbers now.
-func (h *house) ask(acts []*act) {
+func (h *house) ask(acts []*history.Tried) {
 	h.t.Helper()
-	work := make(chan *act)
+	work := make(chan *history.Tried)
 	var all sync.WaitGroup
 	var mu sync.Mutex
 	for range 8 {
@@ -33,14 +30,14 @@ func (h *house) ask(acts []*act) {
 			for a := range work {
 				if why := h.stands(a); why != "" {
 					mu.Lock()
-					h.t.Errorf("%s %s at %s: %s", a.kind, a.number, clockOf(a.ended), why)
+					h.t.Errorf("%s %s at %s: %s", a.Kind, a.Number, clockOf(a.Ended), why)
 					mu.Unlock()
 				}
 			}
 		})
 	}
 	for _, a := range acts {
-		if a.told() {
+		if a.Told() {
 			work <- a
 		}
 	}
@@ -48,13 +45,14 @@ func (h *house) ask(acts []*act) {
 	all.Wait()
 }
 
-func (h *house) stands(a *act) string {
-	v, err := h.at[0].client.Verification(context.Background(), a.number)
+// stands asks another authority than the one that answered, where there are several.
+func (h *house) stands(a *history.Tried) string {
+	v, err := h.client(a.Device+1).Verification(context.Background(), a.Number)
 	switch {
 	case err != nil:
-		return fmt.Sprintf("told %s, and now %v", a.said, err)
-	case v.State != "decided" || verdictOf(v) != a.said:
-		return fmt.Sprintf("told %s, and now it is %s %s %s", a.said, v.State, v.Verdict, v.Code)
+		return fmt.Sprintf("told %s, and now %v", a.Said, err)
+	case v.State != "decided" || history.VerdictOf(v) != a.Said:
+		return fmt.Sprintf("told %s, and now it is %s %s %s", a.Said, v.State, v.Verdict, v.Code)
 	}
 	return ""
 }
@@ -74,10 +72,10 @@ func (h *house) count() {
 	db, err := postgres.Open(h.t.Context(), postgres.Config{DSN: h.conf.Database, Password: password, Seal: keys})
 	must(h.t, err)
 	defer db.Close()
-	cards := map[*person]liuma.CardID{}
+	cards := map[*history.Person]liuma.CardID{}
 	must(h.t, db.View(h.t.Context(), func(r store.Reader) error {
 		for _, p := range h.all {
-			if p.card != "" {
+			if p.Card != "" {
 				h.compare(r, p, cards)
 			}
 		}
@@ -87,32 +85,32 @@ func (h *house) count() {
 }
 
 // compare compares one person's answers with the rows.
-func (h *house) compare(r store.Reader, p *person, cards map[*person]liuma.CardID) {
+func (h *house) compare(r store.Reader, p *history.Person, cards map[*history.Person]liuma.CardID) {
 	h.t.Helper()
-	link, err := r.LinkByHandle(channelID, store.Handle(p.card))
+	link, err := r.LinkByHandle(channelID, store.Handle(p.Card))
 	if err != nil {
-		h.t.Errorf("the link of %s, who was told of it: %v", p.facts.CardNo, err)
+		h.t.Errorf("the link of %s, who was told of it: %v", p.Facts.CardNo, err)
 		return
 	}
 	cards[p] = link.Card
 	row, err := r.Card(link.Card)
 	if err != nil {
-		h.t.Errorf("the card of %s: %v", p.facts.CardNo, err)
+		h.t.Errorf("the card of %s: %v", p.Facts.CardNo, err)
 		return
 	}
-	if p.frozen && !row.Frozen {
-		h.t.Errorf("%s was told that the card is frozen, and it is not", p.facts.CardNo)
+	if _, frozen := p.Stopped(); frozen && !row.Frozen {
+		h.t.Errorf("%s was told that the card is frozen, and it is not", p.Facts.CardNo)
 	}
-	for _, a := range p.acts {
-		if !a.told() {
+	for _, a := range p.Acts() {
+		if !a.Told() {
 			continue
 		}
-		q, err := r.Request(channelID, liuma.BusinessNo(a.number))
+		q, err := r.Request(channelID, liuma.BusinessNo(a.Number))
 		switch {
 		case err != nil:
-			h.t.Errorf("%s %s was told %s: %v", a.kind, a.number, a.said, err)
-		case !q.Decided || a.kind != history.Freeze && string(q.Verdict) != a.said:
-			h.t.Errorf("%s %s was told %s, in the database it is decided=%v %s", a.kind, a.number, a.said, q.Decided, q.Verdict)
+			h.t.Errorf("%s %s was told %s: %v", a.Kind, a.Number, a.Said, err)
+		case !q.Decided || a.Kind != history.Freeze && string(q.Verdict) != a.Said:
+			h.t.Errorf("%s %s was told %s, in the database it is decided=%v %s", a.Kind, a.Number, a.Said, q.Decided, q.Verdict)
 		}
 	}
 }
@@ -141,9 +139,9 @@ func (h *house) doubled(r store.Reader) error {
 
 // spent compares verdicts with the keepers' counts: right and wrong rest on two
 // evaluations, each with a spend of its own.
-func (h *house) spent(cards map[*person]liuma.CardID) {
+func (h *house) spent(cards map[*history.Person]liuma.CardID) {
 	h.t.Helper()
-	sums := map[*person]uint64{}
+	sums := map[*history.Person]uint64{}
 	for _, post := range h.keepers.Posts() {
 		b, err := ledgersqlite.Open(h.t.Context(), filepath.Join(post.Dir, "ledger.db"), ledgersqlite.Config{})
 		must(h.t, err)
@@ -156,13 +154,13 @@ func (h *house) spent(cards map[*person]liuma.CardID) {
 	}
 	for p := range cards {
 		guesses := uint64(0)
-		for _, a := range p.acts {
-			if a.old != "" && (a.said == "right" || a.said == "wrong") {
+		for _, a := range p.Acts() {
+			if a.Old != "" && (a.Said == "right" || a.Said == "wrong") {
 				guesses++
 			}
 		}
 		if sums[p] < 2*guesses {
-			h.t.Errorf("%s: %d verdicts, and %d guesses are counted", p.facts.CardNo, guesses, sums[p])
+			h.t.Errorf("%s: %d verdicts, and %d guesses are counted", p.Facts.CardNo, guesses, sums[p])
 		}
 	}
 }

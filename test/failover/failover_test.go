@@ -27,10 +27,12 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/liuma-pin/liuma/test/history"
 	"github.com/liuma-pin/liuma/test/netns"
 )
 
@@ -39,7 +41,7 @@ var (
 	seed        = flag.Uint64("seed", 0, "of everything random; 0: another one each time, which is printed")
 	within      = flag.Duration("within", 0, "no round begins after this; 0: all do")
 	logs        = flag.String("logs", "", "directory for all that the programs said")
-	only        = flag.String("fault", "", "this fault in each round")
+	only        = flag.String("fault", "", "these faults in turn, with a comma between two")
 	authorities = flag.Int("authorities", 1, "processes that serve from the database, each in a namespace of its own")
 )
 
@@ -85,7 +87,8 @@ func TestFailover(t *testing.T) {
 	rng := rand.New(rand.NewPCG(n, 67))
 	h := newHouse(t, *authorities)
 	t.Cleanup(h.keepLogs)
-	l := h.load(4)
+	l := history.NewCrowd(4, h.next)
+	t.Cleanup(l.End)
 	var gaps []time.Duration
 	start := time.Now()
 	for i := range *rounds {
@@ -100,7 +103,7 @@ func TestFailover(t *testing.T) {
 			break
 		}
 	}
-	l.end()
+	l.End()
 	operations := h.checkHistories()
 	h.count()
 	slices.Sort(gaps)
@@ -111,9 +114,13 @@ func TestFailover(t *testing.T) {
 // draw draws the fault of a round.
 func (h *house) draw(round int, rng *rand.Rand) fault {
 	all := faults()
+	var these []string
+	if *only != "" {
+		these = strings.Split(*only, ",")
+	}
 	all = slices.DeleteFunc(all, func(f fault) bool {
-		if *only != "" {
-			return f.name != *only
+		if these != nil {
+			return f.name != strings.TrimSpace(these[round%len(these)])
 		}
 		return round < 3 && (f.kind != []kind{kill, cut, suspend}[round] || !f.ends)
 	})
@@ -125,7 +132,7 @@ func (h *house) draw(round int, rng *rand.Rand) fault {
 
 // suffers has a fault befall the database, waits for what should come of it, heals it, and
 // asks for all answers again. The gap is the longest time without an answer meanwhile.
-func (h *house) suffers(f fault, rng *rand.Rand, l *load) (gap time.Duration, acts string) {
+func (h *house) suffers(f fault, rng *rand.Rand, l *history.Crowd) (gap time.Duration, acts string) {
 	h.t.Helper()
 	primary := h.db.awaitWhole()
 	h.awaitAnswer(time.Now())
@@ -145,8 +152,8 @@ func (h *house) suffers(f fault, rng *rand.Rand, l *load) (gap time.Duration, ac
 	now := h.db.awaitWhole()
 	h.awaitAnswer(time.Now())
 	h.t.Logf("%s: whole %.1f s after it was healed; %s is the primary", clockOf(time.Now()), time.Since(healed).Seconds(), now.name)
-	l.pause()
-	defer l.resume()
+	l.Pause()
+	defer l.Resume()
 	h.mu.Lock()
 	since := slices.Clone(h.acts[before:])
 	h.mu.Unlock()
@@ -163,10 +170,10 @@ func (h *house) awaitAnswer(after time.Time) {
 		acts := h.acts
 		h.mu.Unlock()
 		for _, a := range slices.Backward(acts) {
-			if a.told() && a.began.After(after) {
+			if a.Told() && a.Began.After(after) {
 				return
 			}
-			if a.ended.Before(after) {
+			if a.Ended.Before(after) {
 				break
 			}
 		}
@@ -182,30 +189,31 @@ func (h *house) awaitAnswer(after time.Time) {
 }
 
 // stopped looks whether cards that were locked or frozen meanwhile still are.
-func (h *house) stopped(acts []*act) {
+func (h *house) stopped(acts []*history.Tried) {
 	h.t.Helper()
-	seen := map[*person]bool{}
+	seen := map[*history.Person]bool{}
 	for _, a := range acts {
-		p := a.by
-		pin, maybe := p.knows()
-		if seen[p] || maybe != "" || !p.frozen && !p.locked || len(seen) == 20 {
+		p := a.By
+		pin, maybe := p.Knows()
+		locked, frozen := p.Stopped()
+		if seen[p] || maybe != "" || !frozen && !locked || len(seen) == 20 {
 			continue
 		}
 		seen[p] = true
-		said := p.verify(h.t.Context(), 0, pin)
-		if p.frozen && said == "suspended" || !p.frozen && (said == "locked" || said == "blocked") {
+		said := p.Verify(h.t.Context(), 0, pin)
+		if frozen && said == "suspended" || !frozen && (said == "locked" || said == "blocked") {
 			continue
 		}
-		h.t.Errorf("%s was locked (%v) or frozen (%v), and now the PIN is %s", p.facts.CardNo, p.locked, p.frozen, said)
+		h.t.Errorf("%s was locked (%v) or frozen (%v), and now the PIN is %s", p.Facts.CardNo, locked, frozen, said)
 	}
 }
 
 // gapIn is the longest time without an answer, from a moment on.
-func gapIn(acts []*act, from time.Time) (gap time.Duration) {
+func gapIn(acts []*history.Tried, from time.Time) (gap time.Duration) {
 	times := []time.Time{from}
 	for _, a := range acts {
-		if a.told() && a.ended.After(from) {
-			times = append(times, a.ended)
+		if a.Told() && a.Ended.After(from) {
+			times = append(times, a.Ended)
 		}
 	}
 	slices.SortFunc(times, time.Time.Compare)
@@ -216,18 +224,18 @@ func gapIn(acts []*act, from time.Time) (gap time.Duration) {
 }
 
 // tellOf counts acts by what was said.
-func tellOf(acts []*act) string {
+func tellOf(acts []*history.Tried) string {
 	var told, none, open, looked int
 	for _, a := range acts {
 		switch {
-		case a.told():
+		case a.Told():
 			told++
-		case a.said == undecided:
+		case a.Said == history.Undecided:
 			open++
 		default:
 			none++
 		}
-		if a.looked {
+		if a.Looked {
 			looked++
 		}
 	}

@@ -48,6 +48,8 @@ func faults() []fault {
 		{name: "one etcd lost", kind: other, begin: etcdLost(1), ends: true, hold: 10 * time.Second},
 		{name: "synchronous standby killed", kind: other, begin: standbysKilled(1), ends: true},
 		{name: "both standbys killed", kind: other, begin: standbysKilled(2), hold: 20 * time.Second},
+		{name: "leader of etcd killed", kind: other, begin: etcdLeaderKilled, ends: true, hold: 10 * time.Second},
+		{name: "synchronous standby killed and then the primary", kind: other, begin: standbyThenPrimary, hold: ttl},
 	}
 }
 
@@ -121,17 +123,47 @@ func etcdLost(n int) func(*house, *node, *rand.Rand) func() {
 	}
 }
 
+// etcdLeaderKilled kills the member of etcd that leads the others, on whichever node. Where
+// it cannot be told, it is the primary's.
+func etcdLeaderKilled(h *house, p *node, _ *rand.Rand) func() {
+	of := p
+	for _, o := range h.db.nodes {
+		if h.db.leadsEtcd(o) {
+			of = o
+		}
+	}
+	h.t.Logf("the leader of etcd is on %s", of.name)
+	of.signal("KILL", "etcd")
+	return func() { of.run("etcd") }
+}
+
+// standbyThenPrimary turns the synchronous standby off, waits until the other one has taken
+// its place and acts are answered again, and then turns the primary off as well. What was
+// answered in between is on the one node that is left, which alone is nobody's primary
+// until another has come back: acts wait for it.
+func standbyThenPrimary(h *house, p *node, rng *rand.Rand) func() {
+	first, left := h.syncFirst(p, rng)
+	first.off()
+	h.awaitAnswer(time.Now())
+	for end := time.Now().Add(patience); !h.db.isSync(p, left); time.Sleep(200 * time.Millisecond) {
+		if time.Now().After(end) {
+			h.t.Fatalf("%s does not become the synchronous standby", left.name)
+		}
+	}
+	h.awaitAnswer(time.Now())
+	p.off()
+	return func() {
+		first.on()
+		h.awaitAnswer(time.Now()) // two of three are there
+		p.on()
+	}
+}
+
 // standbysKilled turns standbys off: the synchronous one, or both.
 func standbysKilled(n int) func(*house, *node, *rand.Rand) func() {
 	return func(h *house, p *node, rng *rand.Rand) func() {
-		those := h.others(p, rng)
-		if list, err := h.db.members(p); err == nil {
-			for _, m := range list {
-				if m.Role == "sync_standby" && m.Name != those[0].name {
-					those[0], those[1] = those[1], those[0]
-				}
-			}
-		}
+		first, second := h.syncFirst(p, rng)
+		those := []*node{first, second}
 		for _, o := range those[:n] {
 			o.off()
 		}
@@ -141,6 +173,15 @@ func standbysKilled(n int) func(*house, *node, *rand.Rand) func() {
 			}
 		}
 	}
+}
+
+// syncFirst are the other two nodes, the synchronous standby first.
+func (h *house) syncFirst(p *node, rng *rand.Rand) (first, second *node) {
+	those := h.others(p, rng)
+	if h.db.isSync(p, those[1]) {
+		return those[1], those[0]
+	}
+	return those[0], those[1]
 }
 
 // others are the other two nodes, in any order.

@@ -14,15 +14,12 @@ import (
 func (h *house) checkHistories() (operations int) {
 	h.t.Helper()
 	for _, p := range h.all {
-		var ops []porcupine.Operation
-		for _, a := range p.acts {
-			ops = append(ops, porcupine.Operation{ClientId: a.device, Input: history.Act{Kind: a.kind, Old: a.old, New: a.new}, Output: a.said, Call: a.began.UnixNano(), Return: a.ended.UnixNano()})
-		}
+		ops := p.Operations()
 		operations += len(ops)
 		if result := history.Check(ops, 30*time.Second); result != porcupine.Ok {
-			h.t.Errorf("card of %s: %s: %d acts fit no order", p.facts.CardNo, result, len(ops))
-			for _, a := range p.acts {
-				h.t.Logf("device %d %s-%s %s %s %q %q: %s %s, looked up: %v", a.device, clockOf(a.began), clockOf(a.ended), a.number, a.kind, a.old, a.new, a.said, a.code, a.looked)
+			h.t.Errorf("card of %s: %s: %d acts fit no order", p.Facts.CardNo, result, len(ops))
+			for _, line := range p.Lines() {
+				h.t.Log(line)
 			}
 		}
 	}

@@ -19,8 +19,10 @@ import (
 	"github.com/liuma-pin/liuma/client"
 	"github.com/liuma-pin/liuma/internal/config"
 	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/internal/server"
 	"github.com/liuma-pin/liuma/internal/testkit"
 	"github.com/liuma-pin/liuma/internal/testkit/keepers"
+	"github.com/liuma-pin/liuma/test/history"
 	"github.com/liuma-pin/liuma/test/netns"
 )
 
@@ -42,11 +44,12 @@ type house struct {
 	channel      testkit.Party
 	conf         config.Config
 	at           []*authority
+	service      *history.Service
 
 	mu     sync.Mutex
-	people []registry.Facts // guarded by mu: who have no card yet
-	acts   []*act           // guarded by mu: all that anybody was told
-	all    []*person        // guarded by mu
+	people []registry.Facts  // guarded by mu: who have no card yet
+	acts   []*history.Tried  // guarded by mu: all that anybody was told
+	all    []*history.Person // guarded by mu
 }
 
 // authority is one process that serves.
@@ -82,12 +85,15 @@ func newHouse(t *testing.T, n int) *house {
 	h.populate(filepath.Join(base, "authority"))
 	for i := range n {
 		a := &authority{t: t, binary: binary, number: 4 + i, dir: h.Dir, site: h.net.Sites[4+i]}
-		if i > 0 { // they share keys and configuration
+		if i > 0 { // they share keys and configuration, and each makes its own name
 			a.dir = filepath.Join(base, fmt.Sprint("authority-", i+1))
 			must(t, os.CopyFS(a.dir, os.DirFS(h.Dir)))
+			must(t, os.Remove(filepath.Join(a.dir, server.NameFile)))
 			must(t, private(a.dir))
 		}
 		h.at = append(h.at, a)
+	}
+	for _, a := range h.at {
 		a.start(h)
 		t.Cleanup(a.kill)
 	}
@@ -126,7 +132,29 @@ func (h *house) populate(dir string) {
 	h.channel = h.AddParty(testkit.NationalChannel(channelID))
 	h.people = h.People
 	h.conf = h.System.Config
+	h.service = &history.Service{Channel: channelID, Purpose: "查询社保缴费年限", At: h.client, Evidence: h.World.Evidence, Patience: patience,
+		Took: func(a *history.Tried) {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			h.acts = append(h.acts, a)
+		}}
 	h.Close()
+}
+
+// client is the nth authority's, from the first again after the last.
+func (h *house) client(n int) *client.Client { return h.at[n%len(h.at)].client }
+
+// next is somebody who has no PIN yet, or nobody where everybody has one.
+func (h *house) next() *history.Person {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.people) == 0 {
+		return nil
+	}
+	p := h.service.NewPerson(h.people[0], uint64(len(h.all)))
+	h.people = h.people[1:]
+	h.all = append(h.all, p)
+	return p
 }
 
 // start starts an authority and waits for its door.

@@ -1,9 +1,11 @@
 // Package history says what a holder may be told, as a specification of one card: every
 // answer must fit one order of the acts. It guarantees that what it refuses can be told by no
 // service that counts and keeps what it acknowledges; what it takes may still be wrong. It
-// trusts the caller to give each act the times at which it was asked and answered.
+// trusts the caller to give each act the times at which it was asked and answered. Beside
+// it are the holders of trials, who act at authorities that may be gone: each keeps what was
+// said of which act, and when.
 //
-// Start here: Check.
+// Start here: Check, then Crowd.
 package history
 
 import (

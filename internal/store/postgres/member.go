@@ -77,8 +77,32 @@ func (m *member) connect(ctx context.Context) (*pgx.Conn, error) {
 }
 
 // join takes the locks and brings the schema up to date. It waits for a short while for a
-// process that is just ending. A crash anywhere leaves at most an epoch that nobody has.
+// process that is just ending, and longer for those that start at the same time: the lock of
+// the schema comes first, so that whoever changes it finds the database in the hands of those
+// alone who serve. A crash anywhere leaves at most an epoch that nobody has.
 func (m *member) join(ctx context.Context, patience time.Duration) error {
+	if err := m.wait(ctx, 10*patience, false, lockClass, lockSchema, func(context.Context) error {
+		return fmt.Errorf("%w: it is changing the schema", ErrInUse)
+	}); err != nil {
+		return err
+	}
+	err := m.enter(ctx, patience)
+	_, e := m.conn.Exec(ctx, "SELECT pg_advisory_unlock($1, $2)", int32(lockClass), int32(lockSchema))
+	if err := errors.Join(err, told(e)); err != nil || m.name == "" {
+		return err
+	}
+	if _, err := m.conn.Exec(ctx, "INSERT INTO authorities (name) VALUES ($1) ON CONFLICT (name) DO NOTHING", m.name); err != nil {
+		return told(err)
+	}
+	if err := m.conn.QueryRow(ctx, "SELECT number FROM authorities WHERE name = $1", m.name).Scan(&m.number); err != nil {
+		return told(err)
+	}
+	return m.wait(ctx, patience, false, lockMember, m.number, m.whoIsIt)
+}
+
+// enter takes the lock of the database and brings the schema up to date. The caller has the
+// lock of the schema.
+func (m *member) enter(ctx context.Context, patience time.Duration) error {
 	alone := m.name == ""
 	if !alone {
 		// Before the tables are there, nobody can be told who else works with them.
@@ -91,31 +115,18 @@ func (m *member) join(ctx context.Context, patience time.Duration) error {
 	if err := m.wait(ctx, patience, !alone, lockClass, lockDatabase, m.whoElse); err != nil {
 		return err
 	}
-	if err := m.migrate(ctx, alone, patience); err != nil {
+	if err := m.migrate(ctx, alone); err != nil || !alone || m.name == "" {
 		return err
 	}
-	if m.name == "" {
-		return nil
+	// Others may come from here on.
+	got, err := tryLock(ctx, m.conn, true, lockClass, lockDatabase) // beside the exclusive one, which is its own
+	if err == nil && !got {
+		err = ErrInUse
 	}
-	if alone { // others may come from here on
-		got, err := tryLock(ctx, m.conn, true, lockClass, lockDatabase) // beside the exclusive one, which is its own
-		if err == nil && !got {
-			err = ErrInUse
-		}
-		if err == nil {
-			_, err = m.conn.Exec(ctx, "SELECT pg_advisory_unlock($1, $2)", int32(lockClass), int32(lockDatabase))
-		}
-		if err != nil {
-			return told(err)
-		}
+	if err == nil {
+		_, err = m.conn.Exec(ctx, "SELECT pg_advisory_unlock($1, $2)", int32(lockClass), int32(lockDatabase))
 	}
-	if _, err := m.conn.Exec(ctx, "INSERT INTO authorities (name) VALUES ($1) ON CONFLICT (name) DO NOTHING", m.name); err != nil {
-		return told(err)
-	}
-	if err := m.conn.QueryRow(ctx, "SELECT number FROM authorities WHERE name = $1", m.name).Scan(&m.number); err != nil {
-		return told(err)
-	}
-	return m.wait(ctx, patience, false, lockMember, m.number, m.whoIsIt)
+	return told(err)
 }
 
 // wait takes a lock, at most for patience.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -184,6 +185,20 @@ func TestEndingShowsNothing(t *testing.T) {
 // with was alone for that, and no longer: others start beside it.
 func TestJoinAfterAMigration(t *testing.T) {
 	c := among(t)
+	earlier(t, c)
+	first := openAt(t, named(c, "first"))
+	second := openAt(t, named(c, "second"))
+	card := liuma.CardID{1}
+	add(t, first, card)
+	if err := raise(second, card); err != nil {
+		t.Error(err)
+	}
+}
+
+// earlier makes a database whose schema is from before a migration that nobody goes along
+// with.
+func earlier(t *testing.T, c postgres.Config) {
+	t.Helper()
 	if err := openAt(t, named(c, "first")).Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -195,12 +210,82 @@ func TestJoinAfterAMigration(t *testing.T) {
 	} {
 		do(t, conn, back)
 	}
-	first := openAt(t, named(c, "first"))
-	second := openAt(t, named(c, "second"))
-	card := liuma.CardID{1}
-	add(t, first, card)
-	if err := raise(second, card); err != nil {
-		t.Error(err)
+}
+
+// TestSeveralStartAtOnce: of authorities that start at the same moment, on an earlier schema
+// or on none, one changes it while the others wait, and then all serve.
+func TestSeveralStartAtOnce(t *testing.T) {
+	for name, prepare := range map[string]func(*testing.T, postgres.Config){"earlier schema": earlier, "no schema": func(*testing.T, postgres.Config) {}} {
+		t.Run(name, func(t *testing.T) {
+			c := among(t)
+			prepare(t, c)
+			names := []string{"first", "second", "third"}
+			opened := make([]*postgres.Store, len(names))
+			failed := make([]error, len(names))
+			var starting sync.WaitGroup
+			for i, n := range names {
+				starting.Go(func() { opened[i], failed[i] = postgres.Open(t.Context(), named(c, n)) })
+			}
+			starting.Wait()
+			for i, s := range opened {
+				if failed[i] != nil {
+					t.Errorf("%s: %v", names[i], failed[i])
+					continue
+				}
+				t.Cleanup(func() { _ = s.Close() })
+				add(t, s, liuma.CardID{byte(1 + i)})
+			}
+		})
+	}
+}
+
+// number is a head in memory.
+type number struct{ n atomic.Uint64 }
+
+func (h *number) Number() uint64 { return h.n.Load() }
+
+func (h *number) Raise(n uint64) error {
+	h.n.Store(max(h.n.Load(), n))
+	return nil
+}
+
+// TestClientsThatWereSeen: clients that another authority stopped, and that somebody puts
+// back at once, are refused by an authority that has read of it, though its file of heads
+// does not have it yet.
+func TestClientsThatWereSeen(t *testing.T) {
+	c := among(t)
+	c.Every, c.Absence = time.Hour, 2*time.Hour
+	first, second := named(c, "first"), named(c, "second")
+	first.Head, second.Head = &number{}, &number{}
+	one, other := openAt(t, first), openAt(t, second)
+	act := func(f func(store.Tx) error) {
+		t.Helper()
+		if err := one.Update(t.Context(), func(tx store.Tx) (audit.Entry, error) {
+			return audit.Entry{At: time.Now(), Actor: "system", Event: audit.CardEnrolled, Outcome: "ok"}, f(tx)
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	reads := func() (stopped bool, err error) {
+		err = other.View(t.Context(), func(r store.Reader) error {
+			found, err := r.Client("app")
+			stopped = found.Stopped
+			return err
+		})
+		return stopped, err
+	}
+	act(func(tx store.Tx) error { return tx.InsertClient(store.Client{ID: "app"}) })
+	thief := newThief(t, c.DSN)
+	thief.exec("CREATE TEMP TABLE clients_were AS SELECT * FROM clients")
+	thief.exec("CREATE TEMP TABLE shared_was AS SELECT * FROM shared")
+	act(func(tx store.Tx) error { return tx.UpdateClient(store.Client{ID: "app", Stopped: true}) })
+	if stopped, err := reads(); err != nil || !stopped {
+		t.Fatal(stopped, err)
+	}
+	thief.exec("UPDATE clients AS c SET rev = w.rev, body = w.body, seal_key = w.seal_key, seal = w.seal FROM clients_were AS w WHERE c.key = w.key")
+	thief.exec("UPDATE shared AS s SET rev = w.rev, body = w.body, seal_key = w.seal_key, seal = w.seal FROM shared_was AS w WHERE s.key = w.key")
+	if stopped, err := reads(); !errors.Is(err, store.ErrOldDatabase) {
+		t.Errorf("clients that were put back: stopped %v, %v", stopped, err)
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -57,17 +56,8 @@ func breaking() []int64 { return []int64{2, 5} }
 // program (ErrForeign), and one of a later release, unless that says that this program can
 // work with it (ErrTooNew). Where others work with the database, they go on: what the
 // schema becomes is theirs, too, or ErrServed. A crash here leaves whole migrations done or
-// not done: each is one transaction.
-func (m *member) migrate(ctx context.Context, alone bool, patience time.Duration) (failed error) {
-	if err := m.wait(ctx, 10*patience, false, lockClass, lockSchema, func(context.Context) error {
-		return fmt.Errorf("%w: it is changing the schema", ErrInUse)
-	}); err != nil {
-		return err
-	}
-	defer func() {
-		_, e := m.conn.Exec(ctx, "SELECT pg_advisory_unlock($1, $2)", int32(lockClass), int32(lockSchema))
-		failed = errors.Join(failed, told(e))
-	}()
+// not done: each is one transaction. The caller has the lock of the schema.
+func (m *member) migrate(ctx context.Context, alone bool) (failed error) {
 	c := m.dsn.Copy()
 	limits(c, "liuma migration")
 	db := stdlib.OpenDB(*c)

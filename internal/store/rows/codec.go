@@ -2,6 +2,7 @@ package rows
 
 import (
 	"errors"
+	"sync/atomic"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
@@ -15,6 +16,10 @@ type Codec struct {
 	head  SharedHead // nil: none is kept
 	*tables
 	lastShared sharedCache
+	// seen is the highest rev of the shared row that a reader has met, which another
+	// authority may have written: the head follows it a little later. A transaction that
+	// writes does not raise it, since it may meet what it takes back.
+	seen atomic.Uint64
 	// Stands, if set, hears of every card's row that a transaction which may write
 	// has read, and refuses one that was put back. It must return at once and must
 	// not call the store. It is set before the codec is used.
@@ -48,7 +53,13 @@ func (c *Codec) floor() uint64 {
 	if c.head == nil {
 		return 0
 	}
-	return c.head.Number()
+	return max(c.head.Number(), c.seen.Load())
+}
+
+// saw keeps what a reader has met.
+func (c *Codec) saw(rev uint64) {
+	for before := c.seen.Load(); rev > before && !c.seen.CompareAndSwap(before, rev); before = c.seen.Load() {
+	}
 }
 
 // open checks a row and decodes its body.

@@ -87,6 +87,9 @@ func (r *Reader) readShared() (*sharedState, error) {
 		r.codec.lastShared.last.Store(last)
 	}
 	r.shared = &sharedState{rev: found.Rev, seals: last.seals}
+	if !r.writes {
+		r.codec.saw(found.Rev)
+	}
 	return r.shared, nil
 }
 
