@@ -191,7 +191,7 @@ func openData(ctx context.Context, c config.Config, o Options, name string) (_ *
 	alarm := newRowAlarm(o.Logger, func() time.Time { return d.Clock.Now() })
 	d.refused = alarm.refused
 	db, err := database{seal: d.Vault, alarm: alarm.raise, committed: d.committed, stands: d.stands, wrote: d.wrote, head: heads.Of(sharedHead),
-		name: name, ended: d.ended(o), prove: d.prove}.open(ctx, c)
+		batched: o.committed(), name: name, ended: d.ended(o), prove: d.prove}.open(ctx, c)
 	if err != nil {
 		return nil, err
 	}

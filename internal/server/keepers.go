@@ -24,7 +24,7 @@ func (d *Data) openSeats(ctx context.Context, o Options) (*keeper.Seats, error) 
 		return nil, err
 	}
 	return keeper.OpenSeats(ctx, d.Config.Keepers.Directories, shape,
-		keeper.OpenConfig{Limits: ledger.NationalLimits(), Machine: o.Machine, Logger: o.Logger})
+		keeper.OpenConfig{Limits: ledger.NationalLimits(), Machine: o.Machine, Logger: o.Logger, Wrote: o.wrote()})
 }
 
 // keepersSeen are the highest sequences that were saved of the keepers.

@@ -55,7 +55,7 @@ func (s *System) openTexts() (store.Store, authority.Outbox, error) {
 	if s.Config.Gateway.Listen != "" {
 		if s.Gateway, err = gateway.NewServer(gateway.Config{
 			Driver: driver, Sink: s.Outbox, Path: config.ReceiptPath, Now: s.Clock.Wall, Logger: s.options.Logger,
-			InFlight: s.gatewayBounds.inFlight,
+			InFlight: s.gatewayBounds.inFlight, Ready: s.keeps,
 		}); err != nil {
 			return nil, nil, err
 		}

@@ -1,7 +1,7 @@
 // Package deployment_test holds the files under deploy against what they are about: alert
 // rules and the dashboard against the metrics of the programs and the runbooks, units and
-// images against what the documents promise, the Debian package against dpkg. It runs no
-// container: it reads the files that would make one.
+// images against what the documents promise, the Debian package against dpkg. Where an engine
+// runs, make images has it build and start the images; elsewhere the files are read alone.
 //
 // Start here: TestAlerts.
 package deployment_test
