@@ -95,6 +95,21 @@ func TestALookThatFails(t *testing.T) {
 	}
 }
 
+// TestAClockBehindIsTold: while the clock is behind nothing else can be looked at, and the
+// collector learns why.
+func TestAClockBehindIsTold(t *testing.T) {
+	m := New("x")
+	m.Look(LookConfig{Every: time.Nanosecond, Logger: slog.New(slog.DiscardHandler), Measure: func(context.Context) (admin.Measures, error) {
+		return admin.Measures{Clock: admin.ClockState{Wall: time.Unix(1000, 0), High: time.Unix(1100, 0), Behind: true}}, errors.New("clock: behind")
+	}})
+	if n, ok := value(t, m, "liuma_clock_behind", nil); !ok || n != 1 {
+		t.Errorf("clock_behind %v, %t", n, ok)
+	}
+	if n, ok := value(t, m, "liuma_clock_high_behind_seconds", nil); !ok || n != -100 {
+		t.Errorf("clock_high_behind_seconds %v, %t", n, ok)
+	}
+}
+
 // TestUnknownWords: what is no word of the program is one series, whatever it says.
 func TestUnknownWords(t *testing.T) {
 	m := New("x")

@@ -206,7 +206,7 @@ func openData(ctx context.Context, c config.Config, o Options, name string) (_ *
 	d.closers.add(func() error { return d.keepTime(ctx) })
 	d.closers.add(alarm.record(db))
 	if lag := d.Clock.Read().Lag(); lag > clock.MaxBehind {
-		o.Logger.Warn("the kept time is behind the machine's clock: locks and waits end that much later; see 'liuma clock show'", "by", lag)
+		o.Logger.WarnContext(ctx, "the kept time is behind the machine's clock: locks and waits end that much later; see 'liuma clock show'", "by", lag)
 	}
 	d.Store = o.measuredStore(db)
 	if o.BetweenStore != nil {

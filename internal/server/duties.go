@@ -75,7 +75,7 @@ func (d *duties) take(ctx context.Context) {
 		began := time.Now()
 		got, err := d.among.TakeDuty(ctx, name, dutyFor)
 		if err != nil && ctx.Err() == nil {
-			d.logger.Warn("not known whether a duty is this authority's", "duty", name, "err", err)
+			d.logger.WarnContext(ctx, "not known whether a duty is this authority's", "duty", name, "err", err)
 		}
 		if err != nil {
 			all = false
@@ -90,7 +90,7 @@ func (d *duties) take(ctx context.Context) {
 		}
 		d.mu.Unlock()
 		if had != got && d.among.Self().Name != "" {
-			d.logger.Info("a duty for all authorities", "duty", name, "here", got)
+			d.logger.InfoContext(ctx, "a duty for all authorities", "duty", name, "here", got)
 		}
 	}
 }

@@ -107,7 +107,7 @@ func (s *System) tellReserved(ctx context.Context) {
 		return err
 	})
 	if err == nil && c.Kind != store.ClientCounter {
-		s.options.Logger.Warn("a client is registered under an identifier that is reserved since: it goes on working; in numbers and the record it looks like the service's counter. "+
+		s.options.Logger.WarnContext(ctx, "a client is registered under an identifier that is reserved since: it goes on working; in numbers and the record it looks like the service's counter. "+
 			"Register it anew under another identifier, let its developers move, then stop it", "id", c.ID, "kind", c.Kind)
 	}
 }

@@ -62,7 +62,7 @@ func (s *System) openTexts() (store.Store, authority.Outbox, error) {
 	}
 	s.beside(s.duties.while(store.DutyOutbox, func(ctx context.Context) {
 		if err := s.Outbox.Run(ctx); err != nil {
-			s.options.Logger.Error("texts are no longer sent", "err", err)
+			s.options.Logger.ErrorContext(ctx, "texts are no longer sent", "err", err)
 		}
 	})...)
 	return waking{s.Store, s.Outbox.Wake}, toPhones{s.Outbox}, nil

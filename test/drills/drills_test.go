@@ -29,11 +29,15 @@ const root = "../.."
 
 var (
 	play = flag.Bool("drills", false, "play every drill; make drills does")
+	bin  = flag.String("bin", "", "directory with the programs to play with; by default they are built")
 	only = flag.String("drill", "", "play the drills whose names contain this")
 )
 
 // programs makes the real commands, once.
 var programs = sync.OnceValues(func() (string, error) {
+	if *bin != "" {
+		return *bin, nil
+	}
 	out, err := exec.Command("go", "build", "-o", buildDir+"/", "github.com/liuma-pin/liuma/cmd/liuma").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("build: %w\n%s", err, out)
@@ -70,7 +74,7 @@ func TestDrills(t *testing.T) {
 	if !*play && *only == "" {
 		t.Skip("make drills plays them")
 	}
-	bin, err := programs()
+	made, err := programs()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +86,7 @@ func TestDrills(t *testing.T) {
 			h := &house{t: t, placed: map[string]string{}}
 			testscript.Run(t, testscript.Params{Files: []string{file}, Cmds: h.words(), RequireExplicitExec: true, WorkdirRoot: short(t),
 				Setup: func(e *testscript.Env) error {
-					e.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+					e.Setenv("PATH", made+string(os.PathListSeparator)+os.Getenv("PATH"))
 					e.Setenv("LC_ALL", "C")
 					e.Defer(h.end)
 					return nil

@@ -179,7 +179,9 @@ func (h *house) found(ts *testscript.TestScript, shape string, more []string) {
 // serve runs the real server, and waits until its log says that it serves.
 func (h *house) serve(ts *testscript.TestScript) {
 	h.log = &logged{}
-	h.serving = exec.Command(filepath.Join(buildDir, "liuma"), "serve")
+	made, err := programs()
+	ts.Check(err)
+	h.serving = exec.Command(filepath.Join(made, "liuma"), "serve")
 	h.serving.Env = append(os.Environ(), "LIUMA_DATA="+ts.Getenv("LIUMA_DATA"), "LC_ALL=C")
 	h.serving.Stdout, h.serving.Stderr = h.log, h.log
 	ts.Check(h.serving.Start())
