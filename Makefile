@@ -17,6 +17,9 @@ FAULTS := ./test/faults
 # An authority on a database of three nodes, while they fail: make nightly runs it, and make
 # test only its model.
 FAILOVER := ./test/failover
+# The runbooks, played on real processes: make nightly runs them.
+DRILLS := ./test/drills
+PROMTOOL := github.com/prometheus/prometheus/cmd/promtool@v0.316.0
 # Tests make their files in memory, the go command its own where it always does.
 SCRATCH = GOTMPDIR=$${GOTMPDIR:-$${TMPDIR:-/tmp}} TMPDIR=$$(.ci/scratch)
 # What has a part that is built with -tags pkcs11 alone.
@@ -51,7 +54,7 @@ MUTANTS_FOR ?= 6m
 SHOTS ?= dist/screenshots
 PAGES ?= dist/gallery
 
-.PHONY: lighthouse help quick test test-hsm ci nightly prepare format vet unit race wired wired-all looks foreign lint faults fault-rounds failover demo changed-mutants test-store \
+.PHONY: lighthouse help quick test test-hsm ci nightly prepare format vet unit race wired wired-all looks foreign lint faults fault-rounds failover drills alerts images demo changed-mutants test-store \
 	mutants crash arithmetic spraying fuzz bench floods gallery screenshots soak update cover vulncheck build build-hsm release
 
 help: ## list the targets
@@ -64,10 +67,10 @@ quick: format vet ## formatting, vet, and the packages that you changed; under a
 test: prepare format vet unit test-hsm ## every behaviour once; at most 15 minutes on two cores
 	@echo "make test: all passed"
 
-ci: prepare race wired looks foreign lint faults demo changed-mutants ## what CI runs after make test; at most 40 minutes more
+ci: prepare race wired looks foreign lint faults images demo changed-mutants ## what CI runs after make test; at most 40 minutes more
 	@echo "make ci: all passed"
 
-nightly: prepare wired-all mutants crash fault-rounds failover arithmetic spraying fuzz bench floods lighthouse screenshots soak ## all mutants, many kills, long fuzzing and soaking; hours
+nightly: prepare wired-all mutants crash fault-rounds failover drills alerts arithmetic spraying fuzz bench floods lighthouse screenshots soak ## all mutants, many kills, long fuzzing and soaking; hours
 	@echo "make nightly: all passed"
 
 prepare: ## install what is missing, and say what and why
@@ -129,6 +132,16 @@ fault-rounds: ## FAULT_ROUNDS (200) faults at random keepers; -seed of go test r
 failover: ## PostgreSQL with Patroni fails over FAILOVERS (50) times under load; 3 are a kill, a cut and a suspension of the primary
 	test/failover/prepare
 	$(SCRATCH) go test -count=1 -timeout 5h -v -run TestFailover $(FAILOVER) -failovers $(FAILOVERS) $(if $(SEED),-seed $(SEED)) $(if $(AUTHORITIES),-authorities $(AUTHORITIES)) $(if $(FAULT),-fault "$(FAULT)")
+
+drills: ## each runbook played by a script: cause, alarm, the commands that it prints, healed; DRILL=part of a name
+	$(SCRATCH) go test -count=1 -timeout 90m -v -run TestDrills $(DRILLS) $(if $(DRILL),-drill $(DRILL),-drills)
+
+images: ## build and start the container images, where Podman, Docker or Buildah runs
+	go test -count=1 -timeout 30m -v -run TestImages ./test/deployment -images
+
+alerts: ## each alert over series that make it ring and series that do not, by promtool at a pinned version
+	go run $(PROMTOOL) check rules deploy/prometheus/alerts.yml
+	go run $(PROMTOOL) test rules deploy/prometheus/alerts_test.yml
 
 arithmetic: ## ten million field elements beside math/big, a million inputs beside circl
 	go test -count=1 -timeout 3h -v ./internal/split/p256 -thorough

@@ -66,18 +66,18 @@ func (s *serveCmd) Run(ctx context.Context, c *cli, t *terminal) (err error) {
 	defer shutMetrics()
 	c.sayWhere(t, conf, base, beside, metricsAt)
 	warn(ctx, conf, system, logger)
-	logger.Info("serving", "texts", conf.Texts.Driver, "address", base, "issuer", conf.Issuer, "shape", conf.Keepers.Shape)
+	logger.InfoContext(ctx, "serving", "texts", conf.Texts.Driver, "address", base, "issuer", conf.Issuer, "shape", conf.Keepers.Shape)
 	if err := ready(ctx, system); err != nil {
-		logger.Warn("not ready yet", "err", err)
+		logger.WarnContext(ctx, "not ready yet", "err", err)
 	}
 	shut := system.ServeAdmin(ctx, c.Data)
 	err = system.Serve(ctx, ln, beside...)
 	shut()
 	if err != nil {
-		logger.Error("stopped", "err", err)
+		logger.ErrorContext(ctx, "stopped", "err", err)
 		return err
 	}
-	logger.Info("stopped")
+	logger.InfoContext(ctx, "stopped")
 	return t.line(t.shown().ServeStopped())
 }
 
@@ -105,18 +105,18 @@ func (c *cli) sayWhere(t *terminal, conf config.Config, base string, beside []ne
 // warn says what is missing or lax, and what comes next.
 func warn(ctx context.Context, conf config.Config, system *server.System, logger *slog.Logger) {
 	if conf.Texts.Driver == config.DriverNone && conf.Hosted.Listen != "" {
-		logger.Warn("texts.driver is none: no phone is bound, nobody is told, and a forgotten PIN leads to the counter")
+		logger.WarnContext(ctx, "texts.driver is none: no phone is bound, nobody is told, and a forgotten PIN leads to the counter")
 	}
 	if conf.AllowStandIn {
-		logger.Warn("allow_stand_in_evidence is on: whoever runs a stand-in passes for any holder. For development only")
+		logger.WarnContext(ctx, "allow_stand_in_evidence is on: whoever runs a stand-in passes for any holder. For development only")
 	}
 	switch s, err := system.Admin.StaffStatus(ctx); {
 	case err != nil:
-		logger.Warn("not known how the staff stands", "err", err)
+		logger.WarnContext(ctx, "not known how the staff stands", "err", err)
 	case !s.Begun:
-		logger.Warn("no member of staff yet: acts are recorded without a name. Invite the first two with 'liuma staff begin'")
+		logger.WarnContext(ctx, "no member of staff yet: acts are recorded without a name. Invite the first two with 'liuma staff begin'")
 	case s.Operators == 0 || s.Officers == 0:
-		logger.Info("no active operator, or no active security officer: nothing that takes two is decided", "operators", s.Operators, "officers", s.Officers)
+		logger.InfoContext(ctx, "no active operator, or no active security officer: nothing that takes two is decided", "operators", s.Operators, "officers", s.Officers)
 	}
 }
 

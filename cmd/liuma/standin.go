@@ -111,7 +111,7 @@ func (a *standInCmd) provider(ctx context.Context, c *cli, t *terminal, conf con
 		return nil, err
 	}
 	if done != "" {
-		logger.Info("stand-in", "provider", a.Provider, "kid", pair.Public.KeyID, "done", done)
+		logger.InfoContext(ctx, "stand-in", "provider", a.Provider, "kid", pair.Public.KeyID, "done", done)
 	}
 	return provider, nil
 }

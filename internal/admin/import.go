@@ -76,7 +76,7 @@ func (a *Admin) onDuty(ctx context.Context, name store.Duty) (done func(), err e
 			case <-t.C:
 			}
 			if _, err := a.c.Store.TakeDuty(background, name, lasts); err != nil && background.Err() == nil {
-				a.c.Logger.Warn("not known whether a duty is still this authority's", "duty", name, "err", err)
+				a.c.Logger.WarnContext(ctx, "not known whether a duty is still this authority's", "duty", name, "err", err)
 			}
 		}
 	})

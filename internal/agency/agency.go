@@ -81,7 +81,7 @@ func (b *Book) Watch(ctx context.Context) {
 		case <-tick.C:
 		}
 		if err := b.Look(ctx); err != nil && ctx.Err() == nil {
-			b.c.Logger.Warn("agencies that another authority imported are not shown yet", "err", err)
+			b.c.Logger.WarnContext(ctx, "agencies that another authority imported are not shown yet", "err", err)
 		}
 	}
 }

@@ -303,9 +303,24 @@ func (a *Authority) Start(ctx context.Context) error {
 }
 
 // Ready reports whether a verdict could be given now. It asks what an attempt
-// would ask: the clocks agree, the store answers and takes a write, and a quorum
-// of keepers would serve a request with this header.
+// would ask: what Keeps asks, and a quorum of keepers would serve a request with
+// this header.
 func (a *Authority) Ready(ctx context.Context) error {
+	if err := a.Keeps(ctx); err != nil {
+		return err
+	}
+	if err := a.vault.Ready(); err != nil {
+		return err
+	}
+	if err := a.quorum.Ready(ctx); err != nil {
+		return liuma.Fail(liuma.CodeUnavailable, err)
+	}
+	return nil
+}
+
+// Keeps reports whether an act that needs no keeper could be kept now: the clocks
+// agree, and the store answers and takes a write.
+func (a *Authority) Keeps(ctx context.Context) error {
 	if err := a.timely(); err != nil {
 		return err
 	}
@@ -316,12 +331,6 @@ func (a *Authority) Ready(ctx context.Context) error {
 		return liuma.Fail(liuma.CodeUnavailable, err)
 	}
 	if err := a.keepTime(ctx); err != nil {
-		return liuma.Fail(liuma.CodeUnavailable, err)
-	}
-	if err := a.vault.Ready(); err != nil {
-		return err
-	}
-	if err := a.quorum.Ready(ctx); err != nil {
 		return liuma.Fail(liuma.CodeUnavailable, err)
 	}
 	return nil

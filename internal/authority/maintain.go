@@ -56,7 +56,7 @@ func (a *Authority) Maintain(ctx context.Context) {
 			continue
 		case <-keys.C:
 			if err := a.tendSealKeys(ctx); err != nil && ctx.Err() == nil {
-				a.log.Warn("seal keys not asked for or given", "err", err)
+				a.log.WarnContext(ctx, "seal keys not asked for or given", "err", err)
 			}
 			continue
 		case <-a.rations.wake:

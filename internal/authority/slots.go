@@ -66,7 +66,7 @@ func (a *Authority) hold(ctx context.Context, k slotKey) (_ context.Context, rel
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), busyWait)
 			defer cancel()
 			if err := a.store.Release(ctx, h); err != nil && !errors.Is(err, store.ErrClosed) {
-				a.log.Warn("a card's hold was not given back; it ends by itself", "err", err)
+				a.log.WarnContext(ctx, "a card's hold was not given back; it ends by itself", "err", err)
 			}
 		}()
 	}, nil

@@ -79,13 +79,13 @@ func (a *Authority) shareOften(ctx context.Context) {
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptTime)
 			defer cancel()
 			if err := a.saveSums(last); err != nil {
-				a.log.Warn("the last sums were not saved", "err", err)
+				a.log.WarnContext(ctx, "the last sums were not saved", "err", err)
 			}
 			return
 		case <-t.C:
 		}
 		if err := a.ShareSums(ctx); err != nil && ctx.Err() == nil {
-			a.log.Warn("sums of other authorities are not added up now", "err", err)
+			a.log.WarnContext(ctx, "sums of other authorities are not added up now", "err", err)
 		}
 	}
 }

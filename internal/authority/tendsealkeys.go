@@ -105,7 +105,7 @@ func (a *Authority) tellLost(ctx context.Context) error {
 		if !isLost(err) && !errors.Is(err, vault.ErrKeyFileMode) && !errors.Is(err, vault.ErrDayKeysMode) {
 			return fmt.Errorf("authority: seal key %s: %w", k.ID, err) // a token that is away comes back
 		}
-		a.log.Error("A SEAL KEY IS LOST: this authority cannot open it, and no other gave it; a new one is made", "key", k.ID, "err", err)
+		a.log.ErrorContext(ctx, "A SEAL KEY IS LOST: this authority cannot open it, and no other gave it; a new one is made", "key", k.ID, "err", err)
 		if err := a.store.Update(ctx, func(store.Tx) (audit.Entry, error) { return a.keyEntry(audit.SealKeyLost, k.ID), nil }); err != nil {
 			return fmt.Errorf("authority: seal key lost: %w", err)
 		}
@@ -120,7 +120,7 @@ func (a *Authority) awaitSealKey(ctx context.Context) (store.SealKey, bool) {
 		return store.SealKey{}, false
 	}
 	if err := a.askForKeys(ctx); err != nil {
-		a.log.Warn("seal keys not asked for", "err", err)
+		a.log.WarnContext(ctx, "seal keys not asked for", "err", err)
 		return store.SealKey{}, false
 	}
 	for range askFor / askEvery {

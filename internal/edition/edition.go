@@ -189,7 +189,7 @@ func (e *Editions) Look(ctx context.Context) error {
 		}
 		e.no, e.sum, e.since = next.No, next.Sum, now
 		if next.Approver != "" {
-			e.c.Logger.Info("the policy was changed", "edition", next.No, "policy", next.Sum, "by", string(next.By), "approved_by", string(next.Approver))
+			e.c.Logger.InfoContext(ctx, "the policy was changed", "edition", next.No, "policy", next.Sum, "by", string(next.By), "approved_by", string(next.Approver))
 		}
 	}
 	return nil
@@ -214,7 +214,7 @@ func (e *Editions) Watch(ctx context.Context) {
 		}
 		err := e.Look(ctx)
 		if err != nil && !failing && ctx.Err() == nil {
-			e.c.Logger.Error("the policy that was approved last does not run here", "err", err)
+			e.c.Logger.ErrorContext(ctx, "the policy that was approved last does not run here", "err", err)
 		}
 		if failing = err != nil; !failing {
 			since = time.Now()

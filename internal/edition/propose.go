@@ -425,7 +425,7 @@ func (e *Editions) Approve(ctx context.Context, by liuma.StaffID, a Approval) (A
 		return Approved{}, err
 	}
 	if err := e.Look(ctx); err != nil {
-		e.c.Logger.Error("an approved policy does not run yet", "edition", out.Edition, "err", err)
+		e.c.Logger.ErrorContext(ctx, "an approved policy does not run yet", "edition", out.Edition, "err", err)
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()

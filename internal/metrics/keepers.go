@@ -17,14 +17,16 @@ type keeperNumbers struct {
 	spends   *prometheus.CounterVec   // keeper
 	refusals *prometheus.CounterVec   // keeper, request
 	errors   *prometheus.CounterVec   // keeper, request
+	items    *prometheus.HistogramVec // keeper, request
 }
 
-func newKeeperNumbers(counter func(string, string, ...string) *prometheus.CounterVec, histogram func(string, string, ...string) *prometheus.HistogramVec) keeperNumbers {
+func newKeeperNumbers(counter func(string, string, ...string) *prometheus.CounterVec, histogram, batch func(string, string, ...string) *prometheus.HistogramVec) keeperNumbers {
 	return keeperNumbers{
 		took:     histogram("quorum_seconds", "How long a keeper took for an answer, as the authority waits for it.", "keeper", "request"),
 		spends:   counter("quorum_spends_total", "Guesses that a keeper counted and evaluated for this authority.", "keeper"),
 		refusals: counter("quorum_refusals_total", "Requests that a keeper refused and counted nothing for.", "keeper", "request"),
 		errors:   counter("quorum_errors_total", "Requests that a keeper gave no answer to.", "keeper", "request"),
+		items:    batch("quorum_items_per_request", "How many proofs of right guesses (settle) or heads of cards (head) one request to a keeper carried.", "keeper", "request"),
 	}
 }
 
@@ -85,6 +87,7 @@ func (k *measuredKeeper) Settle(ctx context.Context, h keeper.Header, list []led
 	begun := time.Now()
 	a, err := k.Keeper.Settle(ctx, h, list)
 	k.done("settle", begun, nil, err)
+	k.n.items.WithLabelValues(k.id, "settle").Observe(float64(len(list)))
 	return a, err
 }
 
@@ -106,6 +109,7 @@ func (k *measuredKeeper) Head(ctx context.Context, h keeper.Header, list []ledge
 	begun := time.Now()
 	a, err := k.Keeper.Head(ctx, h, list)
 	k.done("head", begun, nil, err)
+	k.n.items.WithLabelValues(k.id, "head").Observe(float64(len(list)))
 	return a, err
 }
 

@@ -32,7 +32,7 @@ type LookConfig struct {
 // Look adds how the process stands to what a collector reads. It is looked at when a
 // collector asks, and not more often than LookConfig.Every: in between it is answered what
 // was found last, with its age. A look that failed says so by liuma_look_failed and leaves
-// out what it would have found.
+// out what it would have found, but the clock.
 func (m *Metrics) Look(c LookConfig) {
 	if c.Every == 0 {
 		c.Every = lookEvery
@@ -70,7 +70,7 @@ func (l *looker) look() (admin.Measures, time.Duration, error) {
 // gauges are the metrics of a look: name, help, labels. A name that ends in _total counts.
 func gauges() [][]string {
 	return [][]string{
-		{"look_failed", "1 while it is not known how the process stands, and the metrics of a look are missing."},
+		{"look_failed", "1 while it is not known how the process stands, and the metrics of a look are missing but those of the clock."},
 		{"look_age_seconds", "Age of what the metrics of a look say."},
 		{"ready", "1 while verdicts can be given."},
 		{"clock_high_behind_seconds", "How far the kept time is behind the machine's clock; negative: the machine's clock is behind, and beyond 60 s nothing is served."},
@@ -141,6 +141,9 @@ func (l *looker) Collect(to chan<- prometheus.Metric) {
 			tell.pool(p)
 		}
 	}
+	if !s.Clock.Wall.IsZero() { // known although the look failed, which it does while the clock is behind
+		tell.clock(s)
+	}
 	if err != nil {
 		return
 	}
@@ -182,10 +185,16 @@ func (t teller) pool(p store.Pool) {
 	t.count("store_pool_waited_seconds_total", p.WaitedFor.Seconds(), p.Name)
 }
 
-func (t teller) standing(s admin.Measures) {
-	t.truth("ready", s.Status.Serving != nil && s.Status.Serving.Ready)
+func (t teller) clock(s admin.Measures) {
 	t.number("clock_high_behind_seconds", s.Clock.Wall.Sub(s.Clock.High).Seconds())
 	t.truth("clock_behind", s.Clock.Behind)
+	for _, k := range s.Clock.Keepers {
+		t.number("quorum_clock_behind_seconds", s.Clock.Wall.Sub(k.High).Seconds(), k.ID)
+	}
+}
+
+func (t teller) standing(s admin.Measures) {
+	t.truth("ready", s.Status.Serving != nil && s.Status.Serving.Ready)
 	t.number("open_intents", float64(s.Status.OpenIntents))
 	t.number("corrections_stopped", float64(s.Status.Corrections.Stopped))
 	if k := s.Status.SealKey; k != nil {
@@ -238,9 +247,6 @@ func (t teller) keepers(s admin.Measures) {
 				t.number("quorum_admission_end_seconds", float64(r.Until.Unix()), k.ID)
 			}
 		}
-	}
-	for _, k := range s.Clock.Keepers {
-		t.number("quorum_clock_behind_seconds", s.Clock.Wall.Sub(k.High).Seconds(), k.ID)
 	}
 }
 

@@ -46,6 +46,8 @@ type Metrics struct {
 	stored   *prometheus.HistogramVec // act
 	storing  *prometheus.CounterVec   // error
 	keeper   keeperNumbers
+	commits  *prometheus.HistogramVec // none
+	writes   *prometheus.HistogramVec // none
 	all      []Metric
 }
 
@@ -75,6 +77,9 @@ func seconds() []float64 {
 	return []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
 }
 
+// sizes are the bounds of histograms of batches, up to the largest that a ledger writes.
+func sizes() []float64 { return []float64{1, 2, 4, 8, 16, 32, 64, 128, 256} }
+
 // New makes the numbers of a process of a release.
 func New(release string) *Metrics {
 	m := &Metrics{registry: prometheus.NewPedanticRegistry()}
@@ -84,12 +89,15 @@ func New(release string) *Metrics {
 		m.all = append(m.all, Metric{namespace + "_" + name, "counter", help, labels})
 		return c
 	}
-	histogram := func(name, help string, labels ...string) *prometheus.HistogramVec {
-		h := prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: namespace, Name: name, Help: help, Buckets: seconds()}, labels)
-		m.registry.MustRegister(h)
-		m.all = append(m.all, Metric{namespace + "_" + name, "histogram", help, labels})
-		return h
+	bounded := func(buckets []float64) func(string, string, ...string) *prometheus.HistogramVec {
+		return func(name, help string, labels ...string) *prometheus.HistogramVec {
+			h := prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: namespace, Name: name, Help: help, Buckets: buckets}, labels)
+			m.registry.MustRegister(h)
+			m.all = append(m.all, Metric{namespace + "_" + name, "histogram", help, labels})
+			return h
+		}
 	}
+	histogram, batch := bounded(seconds()), bounded(sizes())
 	m.requests = counter("requests_total", "Requests that a door answered, by the pattern of their route and the class of the status.", "door", "route", "status")
 	m.took = histogram("request_seconds", "How long answering took, by door and pattern of the route.", "door", "route")
 	m.verdicts = counter("verdicts_total", "Guesses at PINs by what they came to and the door that they came in by.", "door", "verdict")
@@ -97,7 +105,9 @@ func New(release string) *Metrics {
 	m.events = counter("events_total", "Entries of the audit record, by event.", "event")
 	m.stored = histogram("store_seconds", "How long the database took: for reading, and for a transaction until it was durable.", "act")
 	m.storing = counter("store_errors_total", "Calls of the database that failed, by what failed: full, failed, undecided, unreachable, closed, time.", "error")
-	m.keeper = newKeeperNumbers(counter, histogram)
+	m.keeper = newKeeperNumbers(counter, histogram, batch)
+	m.commits = batch("store_updates_per_commit", "How many transactions shared one durable commit of a database in a file; on a PostgreSQL server each has its own.")
+	m.writes = batch("ledger_spends_per_write", "How many guesses shared one durable write of the ledger of a keeper in this process.")
 	for _, v := range verdictWords() {
 		for _, d := range []string{"channel", "hosted"} {
 			m.verdicts.WithLabelValues(d, v)
@@ -180,6 +190,13 @@ func storeErrors() []struct {
 	}{{store.ErrFull, "full"}, {store.ErrFailed, "failed"}, {store.ErrUndecided, "undecided"}, {store.ErrUnreachable, "unreachable"},
 		{store.ErrClosed, "closed"}, {context.DeadlineExceeded, "time"}}
 }
+
+// Committed counts how many transactions shared a durable commit. It returns at once.
+func (m *Metrics) Committed(updates int) { m.commits.WithLabelValues().Observe(float64(updates)) }
+
+// Wrote counts how many guesses shared a durable write of a ledger of this process. It
+// returns at once.
+func (m *Metrics) Wrote(spends int) { m.writes.WithLabelValues().Observe(float64(spends)) }
 
 // Store measures a store. The transactions that go through it are the same.
 func (m *Metrics) Store(s store.Store) store.Store { return &measured{Store: s, m: m} }

@@ -95,6 +95,21 @@ func TestALookThatFails(t *testing.T) {
 	}
 }
 
+// TestAClockBehindIsTold: while the clock is behind nothing else can be looked at, and the
+// collector learns why.
+func TestAClockBehindIsTold(t *testing.T) {
+	m := New("x")
+	m.Look(LookConfig{Every: time.Nanosecond, Logger: slog.New(slog.DiscardHandler), Measure: func(context.Context) (admin.Measures, error) {
+		return admin.Measures{Clock: admin.ClockState{Wall: time.Unix(1000, 0), High: time.Unix(1100, 0), Behind: true}}, errors.New("clock: behind")
+	}})
+	if n, ok := value(t, m, "liuma_clock_behind", nil); !ok || n != 1 {
+		t.Errorf("clock_behind %v, %t", n, ok)
+	}
+	if n, ok := value(t, m, "liuma_clock_high_behind_seconds", nil); !ok || n != -100 {
+		t.Errorf("clock_high_behind_seconds %v, %t", n, ok)
+	}
+}
+
 // TestUnknownWords: what is no word of the program is one series, whatever it says.
 func TestUnknownWords(t *testing.T) {
 	m := New("x")
@@ -158,5 +173,47 @@ func TestOnlyWhatWasKeptIsCounted(t *testing.T) {
 		if (failed == 1) != (c.word != "") {
 			t.Errorf("after %v: %v failures", c.err, failed)
 		}
+	}
+}
+
+// labelWords are all labels that there may be, and whether their values are words that the
+// program has; keepers are named by the configuration, routes by the doors.
+func labelWords() map[string]bool {
+	return map[string]bool{"door": true, "route": true, "status": true, "verdict": true, "event": true, "act": true, "error": true, "keeper": true,
+		"request": true, "release": true, "state": true, "queue": true, "kind": true, "pool": true}
+}
+
+// TestLabelsAreAClosedSet: a label that could name a client, a card or a person is none of
+// them, and no help or name speaks of one's value.
+func TestLabelsAreAClosedSet(t *testing.T) {
+	for _, m := range New("x").All() {
+		for _, l := range m.Labels {
+			if !labelWords()[l] {
+				t.Errorf("%s has the label %q: say first why its values are bounded and nobody's", m.Name, l)
+			}
+		}
+	}
+}
+
+// TestBatches: how many shared a commit, a write and a request is counted where it is told.
+func TestBatches(t *testing.T) {
+	m := New("x")
+	m.Committed(7)
+	m.Wrote(3)
+	families, err := m.registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]float64{"liuma_store_updates_per_commit": 7, "liuma_ledger_spends_per_write": 3}
+	for _, f := range families {
+		if sum, ok := want[f.GetName()]; ok {
+			if h := f.GetMetric()[0].GetHistogram(); h.GetSampleSum() != sum || h.GetSampleCount() != 1 {
+				t.Errorf("%s: %v of %d", f.GetName(), h.GetSampleSum(), h.GetSampleCount())
+			}
+			delete(want, f.GetName())
+		}
+	}
+	for name := range want {
+		t.Errorf("no %s", name)
 	}
 }

@@ -32,7 +32,7 @@ func (o *Outbox) record(ctx context.Context, m store.Message, r result) {
 		if err == nil {
 			return
 		}
-		o.cfg.Logger.Error("result of a send not recorded", "message", m.ID, "sent", r.sent, "err", err)
+		o.cfg.Logger.ErrorContext(ctx, "result of a send not recorded", "message", m.ID, "sent", r.sent, "err", err)
 		if lost(err) {
 			return
 		}

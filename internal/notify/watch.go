@@ -169,7 +169,7 @@ func (o *Outbox) watch(ctx context.Context) {
 		if now := o.now(); now.Sub(pruned) >= pruneEvery {
 			pruned = now
 			if err := o.prune(ctx); err != nil && ctx.Err() == nil {
-				o.cfg.Logger.Warn("old messages not dropped", "err", err)
+				o.cfg.Logger.WarnContext(ctx, "old messages not dropped", "err", err)
 			}
 		}
 		select {
@@ -191,11 +191,11 @@ func (o *Outbox) checkLate(ctx context.Context) {
 	for _, kind := range []string{KindCode, KindNotice} {
 		if q := s.of(kind); q.Behind() {
 			late = true
-			o.cfg.Logger.Error("texts are late", "kind", kind, "waiting", q.Waiting, "overdue", q.Overdue, "oldest", q.Oldest, "stuck", q.Stuck)
+			o.cfg.Logger.ErrorContext(ctx, "texts are late", "kind", kind, "waiting", q.Waiting, "overdue", q.Overdue, "oldest", q.Oldest, "stuck", q.Stuck)
 		}
 	}
 	if o.behind.Swap(late) && !late {
-		o.cfg.Logger.Info("texts are in time again")
+		o.cfg.Logger.InfoContext(ctx, "texts are in time again")
 	}
 }
 

@@ -72,7 +72,7 @@ func (q *queue) run(ctx context.Context) error {
 			return fmt.Errorf("notify: %s queue: %w", q.kind, err)
 		}
 		if err != nil {
-			q.o.cfg.Logger.Error("outbox not read", "kind", q.kind, "err", err)
+			q.o.cfg.Logger.ErrorContext(ctx, "outbox not read", "kind", q.kind, "err", err)
 			pause = storeWait
 		}
 		t := time.NewTimer(pause)
@@ -242,7 +242,7 @@ func (q *queue) send(ctx context.Context, m store.Message) {
 		r.next = q.o.now().Add(backoff(m.Tries, q.quota.MaxBackoff))
 		r.dead = m.Tries >= q.quota.MaxTries
 	}
-	q.o.cfg.Logger.Warn("text not sent", "message", m.ID, "kind", q.kind, "fault", f.Word, "tries", m.Tries, "dead", r.dead, "cause", f.Cause)
+	q.o.cfg.Logger.WarnContext(ctx, "text not sent", "message", m.ID, "kind", q.kind, "fault", f.Word, "tries", m.Tries, "dead", r.dead, "cause", f.Cause)
 	q.o.record(ctx, m, r)
 }
 

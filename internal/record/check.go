@@ -229,7 +229,7 @@ func (d *Digester) tell(ctx context.Context, findings []*audit.Finding) {
 }
 
 func (d *Digester) alarm(ctx context.Context, f *audit.Finding) {
-	d.c.Logger.Error("the record is not what was written; see docs/AUDIT.md", "what", f.Error())
+	d.c.Logger.ErrorContext(ctx, "the record is not what was written; see docs/AUDIT.md", "what", f.Error())
 	d.mu.Lock()
 	d.state.Faults = append(d.state.Faults, f.Error())
 	again := d.told[f.Error()]
@@ -245,6 +245,6 @@ func (d *Digester) alarm(ctx context.Context, f *audit.Finding) {
 		return e, nil
 	})
 	if err != nil {
-		d.c.Logger.Error("the fault is not in the record", "err", err)
+		d.c.Logger.ErrorContext(ctx, "the fault is not in the record", "err", err)
 	}
 }

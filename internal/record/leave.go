@@ -36,7 +36,7 @@ func (d *Digester) Retain(ctx context.Context) {
 		case <-t.C:
 		}
 		if err := d.RetainStep(ctx); err != nil && ctx.Err() == nil {
-			d.c.Logger.Warn("archived entries not dropped", "err", err)
+			d.c.Logger.WarnContext(ctx, "archived entries not dropped", "err", err)
 		}
 	}
 }

@@ -129,7 +129,7 @@ func (d *Digester) State() State {
 // whenever one is due and when ctx ends.
 func (d *Digester) Maintain(ctx context.Context) {
 	if err := d.Check(ctx); err != nil && ctx.Err() == nil {
-		d.c.Logger.Warn("record not checked", "err", err)
+		d.c.Logger.WarnContext(ctx, "record not checked", "err", err)
 	}
 	t := time.NewTicker(lookEvery)
 	defer t.Stop()
@@ -140,7 +140,7 @@ func (d *Digester) Maintain(ctx context.Context) {
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTime)
 			defer cancel()
 			if err := d.atEnd(last); err != nil {
-				d.c.Logger.Warn("no digest at the end", "err", err)
+				d.c.Logger.WarnContext(ctx, "no digest at the end", "err", err)
 			}
 			return
 		case <-t.C:
@@ -154,7 +154,7 @@ func (d *Digester) whenDue(ctx context.Context) {
 		_, err = d.Digest(ctx)
 	}
 	if err != nil && ctx.Err() == nil {
-		d.c.Logger.Warn("record not digested", "err", err)
+		d.c.Logger.WarnContext(ctx, "record not digested", "err", err)
 	}
 }
 
@@ -264,7 +264,7 @@ func (d *Digester) make(ctx context.Context, keys jose.JSONWebKeySet, e audit.En
 		return audit.SignedDigest{}, fmt.Errorf("record: keep digest %d: %w", signed.Number, err)
 	}
 	if lost > 0 {
-		d.c.Logger.Error("hours of the tallies were altered; nothing is added to them", "hours", lost)
+		d.c.Logger.ErrorContext(ctx, "hours of the tallies were altered; nothing is added to them", "hours", lost)
 	}
 	d.ship(ctx)
 	return signed, nil

@@ -46,7 +46,7 @@ func (d *Digester) ship(ctx context.Context) {
 	if f, ok := errors.AsType[*audit.Finding](err); ok {
 		d.alarm(ctx, f)
 	} else if err != nil && ctx.Err() == nil {
-		d.c.Logger.Error("digest not written", "dir", d.c.Directory, "err", err)
+		d.c.Logger.ErrorContext(ctx, "digest not written", "dir", d.c.Directory, "err", err)
 		why = err.Error()
 	}
 	d.mu.Lock()

@@ -47,14 +47,14 @@ func (s *System) ServeAdmin(ctx context.Context, dir string) (shut func()) {
 	logger := s.options.Logger
 	door, err := admindoor.Open(ctx, admindoor.Config{Dir: dir, Admin: s.Admin.Guarded(), Drain: time.Duration(s.Config.Drain), Logger: logger})
 	if err != nil {
-		logger.Warn("no operator door: commands on this directory have to wait until the server is stopped", "err", err)
+		logger.WarnContext(ctx, "no operator door: commands on this directory have to wait until the server is stopped", "err", err)
 		return func() {}
 	}
 	ctx, stop := context.WithCancel(ctx)
 	var serving sync.WaitGroup
 	serving.Go(func() {
 		if err := door.Serve(ctx); err != nil {
-			logger.Error("operator door", "err", err)
+			logger.ErrorContext(ctx, "operator door", "err", err)
 		}
 	})
 	return func() { stop(); serving.Wait() }

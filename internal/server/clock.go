@@ -89,11 +89,11 @@ func (t *timely) check(ctx context.Context) error {
 	}
 	if !t.behind.Swap(true) {
 		by := now.High.Sub(now.Wall).Truncate(time.Second)
-		t.logger.Error("clock behind: nothing is served until it is right", "by", by)
+		t.logger.ErrorContext(ctx, "clock behind: nothing is served until it is right", "by", by)
 		if e := t.Store.Update(context.WithoutCancel(ctx), func(store.Tx) (audit.Entry, error) {
 			return audit.Entry{At: now.High, Actor: "system", Event: audit.ClockBehind, Outcome: "refused", Note: "by=" + by.String()}, nil
 		}); e != nil {
-			t.logger.Error("clock behind: not recorded", "err", e)
+			t.logger.ErrorContext(ctx, "clock behind: not recorded", "err", e)
 		}
 	}
 	return &liuma.Error{Code: liuma.CodeUnavailable, Reason: authority.ReasonClock, Cause: err}

@@ -19,7 +19,7 @@ func (s *System) consoleDoor() (*http.Server, error) {
 	return console.NewServer(console.Config{
 		Admin: s.Admin.Guarded(), Staff: s.Admin.Staff(), Assets: assets, Origin: s.Config.ConsoleAddress(), Holder: s.Config.Issuer,
 		CheckRedirectURI: oidc.CheckRedirectURI,
-		Now:              s.Clock.Wall, Logger: s.options.Logger, InFlight: s.consoleBounds.inFlight, Hotline: s.Config.Hotline,
+		Now:              s.Clock.Wall, Logger: s.options.Logger, InFlight: s.consoleBounds.inFlight, Ready: s.keeps, Hotline: s.Config.Hotline,
 		Place: func(w *locale.Words, r liuma.Region) string { return s.Agencies.Listing().Place(w, r) },
 	})
 }

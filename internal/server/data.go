@@ -195,7 +195,7 @@ func openData(ctx context.Context, c config.Config, o Options, name string) (_ *
 	alarm := newRowAlarm(o.Logger, func() time.Time { return d.Clock.Now() })
 	d.refused = alarm.refused
 	db, err := database{seal: d.Vault, alarm: alarm.raise, committed: d.committed, stands: d.stands, wrote: d.wrote, head: heads.Of(sharedHead),
-		name: name, ended: d.ended(o), prove: d.prove,
+		batched: o.committed(), name: name, ended: d.ended(o), prove: d.prove,
 		before: func(ctx context.Context, s store.Store) error {
 			return keyring.CatchUp(ctx, s, d.Vault, heads, own, o.Logger)
 		}}.open(ctx, c)
@@ -213,7 +213,7 @@ func openData(ctx context.Context, c config.Config, o Options, name string) (_ *
 	d.closers.add(func() error { return d.keepTime(ctx) })
 	d.closers.add(alarm.record(db))
 	if lag := d.Clock.Read().Lag(); lag > clock.MaxBehind {
-		o.Logger.Warn("the kept time is behind the machine's clock: locks and waits end that much later; see 'liuma clock show'", "by", lag)
+		o.Logger.WarnContext(ctx, "the kept time is behind the machine's clock: locks and waits end that much later; see 'liuma clock show'", "by", lag)
 	}
 	d.Store = o.measuredStore(db)
 	if o.BetweenStore != nil {

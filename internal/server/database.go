@@ -28,6 +28,7 @@ type database struct {
 	stands    func(card liuma.CardID, rev uint64) error
 	wrote     func(card liuma.CardID) uint64
 	head      rows.SharedHead
+	batched   func(updates int) // hears of commits of a file; nil: nobody
 	// name is the authority's among others; empty: the process has the database to itself.
 	name  string
 	ended func(store.Peer)
@@ -39,7 +40,7 @@ type database struct {
 // open opens the database that a configuration names: a file, or one on a server.
 func (d database) open(ctx context.Context, c config.Config) (store.Store, error) {
 	if !c.OnServer() {
-		return orNil(sqlite.Open(ctx, c.Database, sqlite.Config{Seal: d.seal, Alarm: d.alarm, Committed: d.committed, Stands: d.stands, Head: d.head}))
+		return orNil(sqlite.Open(ctx, c.Database, sqlite.Config{Seal: d.seal, Alarm: d.alarm, Committed: d.committed, Stands: d.stands, Head: d.head, Batched: d.batched}))
 	}
 	password, err := c.DatabaseSecret()
 	if err != nil {

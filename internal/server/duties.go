@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -17,6 +18,9 @@ const (
 	dutyEvery = 2 * time.Second
 	// dutySpare is how much earlier than the database who has a duty thinks that it ends.
 	dutySpare = time.Second
+	// dutyDeaf is how long nothing was heard of duties when this process is not ready any
+	// more: ten rounds, which a failover of the database may take.
+	dutyDeaf = 10 * dutyEvery
 )
 
 // duties are the works that this process does for all authorities on the database. What is
@@ -29,6 +33,7 @@ type duties struct {
 
 	mu   sync.Mutex
 	held map[store.Duty]time.Time // guarded by mu: until when, by the machine's boot clock
+	told time.Time                // guarded by mu: when the database last said whose all of them are
 }
 
 // openDuties takes what nobody has.
@@ -46,14 +51,34 @@ func (d *duties) has(name store.Duty) bool {
 	return time.Now().Before(d.held[name])
 }
 
+// heard is an error where the database has not said for dutyDeaf whose the duties are: what
+// is done once for all may be done by nobody.
+func (d *duties) heard() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if silent := time.Since(d.told); silent > dutyDeaf {
+		return fmt.Errorf("server: not heard for %s whose the duties are", silent.Truncate(time.Second))
+	}
+	return nil
+}
+
 func (d *duties) take(ctx context.Context) {
+	all, at := true, time.Now()
+	defer func() {
+		if all {
+			d.mu.Lock()
+			d.told = at
+			d.mu.Unlock()
+		}
+	}()
 	for _, name := range d.names {
 		began := time.Now()
 		got, err := d.among.TakeDuty(ctx, name, dutyFor)
 		if err != nil && ctx.Err() == nil {
-			d.logger.Warn("not known whether a duty is this authority's", "duty", name, "err", err)
+			d.logger.WarnContext(ctx, "not known whether a duty is this authority's", "duty", name, "err", err)
 		}
 		if err != nil {
+			all = false
 			continue // it ends by its time
 		}
 		d.mu.Lock()
@@ -65,7 +90,7 @@ func (d *duties) take(ctx context.Context) {
 		}
 		d.mu.Unlock()
 		if had != got && d.among.Self().Name != "" {
-			d.logger.Info("a duty for all authorities", "duty", name, "here", got)
+			d.logger.InfoContext(ctx, "a duty for all authorities", "duty", name, "here", got)
 		}
 	}
 }

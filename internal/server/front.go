@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 
+	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/ceremony"
 	"github.com/liuma-pin/liuma/internal/consent"
@@ -17,6 +18,25 @@ import (
 type Front struct {
 	*authority.Authority
 	*ceremony.Ceremonies
+	duties *duties
+}
+
+// Ready reports whether a verdict could be given now (authority.Authority.Ready), and
+// whether this process still hears who does what is done once for all authorities: one that
+// does not would give verdicts and send no code.
+func (f Front) Ready(ctx context.Context) error {
+	if err := f.duties.heard(); err != nil {
+		return liuma.Fail(liuma.CodeUnavailable, err)
+	}
+	return f.Authority.Ready(ctx)
+}
+
+// Keeps reports the same of acts that need no keeper.
+func (f Front) Keeps(ctx context.Context) error {
+	if err := f.duties.heard(); err != nil {
+		return liuma.Fail(liuma.CodeUnavailable, err)
+	}
+	return f.Authority.Keeps(ctx)
 }
 
 // openAuthority opens the engine and the acts, and recovers from an earlier
@@ -87,7 +107,7 @@ func (s *System) tellReserved(ctx context.Context) {
 		return err
 	})
 	if err == nil && c.Kind != store.ClientCounter {
-		s.options.Logger.Warn("a client is registered under an identifier that is reserved since: it goes on working; in numbers and the record it looks like the service's counter. "+
+		s.options.Logger.WarnContext(ctx, "a client is registered under an identifier that is reserved since: it goes on working; in numbers and the record it looks like the service's counter. "+
 			"Register it anew under another identifier, let its developers move, then stop it", "id", c.ID, "kind", c.Kind)
 	}
 }
@@ -103,4 +123,10 @@ func (s *System) beside(work ...func(context.Context)) {
 }
 
 // Front returns the parts that the doors call.
-func (s *System) Front() Front { return Front{s.Authority, s.Ceremonies} }
+func (s *System) Front() Front { return Front{s.Authority, s.Ceremonies, s.duties} }
+
+// ready and keeps are what the doors are asked at ReadyPath: all who ask at once share one
+// look, whichever door they ask at.
+func (s *System) ready(ctx context.Context) error { return s.readiness.Ask(ctx, s.Front().Ready) }
+
+func (s *System) keeps(ctx context.Context) error { return s.keeping.Ask(ctx, s.Front().Keeps) }

@@ -54,7 +54,7 @@ func (s *System) hostedDoor() (*http.Server, error) {
 		Genuine:  asked, SenderMark: s.Config.Texts.SenderMark(),
 		Authority: s.Front(), Assets: assets, Origin: strings.TrimSuffix(s.Config.Issuer, "/"),
 		Now: s.Clock.Wall, Logger: s.options.Logger, DomainChecks: s.Config.DomainChecks,
-		Proxies: proxies, Hotline: s.Config.Hotline, InFlight: s.hostedBounds.inFlight, Counter: s.Counter, Challenges: s.Vault,
+		Proxies: proxies, Hotline: s.Config.Hotline, InFlight: s.hostedBounds.inFlight, Ready: s.ready, Counter: s.Counter, Challenges: s.Vault,
 	})
 	if err != nil {
 		return nil, err

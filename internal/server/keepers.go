@@ -24,7 +24,7 @@ func (d *Data) openSeats(ctx context.Context, o Options) (*keeper.Seats, error) 
 		return nil, err
 	}
 	return keeper.OpenSeats(ctx, d.Config.Keepers.Directories, shape,
-		keeper.OpenConfig{Limits: ledger.NationalLimits(), Machine: o.Machine, Logger: o.Logger})
+		keeper.OpenConfig{Limits: ledger.NationalLimits(), Machine: o.Machine, Logger: o.Logger, Wrote: o.wrote()})
 }
 
 // keepersSeen are the highest sequences that were saved of the keepers.
@@ -106,7 +106,7 @@ func (s *System) tellTrouble(ctx context.Context) {
 		if c.Fault == "" {
 			continue
 		}
-		s.options.Logger.Error("A KEEPER DOES NOT SERVE: while the others do, see 'liuma keeper status' for what to do",
+		s.options.Logger.ErrorContext(ctx, "A KEEPER DOES NOT SERVE: while the others do, see 'liuma keeper status' for what to do",
 			"keeper", string(c.ID), "fault", string(c.Fault), "why", c.Why)
 		s.Authority.RecordAlarm(ctx, keeper.Alarm{Keeper: c.ID, Fault: c.Fault})
 	}
@@ -225,7 +225,7 @@ func (u *upkeep) Repair(ctx context.Context, id string, reason audit.Reason) err
 		r.Drop()
 		return err
 	}
-	u.options.Logger.Error("an operator has a keeper repaired from the others", "keeper", id, "reason", reason)
+	u.options.Logger.ErrorContext(ctx, "an operator has a keeper repaired from the others", "keeper", id, "reason", reason)
 	go u.run(context.WithoutCancel(ctx), r, keeper.ID(id), reason)
 	return nil
 }
@@ -236,9 +236,9 @@ func (u *upkeep) run(ctx context.Context, r *keeper.Repair, id keeper.ID, reason
 	log := u.options.Logger
 	did, err := r.Run()
 	if err != nil {
-		log.Error("keeper not repaired", "keeper", string(id), "err", err)
+		log.ErrorContext(ctx, "keeper not repaired", "keeper", string(id), "err", err)
 		if err := u.tell(ctx, "failed", reason.Note("keeper="+string(id)), nil); err != nil {
-			log.Error("not recorded that a keeper was not repaired", "keeper", string(id), "err", err)
+			log.ErrorContext(ctx, "not recorded that a keeper was not repaired", "keeper", string(id), "err", err)
 		}
 		return
 	}
@@ -250,9 +250,9 @@ func (u *upkeep) run(ctx context.Context, r *keeper.Repair, id keeper.ID, reason
 	// With the entry goes the new sequence: the ledger as it was before the repair
 	// is below it from now on.
 	if err := u.tell(ctx, "ok", reason.Note(words), map[string]uint64{string(id): did.Sequence}); err != nil {
-		log.Error("not recorded that a keeper was repaired", "keeper", string(id), "err", err)
+		log.ErrorContext(ctx, "not recorded that a keeper was repaired", "keeper", string(id), "err", err)
 	}
-	log.Warn("keeper repaired", "keeper", string(id), "from", out.From, "rows", did.Rows, "key_file", did.KeyFile, "new_ledger", did.NewLedger)
+	log.WarnContext(ctx, "keeper repaired", "keeper", string(id), "from", out.From, "rows", did.Rows, "key_file", did.KeyFile, "new_ledger", did.NewLedger)
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.did == nil {

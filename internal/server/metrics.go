@@ -3,8 +3,6 @@ package server
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"time"
@@ -41,6 +39,22 @@ func (o Options) measuredKeeper(k keeper.Keeper) keeper.Keeper {
 		return k
 	}
 	return o.metrics.Keeper(k)
+}
+
+// committed and wrote hear of batches: of the database in a file, and of the ledgers of this
+// process; nil: nobody does.
+func (o Options) committed() func(updates int) {
+	if o.metrics == nil {
+		return nil
+	}
+	return o.metrics.Committed
+}
+
+func (o Options) wrote() func(spends int) {
+	if o.metrics == nil {
+		return nil
+	}
+	return o.metrics.Wrote
 }
 
 // finished is who hears of requests that a door answered; nil: nobody.
@@ -94,26 +108,11 @@ func (s *System) ServeMetrics() (at string, shut func(), err error) {
 }
 
 // metricsRoutes are the three paths of the listener. Whether the process is ready is asked
-// as at the native door, and who asks learns no cause: it is in the log and in 'liuma status'.
+// as at the hosted door, and who asks learns no cause: it is in the log and in 'liuma status'.
 func (s *System) metricsRoutes() http.Handler {
 	m := http.NewServeMux()
 	m.Handle("GET /metrics", s.options.metrics.Handler())
-	m.HandleFunc("GET "+door.HealthPath, func(w http.ResponseWriter, _ *http.Request) { plainAnswer(w, http.StatusOK, "alive") })
-	m.HandleFunc("GET "+door.ReadyPath, func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), metricsTimes().Read)
-		defer cancel()
-		if err := s.readiness.Ask(ctx, s.Authority.Ready); err != nil {
-			plainAnswer(w, http.StatusServiceUnavailable, "not ready")
-			return
-		}
-		plainAnswer(w, http.StatusOK, "ready")
-	})
+	m.HandleFunc("GET "+door.HealthPath, door.Alive)
+	m.HandleFunc("GET "+door.ReadyPath, door.ReadyOrNot(s.ready))
 	return m
-}
-
-func plainAnswer(w http.ResponseWriter, status int, word string) {
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	_, _ = io.WriteString(w, fmt.Sprintln(word)) // who does not read it loses it
 }

@@ -128,6 +128,8 @@ func TestMetrics(t *testing.T) {
 		"liuma_store_seconds{act=update}":                                            4,
 		"liuma_store_seconds{act=view}":                                              1,
 		"liuma_guesses_total{}":                                                      0,
+		"liuma_store_updates_per_commit{}":                                           1,
+		"liuma_ledger_spends_per_write{}":                                            1,
 	} {
 		if rose := after[key] - before[key]; rose < least {
 			t.Errorf("%s rose by %v, want at least %v", key, rose, least)

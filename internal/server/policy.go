@@ -35,14 +35,14 @@ func (s *System) tellPolicy(ctx context.Context) {
 	log := s.options.Logger
 	state, err := s.Policy.State(ctx)
 	if err != nil {
-		log.Warn("it is not known which policy runs", "err", err)
+		log.WarnContext(ctx, "it is not known which policy runs", "err", err)
 		return
 	}
-	log.Info("policy", "edition", state.Edition, "policy", state.Sum, "layers", len(state.Layers))
+	log.InfoContext(ctx, "policy", "edition", state.Edition, "policy", state.Sum, "layers", len(state.Layers))
 	switch {
 	case state.FilesFault != "":
-		log.Warn("the files of the policy are not read, and do not count: the approved edition runs", "edition", state.Edition, "err", state.FilesFault)
+		log.WarnContext(ctx, "the files of the policy are not read, and do not count: the approved edition runs", "edition", state.Edition, "err", state.FilesFault)
 	case state.FilesDiffer:
-		log.Warn("the files of the policy are not what runs: the approved edition goes before them; 'liuma policy propose' brings them", "edition", state.Edition)
+		log.WarnContext(ctx, "the files of the policy are not what runs: the approved edition goes before them; 'liuma policy propose' brings them", "edition", state.Edition)
 	}
 }

@@ -91,16 +91,16 @@ func (s *System) tellChange(ctx context.Context, c keeper.Condition, told map[ke
 	switch {
 	case c.Fault == told[c.ID]:
 	case c.Fault == "":
-		s.options.Logger.Warn("a keeper serves again", "keeper", string(c.ID), "after", string(told[c.ID]))
+		s.options.Logger.WarnContext(ctx, "a keeper serves again", "keeper", string(c.ID), "after", string(told[c.ID]))
 		told[c.ID] = ""
 	case (c.Fault == keeper.Silent || c.Fault == keeper.Slow) && s.Clock.Wall().Sub(c.Since) < quietFor:
 	case c.Fault == keeper.Slow:
 		told[c.ID] = c.Fault
-		s.options.Logger.Warn("a keeper is slow: see 'liuma keeper status'", "keeper", string(c.ID), "since", c.Since)
+		s.options.Logger.WarnContext(ctx, "a keeper is slow: see 'liuma keeper status'", "keeper", string(c.ID), "since", c.Since)
 		s.Authority.RecordAlarm(ctx, keeper.Alarm{Keeper: c.ID, Fault: c.Fault})
 	default:
 		told[c.ID] = c.Fault
-		s.options.Logger.Error("A KEEPER DOES NOT SERVE: while the others do, see 'liuma keeper status' for what to do",
+		s.options.Logger.ErrorContext(ctx, "A KEEPER DOES NOT SERVE: while the others do, see 'liuma keeper status' for what to do",
 			"keeper", string(c.ID), "fault", string(c.Fault), "why", c.Why)
 		if !c.Fault.Raised() {
 			s.Authority.RecordAlarm(ctx, keeper.Alarm{Keeper: c.ID, Fault: c.Fault})

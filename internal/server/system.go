@@ -108,7 +108,8 @@ type System struct {
 	seats      *keeper.Seats        // behind Keepers; nil where they are on other machines
 	remote     *remote.Keepers      // behind Keepers; nil where they are in this process
 	options    Options
-	readiness  door.Readiness // of the metrics' listener
+	readiness  door.Readiness // whether verdicts can be given, for all doors but the native one
+	keeping    door.Readiness // whether acts can be kept that need no keeper
 	// What each door takes at once; zero for one that is not configured.
 	channelBounds, hostedBounds, gatewayBounds, consoleBounds bounded
 	// alarmed gets the keepers' alarms, once the authority is made.

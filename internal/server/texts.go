@@ -55,14 +55,14 @@ func (s *System) openTexts() (store.Store, authority.Outbox, error) {
 	if s.Config.Gateway.Listen != "" {
 		if s.Gateway, err = gateway.NewServer(gateway.Config{
 			Driver: driver, Sink: s.Outbox, Path: config.ReceiptPath, Now: s.Clock.Wall, Logger: s.options.Logger,
-			InFlight: s.gatewayBounds.inFlight,
+			InFlight: s.gatewayBounds.inFlight, Ready: s.keeps,
 		}); err != nil {
 			return nil, nil, err
 		}
 	}
 	s.beside(s.duties.while(store.DutyOutbox, func(ctx context.Context) {
 		if err := s.Outbox.Run(ctx); err != nil {
-			s.options.Logger.Error("texts are no longer sent", "err", err)
+			s.options.Logger.ErrorContext(ctx, "texts are no longer sent", "err", err)
 		}
 	})...)
 	return waking{s.Store, s.Outbox.Wake}, toPhones{s.Outbox}, nil

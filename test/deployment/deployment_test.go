@@ -1,7 +1,7 @@
 // Package deployment_test holds the files under deploy against what they are about: alert
 // rules and the dashboard against the metrics of the programs and the runbooks, units and
-// images against what the documents promise, the Debian package against dpkg. It runs no
-// container: it reads the files that would make one.
+// images against what the documents promise, the Debian package against dpkg. Where an engine
+// runs, make images has it build and start the images; elsewhere the files are read alone.
 //
 // Start here: TestAlerts.
 package deployment_test
@@ -319,6 +319,49 @@ func TestDebianPackage(t *testing.T) {
 		}
 		if out, err := exec.Command(filepath.Join(into, "usr/bin", name), "version").CombinedOutput(); err != nil || !strings.Contains(string(out), name) {
 			t.Errorf("%v: %s", err, out)
+		}
+	}
+}
+
+// TestEachAlertIsTried: promtool has series that make it ring and series that do not, with
+// the sentences that it has; and docs/RUNBOOKS.md says why its threshold is what it is.
+func TestEachAlertIsTried(t *testing.T) {
+	var tried struct {
+		Tests []struct {
+			Name  string `yaml:"name"`
+			Rules []struct {
+				Alert string `yaml:"alertname"`
+				Want  []struct {
+					Annotations map[string]string `yaml:"exp_annotations"`
+				} `yaml:"exp_alerts"`
+			} `yaml:"alert_rule_test"`
+		} `yaml:"tests"`
+	}
+	if err := yaml.Unmarshal(read(t, "deploy/prometheus/alerts_test.yml"), &tried); err != nil {
+		t.Fatal(err)
+	}
+	rings, quiet := map[string]map[string]string{}, map[string]bool{}
+	for _, one := range tried.Tests {
+		for _, r := range one.Rules {
+			if len(r.Want) == 0 {
+				quiet[r.Alert] = true
+				continue
+			}
+			rings[r.Alert] = r.Want[0].Annotations
+		}
+	}
+	reasons := string(read(t, "docs/RUNBOOKS.md"))
+	for _, r := range rules(t) {
+		if rings[r.Alert] == nil || !quiet[r.Alert] {
+			t.Errorf("%s is not tried both ways", r.Alert)
+		}
+		for _, word := range []string{"runbook", "drill"} {
+			if rings[r.Alert][word] != r.Annotations[word] {
+				t.Errorf("%s: %s is %q in its trial, want %q", r.Alert, word, rings[r.Alert][word], r.Annotations[word])
+			}
+		}
+		if !regexp.MustCompile("(?m)^\\| `" + r.Alert + "` \\| [^|]+ \\| [^|]{15,} \\|$").MatchString(reasons) {
+			t.Errorf("docs/RUNBOOKS.md does not say why %s rings when it does", r.Alert)
 		}
 	}
 }

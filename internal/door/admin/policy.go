@@ -91,14 +91,14 @@ func (d *Door) policyRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("POST "+pathApproveAct, d.answer(asked(func(ctx context.Context, q admin.ActStep) (admin.ActDone, error) {
 		out, err := d.admin.ApproveAct(ctx, q)
 		if err == nil {
-			d.logger.Info("operator door: an act of two", "kind", out.Kind, "proposal", string(q.ID))
+			d.logger.InfoContext(ctx, "operator door: an act of two", "kind", out.Kind, "proposal", string(q.ID))
 		}
 		return out, err
 	})))
 	mux.HandleFunc("POST "+pathApprovePolicy, d.answer(asked(func(ctx context.Context, q edition.Approval) (edition.Approved, error) {
 		out, err := d.admin.ApprovePolicy(ctx, q)
 		if err == nil {
-			d.logger.Info("operator door: a policy was approved", "edition", out.Edition, "policy", out.Sum)
+			d.logger.InfoContext(ctx, "operator door: a policy was approved", "edition", out.Edition, "policy", out.Sum)
 		}
 		return out, err
 	})))

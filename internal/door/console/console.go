@@ -13,6 +13,7 @@
 package console
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -28,7 +29,7 @@ import (
 	"github.com/liuma-pin/liuma/web"
 )
 
-// Config holds the parts of the console. All members but InFlight, Words, Zone and
+// Config holds the parts of the console. All members but InFlight, Ready, Words, Zone and
 // Hotline are required.
 type Config struct {
 	// Admin judges each call by the session that its context names (admin.From).
@@ -49,6 +50,9 @@ type Config struct {
 	Logger           *slog.Logger
 	// InFlight bounds the requests that are worked on; nil: nothing does.
 	InFlight *door.InFlight
+	// Ready says whether what members of staff do can be kept now, for the door's ReadyPath;
+	// nil: the door does not answer it.
+	Ready func(context.Context) error
 	// Words has the languages that a page can be read in; nil: the program's own.
 	Words *locale.Catalogue
 	// Zone is that of the times on pages; nil: China's.
@@ -112,7 +116,10 @@ func New(c Config) (http.Handler, error) {
 	h.door.HandleFunc("GET /invitation", h.showInvitation)
 	h.door.HandleFunc("POST /invitation", h.takeInvitation)
 	h.door.HandleFunc("POST /invitation/passkey", h.register)
-	h.door.HandleFunc("GET "+door.HealthPath, func(http.ResponseWriter, *http.Request) {})
+	h.door.HandleFunc("GET "+door.HealthPath, door.Alive)
+	if c.Ready != nil {
+		h.door.HandleFunc("GET "+door.ReadyPath, door.ReadyOrNot(c.Ready))
+	}
 	h.door.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	h.door.Handle("GET /assets/", c.Assets)
 	for _, r := range h.routes() {

@@ -1,5 +1,5 @@
 // Package gateway is the door for the gateway's delivery reports. It guarantees
-// that it answers no other request, that a report counts only if the driver
+// that it answers no other request (but whether it lives and is ready), that a report counts only if the driver
 // recognises it as its gateway's (by a signature or by a token), that the size
 // of a request is bounded, and that it answers 204 only when every report is
 // recorded or is about an unknown message, so that the gateway sends the rest
@@ -49,7 +49,7 @@ type Fetched interface {
 	ReadReport(id, token, status string) ([]notify.Report, error)
 }
 
-// Config holds the parts of the door. All members but InFlight are required.
+// Config holds the parts of the door. All members but InFlight and Ready are required.
 type Config struct {
 	// Driver sends the texts. Reports are taken if it is Signed or Fetched.
 	Driver notify.Driver
@@ -60,6 +60,8 @@ type Config struct {
 	Logger *slog.Logger
 	// InFlight bounds the requests that are worked on; nil: nothing does.
 	InFlight *door.InFlight
+	// Ready says whether a report can be kept now, for the door's ReadyPath.
+	Ready func(context.Context) error
 }
 
 // handler serves the door. It is immutable.
@@ -85,6 +87,10 @@ func New(c Config) (http.Handler, error) {
 	}})
 	if err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
+	}
+	h.mux.HandleFunc("GET "+door.HealthPath, door.Alive)
+	if c.Ready != nil {
+		h.mux.HandleFunc("GET "+door.ReadyPath, door.ReadyOrNot(c.Ready))
 	}
 	switch driver := c.Driver.(type) {
 	case Signed:

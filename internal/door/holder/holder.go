@@ -105,6 +105,9 @@ type Config struct {
 	// InFlight bounds the requests that are worked on, together with the
 	// protocol's; nil: nothing does.
 	InFlight *door.InFlight
+	// Ready says whether verdicts can be given now, for the door's ReadyPath; nil: the door
+	// does not answer it.
+	Ready func(context.Context) error
 	// Settle is how long a second press of the same button waits for the result
 	// of the first; zero means three seconds.
 	Settle time.Duration
@@ -161,7 +164,8 @@ type handler struct {
 	counter    Counter
 	challenges Challenges
 	consent    consent.Text
-	real       string // the origin of genuine pages
+	ready      func(context.Context) error // nil: nobody is told
+	real       string                      // the origin of genuine pages
 	pages      *pages
 	checks     *os.Root // nil: no domain checks
 }
@@ -172,7 +176,7 @@ func New(c Config) (http.Handler, error) {
 		return nil, err
 	}
 	h := &handler{authority: c.Authority, now: c.Now, log: c.Logger, zone: c.Zone, hotline: c.Hotline, rules: c.Rules, agencies: c.Agencies, genuine: c.Genuine, mark: c.SenderMark,
-		counter: c.Counter, challenges: c.Challenges, settle: c.Settle, proxies: slices.Clone(c.Proxies), consent: c.Consent}
+		counter: c.Counter, challenges: c.Challenges, settle: c.Settle, proxies: slices.Clone(c.Proxies), consent: c.Consent, ready: c.Ready}
 	if h.zone == nil {
 		h.zone = time.FixedZone("CST", 8*60*60)
 	}
@@ -263,7 +267,10 @@ func (h *handler) routes(assets *web.Assets) {
 	h.door.HandleFunc("POST "+deskAskPath, h.askDesk)
 	h.door.HandleFunc("POST "+deskBeginPath, h.beginOnDesk)
 	h.door.HandleFunc("POST "+deskClearPath, h.clearDesk)
-	h.door.HandleFunc("GET /healthz", h.showHealth)
+	h.door.HandleFunc("GET "+door.HealthPath, door.Alive)
+	if h.ready != nil {
+		h.door.HandleFunc("GET "+door.ReadyPath, door.ReadyOrNot(h.ready))
+	}
 	h.door.HandleFunc("GET /favicon.ico", h.showNothing)
 	h.door.Handle("GET /assets/", assets)
 }

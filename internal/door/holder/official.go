@@ -96,13 +96,6 @@ func (h *handler) readCheck(name string) ([]byte, bool) {
 	return content, err == nil
 }
 
-// showHealth says that the door answers. Whether the authority can give verdicts
-// is asked at the native door's /readyz.
-func (h *handler) showHealth(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write([]byte("{\"status\":\"alive\"}\n")) // the client has disconnected
-}
-
 // showNothing answers browsers that ask for /favicon.ico, so that they do not
 // fill the log with errors.
 func (h *handler) showNothing(w http.ResponseWriter, _ *http.Request) {

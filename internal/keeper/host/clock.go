@@ -104,7 +104,7 @@ func (h *Host) AcceptClock(ctx context.Context, a ClockAct) error {
 	if err := n.AcceptTime(ctx); err != nil {
 		return err
 	}
-	h.log.Warn("the kept time was moved to the machine's clock by two persons' word", "from", times.High, "by", a.By, "with", string(a.With), "why", a.Why)
+	h.log.WarnContext(ctx, "the kept time was moved to the machine's clock by two persons' word", "from", times.High, "by", a.By, "with", string(a.With), "why", a.Why)
 	return nil
 }
 

@@ -143,7 +143,7 @@ func (h *Host) sitDown(ctx context.Context) error {
 	case keeper.Stops(err):
 		return err
 	}
-	h.log.Error("the keeper's ledger is of no use; repair it", "err", err)
+	h.log.ErrorContext(ctx, "the keeper's ledger is of no use; repair it", "err", err)
 	return h.seat.empty(err)
 }
 

@@ -97,7 +97,7 @@ func hangUp(peers []*wire.Client) {
 // mend does the repair, and leaves a node in the seat, or none.
 func (h *Host) mend(ctx context.Context, seen, rows uint64, peers []*wire.Client) error {
 	if err := h.seat.empty(ErrRepairing); err != nil { // a poisoned ledger closes like this
-		h.log.Warn("the ledger that is to be repaired was not closed well", "err", err)
+		h.log.WarnContext(ctx, "the ledger that is to be repaired was not closed well", "err", err)
 	}
 	n, err := h.usable(ctx)
 	if err != nil {
@@ -116,7 +116,7 @@ func (h *Host) mend(ctx context.Context, seen, rows uint64, peers []*wire.Client
 	h.seat.fill(n)
 	// What the others counted meanwhile. Without it the keeper serves, and lacks that.
 	if err := n.Level(ctx, sources...); err != nil {
-		h.log.Warn("the repaired keeper lacks what was counted meanwhile: repair it once more", "err", err)
+		h.log.WarnContext(ctx, "the repaired keeper lacks what was counted meanwhile: repair it once more", "err", err)
 	}
 	return nil
 }
@@ -137,7 +137,7 @@ func (h *Host) usable(ctx context.Context) (*keeper.Node, error) {
 	if keeper.Stops(err) {
 		return nil, err
 	}
-	h.log.Warn("the keeper's own ledger is of no use", "err", err)
+	h.log.WarnContext(ctx, "the keeper's own ledger is of no use", "err", err)
 	n, aside, err := keeper.OpenToRepair(ctx, h.dir.path, h.open)
 	h.mu.Lock()
 	h.repair.Aside = aside

@@ -46,7 +46,7 @@ func (h *Host) Serve(ctx context.Context, ready func(Addresses)) (err error) {
 	for _, d := range doors {
 		go func() { ended <- d.serve() }()
 	}
-	h.log.Info("serving", "keeper", string(h.dir.Keeper), "door", at.Door, "metrics", at.Metrics, "release", h.release)
+	h.log.InfoContext(ctx, "serving", "keeper", string(h.dir.Keeper), "door", at.Door, "metrics", at.Metrics, "release", h.release)
 	ready(at)
 	go h.watch(ctx)
 	go h.watchTime(ctx)
@@ -166,12 +166,12 @@ func (h *Host) watch(ctx context.Context) {
 				said = ""
 			} else if why := err.Error(); why != said {
 				said = why
-				h.log.Error("files of the keeper were not taken in", "err", err)
+				h.log.ErrorContext(ctx, "files of the keeper were not taken in", "err", err)
 			}
 		case <-tell.C:
 			h.tell("asked")
 			if s := h.Status(ctx); s.State != Serves || len(s.Warnings) > 0 {
-				h.log.Warn("look at the keeper", "state", s.State, "why", s.Why, "warnings", s.Warnings)
+				h.log.WarnContext(ctx, "look at the keeper", "state", s.State, "why", s.Why, "warnings", s.Warnings)
 			}
 		}
 	}

@@ -43,9 +43,9 @@ func (h *Host) witness(ctx context.Context) {
 	by, err := n.WitnessTime(ctx, h.otherClocks(ctx), quorum)
 	switch {
 	case err == nil:
-		h.log.Warn("the kept time jumped to the machine's clock: keepers on other machines have it, too", "by", by)
+		h.log.WarnContext(ctx, "the kept time jumped to the machine's clock: keepers on other machines have it, too", "by", by)
 	case !errors.Is(err, clock.ErrNotAhead):
-		h.log.Warn("the kept time did not move to the machine's clock", "err", err)
+		h.log.WarnContext(ctx, "the kept time did not move to the machine's clock", "err", err)
 	}
 }
 
@@ -54,7 +54,7 @@ func (h *Host) witness(ctx context.Context) {
 func (h *Host) otherClocks(ctx context.Context) []*keeper.About {
 	peers, err := h.dir.Peers()
 	if err != nil {
-		h.log.Warn("the other keepers were not asked for their clocks", "err", err)
+		h.log.WarnContext(ctx, "the other keepers were not asked for their clocks", "err", err)
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, witnessTime)

@@ -179,7 +179,7 @@ func (c *Client) open(ctx context.Context) (*line, error) {
 	l := newLine(conn, until)
 	go func() {
 		if err := l.run(); err != nil {
-			c.c.Logger.Warn("the connection to a keeper ended", "keeper", string(c.c.ID), "err", err)
+			c.c.Logger.WarnContext(ctx, "the connection to a keeper ended", "keeper", string(c.c.ID), "err", err)
 		}
 	}()
 	if c.c.Greet == nil {

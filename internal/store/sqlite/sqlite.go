@@ -65,6 +65,9 @@ type Config struct {
 	// returns, and at Open; a database below it gives out none of them
 	// (store.ErrOldDatabase).
 	Head rows.SharedHead
+	// Batched, if set, hears after each durable commit how many Updates shared it. It must
+	// return at once.
+	Batched func(updates int)
 	// Readers is how many Views run at once; 4 if zero.
 	Readers int
 	// CacheMiB is the writer's page cache; 64 if zero. Each reader has an
@@ -148,6 +151,7 @@ func Open(ctx context.Context, path string, cfg Config) (_ *Store, err error) {
 		return nil, errors.Join(err, w.close())
 	}
 	s.writer = newWriter(w, s.file, codec, cfg.Committed, cfg.Head)
+	s.writer.batched = cfg.Batched
 	s.Alone = store.NewAlone(s.writer.process.String())
 	for range cfg.Readers {
 		r, err := openConn(s.file.Path(), sqlitefile.Settings{ReadOnly: true, CacheKiB: max(1, cfg.CacheMiB/8) << 10})

@@ -39,6 +39,7 @@ type writer struct {
 	looping bool            // loop was started; set by Open
 	// committed hears of every card whose head rose; called by loop only.
 	committed func(card liuma.CardID, read, head uint64)
+	batched   func(updates int) // hears of durable commits; nil: nobody
 	// head is raised to raise after commits that wrote the shared row; loop only.
 	head  rows.SharedHead
 	raise uint64
@@ -266,6 +267,9 @@ func (w *writer) attempt(calls []*call) (bad int) {
 	}
 	if err := w.commit(wrote); err != nil {
 		return answerAll(calls, err)
+	}
+	if wrote && w.batched != nil {
+		w.batched(len(calls))
 	}
 	if destroys {
 		w.scrubAt = time.Now()

@@ -1,0 +1,41 @@
+package door
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+)
+
+// Words of the answers at HealthPath and ReadyPath. There are no others: who asks is
+// anybody, and learns no cause, no keeper and no count.
+const (
+	alive    = "alive"
+	ready    = "ready"
+	notReady = "not_ready"
+)
+
+// Alive answers HealthPath: the process lives. It asks nobody, so that a database that is
+// away does not have a supervisor end a process that is well.
+func Alive(w http.ResponseWriter, _ *http.Request) { stands(w, http.StatusOK, alive) }
+
+// ReadyOrNot answers ReadyPath by what is asked: 200 where it gives no error, else 503. The
+// cause goes nowhere: it is in the log and in 'liuma status' of who may know it.
+func ReadyOrNot(ask func(context.Context) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), readyTakes)
+		defer cancel()
+		if ask(ctx) != nil {
+			stands(w, http.StatusServiceUnavailable, notReady)
+			return
+		}
+		stands(w, http.StatusOK, ready)
+	}
+}
+
+func stands(w http.ResponseWriter, status int, word string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, fmt.Sprintf("{\"status\":%q}\n", word)) // who does not read it loses it
+}
