@@ -13,6 +13,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/counter"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/vault"
 )
 
 // BeginTicket has a browser take the ticket whose code its holder typed. The code finds
@@ -45,7 +46,7 @@ func (s *Ceremonies) BeginTicketOnPad(ctx context.Context, pad string, h Hand) (
 
 // beginTicket has a browser take the ticket that find finds; typed: by its code.
 func (s *Ceremonies) beginTicket(ctx context.Context, h Hand, typed bool, find func(store.Reader) (store.Ticket, error)) (Page, error) {
-	secret, ceremony := newSecret(), random(16)
+	secret, ceremony, drawn := newSecret(), random(16), liuma.NewCardID()
 	var c store.Ceremony
 	var bound string
 	var refused error // committed with the end of what two browsers took
@@ -68,14 +69,18 @@ func (s *Ceremonies) beginTicket(ctx context.Context, h Hand, typed bool, find f
 		if err != nil {
 			return audit.Entry{}, err
 		}
-		if c, err = s.ticketCeremony(tx, of, ceremony, secret, h); err != nil {
+		home := vault.Home(of.card.ID)
+		if of.card.ID.IsZero() {
+			home = vault.Home(drawn) // the card's, if it comes to one
+		}
+		if c, err = s.ticketCeremony(tx, of, s.routed(ceremony, home), secret, h); err != nil {
 			return audit.Entry{}, err
 		}
 		if t, err = s.counter.Take(tx, t.ID, of.card, c.ID); err != nil {
 			return audit.Entry{}, err
 		}
 		bound = secret
-		e := s.engine.Entry("holder", audit.TicketTaken, c.Card, c.BusinessNo, "ok")
+		e := s.engine.Entry("holder", audit.TicketTaken, s.recordOf(c), c.BusinessNo, "ok")
 		e.Note = counter.Note(t) + " " + audit.NoteThrough(c.Channel)
 		return e, nil
 	})
@@ -112,7 +117,7 @@ func (s *Ceremonies) pressedTwice(t store.Ticket, c store.Ceremony, bound string
 	if bound == "" {
 		return audit.Entry{}
 	}
-	e := s.engine.Entry("holder", audit.TicketTaken, c.Card, c.BusinessNo, "again")
+	e := s.engine.Entry("holder", audit.TicketTaken, s.recordOf(c), c.BusinessNo, "again")
 	e.Note = counter.Note(t)
 	return e
 }

@@ -21,7 +21,7 @@ import (
 // error. Called again before the code was redeemed, it makes a new one and the
 // first is void.
 func (s *Ceremonies) WayBack(ctx context.Context, id string, h Hand) (Way, error) {
-	code := newSecret()
+	secret, code := newSecret(), ""
 	var cer store.Ceremony
 	var d details
 	err := s.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
@@ -59,6 +59,7 @@ func (s *Ceremonies) WayBack(ctx context.Context, id string, h Hand) (Way, error
 		outcome := cmp.Or(d.Code, "stopped")
 		if !stopped {
 			outcome = "code"
+			code = s.routed(secret, s.routeOf(c.ID))
 			c.Code, c.CodeUntil = hashed("code", code), s.now().Add(codeLife)
 			if c.CodeUntil.After(c.Expires) {
 				c.CodeUntil = c.Expires // what was told as not returned stays so
@@ -68,7 +69,7 @@ func (s *Ceremonies) WayBack(ctx context.Context, id string, h Hand) (Way, error
 			return audit.Entry{}, err
 		}
 		cer = c
-		return s.engine.Entry("holder", audit.CeremonyStepped, c.Card, c.BusinessNo, outcome), tx.UpdateCeremony(c)
+		return s.engine.Entry("holder", audit.CeremonyStepped, s.recordOf(c), c.BusinessNo, outcome), tx.UpdateCeremony(c)
 	})
 	if err != nil {
 		return Way{}, liuma.Outward(err)
@@ -139,7 +140,7 @@ func (s *Ceremonies) RedeemCode(ctx context.Context, c authority.Caller, code, r
 	var refused error
 	err := s.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		refused = nil
-		cer, err := tx.CeremonyByCode(hashed("code", code))
+		cer, err := tx.CeremonyByCode(s.routeOf(code), hashed("code", code))
 		if errors.Is(err, store.ErrNotFound) || err == nil && cer.Channel != c.Channel() {
 			return audit.Entry{}, liuma.FailField(liuma.CodeCodeInvalid, "code", err)
 		}
@@ -148,19 +149,19 @@ func (s *Ceremonies) RedeemCode(ctx context.Context, c authority.Caller, code, r
 		}
 		if !cer.CodeUsed.IsZero() {
 			refused = liuma.FailField(liuma.CodeCodeInvalid, "code", errors.New("replayed"))
-			return s.engine.Entry(c.Actor(), audit.CodeReplayed, cer.Card, cer.BusinessNo, string(liuma.CodeCodeInvalid)), nil
+			return s.engine.Entry(c.Actor(), audit.CodeReplayed, s.recordOf(cer), cer.BusinessNo, string(liuma.CodeCodeInvalid)), nil
 		}
 		var linked bool
 		g, linked, err = s.redeemCode(tx, c, &cer, redirectURI, verifier)
 		if e, ok := refusal(err); ok {
 			refused = e // nothing was changed; the refusal is recorded
-			return s.engine.Entry(c.Actor(), audit.CodeRefused, cer.Card, cer.BusinessNo, string(e.Code)), nil
+			return s.engine.Entry(c.Actor(), audit.CodeRefused, s.recordOf(cer), cer.BusinessNo, string(e.Code)), nil
 		}
 		if err != nil {
 			return audit.Entry{}, err
 		}
 		used = cer.Card
-		e := s.engine.Entry(c.Actor(), audit.CodeRedeemed, cer.Card, cer.BusinessNo, "ok")
+		e := s.engine.Entry(c.Actor(), audit.CodeRedeemed, s.recordOf(cer), cer.BusinessNo, "ok")
 		if linked {
 			e.Event = audit.CardLinked
 		}

@@ -21,7 +21,9 @@ type noKeys struct{}
 
 func (noKeys) SealRow(string, ...[]byte) (vault.RowSeal, error) { return vault.RowSeal{Key: 1}, nil }
 func (noKeys) CheckRow(vault.RowSeal, string, ...[]byte) error  { return nil }
-func (noKeys) SealsWith() uint32                                { return 1 }
+func (noKeys) RouteOf(string) (vault.Home, bool)                { return vault.Home{}, false }
+
+func (noKeys) SealsWith() uint32 { return 1 }
 
 func (noKeys) Reseal(_ vault.Purpose, _, sealed []byte) ([]byte, bool, error) {
 	return sealed, false, nil
