@@ -47,6 +47,9 @@ func (s *Ceremonies) BeginTicketOnPad(ctx context.Context, pad string, h Hand) (
 // beginTicket has a browser take the ticket that find finds; typed: by its code.
 func (s *Ceremonies) beginTicket(ctx context.Context, h Hand, typed bool, find func(store.Reader) (store.Ticket, error)) (Page, error) {
 	secret, ceremony, drawn := newSecret(), random(16), liuma.NewCardID()
+	if err := s.claimTicket(ctx, drawn, find); err != nil {
+		return Page{}, liuma.Outward(err)
+	}
 	var c store.Ceremony
 	var bound string
 	var refused error // committed with the end of what two browsers took
@@ -69,11 +72,7 @@ func (s *Ceremonies) beginTicket(ctx context.Context, h Hand, typed bool, find f
 		if err != nil {
 			return audit.Entry{}, err
 		}
-		home := vault.Home(of.card.ID)
-		if of.card.ID.IsZero() {
-			home = vault.Home(drawn) // the card's, if it comes to one
-		}
-		if c, err = s.ticketCeremony(tx, of, s.routed(ceremony, home), secret, h); err != nil {
+		if c, err = s.ticketCeremony(tx, of, s.routed(ceremony, vault.Home(of.home(drawn))), secret, h); err != nil {
 			return audit.Entry{}, err
 		}
 		if t, err = s.counter.Take(tx, t.ID, of.card, c.ID); err != nil {
@@ -93,6 +92,40 @@ func (s *Ceremonies) beginTicket(ctx context.Context, h Hand, typed bool, find f
 	p, err := s.pageOf(ctx, c)
 	p.Bound = bound
 	return p, err
+}
+
+// home is where a ticket's ceremony lies: with the card, or with the one that it will make.
+func (e errand) home(drawn liuma.CardID) liuma.CardID {
+	if e.card.ID.IsZero() {
+		return drawn
+	}
+	return e.card.ID
+}
+
+// claimTicket says, before a ticket is taken, where the request under its number will lie.
+// It takes nothing: a crash after it leaves a number that whoever takes the ticket goes on
+// with (I-11). A ticket that is not to be taken is left to beginTicket.
+func (s *Ceremonies) claimTicket(ctx context.Context, drawn liuma.CardID, find func(store.Reader) (store.Ticket, error)) error {
+	if !s.store.Spreads() {
+		return nil
+	}
+	var t store.Ticket
+	var home liuma.CardID
+	err := s.store.View(ctx, func(r store.Reader) (err error) {
+		home = liuma.CardID{}
+		if t, err = find(r); err != nil || t.Ceremony != "" {
+			return err
+		}
+		of, err := s.errandFor(r, t)
+		if err == nil {
+			home = of.home(drawn)
+		}
+		return err
+	})
+	if err != nil || home.IsZero() {
+		return err
+	}
+	return s.engine.ClaimNumber(ctx, store.CounterClient, liuma.BusinessNo(t.ID.String()), home)
 }
 
 // takenHere is the ceremony that took a ticket, if it goes on in this browser; its page is

@@ -106,7 +106,7 @@ func change[T any](t *Tx, k *kind[T], v *T) error {
 	home := homeOf(t.codec, v)
 	_, rev, err := getAt(&t.Reader, k, home, key)
 	if home != nil && errors.Is(err, store.ErrNotFound) { // it was carried over from a file
-		_, rev, err = get(&t.Reader, k, key)
+		_, rev, err = getAt(&t.Reader, k, unclaimed(), key)
 	}
 	if err != nil {
 		return err
