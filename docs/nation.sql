@@ -2,14 +2,19 @@
 -- on Citus by this project. For an empty database whose migrations have run.
 
 -- Keys and unique indexes that do not have the column by which rows are placed.
+ALTER TABLE codes DROP CONSTRAINT codes_key_fkey; -- comes again below, with the column
 ALTER TABLE cards DROP CONSTRAINT cards_holder_key; -- keepers hold one live card to a holder's tag, and an enrolment asks them
 CREATE INDEX cards_holder_key ON cards (holder);
-ALTER TABLE ceremonies DROP CONSTRAINT ceremonies_code_key; -- 256 random bits each; the number is taken by the ceremony's request
+ALTER TABLE ceremonies DROP CONSTRAINT ceremonies_code_key; -- at least 128 random bits each; the number is taken by the ceremony's request
 CREATE INDEX ceremonies_code_key ON ceremonies (code);
-ALTER TABLE ceremonies DROP CONSTRAINT ceremonies_number_key; -- 256 random bits each; the number is taken by the ceremony's request
+ALTER TABLE ceremonies DROP CONSTRAINT ceremonies_number_key; -- at least 128 random bits each; the number is taken by the ceremony's request
 CREATE INDEX ceremonies_number_key ON ceremonies (number);
-ALTER TABLE ceremonies DROP CONSTRAINT ceremonies_request_uri_key; -- 256 random bits each; the number is taken by the ceremony's request
+ALTER TABLE ceremonies DROP CONSTRAINT ceremonies_pkey; -- at least 128 random bits each; the number is taken by the ceremony's request
+ALTER TABLE ceremonies ADD PRIMARY KEY (home, key);
+ALTER TABLE ceremonies DROP CONSTRAINT ceremonies_request_uri_key; -- at least 128 random bits each; the number is taken by the ceremony's request
 CREATE INDEX ceremonies_request_uri_key ON ceremonies (request_uri);
+ALTER TABLE codes DROP CONSTRAINT codes_pkey; -- its key is its ceremony's
+ALTER TABLE codes ADD PRIMARY KEY (home, key);
 ALTER TABLE former_contacts DROP CONSTRAINT former_contacts_pkey; -- a key begins with its home
 ALTER TABLE former_contacts ADD PRIMARY KEY (home, key);
 ALTER TABLE freeze_codes DROP CONSTRAINT freeze_codes_pkey; -- 54 random bits; of two codes that are the same a look-up finds one
@@ -26,6 +31,7 @@ ALTER TABLE starts DROP CONSTRAINT starts_start_key; -- it counts process starts
 CREATE INDEX starts_start_key ON starts (start);
 ALTER TABLE ticks DROP CONSTRAINT ticks_pkey; -- a key begins with its home
 ALTER TABLE ticks ADD PRIMARY KEY (home, key);
+ALTER TABLE codes ADD CONSTRAINT codes_key_fkey FOREIGN KEY (home, key) REFERENCES ceremonies (home, key) ON DELETE CASCADE;
 
 -- Whole on every machine.
 SELECT create_reference_table('agencies');
@@ -53,10 +59,10 @@ SELECT create_reference_table('tickets');
 -- Spread by the value of a column; tables of one group have the rows of one value together.
 SELECT create_distributed_table('audit', 'stream', colocate_with => 'none');
 SELECT create_distributed_table('cards', 'key', colocate_with => 'audit');
-SELECT create_distributed_table('ceremonies', 'key', colocate_with => 'none');
+SELECT create_distributed_table('ceremonies', 'home', colocate_with => 'audit');
 SELECT create_distributed_table('claims', 'key', colocate_with => 'none');
 SELECT create_distributed_table('closings', 'key', colocate_with => 'audit');
-SELECT create_distributed_table('codes', 'key', colocate_with => 'ceremonies');
+SELECT create_distributed_table('codes', 'home', colocate_with => 'audit');
 SELECT create_distributed_table('conflicts', 'key', colocate_with => 'none');
 SELECT create_distributed_table('cuts', 'stream', colocate_with => 'audit');
 SELECT create_distributed_table('digest_changes', 'stream', colocate_with => 'audit');

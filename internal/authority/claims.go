@@ -56,6 +56,23 @@ func (a *Authority) ClaimNumber(ctx context.Context, ch liuma.ChannelID, no lium
 	})
 }
 
+// ClaimHandle claims the handle of the link that a ceremony's code will make, before the
+// transaction that makes it, and returns it. It is the same for a ceremony each time, and
+// nobody guesses it. Empty where rows lie together: that transaction claims it.
+//
+// A crash after it leaves a claim of a card that has no such link, which leads nowhere:
+// the card's own row says what links it has. The code, sent again, goes on with it.
+func (a *Authority) ClaimHandle(ctx context.Context, ch liuma.ChannelID, card liuma.CardID, ceremony string) (store.Handle, error) {
+	if !a.store.Spreads() {
+		return "", nil
+	}
+	mac := a.vault.RowMAC("link", []byte(ch), []byte(ceremony))
+	h := handleOf([20]byte(mac[:20]))
+	return h, a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		return audit.Entry{}, tx.TakeHandle(ch, h, card)
+	})
+}
+
 // BurnEvidence marks evidence as used before the request that it is for, and counts it to
 // its provider's ration. That request may come with it again; a zero by may not. Where the
 // ration is spent the evidence stays burnt, and each return of its request is counted, so

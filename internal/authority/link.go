@@ -1,6 +1,7 @@
 package authority
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/base32"
@@ -192,10 +193,11 @@ func (a *Authority) setThrough(tx store.Tx, in store.Intent, row store.Request) 
 //
 // CodeLinkLimit: three were made within a day. CodeLinksFull: the card has ten,
 // and all of them are known. Of ten others the youngest that is not known ends.
-// Every contact hears of each end. Nothing was written when it fails.
+// Every contact hears of each end. Nothing was written when it fails. The link's handle is
+// the row's, if ClaimHandle has claimed one, and else a new one.
 func (a *Authority) MakeLink(tx store.Tx, card store.Card, row store.Request, replaces store.Handle) (store.Link, error) {
 	now := a.Now()
-	l := store.Link{Channel: row.Channel, Card: card.ID, Handle: newHandle(), At: now, Proved: row.Version, ProvedAt: row.DecidedAt}
+	l := store.Link{Channel: row.Channel, Card: card.ID, Handle: cmp.Or(row.Handle, newHandle()), At: now, Proved: row.Version, ProvedAt: row.DecidedAt}
 	if evidenced(row) {
 		l.Evidenced = row.Version
 	}
@@ -307,5 +309,9 @@ func (a *Authority) Unlink(ctx context.Context, c Caller, h store.Handle) error 
 func newHandle() store.Handle {
 	var b [20]byte
 	rand.Read(b[:])
+	return handleOf(b)
+}
+
+func handleOf(b [20]byte) store.Handle {
 	return store.Handle(strings.ToLower(base32.StdEncoding.EncodeToString(b[:])))
 }

@@ -98,7 +98,7 @@ func (s *Ceremonies) GiveCardNo(ctx context.Context, id string, h Hand, typed st
 				do = s.numberBeside
 			}
 			to, err := s.toPad(func(tx store.Tx, c *store.Ceremony, d *details) (Step, error) { return do(tx, c, d, typed) })(tx, c, d)
-			e := s.engine.Entry("holder", audit.CeremonyStepped, c.Card, c.BusinessNo, "ok")
+			e := s.engine.Entry("holder", audit.CeremonyStepped, s.recordOf(*c), c.BusinessNo, "ok")
 			if code := liuma.Code(d.Code); code == liuma.CodeCardNoWrong || code == liuma.CodeCardNoSpent || to == StepRefused && code != "" {
 				e.Outcome = d.Code
 			}

@@ -51,7 +51,7 @@ func (s *Ceremonies) CheckNew(ctx context.Context, id string, h Hand, try int, s
 	var q asking
 	var of choosing
 	_, err := s.moved(ctx, id, h, []Step{StepPIN}, s.whileServed(func(tx store.Tx, c *store.Ceremony, d *details) (Step, audit.Entry, error) {
-		e := s.engine.Entry("holder", audit.CeremonyStepped, c.Card, c.BusinessNo, "checked")
+		e := s.engine.Entry("holder", audit.CeremonyStepped, s.recordOf(*c), c.BusinessNo, "checked")
 		if accessOf(*c, h) != accessBrowser || try != c.Tries+1 || s.acting(*c, *d).chooses == nil {
 			return "", e, liuma.Fail(liuma.CodeCeremonyMoved, nil)
 		}

@@ -105,7 +105,7 @@ func (s *Ceremonies) SendCode(ctx context.Context, id string, h Hand, by liuma.C
 // spent, and that this is to be told.
 func (s *Ceremonies) sendOrRefuse(tx store.Tx, c store.Ceremony, d *details, h Hand, code string, way liuma.CodeWay) (step Step, e audit.Entry, limited bool, err error) {
 	step = Step(c.Step)
-	e = s.engine.Entry("holder", audit.CodeSent, c.Card, c.BusinessNo, "ok")
+	e = s.engine.Entry("holder", audit.CodeSent, s.recordOf(c), c.BusinessNo, "ok")
 	if s.outbox == nil {
 		return "", e, false, liuma.Fail(liuma.CodeOnlineOff, nil)
 	}
@@ -176,7 +176,7 @@ func (s *Ceremonies) GiveCode(ctx context.Context, id string, h Hand, typed stri
 	return s.moveAs(ctx, id, h, []Step{StepCode, StepDone}, s.once(h, "code "+typed,
 		func(tx store.Tx, c *store.Ceremony, d *details) (Step, audit.Entry, error) {
 			step := Step(c.Step)
-			e := s.engine.Entry("holder", audit.CodeRight, c.Card, c.BusinessNo, "ok")
+			e := s.engine.Entry("holder", audit.CodeRight, s.recordOf(*c), c.BusinessNo, "ok")
 			if !s.hasCode(*c, *d) {
 				return "", e, liuma.Fail(liuma.CodeCeremonyMoved, nil)
 			}

@@ -13,6 +13,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/counter"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/vault"
 )
 
 // BeginTicket has a browser take the ticket whose code its holder typed. The code finds
@@ -45,7 +46,10 @@ func (s *Ceremonies) BeginTicketOnPad(ctx context.Context, pad string, h Hand) (
 
 // beginTicket has a browser take the ticket that find finds; typed: by its code.
 func (s *Ceremonies) beginTicket(ctx context.Context, h Hand, typed bool, find func(store.Reader) (store.Ticket, error)) (Page, error) {
-	secret, ceremony := newSecret(), random(16)
+	secret, ceremony, drawn := newSecret(), random(16), liuma.NewCardID()
+	if err := s.claimTicket(ctx, drawn, find); err != nil {
+		return Page{}, liuma.Outward(err)
+	}
 	var c store.Ceremony
 	var bound string
 	var refused error // committed with the end of what two browsers took
@@ -68,14 +72,14 @@ func (s *Ceremonies) beginTicket(ctx context.Context, h Hand, typed bool, find f
 		if err != nil {
 			return audit.Entry{}, err
 		}
-		if c, err = s.ticketCeremony(tx, of, ceremony, secret, h); err != nil {
+		if c, err = s.ticketCeremony(tx, of, s.routed(ceremony, vault.Home(of.home(drawn))), secret, h); err != nil {
 			return audit.Entry{}, err
 		}
 		if t, err = s.counter.Take(tx, t.ID, of.card, c.ID); err != nil {
 			return audit.Entry{}, err
 		}
 		bound = secret
-		e := s.engine.Entry("holder", audit.TicketTaken, c.Card, c.BusinessNo, "ok")
+		e := s.engine.Entry("holder", audit.TicketTaken, s.recordOf(c), c.BusinessNo, "ok")
 		e.Note = counter.Note(t) + " " + audit.NoteThrough(c.Channel)
 		return e, nil
 	})
@@ -88,6 +92,40 @@ func (s *Ceremonies) beginTicket(ctx context.Context, h Hand, typed bool, find f
 	p, err := s.pageOf(ctx, c)
 	p.Bound = bound
 	return p, err
+}
+
+// home is where a ticket's ceremony lies: with the card, or with the one that it will make.
+func (e errand) home(drawn liuma.CardID) liuma.CardID {
+	if e.card.ID.IsZero() {
+		return drawn
+	}
+	return e.card.ID
+}
+
+// claimTicket says, before a ticket is taken, where the request under its number will lie.
+// It takes nothing: a crash after it leaves a number that whoever takes the ticket goes on
+// with (I-11). A ticket that is not to be taken is left to beginTicket.
+func (s *Ceremonies) claimTicket(ctx context.Context, drawn liuma.CardID, find func(store.Reader) (store.Ticket, error)) error {
+	if !s.store.Spreads() {
+		return nil
+	}
+	var t store.Ticket
+	var home liuma.CardID
+	err := s.store.View(ctx, func(r store.Reader) (err error) {
+		home = liuma.CardID{}
+		if t, err = find(r); err != nil || t.Ceremony != "" {
+			return err
+		}
+		of, err := s.errandFor(r, t)
+		if err == nil {
+			home = of.home(drawn)
+		}
+		return err
+	})
+	if err != nil || home.IsZero() {
+		return err
+	}
+	return s.engine.ClaimNumber(ctx, store.CounterClient, liuma.BusinessNo(t.ID.String()), home)
 }
 
 // takenHere is the ceremony that took a ticket, if it goes on in this browser; its page is
@@ -112,7 +150,7 @@ func (s *Ceremonies) pressedTwice(t store.Ticket, c store.Ceremony, bound string
 	if bound == "" {
 		return audit.Entry{}
 	}
-	e := s.engine.Entry("holder", audit.TicketTaken, c.Card, c.BusinessNo, "again")
+	e := s.engine.Entry("holder", audit.TicketTaken, s.recordOf(c), c.BusinessNo, "again")
 	e.Note = counter.Note(t)
 	return e
 }

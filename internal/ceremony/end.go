@@ -95,7 +95,7 @@ func (s *Ceremonies) expire(ctx context.Context, id string) error {
 		if err := s.endRequest(tx, &c, liuma.CodeCeremonyExpired); err != nil {
 			return audit.Entry{}, err
 		}
-		e := s.engine.Entry("system", audit.CeremonyEnded, c.Card, c.BusinessNo, "expired")
+		e := s.engine.Entry("system", audit.CeremonyEnded, s.recordOf(c), c.BusinessNo, "expired")
 		if Step(c.Step) == StepDone { // nobody came back with the verdict in time
 			e.Event, e.Outcome = audit.VerdictNotReturned, string(liuma.CodeNotReturned)
 		}

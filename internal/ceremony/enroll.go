@@ -285,7 +285,8 @@ func (s *Ceremonies) keptElsewhere(ctx context.Context, q asking, who applicant)
 func (s *Ceremonies) cardToEnroll(r store.Reader, q asking, row store.Request, who applicant) (card store.Card, fresh bool, err error) {
 	found, err := r.CardByHolder(who.holder)
 	if errors.Is(err, store.ErrNotFound) {
-		return s.newCard(who), true, nil
+		card, err = s.newCardIn(r, q, who)
+		return card, true, err
 	}
 	if err != nil {
 		return store.Card{}, false, err
@@ -294,9 +295,9 @@ func (s *Ceremonies) cardToEnroll(r store.Reader, q asking, row store.Request, w
 		return card, false, err
 	}
 	if s.engine.ClosedForGood(card) {
-		next := s.newCard(who)
+		next, err := s.newCardIn(r, q, who)
 		next.Follows = card.ID
-		return next, true, nil
+		return next, true, err
 	}
 	// The card may have been enrolled by this very business number.
 	if err := authority.LookNumber(r, row); err != nil {

@@ -17,7 +17,7 @@ import (
 func (s *Ceremonies) FreezeOwn(ctx context.Context, id string, h Hand) (Page, error) {
 	from := []Step{StepConfirm, StepCode, StepCardNo, StepEvidence, StepPhone, StepPIN, StepRefused, StepDone}
 	return s.moveAnyway(ctx, id, h, from, func(tx store.Tx, c *store.Ceremony, d *details) (Step, audit.Entry, error) {
-		e := s.engine.Entry("holder", audit.CardFrozen, c.Card, c.BusinessNo, "ok")
+		e := s.engine.Entry("holder", audit.CardFrozen, s.recordOf(*c), c.BusinessNo, "ok")
 		if c.Action == liuma.ActionCounter {
 			return "", e, liuma.Fail(liuma.CodeCeremonyMoved, nil) // no channel is there that could; leaving it ends the ticket
 		}

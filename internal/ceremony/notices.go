@@ -137,7 +137,7 @@ func (s *Ceremonies) NameNobody(ctx context.Context, id string, h Hand) (Page, e
 // EndContact ends the notices to who was named. They are told, and the holder by a letter.
 func (s *Ceremonies) EndContact(ctx context.Context, id string, h Hand) (Page, error) {
 	return s.moveAs(ctx, id, h, []Step{StepDone}, func(tx store.Tx, c *store.Ceremony, d *details) (Step, audit.Entry, error) {
-		e := s.engine.Entry("holder", audit.NoticesEnded, c.Card, c.BusinessNo, "ok")
+		e := s.engine.Entry("holder", audit.NoticesEnded, s.recordOf(*c), c.BusinessNo, "ok")
 		card, err := s.mayName(tx, *c, *d)
 		if err != nil {
 			return "", e, err

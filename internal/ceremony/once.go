@@ -26,7 +26,7 @@ func (s *Ceremonies) once(h Hand, content string, do changeFunc) changeFunc {
 	return func(tx store.Tx, c *store.Ceremony, d *details) (Step, audit.Entry, error) {
 		mac := s.vault.RowMAC("form", []byte(c.ID), c.Browser[:], []byte(h.Form), []byte(content))
 		if bytes.Equal(mac[:], d.LastForm) {
-			return Step(c.Step), s.engine.Entry("holder", audit.CeremonyStepped, c.Card, c.BusinessNo, "again"), nil
+			return Step(c.Step), s.engine.Entry("holder", audit.CeremonyStepped, s.recordOf(*c), c.BusinessNo, "again"), nil
 		}
 		to, e, err := do(tx, c, d)
 		d.Forms++

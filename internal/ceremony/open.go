@@ -26,6 +26,7 @@ const mostOpen = 10
 type whom struct {
 	subject vault.Index  // of kind, channel and handle or person
 	card    liuma.CardID // zero if there is none
+	linked  bool         // by its handle: all its ceremonies lie with the card
 }
 
 func (s *Ceremonies) whomOf(r store.Reader, c authority.Caller, q Push) (whom, error) {
@@ -34,7 +35,7 @@ func (s *Ceremonies) whomOf(r store.Reader, c authority.Caller, q Push) (whom, e
 	}
 	if q.Subject.Card != "" {
 		link, err := r.LinkByHandle(c.Channel(), store.Handle(q.Subject.Card))
-		return whom{of("linked", []byte(q.Subject.Card)), link.Card}, err
+		return whom{of("linked", []byte(q.Subject.Card)), link.Card, true}, err
 	}
 	id, err := registry.ParseIDNumber(q.Subject.IDNumber)
 	if err != nil {
@@ -48,7 +49,7 @@ func (s *Ceremonies) whomOf(r store.Reader, c authority.Caller, q Push) (whom, e
 	if errors.Is(err, store.ErrNotFound) {
 		err = nil
 	}
-	return whom{of(kind, holder[:]), card.ID}, err
+	return whom{of(kind, holder[:]), card.ID, false}, err
 }
 
 // makeRoom lets one more ceremony open. Where ten are, the oldest that no
@@ -84,19 +85,27 @@ func (s *Ceremonies) makeRoom(tx store.Tx, w whom) (ended []liuma.BusinessNo, er
 // openAbout lists the ceremonies that are open for them, oldest first. Those
 // whose time is over are left to the sweep.
 func (s *Ceremonies) openAbout(r store.Reader, w whom) ([]store.Ceremony, error) {
-	named, err1 := r.CeremoniesFor(w.subject)
-	known, err2 := r.CeremoniesOf(w.card)
-	if err := errors.Join(err1, err2); err != nil {
+	open, err := allAbout(r, w)
+	if err != nil {
 		return nil, err
 	}
 	now := s.now()
-	open := slices.DeleteFunc(append(named, known...), func(c store.Ceremony) bool {
+	open = slices.DeleteFunc(open, func(c store.Ceremony) bool {
 		return c.Subject != w.subject || expired(c, now)
 	})
 	slices.SortFunc(open, func(a, b store.Ceremony) int {
 		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.ID, b.ID))
 	})
 	return open, nil
+}
+
+func allAbout(r store.Reader, w whom) ([]store.Ceremony, error) {
+	if w.linked {
+		return r.CeremoniesAt(w.card, w.subject)
+	}
+	named, err1 := r.CeremoniesFor(w.subject)
+	known, err2 := r.CeremoniesOf(w.card)
+	return append(named, known...), errors.Join(err1, err2)
 }
 
 // unbegun reports a ceremony that no browser has begun, so that nothing was
@@ -118,7 +127,7 @@ func (s *Ceremonies) mayReopen(r store.Reader, c store.Ceremony, card liuma.Card
 	if c.Ended.IsZero() || c.Subject == (vault.Index{}) { // of 0.1.0: it has an hour at most
 		return nil
 	}
-	open, err := s.openAbout(r, whom{c.Subject, card})
+	open, err := s.openAbout(r, whom{c.Subject, card, s.acts[c.Action].Linked})
 	if err != nil || len(open) < mostOpen {
 		return err
 	}

@@ -20,7 +20,7 @@ import (
 func (s *Ceremonies) LookAt(ctx context.Context, clientID, requestURI string, h Hand) (Page, error) {
 	h.RequestURI = requestURI
 	return s.show(ctx, h, func(r store.Reader) (store.Ceremony, error) {
-		c, err := r.CeremonyByRequestURI(hashed("request-uri", requestURI))
+		c, err := r.CeremonyByRequestURI(s.routeOf(requestURI), hashed("request-uri", requestURI))
 		if err == nil && string(c.Channel) != clientID {
 			err = store.ErrNotFound
 		}

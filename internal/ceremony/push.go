@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
-	"time"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
@@ -38,54 +37,24 @@ func (s *Ceremonies) Push(ctx context.Context, c authority.Caller, q Push) (Push
 		return Pushed{}, s.engine.WithChallenge(c, err)
 	}
 	begun, spent := s.engine.Take(ctx, c, rationOf(q.Action))
-	uri := requestURIPrefix + random(32)
-	expires := s.now().Add(pushedLife)
-	again := false
-	if spent == nil {
-		if err := s.claimNumber(ctx, c, q); err != nil {
-			begun.GiveBack()
-			return Pushed{}, liuma.Outward(err)
-		}
+	p := &pushing{caller: c, act: act, push: q, d: d, secret: random(32), expires: s.now().Add(pushedLife)}
+	err := s.pushFirst(ctx, p, spent)
+	if err == nil {
+		err = s.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+			e, err := s.pushed(tx, p)
+			if err == nil && !p.again {
+				err = spent // a ceremony that is under way goes on
+			}
+			return e, err
+		})
 	}
-	err := s.store.Update(ctx, func(tx store.Tx) (e audit.Entry, err error) {
-		e, again, err = s.pushed(tx, c, act, q, d, hashed("request-uri", uri), expires)
-		if err == nil && !again {
-			err = spent // a ceremony that is under way goes on
-		}
-		return e, err
-	})
-	if err != nil || again {
+	if err != nil || p.again {
 		begun.GiveBack()
 	}
 	if err != nil {
 		return Pushed{}, liuma.Outward(err)
 	}
-	return Pushed{RequestURI: uri, Expires: s.engine.ToWall(expires)}, nil
-}
-
-// claimNumber says, before the push is stored, that its request and those of its tries lie
-// with the card, so that each try writes there alone. It takes nothing: a crash after it
-// leaves a number that the next push under it goes on with (I-11). A handle that leads
-// nowhere is refused by ownHandles.
-func (s *Ceremonies) claimNumber(ctx context.Context, c authority.Caller, q Push) error {
-	var card liuma.CardID
-	err := s.store.View(ctx, func(r store.Reader) error {
-		if q.Subject.Card == "" {
-			return nil
-		}
-		l, err := r.LinkByHandle(c.Channel(), store.Handle(q.Subject.Card))
-		if err == nil {
-			card = l.Card
-		}
-		return err
-	})
-	if errors.Is(err, store.ErrNotFound) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return s.engine.ClaimNumber(ctx, c.Channel(), q.BusinessNo, card)
+	return Pushed{RequestURI: p.uri, Expires: s.engine.ToWall(p.expires)}, nil
 }
 
 // checkSubject checks that the subject names a holder in the form that the act
@@ -117,8 +86,8 @@ func checkSubject(act Act, q Push) error {
 	return nil
 }
 
-// pushEvidence checks evidence that came with the push. It is marked as used in
-// the transaction that stores the push, and kept in the ceremony.
+// pushEvidence checks evidence that came with the push. It is burnt before the push is
+// stored (pushFirst), and kept in the ceremony.
 func (s *Ceremonies) pushEvidence(ctx context.Context, c authority.Caller, act Act, q Push, d *details) error {
 	if q.Evidence == "" {
 		if !act.EvidenceFirst {
@@ -163,54 +132,64 @@ func (s *Ceremonies) pushEvidence(ctx context.Context, c authority.Caller, act A
 }
 
 // pushed stores a push: a new ceremony, or one that goes on under a new
-// address (again). A crash before the commit leaves nothing.
-func (s *Ceremonies) pushed(tx store.Tx, c authority.Caller, act Act, q Push, d details, uri [32]byte, expires time.Time) (e audit.Entry, again bool, err error) {
-	if err := s.engine.MarkEvidence(tx, d.Proofs.Evidence.proof()); err != nil {
-		return e, false, err
-	}
-	e = s.engine.Entry(c.Actor(), audit.CeremonyPushed, liuma.CardID{}, q.BusinessNo, "ok")
-	e.Note = "action=" + string(q.Action)
+// address (again). A crash before the commit leaves nothing but what pushFirst did.
+func (s *Ceremonies) pushed(tx store.Tx, p *pushing) (audit.Entry, error) {
+	c, q := p.caller, p.push
+	p.again, p.uri = false, ""
 	digest := pushDigest(q)
-	row := s.engine.NewRow(c, q.Action, authority.Request{BusinessNo: q.BusinessNo, Purpose: q.Purpose, Digest: digest}, random(16))
+	row := s.engine.NewRow(c, q.Action, authority.Request{BusinessNo: q.BusinessNo, Purpose: q.Purpose, Digest: digest}, s.routed(random(16), p.home))
 	there, err := tx.Request(row.Channel, row.BusinessNo)
+	e := s.engine.Entry(c.Actor(), audit.CeremonyPushed, s.recordOf(store.Ceremony{ID: row.Ceremony, Action: q.Action}), q.BusinessNo, "ok")
+	e.Note = "action=" + string(q.Action)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		if err := ownHandles(tx, c, q); err != nil {
-			return e, false, err
-		}
-		if err := tx.InsertRequest(row); err != nil {
-			return e, false, err
-		}
-		if err := s.mayPushAlone(tx, c, q); err != nil {
-			return e, false, err
-		}
-		w, err := s.whomOf(tx, c, q)
-		if err != nil {
-			return audit.Entry{}, false, err
-		}
-		if err := s.takeSteps(tx, c, q, &d); err != nil {
-			return audit.Entry{}, false, err
-		}
-		ended, err := s.makeRoom(tx, w)
-		if err != nil {
-			return audit.Entry{}, false, err
-		}
+		ended, err := s.pushedNew(tx, p, row)
 		e.Note += endedNote(ended)
-		if firstOf(act, d) == StepEvidence {
-			d.Code = string(liuma.CodeEvidenceRequired) // the way back brings a challenge
-		}
-		cer := store.Ceremony{ID: row.Ceremony, Subject: w.subject, Channel: row.Channel, BusinessNo: row.BusinessNo, Action: q.Action,
-			Region: q.Region, Step: string(firstOf(act, d)), RequestURI: uri, At: row.At, Expires: expires}
-		if err := s.sealDetails(&cer, d); err != nil {
-			return e, false, err
-		}
-		return e, false, tx.InsertCeremony(cer)
+		return e, err
 	case err != nil:
-		return e, false, err
+		return e, err
 	case there.Digest != digest || there.Ceremony == "":
-		return e, false, liuma.FailField(liuma.CodeBusinessNoUsed, "business_no", nil)
+		return e, liuma.FailField(liuma.CodeBusinessNoUsed, "business_no", nil)
 	}
-	return e, true, s.pushedAgain(tx, there, d, uri, expires)
+	p.again = true
+	return e, s.pushedAgain(tx, there, p)
+}
+
+// pushedNew stores a new ceremony. It returns the numbers of those that ended for it.
+func (s *Ceremonies) pushedNew(tx store.Tx, p *pushing, row store.Request) (ended []liuma.BusinessNo, err error) {
+	c, q, d := p.caller, p.push, p.d
+	if err := p.fresh(0); err != nil {
+		return nil, err
+	}
+	if err := ownHandles(tx, c, q); err != nil {
+		return nil, err
+	}
+	if err := tx.InsertRequest(row); err != nil {
+		return nil, err
+	}
+	if err := s.mayPushAlone(tx, c, q); err != nil {
+		return nil, err
+	}
+	w, err := s.whomOf(tx, c, q)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.takeSteps(tx, c, q, &d); err != nil {
+		return nil, err
+	}
+	if ended, err = s.makeRoom(tx, w); err != nil {
+		return nil, err
+	}
+	if firstOf(p.act, d) == StepEvidence {
+		d.Code = string(liuma.CodeEvidenceRequired) // the way back brings a challenge
+	}
+	p.uri = s.addressOf(row.Ceremony, p.secret)
+	cer := store.Ceremony{ID: row.Ceremony, Subject: w.subject, Channel: row.Channel, BusinessNo: row.BusinessNo, Action: q.Action,
+		Region: q.Region, Step: string(firstOf(p.act, d)), RequestURI: hashed("request-uri", p.uri), At: row.At, Expires: p.expires}
+	if err := s.sealDetails(&cer, d); err != nil {
+		return nil, err
+	}
+	return ended, tx.InsertCeremony(cer)
 }
 
 // ownHandles refuses a push that names a handle which is none of the channel's:
@@ -250,12 +229,16 @@ func pushDigest(q Push) [32]byte {
 // that it lacked. A ceremony whose business number is decided goes on only
 // while its holder is resetting the PIN. A ceremony whose time is over does not
 // go on, even before the sweep has ended it: its proofs are too old (I-12).
-func (s *Ceremonies) pushedAgain(tx store.Tx, row store.Request, d details, uri [32]byte, expires time.Time) error {
+func (s *Ceremonies) pushedAgain(tx store.Tx, row store.Request, p *pushing) error {
+	d := p.d
 	cer, err := tx.Ceremony(row.Ceremony)
 	if errors.Is(err, store.ErrNotFound) { // it ended, and was not kept longer
 		return liuma.FailField(liuma.CodeBusinessNoUsed, "business_no", nil)
 	}
 	if err != nil {
+		return err
+	}
+	if err := p.fresh(cer.Revision + 1); err != nil {
 		return err
 	}
 	kept, err := s.openDetails(cer)
@@ -289,8 +272,9 @@ func (s *Ceremonies) pushedAgain(tx store.Tx, row store.Request, d details, uri 
 	if err != nil {
 		return err
 	}
-	cer.RequestURI, cer.Browser = uri, [32]byte{}
-	cer.Expires = within(cer, later(cer.Expires, expires))
+	p.uri = s.addressOf(cer.ID, p.secret)
+	cer.RequestURI, cer.Browser = hashed("request-uri", p.uri), [32]byte{}
+	cer.Expires = within(cer, later(cer.Expires, p.expires))
 	if err := s.sealDetails(&cer, kept); err != nil {
 		return err
 	}

@@ -40,7 +40,7 @@ func (s *Ceremonies) stillServed(r store.Reader, id string) error {
 // unserved ends a ceremony whose channel is not served any more. A ceremony
 // that is over, or done and on its way back, does not change.
 func (s *Ceremonies) unserved(tx store.Tx, c *store.Ceremony, d *details, err error) (Step, audit.Entry, error) {
-	e := s.engine.Entry("holder", audit.CeremonyStepped, c.Card, c.BusinessNo, string(liuma.CodeForbidden))
+	e := s.engine.Entry("holder", audit.CeremonyStepped, s.recordOf(*c), c.BusinessNo, string(liuma.CodeForbidden))
 	if at := Step(c.Step); at == StepDone || at.over() {
 		return at, e, err
 	}

@@ -47,7 +47,7 @@ func (s *Ceremonies) whileItStands(do changeFunc) changeFunc {
 			return "", audit.Entry{}, err
 		}
 		to, err := s.stop(tx, c, d, why)
-		return to, s.engine.Entry("holder", audit.CeremonyStepped, c.Card, c.BusinessNo, string(why.Code)), err
+		return to, s.engine.Entry("holder", audit.CeremonyStepped, s.recordOf(*c), c.BusinessNo, string(why.Code)), err
 	}
 }
 

@@ -92,7 +92,7 @@ func (s *Ceremonies) stepped(do func(tx store.Tx, c *store.Ceremony, d *details)
 		if to == StepRefused && d.Code != "" {
 			outcome = d.Code
 		}
-		return to, s.engine.Entry("holder", audit.CeremonyStepped, c.Card, c.BusinessNo, outcome), err
+		return to, s.engine.Entry("holder", audit.CeremonyStepped, s.recordOf(*c), c.BusinessNo, outcome), err
 	}
 }
 
@@ -197,7 +197,7 @@ func (s *Ceremonies) moved(ctx context.Context, id string, h Hand, from []Step, 
 // takenOver is the move of a browser that took over a ceremony after another one
 // had given the right PIN: the verdict is not returned (I-14).
 func (s *Ceremonies) takenOver(_ store.Tx, c *store.Ceremony, d *details) (Step, audit.Entry, error) {
-	e := s.engine.Entry("holder", audit.VerdictNotReturned, c.Card, c.BusinessNo, string(liuma.CodeNotReturned))
+	e := s.engine.Entry("holder", audit.VerdictNotReturned, s.recordOf(*c), c.BusinessNo, string(liuma.CodeNotReturned))
 	err := s.notReturned(c, d)
 	return Step(c.Step), e, err
 }
@@ -328,7 +328,7 @@ func online(may func(*Ceremonies, store.Tx, *store.Ceremony, store.Card) (Step, 
 func (s *Ceremonies) Leave(ctx context.Context, id string, h Hand) (Page, error) {
 	return s.moveAnyway(ctx, id, h, []Step{StepConfirm, StepCode, StepCardNo, StepEvidence, StepPhone, StepPIN},
 		func(tx store.Tx, c *store.Ceremony, d *details) (Step, audit.Entry, error) {
-			e := s.engine.Entry("holder", audit.CeremonyStepped, c.Card, c.BusinessNo, "ok")
+			e := s.engine.Entry("holder", audit.CeremonyStepped, s.recordOf(*c), c.BusinessNo, "ok")
 			if under, err := s.engine.Setting(tx, *c); err != nil || under {
 				return "", e, errors.Join(err, liuma.Fail(liuma.CodeChangeUnderWay, nil))
 			}

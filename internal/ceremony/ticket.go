@@ -109,7 +109,7 @@ func (s *Ceremonies) GiveTicket(ctx context.Context, id string, h Hand, typed st
 	}
 	return s.moveAs(ctx, id, h, []Step{StepEvidence}, s.once(h, "ticket "+typed,
 		func(tx store.Tx, c *store.Ceremony, d *details) (Step, audit.Entry, error) {
-			e := s.engine.Entry("holder", audit.CeremonyStepped, c.Card, c.BusinessNo, "ok")
+			e := s.engine.Entry("holder", audit.CeremonyStepped, s.recordOf(*c), c.BusinessNo, "ok")
 			act := s.acting(*c, *d)
 			if _, ok := ticketFor(act.Action); !ok || c.Card.IsZero() {
 				return "", e, liuma.Fail(liuma.CodeCeremonyMoved, nil)

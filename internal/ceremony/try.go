@@ -23,7 +23,7 @@ import (
 func (s *Ceremonies) GivePIN(ctx context.Context, id string, h Hand, g Given) (Page, error) {
 	var client store.Client
 	m, err := s.moved(ctx, id, h, []Step{StepPIN}, s.whileServed(func(tx store.Tx, c *store.Ceremony, d *details) (Step, audit.Entry, error) {
-		e := s.engine.Entry("holder", audit.CeremonyStepped, c.Card, c.BusinessNo, "ok")
+		e := s.engine.Entry("holder", audit.CeremonyStepped, s.recordOf(*c), c.BusinessNo, "ok")
 		if g.Try != c.Tries+1 {
 			return "", e, notThisTry(tx, *c, *d, g)
 		}
@@ -189,7 +189,7 @@ func (s *Ceremonies) noteRefusal(ctx context.Context, id string, cause error) er
 		if err := errors.Join(err, s.sealDetails(&c, d)); err != nil {
 			return audit.Entry{}, err
 		}
-		return s.engine.Entry("holder", audit.CeremonyStepped, c.Card, c.BusinessNo, string(code)), tx.UpdateCeremony(c)
+		return s.engine.Entry("holder", audit.CeremonyStepped, s.recordOf(c), c.BusinessNo, string(code)), tx.UpdateCeremony(c)
 	})
 	return err
 }

@@ -21,7 +21,7 @@ import (
 // error. Called again before the code was redeemed, it makes a new one and the
 // first is void.
 func (s *Ceremonies) WayBack(ctx context.Context, id string, h Hand) (Way, error) {
-	code := newSecret()
+	secret, code := newSecret(), ""
 	var cer store.Ceremony
 	var d details
 	err := s.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
@@ -59,6 +59,7 @@ func (s *Ceremonies) WayBack(ctx context.Context, id string, h Hand) (Way, error
 		outcome := cmp.Or(d.Code, "stopped")
 		if !stopped {
 			outcome = "code"
+			code = s.routed(secret, s.routeOf(c.ID))
 			c.Code, c.CodeUntil = hashed("code", code), s.now().Add(codeLife)
 			if c.CodeUntil.After(c.Expires) {
 				c.CodeUntil = c.Expires // what was told as not returned stays so
@@ -68,7 +69,7 @@ func (s *Ceremonies) WayBack(ctx context.Context, id string, h Hand) (Way, error
 			return audit.Entry{}, err
 		}
 		cer = c
-		return s.engine.Entry("holder", audit.CeremonyStepped, c.Card, c.BusinessNo, outcome), tx.UpdateCeremony(c)
+		return s.engine.Entry("holder", audit.CeremonyStepped, s.recordOf(c), c.BusinessNo, outcome), tx.UpdateCeremony(c)
 	})
 	if err != nil {
 		return Way{}, liuma.Outward(err)
@@ -134,12 +135,16 @@ func (s *Ceremonies) RedeemCode(ctx context.Context, c authority.Caller, code, r
 	if err := c.PermitChannel(); err != nil {
 		return Grant{}, err
 	}
+	handle, err := s.claimHandle(ctx, c, code, redirectURI, verifier)
+	if err != nil {
+		return Grant{}, liuma.Outward(err)
+	}
 	var g Grant
 	var used liuma.CardID
 	var refused error
-	err := s.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+	err = s.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		refused = nil
-		cer, err := tx.CeremonyByCode(hashed("code", code))
+		cer, err := tx.CeremonyByCode(s.routeOf(code), hashed("code", code))
 		if errors.Is(err, store.ErrNotFound) || err == nil && cer.Channel != c.Channel() {
 			return audit.Entry{}, liuma.FailField(liuma.CodeCodeInvalid, "code", err)
 		}
@@ -148,19 +153,19 @@ func (s *Ceremonies) RedeemCode(ctx context.Context, c authority.Caller, code, r
 		}
 		if !cer.CodeUsed.IsZero() {
 			refused = liuma.FailField(liuma.CodeCodeInvalid, "code", errors.New("replayed"))
-			return s.engine.Entry(c.Actor(), audit.CodeReplayed, cer.Card, cer.BusinessNo, string(liuma.CodeCodeInvalid)), nil
+			return s.engine.Entry(c.Actor(), audit.CodeReplayed, s.recordOf(cer), cer.BusinessNo, string(liuma.CodeCodeInvalid)), nil
 		}
 		var linked bool
-		g, linked, err = s.redeemCode(tx, c, &cer, redirectURI, verifier)
+		g, linked, err = s.redeemCode(tx, c, &cer, redirectURI, verifier, handle)
 		if e, ok := refusal(err); ok {
 			refused = e // nothing was changed; the refusal is recorded
-			return s.engine.Entry(c.Actor(), audit.CodeRefused, cer.Card, cer.BusinessNo, string(e.Code)), nil
+			return s.engine.Entry(c.Actor(), audit.CodeRefused, s.recordOf(cer), cer.BusinessNo, string(e.Code)), nil
 		}
 		if err != nil {
 			return audit.Entry{}, err
 		}
 		used = cer.Card
-		e := s.engine.Entry(c.Actor(), audit.CodeRedeemed, cer.Card, cer.BusinessNo, "ok")
+		e := s.engine.Entry(c.Actor(), audit.CodeRedeemed, s.recordOf(cer), cer.BusinessNo, "ok")
 		if linked {
 			e.Event = audit.CardLinked
 		}
@@ -179,7 +184,7 @@ func (s *Ceremonies) RedeemCode(ctx context.Context, c authority.Caller, code, r
 // the transaction that redeems the code: a verdict that comes back to no log-in
 // links none (I-14). A link is told to the holder; an enrolment was told with its
 // PIN. It writes nothing if it refuses.
-func (s *Ceremonies) linkReturned(tx store.Tx, row *store.Request, replaces store.Handle) (told bool, err error) {
+func (s *Ceremonies) linkReturned(tx store.Tx, row *store.Request, replaces, handle store.Handle) (told bool, err error) {
 	if row.Action != liuma.ActionEnroll && row.Action != liuma.ActionLink {
 		return false, nil
 	}
@@ -187,6 +192,7 @@ func (s *Ceremonies) linkReturned(tx store.Tx, row *store.Request, replaces stor
 	if err != nil {
 		return false, err
 	}
+	row.Handle = handle
 	l, err := s.engine.MakeLink(tx, card, *row, replaces)
 	if err != nil {
 		return false, err
@@ -198,17 +204,48 @@ func (s *Ceremonies) linkReturned(tx store.Tx, row *store.Request, replaces stor
 	return true, s.engine.TellIn(tx, card, noticeLinked, row.Channel, nil)
 }
 
+// takesCode reports whether a ceremony's code is good for who brings it: in time, with the
+// redirect URI and the verifier of the log-in that pushed.
+func (s *Ceremonies) takesCode(c store.Ceremony, d details, redirectURI, verifier string) bool {
+	sum := sha256.Sum256([]byte(verifier))
+	proved := base64.RawURLEncoding.EncodeToString(sum[:]) == d.Return.CodeChallenge
+	return proved && s.returns(c, d) && s.now().Before(c.CodeUntil) && redirectURI == d.Return.RedirectURI
+}
+
+// claimHandle claims, for a code that will be taken and makes a link, the handle of that
+// link, so that the code's own transaction writes with the card alone. Empty: there is
+// nothing to claim, or the code will be refused.
+func (s *Ceremonies) claimHandle(ctx context.Context, c authority.Caller, code, redirectURI, verifier string) (store.Handle, error) {
+	if !s.store.Spreads() {
+		return "", nil
+	}
+	var cer store.Ceremony
+	err := s.store.View(ctx, func(r store.Reader) error {
+		found, err := r.CeremonyByCode(s.routeOf(code), hashed("code", code))
+		if err != nil || found.Channel != c.Channel() || found.Action != liuma.ActionEnroll && found.Action != liuma.ActionLink {
+			return absent(err)
+		}
+		d, err := s.openDetails(found)
+		if err == nil && s.takesCode(found, d, redirectURI, verifier) {
+			cer = found
+		}
+		return err
+	})
+	if err != nil || cer.Card.IsZero() {
+		return "", err
+	}
+	return s.engine.ClaimHandle(ctx, cer.Channel, cer.Card, cer.ID)
+}
+
 // redeemCode checks and uses up a code. A crash before the commit leaves the
 // code to be redeemed, and no link; a crash after it leaves both done, and the
 // channel asks by business number (I-10, I-14).
-func (s *Ceremonies) redeemCode(tx store.Tx, c authority.Caller, cer *store.Ceremony, redirectURI, verifier string) (g Grant, linked bool, err error) {
+func (s *Ceremonies) redeemCode(tx store.Tx, c authority.Caller, cer *store.Ceremony, redirectURI, verifier string, handle store.Handle) (g Grant, linked bool, err error) {
 	d, err := s.openDetails(*cer)
 	if err != nil {
 		return g, false, err
 	}
-	sum := sha256.Sum256([]byte(verifier))
-	proved := base64.RawURLEncoding.EncodeToString(sum[:]) == d.Return.CodeChallenge
-	if !s.returns(*cer, d) || !s.now().Before(cer.CodeUntil) || redirectURI != d.Return.RedirectURI || !proved {
+	if !s.takesCode(*cer, d, redirectURI, verifier) {
 		return g, false, liuma.FailField(liuma.CodeCodeInvalid, "code", errors.New("late, or for another redirect or verifier"))
 	}
 	row, err := tx.Request(cer.Channel, cer.BusinessNo)
@@ -223,7 +260,7 @@ func (s *Ceremonies) redeemCode(tx store.Tx, c authority.Caller, cer *store.Cere
 	}
 	// A new link, which has no handle yet: if it is refused, nothing is written, and
 	// RedeemCode records the refusal.
-	if linked, err = s.linkReturned(tx, &row, d.Replaces); err != nil {
+	if linked, err = s.linkReturned(tx, &row, d.Replaces, handle); err != nil {
 		return g, false, err
 	}
 	row.RedeemedAt = s.now()

@@ -10,7 +10,7 @@ import (
 // Ceremony is a holder's multi-step act at the hosted door. Its whole state is
 // in this row, so a lost page loses nothing.
 type Ceremony struct {
-	ID         string // 26 lower-case characters, random; stands in page addresses, is no secret
+	ID         string // 26 lower-case characters, random, and perhaps a route; stands in page addresses, is no secret
 	Channel    liuma.ChannelID
 	BusinessNo liuma.BusinessNo
 	Action     liuma.Action
@@ -36,16 +36,21 @@ type Ceremony struct {
 }
 
 // CeremonyReader reads ceremonies; ErrNotFound if there is none. A zero hash is
-// never found.
+// never found. Where Store.Spreads, a ceremony lies in the home that its ID says
+// (vault.Routed), and is found by a hash in that home alone; zero: it has none.
 type CeremonyReader interface {
 	Ceremony(id string) (Ceremony, error)
-	CeremonyByRequestURI(hash [32]byte) (Ceremony, error)
-	CeremonyByCode(hash [32]byte) (Ceremony, error)
+	CeremonyByRequestURI(home vault.Home, hash [32]byte) (Ceremony, error)
+	CeremonyByCode(home vault.Home, hash [32]byte) (Ceremony, error)
 	// CeremoniesOf lists a card's ceremonies that have not ended, oldest first.
 	CeremoniesOf(liuma.CardID) ([]Ceremony, error)
 	// CeremoniesFor lists a subject's ceremonies that have no card yet and have not
 	// ended, oldest first.
 	CeremoniesFor(subject vault.Index) ([]Ceremony, error)
+	// CeremoniesAt lists those of a card and of a subject that have not ended, oldest
+	// first, of those that lie with the card or, where Store.Spreads, nowhere. It is for a
+	// subject whose ceremonies all lie with the card.
+	CeremoniesAt(card liuma.CardID, subject vault.Index) ([]Ceremony, error)
 	// DueCeremonies lists ceremonies that expired before now and have not ended,
 	// in the order of their expiry, at most limit.
 	DueCeremonies(now time.Time, limit int) ([]Ceremony, error)

@@ -189,7 +189,7 @@ type Reader interface {
 	Entries(s audit.Stream, after uint64, limit int) ([]audit.Recorded, error)
 }
 
-// Tx reads and writes. Every write but TakeNumber, BurnEvidence, SaveClock, SaveSweep, Meter, PruneMeters, DropArchived,
+// Tx reads and writes. Every write but TakeNumber, TakeHandle, BurnEvidence, SaveClock, SaveSweep, Meter, PruneMeters, DropArchived,
 // SeeStaffSession, SeeDeskPad, those of SumWriter, PadOfferWriter and KeyringWriter, and ResealStep counts as a change that needs an entry; a write that was refused with ErrExists, ErrNotFound, ErrConflict or ErrDecided
 // changed nothing, and the transaction may go on. Methods that update or delete
 // one row return ErrNotFound if it is not there; methods that delete many
@@ -233,6 +233,9 @@ type Tx interface {
 	// Handle. ErrExists: that handle is another card's. ErrNotFound: no such card.
 	PutLink(Link) error
 	DeleteLink(liuma.ChannelID, Handle) error
+	// TakeHandle claims a handle for a card, in a transaction of its own and before PutLink
+	// makes the link. ErrExists: it is another card's. Without a link it leads nowhere.
+	TakeHandle(ch liuma.ChannelID, h Handle, card liuma.CardID) error
 
 	// TakeNumber says, in a transaction of its own and before its request is inserted,
 	// where the request will be: with its card, or with this process if the card is zero.

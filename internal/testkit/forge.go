@@ -21,7 +21,9 @@ type noKeys struct{}
 
 func (noKeys) SealRow(string, ...[]byte) (vault.RowSeal, error) { return vault.RowSeal{Key: 1}, nil }
 func (noKeys) CheckRow(vault.RowSeal, string, ...[]byte) error  { return nil }
-func (noKeys) SealsWith() uint32                                { return 1 }
+func (noKeys) RouteOf(string) (vault.Home, bool)                { return vault.Home{}, false }
+
+func (noKeys) SealsWith() uint32 { return 1 }
 
 func (noKeys) SealSteady(string, ...[]byte) (vault.RowSeal, error) { return vault.RowSeal{}, nil }
 

@@ -21,19 +21,9 @@ import (
 // hosted door it is the ceremonies, which do not lie with their card.
 func exceptions() (out []homes.Exception) {
 	const (
-		push, page, begin, pad, back, token = "hosted: push", "hosted: look", "hosted: begin", "hosted: PIN", "hosted: way back", "hosted: token"
-		steps                               = "a ceremony lies by itself, and its step and its entry are written together"
-		found                               = "a ceremony is found by the hash of its address, of its code, or by its card"
-		process                             = "before the first try the entry stands in the stream of the process"
-		told                                = "what tells a holder counts to the ration of the number that it goes to, and reads the name, in the transaction that it tells of"
+		told = "what tells a holder counts to the ration of the number that it goes to, and reads the name, in the transaction that it tells of"
 	)
 	for act, tables := range map[string]map[string]string{
-		push:                    {"ceremonies": found, "audit": process, "starts": process},
-		page:                    {"ceremonies": found},
-		begin:                   {"ceremonies": steps, "audit": process, "starts": process},
-		pad:                     {"ceremonies": steps},
-		back:                    {"ceremonies": steps},
-		token:                   {"ceremonies": found},
 		"native: to the lock":   {"ticks": told, "rations": told, "persons": told},
 		"native: with evidence": {"cards": "the card of a document is found by its holder, on all machines"},
 	} {

@@ -173,6 +173,7 @@ const (
 	IndexPhone    IndexKind = "phone"
 	IndexTicket   IndexKind = "ticket" // of codes, sources and members of staff at a counter
 	IndexTag      IndexKind = "tag"    // of a holder at the keepers, who must not learn IndexIDNumber
+	IndexRoute    IndexKind = "route"  // of a token: the mask of its route
 )
 
 // Index is the blind index of a value in its canonical spelling. It panics on

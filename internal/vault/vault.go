@@ -126,7 +126,7 @@ func deriveKeys(raw *rawKeys) (*keys, error) {
 		errs = append(errs, err)
 		return key
 	}
-	for _, kind := range []IndexKind{IndexIDNumber, IndexCardNo, IndexEvidence, IndexPhone, IndexTicket, IndexTag} {
+	for _, kind := range []IndexKind{IndexIDNumber, IndexCardNo, IndexEvidence, IndexPhone, IndexTicket, IndexTag, IndexRoute} {
 		k.index[kind] = derive(raw.index[:], "index/"+string(kind))
 	}
 	k.lookup = derive(raw.index[:], "lookup")

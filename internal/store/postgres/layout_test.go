@@ -83,7 +83,8 @@ func TestEveryTableHasALayout(t *testing.T) {
 
 // TestNationFile: docs/nation.sql lays the tables as they are declared.
 func TestNationFile(t *testing.T) {
-	want := nation(uniques(t, newThief(t, database(t))))
+	f := newThief(t, database(t))
+	want := nation(uniques(t, f), parents(t, f))
 	if *updateNation {
 		if err := os.WriteFile(nationFile, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
@@ -98,13 +99,30 @@ func TestNationFile(t *testing.T) {
 	}
 }
 
+// parents are the tables of rows that go with the row of another table, with that and
+// the constraint that says so.
+func parents(t *testing.T, f *thief) (out [][3]string) {
+	t.Helper()
+	found, err := f.c.Query(t.Context(), `SELECT conrelid::regclass::text, confrelid::regclass::text, conname::text FROM pg_constraint
+		WHERE contype = 'f' AND confdeltype = 'c' AND connamespace = 'public'::regnamespace ORDER BY 1`)
+	f.must(err)
+	out, err = pgx.CollectRows(found, func(r pgx.CollectableRow) (p [3]string, err error) {
+		return p, r.Scan(&p[0], &p[1], &p[2])
+	})
+	f.must(err)
+	return out
+}
+
 // nation are the statements that spread the tables of an empty database on Citus.
-func nation(all []unique) string {
+func nation(all []unique, parents [][3]string) string {
 	var b strings.Builder
 	b.WriteString("-- How the tables lie on Citus: docs/NATION.md. Written by a test from rows.Layouts; never run\n-- on Citus by this project. For an empty database whose migrations have run.\n")
 	layouts := rows.Layouts()
 	names := slices.Sorted(maps.Keys(layouts))
 	b.WriteString("\n-- Keys and unique indexes that do not have the column by which rows are placed.\n")
+	for _, p := range parents {
+		fmt.Fprintf(&b, "ALTER TABLE %s DROP CONSTRAINT %s; -- comes again below, with the column\n", p[0], p[2])
+	}
 	for _, u := range all {
 		l := layouts[u.table]
 		if l.Column == "" || slices.Contains(u.columns, l.Column) {
@@ -117,6 +135,10 @@ func nation(all []unique) string {
 		} else {
 			fmt.Fprintf(&b, "CREATE INDEX %s ON %s (%s);\n", u.name, u.table, columns)
 		}
+	}
+	for _, p := range parents {
+		column := layouts[p[0]].Column
+		fmt.Fprintf(&b, "ALTER TABLE %s ADD CONSTRAINT %s FOREIGN KEY (%s, key) REFERENCES %s (%s, key) ON DELETE CASCADE;\n", p[0], p[2], column, p[1], layouts[p[1]].Column)
 	}
 	b.WriteString("\n-- Whole on every machine.\n")
 	for _, name := range names {

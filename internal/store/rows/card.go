@@ -310,6 +310,25 @@ func (t *Tx) PutLink(l store.Link) error {
 	})
 }
 
+// TakeHandle is to be the only write of its transaction. A crash after it leaves a claim
+// without a link.
+func (t *Tx) TakeHandle(ch liuma.ChannelID, h store.Handle, card liuma.CardID) error {
+	if t.ended {
+		return errEnded
+	}
+	wrote := t.wrote
+	key := claimKey(ch, h)
+	there, _, err := get(&t.Reader, &t.codec.claims, key)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		err = insert(t, &t.codec.claims, key, &claim{card}, 1)
+	case err == nil && there.Card != card:
+		err = store.ErrExists
+	}
+	t.wrote, t.kept = wrote, t.kept || err == nil
+	return err
+}
+
 func (t *Tx) DeleteLink(ch liuma.ChannelID, h store.Handle) error {
 	l, err := t.LinkByHandle(ch, h)
 	if err != nil {

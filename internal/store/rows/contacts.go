@@ -35,7 +35,12 @@ func (t *Tx) PutFormerContact(c store.FormerContact) error {
 }
 
 func (t *Tx) DeleteFormerContact(card liuma.CardID, phone vault.Index) error {
-	_, err := t.delete(&t.codec.formers.Table, is("", formerKey(card, phone)))
+	q := t.codec.at(card[:], is("", formerKey(card, phone)))
+	n, err := t.delete(&t.codec.formers.Table, q)
+	if err == nil && n == 0 && t.codec.Spreads() { // it was carried over from a file
+		q.Home = unclaimed()
+		_, err = t.delete(&t.codec.formers.Table, q)
+	}
 	return err
 }
 

@@ -27,9 +27,10 @@ func Layouts() map[string]Layout {
 		"ticks":   {Column: "home", Group: "ration", Unique: []string{"key"}, Why: "a key begins with its home"},
 		// By themselves.
 		"persons": {Column: "key", Unique: []string{"card_no"}, Why: "an import compares, and one writes at a time"},
-		"ceremonies": {Column: "key", Group: "ceremony", Unique: []string{"number", "request_uri", "code"},
-			Why: "256 random bits each; the number is taken by the ceremony's request"},
-		"codes": {Column: "key", Group: "ceremony"},
+		// With the card that they are about, or will be: their tokens say which.
+		"ceremonies": {Column: "home", Group: "card", Unique: []string{"key", "number", "request_uri", "code"},
+			Why: "at least 128 random bits each; the number is taken by the ceremony's request"},
+		"codes": {Column: "home", Group: "card", Unique: []string{"key"}, Why: "its key is its ceremony's"},
 	}
 	with := func(l Layout, names ...string) {
 		for _, name := range names {

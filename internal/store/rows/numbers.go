@@ -43,6 +43,10 @@ func homeOf(c *Codec, v any) []byte {
 		return v.Card[:]
 	case *store.FormerContact:
 		return v.Card[:]
+	case *store.Ceremony:
+		return c.routeOf(v.ID)
+	case *store.Code:
+		return c.routeOf(v.Ceremony)
 	case *mark:
 		return marksOf(v.Kind, v.Key)
 	}

@@ -7,11 +7,6 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-func (r *Reader) Code(ceremony string) (store.Code, error) {
-	c, _, err := get(r, &r.codec.codes, []byte(ceremony))
-	return c, err
-}
-
 // Ticks reads a range of keys: kind, key and time are their beginning.
 func (r *Reader) Ticks(kind string, key vault.Index, since time.Time) ([]time.Time, error) {
 	marks, err := list(r, &r.codec.ticks, r.codec.at(marksOf(kind, key), marksWithin(kind, key, since.UnixMilli()+1)))

@@ -194,45 +194,6 @@ func (r *Reader) Entries(s audit.Stream, after uint64, limit int) ([]audit.Recor
 	return r.from.Entries(s, after, max(0, limit))
 }
 
-func (r *Reader) Ceremony(id string) (store.Ceremony, error) {
-	c, _, err := get(r, &r.codec.ceremonies, []byte(id))
-	return c, err
-}
-
-// CeremonyByRequestURI and CeremonyByCode find nothing for a zero hash: nil
-// equals nothing.
-func (r *Reader) CeremonyByRequestURI(hash [32]byte) (store.Ceremony, error) {
-	return r.ceremonyBy("request_uri", hash)
-}
-
-func (r *Reader) CeremonyByCode(hash [32]byte) (store.Ceremony, error) {
-	return r.ceremonyBy("code", hash)
-}
-
-func (r *Reader) ceremonyBy(column string, hash [32]byte) (store.Ceremony, error) {
-	if some(hash[:]) == nil {
-		return store.Ceremony{}, store.ErrNotFound
-	}
-	return first(r, &r.codec.ceremonies, is(column, hash[:]))
-}
-
-func (r *Reader) CeremoniesOf(card liuma.CardID) ([]store.Ceremony, error) {
-	return r.openCeremonies(card[:])
-}
-
-func (r *Reader) CeremoniesFor(subject vault.Index) ([]store.Ceremony, error) {
-	return r.openCeremonies(subject[:])
-}
-
-func (r *Reader) openCeremonies(whose []byte) ([]store.Ceremony, error) {
-	if some(whose) == nil {
-		return nil, nil
-	}
-	found, err := list(r, &r.codec.ceremonies, is("open_card", whose))
-	slices.SortStableFunc(found, func(a, b store.Ceremony) int { return a.At.Compare(b.At) })
-	return found, err
-}
-
 func (r *Reader) DueCeremonies(now time.Time, limit int) ([]store.Ceremony, error) {
 	return queue(r, &r.codec.ceremonies, Query{Column: "due", To: now.UnixMilli() - 1, Limit: max(0, limit)})
 }

@@ -121,12 +121,6 @@ func (t *Tx) SaveSweep(s store.Sweep) error {
 	return err
 }
 
-// DeleteCeremony drops its one-time code too: a ceremony's row is the parent of its
-// code's.
-func (t *Tx) DeleteCeremony(id string) error {
-	return t.deleteOne(&t.codec.ceremonies.Table, []byte(id))
-}
-
 // InsertArchive comes after the file was written and read back. A crash before
 // the commit leaves a file that the next act takes up (I-16).
 func (t *Tx) InsertArchive(a store.Archive) error {

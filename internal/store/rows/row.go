@@ -127,10 +127,11 @@ type Sink interface {
 	DropDigested(upTo uint64, limit int) (n int, done bool, err error)
 }
 
-// Sealer seals rows and checks their seals; *vault.Vault is one.
+// Sealer seals rows and checks their seals, and knows where tokens lead; *vault.Vault is one.
 type Sealer interface {
 	SealsWith() uint32 // the key that SealRow and Reseal use
 	Reseal(p vault.Purpose, id, sealed []byte) (fresh []byte, changed bool, err error)
+	RouteOf(token string) (home vault.Home, ok bool)
 	SealRow(table string, fields ...[]byte) (vault.RowSeal, error)
 	SealSteady(table string, fields ...[]byte) (vault.RowSeal, error)
 	CheckRow(s vault.RowSeal, table string, fields ...[]byte) error

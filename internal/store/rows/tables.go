@@ -207,9 +207,9 @@ func phase(q *store.Request) int64 {
 func (t *tables) phone() {
 	t.ceremonies = kind[store.Ceremony]{Table{Name: "ceremonies", Columns: []Column{
 		{Name: "number", Unique: true}, {Name: "request_uri", Unique: true}, {Name: "code", Unique: true},
-		{Name: "open_card"}, {Name: "due", Number: true}, {Name: "ended", Number: true}}},
+		{Name: "open_card"}, {Name: "due", Number: true}, {Name: "ended", Number: true}}, Homed: true},
 		func(c *store.Ceremony) []byte { return []byte(c.ID) }, ceremonyLooks}
-	t.codes = kind[store.Code]{Table{Name: "codes", Columns: []Column{{Name: "card"}}, Parent: "ceremonies"},
+	t.codes = kind[store.Code]{Table{Name: "codes", Columns: []Column{{Name: "card"}}, Parent: "ceremonies", Homed: true},
 		func(c *store.Code) []byte { return []byte(c.Ceremony) },
 		func(c *store.Code) []Value { return []Value{some(c.Card[:])} }}
 	t.formers = kind[store.FormerContact]{Table{Name: "former_contacts", Columns: []Column{{Name: "until", Number: true}}, Homed: true},

@@ -106,7 +106,7 @@ func change[T any](t *Tx, k *kind[T], v *T) error {
 	home := homeOf(t.codec, v)
 	_, rev, err := getAt(&t.Reader, k, home, key)
 	if home != nil && errors.Is(err, store.ErrNotFound) { // it was carried over from a file
-		_, rev, err = get(&t.Reader, k, key)
+		_, rev, err = getAt(&t.Reader, k, unclaimed(), key)
 	}
 	if err != nil {
 		return err
@@ -292,41 +292,6 @@ func (t *Tx) SaveClock(s clock.State) error {
 		err = update(t, k, key, &s, rev)
 	}
 	t.wrote, t.kept = wrote, t.kept || err == nil
-	return err
-}
-
-// InsertCeremony takes the ceremony's Revision as the row's rev.
-func (t *Tx) InsertCeremony(c store.Ceremony) error {
-	if c.Revision >= math.MaxInt64 {
-		return fmt.Errorf("store: revision %d is out of range", c.Revision)
-	}
-	return insert(t, &t.codec.ceremonies, []byte(c.ID), &c, c.Revision)
-}
-
-// UpdateCeremony compares and sets. A crash after it and before the commit
-// leaves the step as it was: the page goes on from there.
-func (t *Tx) UpdateCeremony(c store.Ceremony) error {
-	if c.Revision >= math.MaxInt64 {
-		return fmt.Errorf("store: revision %d is out of range", c.Revision)
-	}
-	there, rev, err := get(&t.Reader, &t.codec.ceremonies, []byte(c.ID))
-	if err != nil {
-		return err
-	}
-	if c.Revision != rev {
-		return store.ErrConflict
-	}
-	c.Channel, c.BusinessNo, c.Action, c.Revision = there.Channel, there.BusinessNo, there.Action, rev+1
-	return update(t, &t.codec.ceremonies, []byte(c.ID), &c, rev)
-}
-
-func (t *Tx) PutCode(c store.Code) error { return put(t, &t.codec.codes, &c) }
-
-func (t *Tx) DeleteCodesOf(card liuma.CardID) error {
-	if card.IsZero() {
-		return nil
-	}
-	_, err := t.delete(&t.codec.codes.Table, is("card", card[:]))
 	return err
 }
 

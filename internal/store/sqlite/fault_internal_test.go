@@ -97,6 +97,8 @@ func (testSealer) SealRow(table string, fields ...[]byte) (vault.RowSeal, error)
 
 func (testSealer) SealsWith() uint32 { return 1 }
 
+func (testSealer) RouteOf(string) (vault.Home, bool) { return vault.Home{}, false }
+
 func (testSealer) Reseal(_ vault.Purpose, _, sealed []byte) ([]byte, bool, error) {
 	return sealed, false, nil
 }

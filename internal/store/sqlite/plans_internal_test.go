@@ -33,8 +33,8 @@ func callAll[T any](t *testing.T, v T) {
 func found(tx store.Tx) error {
 	_, e1 := tx.Messages(store.MessageDead, "", 1)
 	_, e2 := tx.MessageByRef("r")
-	_, e3 := tx.CeremonyByRequestURI([32]byte{1})
-	_, e4 := tx.CeremonyByCode([32]byte{1})
+	_, e3 := tx.CeremonyByRequestURI(vault.Home{}, [32]byte{1})
+	_, e4 := tx.CeremonyByCode(vault.Home{}, [32]byte{1})
 	_, e5 := tx.CeremoniesOf(liuma.CardID{1})
 	_, e6 := tx.Streams(audit.CardStream(liuma.CardID{1}), 1)
 	e7 := errors.Join(tx.DeleteCodesOf(liuma.CardID{1}), tx.Meter("m", vault.Index{1}, time.Now(), 1))

@@ -60,8 +60,10 @@ func ceremonies(t *testing.T, open Open) {
 		same(t, mustGet(t, s, getCeremony(1)), full)
 		same(t, mustGet(t, s, getCeremony(2)), bare)
 		for name, look := range map[string]func(store.Reader) (store.Ceremony, error){
-			"request URI": func(r store.Reader) (store.Ceremony, error) { return r.CeremonyByRequestURI(full.RequestURI) },
-			"code":        func(r store.Reader) (store.Ceremony, error) { return r.CeremonyByCode(full.Code) },
+			"request URI": func(r store.Reader) (store.Ceremony, error) {
+				return r.CeremonyByRequestURI(vault.Home{}, full.RequestURI)
+			},
+			"code": func(r store.Reader) (store.Ceremony, error) { return r.CeremonyByCode(vault.Home{}, full.Code) },
 		} {
 			if got, err := get(t, s, look); err != nil || got.ID != full.ID {
 				t.Errorf("by %s: %q (%v)", name, got.ID, err)
@@ -70,9 +72,9 @@ func ceremonies(t *testing.T, open Open) {
 		s = reopen()
 	}
 	for name, look := range map[string]func(store.Reader) (store.Ceremony, error){
-		"zero request URI": func(r store.Reader) (store.Ceremony, error) { return r.CeremonyByRequestURI([32]byte{}) },
-		"zero code":        func(r store.Reader) (store.Ceremony, error) { return r.CeremonyByCode([32]byte{}) },
-		"browser":          func(r store.Reader) (store.Ceremony, error) { return r.CeremonyByCode(full.Browser) },
+		"zero request URI": func(r store.Reader) (store.Ceremony, error) { return r.CeremonyByRequestURI(vault.Home{}, [32]byte{}) },
+		"zero code":        func(r store.Reader) (store.Ceremony, error) { return r.CeremonyByCode(vault.Home{}, [32]byte{}) },
+		"browser":          func(r store.Reader) (store.Ceremony, error) { return r.CeremonyByCode(vault.Home{}, full.Browser) },
 	} {
 		if got, err := get(t, s, look); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("by %s: %q (%v), want %v", name, got.ID, err, store.ErrNotFound)

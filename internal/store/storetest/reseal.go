@@ -154,7 +154,7 @@ func everything(t testing.TB, s Resealed, n int) error {
 				func() error { _, err := r.Client(fmt.Sprint("c", i)); return err },
 				func() error { _, err := r.Code(ceremonyID(i)); return err },
 				func() error { _, err := r.FreezeCode(freezeCode(i).MAC); return err },
-				func() error { _, err := r.CeremonyByCode(hash("code", i)); return err },
+				func() error { _, err := r.CeremonyByCode(vault.Home{}, hash("code", i)); return err },
 			} {
 				note(read())
 			}

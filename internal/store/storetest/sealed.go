@@ -289,8 +289,8 @@ func phoneSamples() map[string]sample {
 		"ceremonies": {func(tx store.Tx, i int) error { return tx.InsertCeremony(ceremony(i)) },
 			reads(func(r store.Reader, i int) error { _, err := r.Ceremony(ceremonyID(i)); return err }),
 			[]func(store.Reader) error{
-				func(r store.Reader) error { _, err := r.CeremonyByRequestURI(hash("uri", 1)); return err },
-				func(r store.Reader) error { _, err := r.CeremonyByCode(hash("code", 1)); return err },
+				func(r store.Reader) error { _, err := r.CeremonyByRequestURI(vault.Home{}, hash("uri", 1)); return err },
+				func(r store.Reader) error { _, err := r.CeremonyByCode(vault.Home{}, hash("code", 1)); return err },
 			}},
 		"closings": {func(tx store.Tx, i int) error {
 			return errors.Join(tx.InsertCard(card(i)), tx.PutClosing(store.ClosingDue{Card: cardID(i), At: at(i)}))

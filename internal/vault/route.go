@@ -1,0 +1,54 @@
+package vault
+
+import (
+	"encoding/base32"
+	"strings"
+)
+
+// Home is where rows lie in a database that is spread over machines: with the card of
+// that id, which may not be there yet. Zero: it is not known.
+type Home [16]byte
+
+// routeMark stands before the route of a token. No token without a route has it there:
+// base32 has no such digit.
+const routeMark = "1"
+
+// routeLength is how many characters of base32 a home has.
+const routeLength = 26
+
+// Routed appends to a random text, which nobody else has drawn, the home of the rows that
+// it leads to. The home is masked by a keyed hash of the text: without the vault's key
+// nobody can tell a route from random characters, nor whether two tokens lead to one card.
+// A route proves nothing. Whoever alters it is led to where the rest of the token is not
+// known. With a zero home the text stays as it is.
+func (v *Vault) Routed(random string, home Home) string {
+	if home == (Home{}) {
+		return random
+	}
+	masked := v.masked(random, home)
+	return random + routeMark + routeEncoding().EncodeToString(masked[:])
+}
+
+// RouteOf is the home that a token leads to; false for one without a route.
+func (v *Vault) RouteOf(token string) (Home, bool) {
+	at := len(token) - routeLength - len(routeMark)
+	if at < 1 || !strings.HasPrefix(token[at:], routeMark) {
+		return Home{}, false
+	}
+	route, err := routeEncoding().DecodeString(token[at+len(routeMark):])
+	if err != nil || len(route) != len(Home{}) {
+		return Home{}, false
+	}
+	return v.masked(token[:at], Home(route)), true
+}
+
+// masked is its own inverse.
+func (v *Vault) masked(random string, home Home) Home {
+	mask := v.Index(IndexRoute, random)
+	for i := range home {
+		home[i] ^= mask[i]
+	}
+	return home
+}
+
+func routeEncoding() *base32.Encoding { return handleEncoding() }
