@@ -158,33 +158,42 @@ func TestKilledFilling(t *testing.T) {
 		}
 		return
 	}
-	dir := t.TempDir()
 	for _, at := range []string{"setting PINs: 50%", "writing cards: 50%", "writing links: 50%", "writing ledger: 50%"} {
-		cmd := exec.Command(os.Args[0], "-test.run", "^TestKilledFilling$")
-		cmd.Env = append(os.Environ(), killedFill+"="+dir)
-		out, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		said, reached := "", false
-		for lines := bufio.NewScanner(out); !reached && lines.Scan(); {
-			said += lines.Text() + "\n"
-			reached = strings.Contains(lines.Text(), at)
-		}
-		_ = cmd.Process.Kill() // it may have ended
-		_ = cmd.Wait()
-		if !reached {
-			t.Fatalf("the filling never said %q:\n%s", at, said)
-		}
+		t.Run(at, func(t *testing.T) {
+			dir := t.TempDir()
+			killFilling(t, dir, at)
+			f, err := fill(t.Context(), few(t, dir), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			holds(t, f)
+		})
 	}
-	f, err := fill(t.Context(), few(t, dir), nil)
+}
+
+// killFilling fills a directory in a process of its own and kills it once it says
+// something.
+func killFilling(t *testing.T, dir, at string) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0], "-test.run", "^TestKilledFilling$")
+	cmd.Env = append(os.Environ(), killedFill+"="+dir)
+	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	holds(t, f)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	said, reached := "", false
+	for lines := bufio.NewScanner(out); !reached && lines.Scan(); {
+		said += lines.Text() + "\n"
+		reached = strings.Contains(lines.Text(), at)
+	}
+	_ = cmd.Process.Kill() // it may have ended
+	_ = cmd.Wait()
+	if !reached {
+		t.Fatalf("the filling never said %q:\n%s", at, said)
+	}
 }
 
 // TestKeptIsRefused where it is of something else.
