@@ -10,6 +10,7 @@ import (
 	"slices"
 	"sort"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/liuma-pin/liuma"
@@ -240,32 +241,35 @@ func (f *filled) ledgers() (out []string) {
 	return out
 }
 
-// setPINs has the real keeper evaluate the PIN of each card.
+// proposing is how many PINs are being set: enough to share the syncs of keepers, and few
+// enough that three of them on a busy machine answer in time.
+const proposing = 24
+
+// setPINs has the real keeper evaluate the PIN of each card. It ends with the first error:
+// a version is proposed once.
 func setPINs(ctx context.Context, c Config, s *server.System, cards []store.Card) error {
 	bar := c.bar("setting PINs", len(cards))
 	defer bar.Done()
-	work := make(chan *store.Card)
-	errs := make([]error, 128)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var next atomic.Int64
 	var wg sync.WaitGroup
-	for i := range errs {
+	for range proposing {
 		wg.Go(func() {
-			for card := range work {
+			for i := int(next.Add(1)) - 1; i < len(cards) && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
+				card := &cards[i]
 				v, err := s.Quorum.Propose(ctx, keeper.Target{Card: card.ID, Tag: ledger.Tag(card.Holder)}, card.Version, card.KeySet, secretOf(card.ID))
 				if err != nil {
-					errs[i] = err
-					continue
+					cancel(err)
+					return
 				}
 				card.Verifier = v
 				bar.Add(1)
 			}
 		})
 	}
-	for i := range cards {
-		work <- &cards[i]
-	}
-	close(work)
 	wg.Wait()
-	return errors.Join(errs...)
+	return context.Cause(ctx)
 }
 
 // writeLedger writes a keeper's rows: committed, no guesses. It goes on after the last

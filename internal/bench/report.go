@@ -60,10 +60,10 @@ func Report(ctx context.Context, c ReportConfig, w io.Writer) error {
 		return err
 	}
 	shaped, left, err := c.shaped(ctx)
-	if err != nil {
+	if len(shaped) == 0 {
 		return err
 	}
-	return write(w, shapesTable(shaped), strings.Join(left, ""))
+	return errors.Join(err, write(w, shapesTable(shaped), strings.Join(left, "")))
 }
 
 // sizes measures the embedded shape: warm with each number of cards, and cold with the most.
@@ -84,27 +84,30 @@ func (c ReportConfig) sizes(ctx context.Context) (out []Result, err error) {
 	return out, nil
 }
 
-// shaped measures the shapes that this machine has the programs for.
+// shaped measures the shapes that this machine has the programs for. One that fails is left
+// out, and its error comes back when all others were measured.
 func (c ReportConfig) shaped(ctx context.Context) (out []titled, left []string, err error) {
 	for _, s := range shapes() {
 		one := c.Config
 		one.Cards, one.Keep, one.Dir = c.Sizes[0], false, filepath.Join(c.Dir, s.dir)
 		s.of(&one)
-		if one.Remote && one.Keeper == "" {
-			left = append(left, fmt.Sprintf("\nLeft out: %s (no liuma-keeper).\n", s.title))
-			continue
+		why := "no liuma-keeper"
+		if !one.Remote || one.Keeper != "" {
+			r, failed := Run(ctx, one)
+			if failed == nil {
+				out = append(out, titled{s.title, r})
+				continue
+			}
+			if why = "no PostgreSQL server"; !errors.Is(failed, ErrNoServer) {
+				why, err = "failed", errors.Join(err, fmt.Errorf("%s: %w", s.title, failed))
+			}
 		}
-		r, err := Run(ctx, one)
-		switch {
-		case errors.Is(err, ErrNoServer):
-			left = append(left, fmt.Sprintf("\nLeft out: %s (no PostgreSQL server).\n", s.title))
-		case err != nil:
-			return nil, nil, fmt.Errorf("%s: %w", s.title, err)
-		default:
-			out = append(out, titled{s.title, r})
+		left = append(left, fmt.Sprintf("\nLeft out: %s (%s).\n", s.title, why))
+		if ctx.Err() != nil {
+			break
 		}
 	}
-	return out, left, nil
+	return out, left, err
 }
 
 type titled struct {
