@@ -6,6 +6,8 @@ SHELL := /bin/bash
 
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+# Compares two files of benchmarks.
+BENCHSTAT := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 # Clients and linters that nobody here wrote, against our doors: make ci runs these.
@@ -152,8 +154,8 @@ spraying: ## every guess of a day at 1,000 verifications a second, and a spray i
 fuzz: ## every fuzz target for FUZZTIME (30s)
 	.ci/fuzz $(FUZZTIME)
 
-bench: ## measure verifications: CARDS (1000) and FOR (30s)
-	go run ./cmd/liuma bench verify --cards $(CARDS) --for $(FOR)
+bench: ## measure parts and verifications, CARDS (1000) and FOR (15s), and compare with the baseline; RENEW=1 replaces that
+	BENCHSTAT=$(BENCHSTAT) CARDS=$(CARDS) FOR=$(if $(filter file,$(origin FOR)),15s,$(FOR)) .ci/bench $(if $(RENEW),renew)
 
 floods: ## measure what a normal load notices of floods: FOR (30s) for each
 	go run ./cmd/liuma bench flood --for $(FOR)

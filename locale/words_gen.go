@@ -5826,6 +5826,70 @@ func (w Shown) BenchStandby() string { return w.say("shown.bench.standby") }
 // BenchStandbyCost says "shown.bench.standby_cost".
 func (w Shown) BenchStandbyCost() string { return w.say("shown.bench.standby_cost") }
 
+// BenchSlices says "shown.bench.slices".
+func (w Shown) BenchSlices(slices, load string) string {
+	return w.say("shown.bench.slices", "{slices}", slices, "{load}", load)
+}
+
+// BenchOpen says "shown.bench.open".
+func (w Shown) BenchOpen() string { return w.say("shown.bench.open") }
+
+// BenchFew says "shown.bench.few".
+func (w Shown) BenchFew(cards string) string { return w.say("shown.bench.few", "{cards}", cards) }
+
+// BenchFilled says "shown.bench.filled".
+func (w Shown) BenchFilled() string { return w.say("shown.bench.filled") }
+
+// BenchFilledCost says "shown.bench.filled_cost".
+func (w Shown) BenchFilledCost(cpu, memory string) string {
+	return w.say("shown.bench.filled_cost", "{cpu}", cpu, "{memory}", memory)
+}
+
+// BenchTogether says "shown.bench.together".
+func (w Shown) BenchTogether() string { return w.say("shown.bench.together") }
+
+// BenchTogetherCost says "shown.bench.together_cost".
+func (w Shown) BenchTogetherCost() string { return w.say("shown.bench.together_cost") }
+
+// BenchSplit says "shown.bench.split".
+func (w Shown) BenchSplit() string { return w.say("shown.bench.split") }
+
+// BenchStore says "shown.bench.store".
+func (w Shown) BenchStore() string { return w.say("shown.bench.store") }
+
+// BenchLedger says "shown.bench.ledger".
+func (w Shown) BenchLedger() string { return w.say("shown.bench.ledger") }
+
+// BenchHttp says "shown.bench.http".
+func (w Shown) BenchHttp() string { return w.say("shown.bench.http") }
+
+// BenchGc says "shown.bench.gc".
+func (w Shown) BenchGc() string { return w.say("shown.bench.gc") }
+
+// BenchRest says "shown.bench.rest".
+func (w Shown) BenchRest() string { return w.say("shown.bench.rest") }
+
+// BenchEach says "shown.bench.each".
+func (w Shown) BenchEach(us string) string { return w.say("shown.bench.each", "{us}", us) }
+
+// BenchKept says "shown.bench.kept".
+func (w Shown) BenchKept() string { return w.say("shown.bench.kept") }
+
+// BenchMissed says "shown.bench.missed".
+func (w Shown) BenchMissed() string { return w.say("shown.bench.missed") }
+
+// BenchBarFloor says "shown.bench.bar_floor".
+func (w Shown) BenchBarFloor() string { return w.say("shown.bench.bar_floor") }
+
+// BenchBarBcrypt says "shown.bench.bar_bcrypt".
+func (w Shown) BenchBarBcrypt() string { return w.say("shown.bench.bar_bcrypt") }
+
+// BenchBarCards says "shown.bench.bar_cards".
+func (w Shown) BenchBarCards() string { return w.say("shown.bench.bar_cards") }
+
+// BenchBarMemory says "shown.bench.bar_memory".
+func (w Shown) BenchBarMemory() string { return w.say("shown.bench.bar_memory") }
+
 // BenchEcho says "shown.bench.echo".
 func (w Shown) BenchEcho() string { return w.say("shown.bench.echo") }
 
@@ -5834,12 +5898,6 @@ func (w Shown) BenchCrypto() string { return w.say("shown.bench.crypto") }
 
 // BenchSpends says "shown.bench.spends".
 func (w Shown) BenchSpends() string { return w.say("shown.bench.spends") }
-
-// BenchFloor says "shown.bench.floor".
-func (w Shown) BenchFloor() string { return w.say("shown.bench.floor") }
-
-// BenchFloorOf says "shown.bench.floor_of".
-func (w Shown) BenchFloorOf() string { return w.say("shown.bench.floor_of") }
 
 // BenchRatios says "shown.bench.ratios".
 func (w Shown) BenchRatios(floor, bcrypt, argon string) string {
@@ -7235,6 +7293,21 @@ func (w Refused) BenchCold() string { return w.say("refused.bench.cold") }
 
 // BenchStandby says "refused.bench.standby".
 func (w Refused) BenchStandby() string { return w.say("refused.bench.standby") }
+
+// BenchKeptServer says "refused.bench.kept_server".
+func (w Refused) BenchKeptServer() string { return w.say("refused.bench.kept_server") }
+
+// BenchBeside says "refused.bench.beside".
+func (w Refused) BenchBeside() string { return w.say("refused.bench.beside") }
+
+// BenchNotOurs says "refused.bench.not_ours".
+func (w Refused) BenchNotOurs() string { return w.say("refused.bench.not_ours") }
+
+// BenchOtherKept says "refused.bench.other_kept".
+func (w Refused) BenchOtherKept() string { return w.say("refused.bench.other_kept") }
+
+// BenchSizes says "refused.bench.sizes".
+func (w Refused) BenchSizes() string { return w.say("refused.bench.sizes") }
 
 // RestoreFlags says "refused.restore.flags".
 func (w Refused) RestoreFlags() string { return w.say("refused.restore.flags") }

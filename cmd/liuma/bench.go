@@ -4,12 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/liuma-pin/liuma/internal/bench"
@@ -18,23 +16,28 @@ import (
 
 type benchCmd struct {
 	Verify benchVerifyCmd `cmd:""`
+	Report benchReportCmd `cmd:""`
 	Flood  benchFloodCmd  `cmd:""`
 
+	Server  benchServerCmd  `cmd:"" hidden:""`
 	Echo    benchEchoCmd    `cmd:"" hidden:""`
 	Flooder benchFlooderCmd `cmd:"" hidden:""`
 }
 
 type benchVerifyCmd struct {
 	Cards   int           `name:"cards" default:"1000"`
-	For     time.Duration `name:"for" default:"30s"`
+	For     time.Duration `name:"for" default:"15s"`
+	Slices  int           `name:"slices" default:"5"`
+	Beside  int           `name:"beside" default:"-1"`
 	Clients int           `name:"clients" default:"64"`
 	Cold    bool          `name:"cold"`
 	Shape   string        `name:"shape" enum:"1/1,2/3,3/5" default:"1/1"`
 	Keepers string        `name:"keepers" enum:"here,remote" default:"here"`
 	Store   string        `name:"store" enum:"sqlite,postgres" default:"sqlite"`
 	Standby bool          `name:"standby"`
-	Dir     string        `name:"dir" placeholder:"DIR"`
-	JSON    bool          `name:"json"`
+	Keep    string        `name:"keep" placeholder:"DIR"`
+	JSON    bool          `name:"json" xor:"format"`
+	Lines   bool          `name:"lines" xor:"format"`
 }
 
 // keeperCommand is the liuma-keeper command beside this program, or where commands are.
@@ -62,20 +65,62 @@ func (b *benchVerifyCmd) Run(ctx context.Context, t *terminal) error {
 			return err
 		}
 	}
-	dir, remove, err := benchDir(b.Dir)
+	dir, remove, err := benchDir(b.Keep)
 	if err != nil {
 		return err
 	}
 	defer remove()
-	r, err := bench.Run(ctx, bench.Config{Binary: binary, Dir: dir, Cards: b.Cards, For: b.For,
+	r, err := bench.Run(ctx, bench.Config{Binary: binary, Dir: dir, Keep: b.Keep != "", Cards: b.Cards, For: b.For, Slices: b.Slices, Beside: b.beside(),
 		Clients: b.Clients, Cold: b.Cold, Shape: b.Shape, Postgres: b.Store == "postgres", Standby: b.Standby, Remote: b.Keepers == "remote", Keeper: command, Out: t.err, Terminal: isTerminal(t.err)})
-	if err != nil {
+	switch {
+	case err != nil:
 		return benchRefusal(err)
-	}
-	if b.JSON {
+	case b.JSON:
 		return indented(t.out, r)
+	case b.Lines:
+		return r.Lines(t.out)
 	}
 	return t.measured(r)
+}
+
+// fewCards is what many cards are compared with.
+const fewCards = 1000
+
+// beside is how many cards the second database has: a thousand unless another number was
+// asked for, where more are measured and that can be compared.
+func (b *benchVerifyCmd) beside() int {
+	if b.Beside >= 0 {
+		return b.Beside
+	}
+	if b.Cards > fewCards && b.Shape == "1/1" && b.Keepers == "here" && b.Store == "sqlite" && !b.Cold {
+		return fewCards
+	}
+	return 0
+}
+
+type benchReportCmd struct {
+	Cards []int         `name:"cards" default:"1000,1000000"`
+	For   time.Duration `name:"for" default:"15s"`
+	Keep  string        `name:"keep" placeholder:"DIR"`
+}
+
+// Run measures and prints all tables.
+func (b *benchReportCmd) Run(ctx context.Context, t *terminal) error {
+	binary, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	keeper, err := keeperCommand(binary)
+	if err != nil {
+		keeper = "" // the report names what it leaves out
+	}
+	dir, remove, err := benchDir(b.Keep)
+	if err != nil {
+		return err
+	}
+	defer remove()
+	return benchRefusal(bench.Report(ctx, bench.ReportConfig{Sizes: b.Cards,
+		Config: bench.Config{Binary: binary, Dir: dir, For: b.For, Keeper: keeper, Out: t.err, Terminal: isTerminal(t.err)}}, t.out))
 }
 
 // benchRefusal is an error of the bench with its sentence, where it has one.
@@ -83,46 +128,13 @@ func benchRefusal(err error) error {
 	for _, known := range []struct {
 		is  error
 		say func(locale.Refused) string
-	}{{bench.ErrNoServer, locale.Refused.BenchPostgres}, {bench.ErrCold, locale.Refused.BenchCold}, {bench.ErrStandby, locale.Refused.BenchStandby}} {
+	}{{bench.ErrNoServer, locale.Refused.BenchPostgres}, {bench.ErrCold, locale.Refused.BenchCold}, {bench.ErrStandby, locale.Refused.BenchStandby},
+		{bench.ErrKeptServer, locale.Refused.BenchKeptServer}, {bench.ErrBeside, locale.Refused.BenchBeside}, {bench.ErrNotOurs, locale.Refused.BenchNotOurs},
+		{bench.ErrOtherKept, locale.Refused.BenchOtherKept}, {bench.ErrSizes, locale.Refused.BenchSizes}} {
 		if errors.Is(err, known.is) {
 			return refuseFor(err, func(w *locale.Words, _ string) string { return known.say(w.Refused) })
 		}
 	}
-	return err
-}
-
-// measured prints what was measured.
-func (t *terminal) measured(r bench.Result) error {
-	say := t.shown()
-	title := say.BenchWarm
-	if r.Cold {
-		title = say.BenchCold
-	}
-	var b strings.Builder
-	row := func(label string, value float64, format string, args ...any) {
-		fmt.Fprintf(&b, "%s %10.0f %s\n", padded(label, 18), value, fmt.Sprintf(format, args...))
-	}
-	fmt.Fprintf(&b, "%s\n\n", title(num(r.Cards), num(r.Clients), fmt.Sprintf("%.0f", r.Seconds), num(r.Processors)))
-	row(say.BenchVerifications(), r.VerificationsPerSecond, "/s     p50 %.1f ms   p99 %.1f ms", r.P50, r.P99)
-	row(say.BenchServer(), r.CPU, "%s", say.BenchServerCost(fmt.Sprintf("%.0f", r.RSS), fmt.Sprintf("%.0f", r.BytesPerCard)))
-	for i, cpu := range r.KeeperCPU {
-		row(say.BenchKeeper(num(i+1)), cpu, "%s", say.BenchKeeperCost())
-	}
-	if r.Store == "postgres" {
-		row(say.BenchDatabase(), r.DatabaseCPU, "%s", say.BenchDatabaseCost(fmt.Sprintf("%.1f", r.RoundTrips), fmt.Sprintf("%.1f", r.Statements)))
-	}
-	if r.Standby {
-		row(say.BenchStandby(), r.StandbyCPU, "%s", say.BenchStandbyCost())
-	}
-	fmt.Fprintln(&b)
-	row(say.BenchEcho(), r.Echo, "/s")
-	row(say.BenchCrypto(), r.Crypto, "/s")
-	row(say.BenchSpends(), r.Spends, "/s")
-	row(say.BenchFloor(), r.Floor, "/s     %s", say.BenchFloorOf())
-	row("bcrypt, cost 10", r.Bcrypt, "/s")
-	row("Argon2id 19MiB t=2", r.Argon2id, "/s")
-	fmt.Fprintf(&b, "\n%s\n", say.BenchRatios(fmt.Sprintf("%.2f", r.RatioToFloor), fmt.Sprintf("%.1f", r.RatioToBcrypt), fmt.Sprintf("%.1f", r.RatioToArgon)))
-	_, err := io.WriteString(t.out, b.String())
 	return err
 }
 
@@ -181,6 +193,19 @@ type benchFlooderCmd struct{}
 // Run sends the flood that it is told on its standard input.
 func (*benchFlooderCmd) Run(ctx context.Context, t *terminal) error {
 	return bench.Flooder(ctx, t.in, t.out)
+}
+
+type benchServerCmd struct {
+	Control string `name:"control" required:"" placeholder:"SOCKET"`
+}
+
+// Run is 'serve', at any free address of the loopback, with a socket at which this process
+// can be profiled.
+func (b *benchServerCmd) Run(ctx context.Context, c *cli, t *terminal) error {
+	if err := bench.ServeProfiles(ctx, b.Control); err != nil {
+		return err
+	}
+	return (&serveCmd{Listen: "127.0.0.1:0"}).Run(ctx, c, t)
 }
 
 type benchEchoCmd struct{}

@@ -1,26 +1,28 @@
 // Package bench measures the cost of a verification, against a real server
-// process over loopback HTTP, and in the same run against the floors: the rates
-// of the same machine with HTTP and cryptography alone, and with the password
+// process over loopback HTTP, in slices between which the floors are measured:
+// the rates of the same machine with HTTP and cryptography alone, and with the password
 // hashes that others use; and what a normal load notices of floods. It
 // guarantees that every figure of a result was measured in that run on that
 // machine, and that the load it makes is verified: an answer that is not "right"
-// fails the run of Run, and is counted as an error by Flood. It trusts the system
-// clock and /proc.
+// fails the run of Run, and is counted as an error by Flood. It guarantees that
+// what it fills a database with are rows as the store writes them, and that filling
+// holds no more of them in memory for more cards. It trusts the system
+// clock, the clocks of processes, and /proc.
 //
 // The figures mean something as ratios of each other; docs/PERFORMANCE.md says
 // how to read them.
 //
-// Start here: Run for the cost, Flood and kinds for the floods.
+// Start here: Run for the cost, fill for the data, Flood and kinds for the floods.
 package bench
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"time"
-
-	"github.com/liuma-pin/liuma/internal/progress"
 )
 
 // ErrCold means that only files can be dropped from the page cache.
@@ -29,14 +31,24 @@ var ErrCold = errors.New("bench: a PostgreSQL server keeps its own pages; --cold
 // ErrStandby means that there is nothing for a standby to follow.
 var ErrStandby = errors.New("bench: a standby follows a PostgreSQL server; it goes with --store postgres")
 
+// ErrKeptServer means that only files can be kept.
+var ErrKeptServer = errors.New("bench: the PostgreSQL server goes with this process; --keep is for files")
+
+// ErrBeside means that a second database is measured beside the first in the embedded
+// shape only.
+var ErrBeside = errors.New("bench: --beside is for one keeper in the process and a file, and warm")
+
 // Config is the size and duration of a measurement.
 type Config struct {
 	Binary   string        // the liuma command, for the server and the echo
-	Dir      string        // an empty directory for the data
+	Dir      string        // an empty directory for the data, or with Keep one of an earlier run
+	Keep     bool          // Dir stays: a later run, or one after an interruption, goes on with it
 	Cards    int           // how many cards the database holds
-	For      time.Duration // how long the load lasts
+	For      time.Duration // how long the load lasts, all slices together
+	Slices   int           // how many there are; 5 if zero
+	Beside   int           // cards of a second database that is measured in turn with the first; 0: none
 	Clients  int           // connections that ask at once; 64 if zero
-	Cold     bool          // drop the files from the page cache before the load
+	Cold     bool          // in each slice the server begins with no file in the page cache
 	Shape    string        // of the keepers; 1/1 if empty
 	Remote   bool          // each keeper is a process of its own, behind TLS on the loopback
 	Keeper   string        // the liuma-keeper command, with Remote
@@ -44,107 +56,148 @@ type Config struct {
 	Standby  bool          // with Postgres: commits wait for a second server
 	Out      io.Writer     // progress; nil shows nothing
 	Terminal bool          // Out is one
+
+	asked, chunk, window int // of the filling; mostAsked and so on if zero. Tests have few.
 }
 
-// Result holds the figures of one run. Rates are per second; the load generator
-// runs beside the server on the same processors.
-type Result struct {
-	Cards                  int       `json:"cards"`
-	Clients                int       `json:"clients"`
-	Seconds                float64   `json:"seconds"`
-	Processors             int       `json:"processors"`
-	Cold                   bool      `json:"cold"`
-	Shape                  string    `json:"shape"`
-	Remote                 bool      `json:"keeper_processes"`
-	Verifications          int       `json:"verifications"`
-	VerificationsPerSecond float64   `json:"verifications_per_second"`
-	P50                    float64   `json:"p50_ms"`
-	P99                    float64   `json:"p99_ms"`
-	CPU                    float64   `json:"cpu_us_per_verification"`                   // of the server
-	KeeperCPU              []float64 `json:"cpu_us_per_verification_keepers,omitempty"` // of each keeper's process
-	Store                  string    `json:"store"`                                     // sqlite or postgres
-	Standby                bool      `json:"synchronous_standby"`
-	DatabaseCPU            float64   `json:"cpu_us_per_verification_database,omitempty"` // of all processes of the PostgreSQL server
-	StandbyCPU             float64   `json:"cpu_us_per_verification_standby,omitempty"`  // and of its standby
-	RoundTrips             float64   `json:"round_trips_per_verification,omitempty"`     // to the PostgreSQL server
-	Statements             float64   `json:"statements_per_verification,omitempty"`      // in them
-	RSS                    float64   `json:"rss_mib"`                                    // of the server, highest
-	BytesPerCard           float64   `json:"bytes_per_card"`                             // database and ledger
-	Echo                   float64   `json:"floor_http_echo_per_second"`
-	Crypto                 float64   `json:"floor_cryptography_per_second"`
-	Spends                 float64   `json:"floor_durable_spends_per_second"`
-	Bcrypt                 float64   `json:"bcrypt10_per_second"`
-	Argon2id               float64   `json:"argon2id_per_second"`
-	// Floor is the rate that HTTP and cryptography alone would allow, one after
-	// the other on the same processors.
-	Floor         float64 `json:"floor_per_second"`
-	RatioToFloor  float64 `json:"ratio_to_floor"`
-	RatioToBcrypt float64 `json:"ratio_to_bcrypt10"`
-	RatioToArgon  float64 `json:"ratio_to_argon2id"`
-}
+const (
+	embedded      = "1/1"
+	storeFile     = "sqlite"
+	storeServer   = "postgres"
+	defaultSlices = 5
+)
 
 func (c *Config) validate() error {
 	if c.Clients == 0 {
 		c.Clients = 64
 	}
+	if c.Slices == 0 {
+		c.Slices = defaultSlices
+	}
 	if c.Out == nil {
 		c.Out = io.Discard
 	}
 	if c.Shape == "" {
-		c.Shape = "1/1"
+		c.Shape = embedded
 	}
-	if c.Remote && c.Keeper == "" {
+	c.asked, c.chunk, c.window = cmp.Or(c.asked, mostAsked), cmp.Or(c.chunk, chunk), cmp.Or(c.window, window)
+	switch {
+	case c.Remote && c.Keeper == "":
 		return errors.New("bench: keepers that are processes need the liuma-keeper command")
-	}
-	if c.Standby && !c.Postgres {
+	case c.Standby && !c.Postgres:
 		return ErrStandby
-	}
-	if c.Cold && c.Postgres {
+	case c.Cold && c.Postgres:
 		return ErrCold
-	}
-	if c.Binary == "" || c.Dir == "" || c.Cards < 1 || c.For < time.Second || c.Clients < 1 {
-		return errors.New("bench: want a binary, a directory, at least one card and one second")
+	case c.Keep && c.Postgres:
+		return ErrKeptServer
+	case c.Beside > 0 && !c.embedded():
+		return ErrBeside
+	case c.Binary == "" || c.Dir == "" || c.Cards < 1 || c.Beside < 0 || c.Slices < 1 || c.For < time.Second || c.Clients < 1:
+		return errors.New("bench: want a binary, a directory, at least one card, one slice and one second")
 	}
 	return nil
+}
+
+// embedded says that the bars are about this: one process, one keeper, a file, warm.
+func (c *Config) embedded() bool {
+	return c.Shape == embedded && !c.Remote && !c.Postgres && !c.Cold
 }
 
 // expected is the highest rate that verifications are prepared for; a faster
 // machine stops when they are used up.
 const expected = 5000
 
-// floorTime is how long each floor is measured.
-const floorTime = 3 * time.Second
-
-// Run fills a database, starts the server on it, asks, and measures the
-// floors. It takes a few times Config.For, and more with many cards.
+// Run fills a database, starts the server on it, asks in slices, and measures the
+// floors between them. It takes about four times Config.For, and more with many cards.
 func Run(ctx context.Context, c Config) (r Result, err error) {
 	if err := c.validate(); err != nil {
 		return Result{}, err
 	}
-	on, err := beginDatabase(c)
+	s, err := raise(ctx, c)
 	if err != nil {
-		return Result{}, fmt.Errorf("bench: database: %w", err)
+		return Result{}, err
 	}
-	defer on.end()
-	f, err := fill(ctx, c, on)
+	defer func() { err = errors.Join(err, s.close()) }()
+	var beside *subject
+	if c.Beside > 0 {
+		few := c
+		few.Cards, few.Beside, few.Dir = c.Beside, 0, filepath.Join(c.Dir, "beside")
+		if beside, err = raise(ctx, few); err != nil {
+			return Result{}, err
+		}
+		defer func() { err = errors.Join(err, beside.close()) }()
+	}
+	f, err := beginFloors(ctx, c)
 	if err != nil {
-		return Result{}, fmt.Errorf("bench: fill: %w", err)
-	}
-	defer func() { err = errors.Join(err, f.keepers.stop()) }()
-	r, err = load(ctx, c, f)
-	if err != nil {
-		return Result{}, fmt.Errorf("bench: load: %w", err)
-	}
-	if err := floors(ctx, c, f, &r); err != nil {
 		return Result{}, fmt.Errorf("bench: floors: %w", err)
 	}
-	r.Floor = 1 / (1/r.Echo + 1/r.Crypto)
-	r.RatioToFloor = r.VerificationsPerSecond / r.Floor
-	r.RatioToBcrypt = r.VerificationsPerSecond / r.Bcrypt
-	r.RatioToArgon = r.VerificationsPerSecond / r.Argon2id
-	return r, nil
+	defer func() { err = errors.Join(err, f.close()) }()
+	m, err := takeTurns(ctx, c, s, beside, f)
+	if err != nil {
+		return Result{}, err
+	}
+	if r, err = m.result(s); err != nil || !c.Postgres {
+		return r, err
+	}
+	return r, s.countTrips(ctx, &r)
 }
 
-func (c Config) bar(label string, total int) *progress.Bar {
-	return progress.Count(c.Out, label, int64(total), c.Terminal)
+// measured is all slices of a run, in the order of time.
+type measured struct {
+	load, beside []sliced
+	floors       []floored
+	open         *OpenLoop
+	loadAverage  []float64 // of the machine, before each slice
+	each         time.Duration
+}
+
+// The least that a slice of a floor lasts, and the most.
+const (
+	leastFloor = 200 * time.Millisecond
+	mostFloor  = time.Second
+)
+
+// takeTurns lets the load, the load on the other database and each floor take turns.
+func takeTurns(ctx context.Context, c Config, s, beside *subject, f *floors) (m measured, err error) {
+	m.each = c.For / time.Duration(c.Slices)
+	turns := []*subject{s}
+	if beside != nil {
+		turns = append(turns, beside)
+	}
+	if !c.Cold { // what is done once: connections, prepared statements, pages
+		for _, of := range turns {
+			if _, err := of.slice(ctx, min(m.each, time.Second)); err != nil {
+				return m, fmt.Errorf("bench: warm up: %w", err)
+			}
+		}
+	}
+	bar := c.bar("measuring", c.Slices)
+	defer bar.Done()
+	for range c.Slices {
+		m.loadAverage = append(m.loadAverage, loadAverage())
+		for i, of := range turns {
+			one, err := of.slice(ctx, m.each)
+			if err != nil {
+				return m, fmt.Errorf("bench: load: %w", err)
+			}
+			if i == 0 {
+				m.load = append(m.load, one)
+			} else {
+				m.beside = append(m.beside, one)
+			}
+		}
+		floor, err := f.slice(ctx, min(max(m.each/3, leastFloor), mostFloor))
+		if err != nil {
+			return m, fmt.Errorf("bench: floors: %w", err)
+		}
+		m.floors = append(m.floors, floor)
+		bar.Add(1)
+	}
+	if c.Cold {
+		return m, nil
+	}
+	half := figure(m.load, func(s sliced) float64 { return s.rate }).Median / 2
+	open, err := s.open(ctx, half, max(c.For/2, time.Second))
+	m.open = &open
+	return m, err
 }

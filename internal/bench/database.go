@@ -52,8 +52,8 @@ func (o *onServer) end() {
 	o.primary.End()
 }
 
-// toServer carries the cards to the server as 'liuma migrate-store' does: by COPY, a page
-// at a time, compared row by row. The standby follows from there.
+// toServer carries the database, which has no cards yet, to the server as
+// 'liuma migrate-store' does. The cards follow by COPY.
 func (f *filled) toServer(ctx context.Context, c Config) (err error) {
 	to := f.config
 	to.Database = f.on.primary.DSN(databaseName)
@@ -84,11 +84,20 @@ func (f *filled) toServer(ctx context.Context, c Config) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := config.MoveDatabase(c.Dir, to.Database, ""); err != nil {
+	if err := config.MoveDatabase(c.data(), to.Database, ""); err != nil {
 		return err
 	}
-	if f.config, err = config.Load(c.Dir); err != nil {
-		return err
+	f.config, err = c.loadConfig()
+	return err
+}
+
+// settle ends the filling of a server: its plans know the tables, its files are written, and
+// a standby has all of it before anything is measured.
+func (f *filled) settle(ctx context.Context, c Config) (err error) {
+	for _, statement := range []string{"ANALYZE cards", "ANALYZE claims"} {
+		if err := cluster.Run(f.on.primary.DSN(databaseName), statement); err != nil {
+			return err
+		}
 	}
 	if err := f.on.primary.Run("CHECKPOINT"); err != nil {
 		return err
@@ -103,7 +112,7 @@ func (f *filled) toServer(ctx context.Context, c Config) (err error) {
 		return err
 	}
 	ledgers, err := size(f.ledgers()...)
-	f.bytes = ledgers + n
+	f.filling.Bytes = ledgers + n
 	return err
 }
 
@@ -121,22 +130,28 @@ func (o *onServer) cpu() (primary, standby time.Duration, err error) {
 
 // countTrips starts the server once more, behind a relay that counts what goes over its
 // connections, and gives one PIN after the other.
-func (f *filled) countTrips(ctx context.Context, c Config, give func(ctx context.Context, base string, i int) error, r *Result) (err error) {
+func (s *subject) countTrips(ctx context.Context, r *Result) (err error) {
+	q, err := s.seal(ctx, 2*counted)
+	if err != nil {
+		return err
+	}
+	if err := s.stop(); err != nil {
+		return err
+	}
 	dir, err := os.MkdirTemp("", "liuma-relay-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	w, err := newRelay(filepath.Join(f.on.primary.Socket(), ".s.PGSQL.5432"), filepath.Join(dir, ".s.PGSQL.5432"))
+	w, err := newRelay(filepath.Join(s.f.on.primary.Socket(), ".s.PGSQL.5432"), filepath.Join(dir, ".s.PGSQL.5432"))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, w.close()) }()
-	if err := config.MoveDatabase(c.Dir, cluster.At(dir, databaseName), ""); err != nil {
+	if err := config.MoveDatabase(s.c.data(), cluster.At(dir, databaseName), ""); err != nil {
 		return err
 	}
-	s, err := start(c.Binary, "--data", c.Dir, "serve", "--listen", "127.0.0.1:0")
-	if err != nil {
+	if err := s.start(); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.stop()) }()
@@ -144,7 +159,7 @@ func (f *filled) countTrips(ctx context.Context, c Config, give func(ctx context
 		if i == counted {
 			w.reset()
 		}
-		if err := give(ctx, s.base, i); err != nil {
+		if err := s.give(ctx, s.server.base, q, i); err != nil {
 			return err
 		}
 	}

@@ -1,21 +1,19 @@
 package bench
 
 import (
+	"cmp"
 	"context"
-	"crypto/rand"
-	"encoding/binary"
 	"errors"
-	"fmt"
-	"hash/fnv"
-	mathrand "math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
+	"sort"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/liuma-pin/liuma"
-	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/config"
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/ledger"
@@ -24,60 +22,215 @@ import (
 	"github.com/liuma-pin/liuma/internal/server"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/testkit/world"
+	"github.com/liuma-pin/liuma/internal/vault"
 )
 
 const (
 	channelID = "bench"
 	secret    = "274916"
-	chunk     = 5000 // cards written in one transaction
 )
 
-// filled is a database with its cards. All have a PIN; those in asked have one
-// of their own (secretOf), set by the real keeper, and are spread evenly among
-// the rest.
+// mostAsked is how many of the cards are asked about at the most. They have PINs that
+// real keepers evaluated; all others have verifiers that nobody has the PIN of.
+const mostAsked = 20_000
+
+// Filling is what the rows cost: those of the database and of all ledgers, without the
+// PINs of the cards that are asked about. The processor time and the memory are those of
+// this process, and with PostgreSQL the server's are not in them.
+type Filling struct {
+	Cards     int     `json:"cards"` // that this run wrote; fewer than there are if it went on with another's
+	Seconds   float64 `json:"seconds"`
+	PerSecond float64 `json:"cards_per_second"`
+	PerCPU    float64 `json:"cards_per_processor_second"`
+	RSS       float64 `json:"rss_mib"` // the most this process had so far
+	Bytes     int64   `json:"bytes"`   // database and ledgers
+}
+
+// filled is a database with its cards.
 type filled struct {
 	config  config.Config
 	on      *onServer // nil: the database is a file
 	channel world.Party
-	asked   []store.Card
-	bytes   int64
+	deck    *deck
+	filling Filling
 	keepers processes // with Config.Remote
 }
 
 // fill makes the data directory and the cards, with the rows that enrolment
-// would have written but without its ceremonies.
+// would have written but without its ceremonies. It goes on with what an
+// earlier run left.
 func fill(ctx context.Context, c Config, on *onServer) (_ *filled, err error) {
-	f := &filled{on: on}
-	if c.Remote {
-		if f.keepers, err = newProcesses(ctx, c); err != nil {
-			return nil, err
-		}
-		defer func() {
-			if err != nil {
-				err = errors.Join(err, f.keepers.stop())
-			}
-		}()
-	}
-	cards, err := f.cards(ctx, c)
+	k, err := openKept(c)
 	if err != nil {
 		return nil, err
+	}
+	f := &filled{on: on}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, f.keepers.stop())
+		}
+	}()
+	if k.ready() {
+		if err := f.resume(c, k); err != nil {
+			return nil, err
+		}
+	} else if err := f.begin(ctx, c, k); err != nil {
+		return nil, err
+	}
+	if k.Filled != nil && on == nil {
+		f.filling = *k.Filled
+		return f, f.keepers.start()
 	}
 	if err := f.keepers.stop(); err != nil { // their ledgers are written from here
 		return nil, err
 	}
-	for _, ledger := range f.ledgers() {
-		if err := writeLedger(ctx, c, ledger, cards); err != nil {
-			return nil, err
-		}
+	if err := f.write(ctx, c); err != nil {
+		return nil, err
 	}
-	if on != nil {
-		if err := f.toServer(ctx, c); err != nil {
-			return nil, err
-		}
-	} else if f.bytes, err = size(append(f.ledgers(), f.config.Database)...); err != nil {
+	k.Filled = &f.filling
+	if err := k.save(c); err != nil {
 		return nil, err
 	}
 	return f, f.keepers.start()
+}
+
+// resume takes up a directory whose PINs are set.
+func (f *filled) resume(c Config, k *kept) (err error) {
+	if f.deck, f.channel, err = k.dealt(c); err != nil {
+		return err
+	}
+	if f.config, err = c.loadConfig(); err != nil || !c.Remote {
+		return err
+	}
+	f.keepers, err = openProcesses(c)
+	return err
+}
+
+// begin makes the world and sets the PINs of the cards that will be asked about.
+func (f *filled) begin(ctx context.Context, c Config, k *kept) (err error) {
+	if c.Remote {
+		if f.keepers, err = newProcesses(ctx, c); err != nil {
+			return err
+		}
+	}
+	of := world.Config{Dir: c.data(), Clock: world.Running(0), Shape: c.Shape, Configure: func(conf *config.Config) error {
+		conf.Log, conf.AllowStandIn = "error", false
+		return nil
+	}}
+	if c.Remote {
+		of.House = f.keepers
+	}
+	w, err := world.New(ctx, of)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, w.Close()) }()
+	s := w.System
+	f.config = s.Config
+	channel := world.NationalChannel(channelID)
+	channel.Name, channel.Actions = liuma.Text{ZH: "压测", EN: "Bench"}, []liuma.Action{liuma.ActionVerify}
+	if f.channel, err = w.Register(ctx, channel); err != nil {
+		return err
+	}
+	f.deck = k.deal(s.Quorum.KeySet(), c.asked)
+	asked := make([]store.Card, len(f.deck.verifier))
+	for i := range asked {
+		asked[i] = f.deck.card(f.deck.askedAt(i))
+	}
+	if err := setPINs(ctx, c, s, asked); err != nil {
+		return err
+	}
+	for i := range asked {
+		f.deck.verifier[i] = asked[i].Verifier
+	}
+	return k.keepPINs(c, f.deck, f.channel)
+}
+
+// collectEvery is how much the heap grows, in per cent, before it is collected while rows
+// are made: they are short-lived, and there are few of them at a time.
+const collectEvery = 300
+
+// write writes all rows that are not there yet.
+func (f *filled) write(ctx context.Context, c Config) error {
+	defer debug.SetGCPercent(debug.SetGCPercent(collectEvery))
+	began := time.Now()
+	before, err := usage(os.Getpid())
+	if err != nil {
+		return err
+	}
+	if f.on != nil {
+		if err := f.toServer(ctx, c); err != nil {
+			return err
+		}
+	}
+	written, err := f.writeAll(ctx, c)
+	if err != nil {
+		return err
+	}
+	after, err := usage(os.Getpid())
+	if err != nil {
+		return err
+	}
+	took := time.Since(began).Seconds()
+	f.filling.Cards, f.filling.Seconds, f.filling.PerSecond = written, took, float64(written)/took
+	f.filling.PerCPU, f.filling.RSS = float64(written)/(after.cpu-before.cpu).Seconds(), after.rssMiB
+	if f.on != nil {
+		return f.settle(ctx, c)
+	}
+	f.filling.Bytes, err = size(append(f.ledgers(), f.config.Database)...)
+	return err
+}
+
+// writeAll writes the database and all ledgers at once: each is a file of its own, and one
+// alone keeps no more than a processor busy.
+func (f *filled) writeAll(ctx context.Context, c Config) (written int, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ledgers := f.ledgers()
+	errs := make([]error, 1+len(ledgers))
+	var wg sync.WaitGroup
+	for i, file := range ledgers {
+		wg.Go(func() {
+			if errs[1+i] = writeLedger(ctx, c, file, f.deck); errs[1+i] != nil {
+				cancel()
+			}
+		})
+	}
+	if written, errs[0] = f.writeCards(ctx, c); errs[0] != nil {
+		cancel()
+	}
+	wg.Wait()
+	return written, errors.Join(errs...)
+}
+
+// writeCards writes the rows of the database, and tells how many cards were missing.
+func (f *filled) writeCards(ctx context.Context, c Config) (written int, err error) {
+	v, err := vault.Open(f.config.Vault)
+	if err != nil {
+		return 0, err
+	}
+	defer v.Close()
+	m, err := newMaker(v)
+	if err != nil {
+		return 0, err
+	}
+	var to target
+	if f.on != nil {
+		to, err = openCopied(ctx, f.on.primary.DSN(databaseName))
+	} else {
+		to, err = openFile(f.config.Database)
+	}
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, to.close(context.WithoutCancel(ctx))) }()
+	w := &filler{deck: f.deck, make: m, to: to, chunk: c.chunk, window: c.window, bar: c.bar}
+	last, err := to.last(ctx, cardsTable)
+	if err != nil {
+		return 0, err
+	}
+	there := f.deck.upTo(last)
+	return f.deck.size - there, w.fill(ctx)
 }
 
 // ledgers are the files of all keepers.
@@ -88,79 +241,70 @@ func (f *filled) ledgers() (out []string) {
 	return out
 }
 
-// cards makes the world, sets the PINs of the cards that will be asked about,
-// and writes all cards with their links.
-func (f *filled) cards(ctx context.Context, c Config) (_ deck, err error) {
-	of := world.Config{Dir: c.Dir, Clock: world.Running(0), Shape: c.Shape, Configure: func(conf *config.Config) error {
-		conf.Log, conf.AllowStandIn = "error", false
-		return nil
-	}}
-	if c.Remote {
-		of.House = f.keepers
+// proposing is how many PINs are being set: enough to share the syncs of keepers, and few
+// enough that three of them on a busy machine answer in time.
+const proposing = 24
+
+// setPINs has the real keeper evaluate the PIN of each card. It ends with the first error:
+// a version is proposed once.
+func setPINs(ctx context.Context, c Config, s *server.System, cards []store.Card) error {
+	bar := c.bar("setting PINs", len(cards))
+	defer bar.Done()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range proposing {
+		wg.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(cards) && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
+				card := &cards[i]
+				v, err := s.Quorum.Propose(ctx, keeper.Target{Card: card.ID, Tag: ledger.Tag(card.Holder)}, card.Version, card.KeySet, secretOf(card.ID))
+				if err != nil {
+					cancel(err)
+					return
+				}
+				card.Verifier = v
+				bar.Add(1)
+			}
+		})
 	}
-	w, err := world.New(ctx, of)
+	wg.Wait()
+	return context.Cause(ctx)
+}
+
+// writeLedger writes a keeper's rows: committed, no guesses. It goes on after the last
+// row of an earlier run: a transaction has all of its rows or none, and they come in
+// order.
+func writeLedger(ctx context.Context, c Config, file string, from source) (err error) {
+	b, err := ledgersqlite.Open(ctx, file, ledgersqlite.Config{})
 	if err != nil {
-		return deck{}, err
+		return err
 	}
-	defer func() { err = errors.Join(err, w.Close()) }()
-	s := w.System
-	f.config = s.Config
-	channel := world.NationalChannel(channelID)
-	channel.Name, channel.Actions = liuma.Text{ZH: "压测", EN: "Bench"}, []liuma.Action{liuma.ActionVerify}
-	if f.channel, err = w.Register(ctx, channel); err != nil {
-		return deck{}, err
+	defer func() { err = errors.Join(err, b.Close()) }()
+	bar := c.bar("writing ledger", from.len())
+	defer bar.Done()
+	meta, err := b.Meta(ctx)
+	if err != nil {
+		return err
 	}
-	d := newDeck(c.Cards, s.Quorum.KeySet())
-	f.asked = d.part(0, min(c.Cards, int(c.For.Seconds()*expected)))
-	if err := setPINs(ctx, c, s, f.asked); err != nil {
-		return deck{}, err
+	chunk := cmp.Or(c.chunk, chunk)
+	parts := (from.len() + chunk - 1) / chunk
+	first, err := missing(ctx, b, from, chunk, parts)
+	if err != nil {
+		return err
 	}
-	d.asked = f.asked
-	return d, write(ctx, c, s, d)
-}
-
-// deck is all cards of the database. Only those that are asked about are in memory; the
-// others are made up when they are written, each time the same.
-type deck struct {
-	size   int
-	keySet uint32
-	at     time.Time
-	seed   [32]byte
-	asked  []store.Card // the first ones
-}
-
-func newDeck(size int, keySet uint32) (d deck) {
-	d = deck{size: size, keySet: keySet, at: time.Now().UTC().Truncate(time.Millisecond)}
-	rand.Read(d.seed[:])
-	return d
-}
-
-// part is the cards from one to before another.
-func (d deck) part(from, to int) []store.Card {
-	cards := make([]store.Card, 0, to-from)
-	for i := from; i < to; i++ {
-		if i < len(d.asked) {
-			cards = append(cards, d.asked[i])
-			continue
+	bar.Add(int64(min(first*chunk, from.len())))
+	for i := first; i < parts; i++ {
+		part := from.part(i*chunk, min((i+1)*chunk, from.len()))
+		rows := make([]ledger.Row, len(part))
+		for i, card := range part {
+			rows[i] = ledger.Row{Card: card.ID, Version: card.Version, KeySet: card.KeySet, Verifier: card.Verifier, Mark: card.Version, Tag: ledger.Tag(card.Holder)}
 		}
-		seed := d.seed
-		binary.BigEndian.PutUint64(seed[:], binary.BigEndian.Uint64(seed[:])^uint64(i))
-		from := mathrand.NewChaCha8(seed)
-		card := store.Card{Region: "33", Version: 1, KeySet: d.keySet, Reserved: 1,
-			PINSetAt: d.at, CreatedAt: d.at, Physical: liuma.PhysicalNormal}
-		from.Read(card.ID[:])
-		from.Read(card.Verifier[:])
-		from.Read(card.Holder[:])
-		cards = append(cards, card)
-	}
-	return cards
-}
-
-// parts visits all cards, a transaction's worth at a time.
-func (d deck) parts(bar *progress.Bar, visit func([]store.Card) error) error {
-	for from := 0; from < d.size; from += chunk {
-		part := d.part(from, min(from+chunk, d.size))
-		if err := visit(part); err != nil {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		meta.Sequence++
+		if err := b.Apply(ctx, rows, meta); err != nil {
 			return err
 		}
 		bar.Add(int64(len(part)))
@@ -168,84 +312,22 @@ func (d deck) parts(bar *progress.Bar, visit func([]store.Card) error) error {
 	return nil
 }
 
-// secretOf is the PIN of a card. Cards have different ones, as in life: where many
-// guess one value at once, the guard slows them.
-func secretOf(card liuma.CardID) []byte {
-	h := fnv.New32a()
-	h.Write(card[:])
-	return fmt.Appendf(nil, "%06d", h.Sum32()%1_000_000)
-}
-
-// setPINs has the real keeper evaluate the PIN of each card.
-func setPINs(ctx context.Context, c Config, s *server.System, cards []store.Card) error {
-	bar := c.bar("setting PINs", len(cards))
-	defer bar.Done()
-	work := make(chan *store.Card)
-	errs := make([]error, 128)
-	var wg sync.WaitGroup
-	for i := range errs {
-		wg.Go(func() {
-			for card := range work {
-				v, err := s.Quorum.Propose(ctx, keeper.Target{Card: card.ID, Tag: ledger.Tag(card.Holder)}, card.Version, card.KeySet, secretOf(card.ID))
-				if err != nil {
-					errs[i] = err
-					continue
-				}
-				card.Verifier = v
-				bar.Add(1)
-			}
-		})
-	}
-	for i := range cards {
-		work <- &cards[i]
-	}
-	close(work)
-	wg.Wait()
-	return errors.Join(errs...)
-}
-
-func write(ctx context.Context, c Config, s *server.System, cards deck) error {
-	bar := c.bar("writing cards", cards.size)
-	defer bar.Done()
-	return cards.parts(bar, func(part []store.Card) error {
-		return s.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
-			for i := range part {
-				card := &part[i]
-				if err := tx.InsertCard(*card); err != nil {
-					return audit.Entry{}, err
-				}
-				err := tx.PutLink(store.Link{Channel: channelID, Card: card.ID, At: card.CreatedAt,
-					Handle: store.Handle(s.Vault.Handle(channelID, card.ID))})
-				if err != nil {
-					return audit.Entry{}, err
-				}
-			}
-			return audit.Entry{At: time.Now(), Actor: "operator", Event: audit.CardEnrolled, Outcome: "ok", Note: "bench"}, nil
-		})
-	})
-}
-
-// writeLedger writes a keeper's rows: committed, no guesses.
-func writeLedger(ctx context.Context, c Config, file string, cards deck) (err error) {
-	b, err := ledgersqlite.Open(ctx, file, ledgersqlite.Config{})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, b.Close()) }()
-	bar := c.bar("writing ledger", cards.size)
-	defer bar.Done()
-	meta, err := b.Meta(ctx)
-	if err != nil {
-		return err
-	}
-	return cards.parts(bar, func(part []store.Card) error {
-		rows := make([]ledger.Row, len(part))
-		for i, card := range part {
-			rows[i] = ledger.Row{Card: card.ID, Version: card.Version, KeySet: card.KeySet, Verifier: card.Verifier, Mark: card.Version, Tag: ledger.Tag(card.Holder)}
+// missing is the first part that a ledger does not have. A card that was only proposed
+// has no version yet.
+func missing(ctx context.Context, b ledger.Backend, from source, chunk, parts int) (first int, err error) {
+	first = sort.Search(parts, func(i int) bool {
+		if err != nil {
+			return true
 		}
-		meta.Sequence++
-		return b.Apply(ctx, rows, meta)
+		var found []ledger.Row
+		found, err = b.Load(ctx, []liuma.CardID{from.part(i*chunk, i*chunk+1)[0].ID})
+		return err == nil && found[0].Version == 0
 	})
+	return first, err
+}
+
+func (c Config) bar(label string, total int) *progress.Bar {
+	return progress.Count(c.Out, label, int64(total), c.Terminal)
 }
 
 func size(paths ...string) (total int64, err error) {

@@ -114,7 +114,7 @@ func newStage(ctx context.Context, c FloodConfig, phones string) (_ *stage, err 
 		return nil, err
 	}
 	filled := &filled{config: s.config}
-	return s, writeLedger(ctx, Config{Out: c.Out, Terminal: c.Terminal}, filled.ledgers()[0], deck{size: len(cards), asked: cards})
+	return s, writeLedger(ctx, Config{Out: c.Out, Terminal: c.Terminal}, filled.ledgers()[0], hand(cards))
 }
 
 // writeSecret makes a file that only its owner can read, and replaces none.

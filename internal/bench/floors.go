@@ -8,8 +8,10 @@ import (
 	"crypto/sha256"
 	"errors"
 	"io"
+	"math"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"runtime"
 	"time"
@@ -22,36 +24,103 @@ import (
 	"github.com/liuma-pin/liuma/internal/ledger"
 	ledgersqlite "github.com/liuma-pin/liuma/internal/ledger/sqlite"
 	"github.com/liuma-pin/liuma/internal/split"
+	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// floors measures, one after the other, the floors that the verification rate
-// is compared with.
-func floors(ctx context.Context, c Config, f *filled, r *Result) (err error) {
-	if r.Echo, err = echoFloor(ctx, c); err != nil {
-		return err
-	}
-	if r.Crypto, err = cryptoFloor(ctx); err != nil {
-		return err
-	}
-	if r.Spends, err = spendFloor(ctx, c, f); err != nil {
-		return err
-	}
-	hash, err := bcrypt.GenerateFromPassword([]byte(secret), 10)
-	if err != nil {
-		return err
-	}
-	if r.Bcrypt, err = rate(ctx, func(int) error { return bcrypt.CompareHashAndPassword(hash, []byte(secret)) }); err != nil {
-		return err
-	}
-	salt := make([]byte, 16)
-	r.Argon2id, err = rate(ctx, func(int) error { argon2.IDKey([]byte(secret), salt, 2, 19*1024, 1, 32); return nil })
-	return err
+// floors are what a verification is compared with, on the same machine in the same
+// minutes: HTTP alone, cryptography alone, counting durably alone, and the password
+// hashes that others use.
+type floors struct {
+	c      Config
+	client *http.Client
+	echo   *child
+	crypto func(int) error
+	ledger *ledger.Ledger
+	dir    string
+	cards  []store.Card // in the ledger
+	spent  int
+	hash   []byte // bcrypt's
 }
 
-// rate runs do on all processors for a while.
-func rate(ctx context.Context, do func(i int) error) (float64, error) {
-	took, times, err := ask(ctx, runtime.NumCPU(), floorTime, 1<<31, do)
-	return float64(len(times)) / took.Seconds(), err
+// floored is one slice of the floors. Rates are a second, processor times microseconds.
+type floored struct {
+	echo, echoCPU, crypto, cryptoCPU, spends, bcrypt, argon2id float64
+}
+
+// beginFloors starts the echo server and makes the ledger that is counted in.
+func beginFloors(ctx context.Context, c Config) (_ *floors, err error) {
+	f := &floors{c: c, client: httpClient(c.Clients)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, f.close())
+		}
+	}()
+	if f.dir, err = os.MkdirTemp("", "liuma-bench-"); err != nil {
+		return nil, err
+	}
+	if f.crypto, err = cryptography(); err != nil {
+		return nil, err
+	}
+	if f.hash, err = bcrypt.GenerateFromPassword([]byte(secret), 10); err != nil {
+		return nil, err
+	}
+	if err := f.beginLedger(ctx); err != nil {
+		return nil, err
+	}
+	f.echo, err = start(c.Binary, "bench", "echo")
+	return f, err
+}
+
+func (f *floors) close() error {
+	var errs []error
+	f.client.CloseIdleConnections()
+	if f.echo != nil {
+		errs = append(errs, f.echo.stop())
+	}
+	if f.ledger != nil {
+		errs = append(errs, f.ledger.Close())
+	}
+	if f.dir != "" {
+		errs = append(errs, os.RemoveAll(f.dir))
+	}
+	return errors.Join(errs...)
+}
+
+// slice measures each floor for a while, one after the other.
+func (f *floors) slice(ctx context.Context, d time.Duration) (out floored, err error) {
+	if out.echo, out.echoCPU, err = f.askEcho(ctx, d); err != nil {
+		return out, err
+	}
+	before, err := processorTime(os.Getpid())
+	if err != nil {
+		return out, err
+	}
+	n, took, err := all(ctx, d, f.crypto)
+	if err != nil {
+		return out, err
+	}
+	after, err := processorTime(os.Getpid())
+	if err != nil {
+		return out, err
+	}
+	out.crypto, out.cryptoCPU = n/took.Seconds(), float64((after-before).Nanoseconds())/1000/n
+	if out.spends, err = f.spend(ctx, d); err != nil {
+		return out, err
+	}
+	if n, took, err = all(ctx, d, func(int) error { return bcrypt.CompareHashAndPassword(f.hash, []byte(secret)) }); err != nil {
+		return out, err
+	}
+	out.bcrypt = n / took.Seconds()
+	salt := make([]byte, 16)
+	n, took, err = all(ctx, d, func(int) error { argon2.IDKey([]byte(secret), salt, 2, 19*1024, 1, 32); return nil })
+	out.argon2id = n / took.Seconds()
+	return out, err
+}
+
+// all runs do on all processors for a while.
+func all(ctx context.Context, d time.Duration, do func(i int) error) (n float64, took time.Duration, err error) {
+	took, times, err := ask(ctx, runtime.NumCPU(), d, math.MaxInt32, do)
+	return float64(len(times)), took, err
 }
 
 // The sizes of a verification's request and answer, in bytes.
@@ -60,22 +129,27 @@ const (
 	answerSize  = 1400
 )
 
-// echoFloor has the same load generator ask a server that does nothing.
-func echoFloor(ctx context.Context, c Config) (_ float64, err error) {
-	server, err := start(c.Binary, "bench", "echo")
-	if err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, server.stop()) }()
-	client := httpClient(c.Clients)
+// askEcho has the same load generator ask a server that does nothing, and tells what that
+// costs the server.
+func (f *floors) askEcho(ctx context.Context, d time.Duration) (rate, cpu float64, err error) {
 	body := make([]byte, requestSize)
-	took, times, err := ask(ctx, c.Clients, floorTime, 1<<31, func(int) error {
-		return post(ctx, client, server.base+"/", "token", body, "echo")
+	pid := f.echo.cmd.Process.Pid
+	before, err := processorTime(pid)
+	if err != nil {
+		return 0, 0, err
+	}
+	took, times, err := ask(ctx, f.c.Clients, d, math.MaxInt32, func(int) error {
+		return post(ctx, f.client, f.echo.base+"/", "token", body, "echo")
 	})
-	return float64(len(times)) / took.Seconds(), err
+	if err != nil {
+		return 0, 0, err
+	}
+	after, err := processorTime(pid)
+	n := float64(len(times))
+	return n / took.Seconds(), float64((after - before).Nanoseconds()) / 1000 / n, err
 }
 
-// Echo serves the requests of echoFloor until ctx ends, and prints its address.
+// Echo serves the requests of askEcho until ctx ends, and prints its address.
 func Echo(ctx context.Context, out io.Writer) error {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -94,31 +168,31 @@ func Echo(ctx context.Context, out io.Writer) error {
 	return nil
 }
 
-// cryptoFloor does the computations of one verification, with nothing in
+// cryptography is the computations of one verification, with nothing in
 // between: open the envelope, blind, evaluate, finalize, prove the spend, check
 // the proof, sign the receipt.
-func cryptoFloor(ctx context.Context) (float64, error) {
+func cryptography() (func(int) error, error) {
 	private, public, err := envelope.GenerateKey()
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	opener, err := envelope.ParsePrivate(private)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	b := envelope.Binding{Channel: channelID, Action: liuma.ActionVerify, Role: liuma.RoleCurrent, Subject: envelope.Subject{Card: "abcdefghijklmnopqrstuvwxyz234567"},
 		BusinessNo: "x", PurposeHash: envelope.PurposeHash(purpose), SealKeyID: "k", Challenge: "c"}
 	sealed, err := envelope.Seal(public, b, []byte(secret))
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	signer, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	share, shape := split.NewShareKey(), split.Shape{T: 1, N: 1}
 	receipt := sha256.Sum256([]byte("receipt"))
-	return rate(ctx, func(int) error {
+	return func(int) error {
 		pin, err := envelope.Open(opener, b, sealed)
 		if err != nil {
 			return err
@@ -146,30 +220,41 @@ func cryptoFloor(ctx context.Context) (float64, error) {
 		}
 		_, err = ecdsa.SignASN1(rand.Reader, signer, receipt[:])
 		return err
-	})
+	}, nil
 }
 
-// spendFloor counts guesses durably and does nothing else, on a ledger of its
-// own.
-func spendFloor(ctx context.Context, c Config, f *filled) (_ float64, err error) {
-	b, err := ledgersqlite.Open(ctx, filepath.Join(c.Dir, "floor.db"), ledgersqlite.Config{})
+// spendable is how many cards the ledger of the floor has.
+const spendable = 20_000
+
+// beginLedger makes a ledger of its own, with cards that have a PIN.
+func (f *floors) beginLedger(ctx context.Context) error {
+	b, err := ledgersqlite.Open(ctx, filepath.Join(f.dir, "ledger.db"), ledgersqlite.Config{})
 	if err != nil {
-		return 0, err
+		return err
 	}
-	l, err := ledger.Open(ctx, ledger.Config{Keeper: "floor", Backend: b, Limits: ledger.NationalLimits()})
+	f.ledger, err = ledger.Open(ctx, ledger.Config{Keeper: "floor", Backend: b, Limits: ledger.NationalLimits()})
 	if err != nil {
-		return 0, errors.Join(err, b.Close())
+		return errors.Join(err, b.Close())
 	}
-	defer func() { err = errors.Join(err, l.Close()) }()
-	cards := f.asked[:min(len(f.asked), 20000)]
-	for i := 0; i < len(cards); i += 256 {
-		if err := commitAll(ctx, l, cards[i:min(i+256, len(cards))]); err != nil {
-			return 0, err
+	d := &deck{size: spendable, keySet: 1, at: time.Now(), seed: [16]byte{1}}
+	for i := 0; i < spendable; i += 256 {
+		part := d.part(i, min(i+256, spendable))
+		if err := commitAll(ctx, f.ledger, part); err != nil {
+			return err
 		}
+		f.cards = append(f.cards, part...)
 	}
-	took, times, err := ask(ctx, c.Clients, floorTime, 6*len(cards), func(i int) error {
-		_, err := l.Spend(ctx, ledger.SpendRequest{Card: cards[i%len(cards)].ID, Version: 1, Sender: time.Now()})
+	return nil
+}
+
+// spend counts guesses durably and does nothing else. Each slice has its part of the
+// guesses that the cards have before they lock; a fast machine ends it early.
+func (f *floors) spend(ctx context.Context, d time.Duration) (float64, error) {
+	first := f.spent
+	took, times, err := ask(ctx, f.c.Clients, d, max(1, 6*len(f.cards)/f.c.Slices), func(i int) error {
+		_, err := f.ledger.Spend(ctx, ledger.SpendRequest{Card: f.cards[(first+i)%len(f.cards)].ID, Version: 1, Sender: time.Now()})
 		return err
 	})
+	f.spent += len(times)
 	return float64(len(times)) / took.Seconds(), err
 }

@@ -39,7 +39,7 @@ func newProcesses(ctx context.Context, c Config) (out processes, err error) {
 	}
 	var dirs []string
 	for i := range shape.N {
-		dirs = append(dirs, filepath.Join(c.Dir+"-keepers", string(keeper.IDOf(i+1))))
+		dirs = append(dirs, c.keeperDir(i))
 	}
 	if _, err := keeper.CreateQuorum(ctx, dirs, shape); err != nil {
 		return nil, err
@@ -51,6 +51,30 @@ func newProcesses(ctx context.Context, c Config) (out processes, err error) {
 		}
 		place := admission.Place{Keeper: keeper.IDOf(i + 1), Member: i + 1, Shape: shape, Address: address}
 		d, err := host.Create(dir, host.Config{Place: place, Listen: address}, time.Now())
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, &process{binary: c.Keeper, dir: d, shape: c.Shape})
+	}
+	return out, nil
+}
+
+// keepersBeside ends the name of the directory with the keepers' own.
+const keepersBeside = "-keepers"
+
+func (c Config) keeperDir(i int) string {
+	return filepath.Join(c.data()+keepersBeside, string(keeper.IDOf(i+1)))
+}
+
+// openProcesses finds the keepers that newProcesses made in an earlier run. They do not
+// run yet.
+func openProcesses(c Config) (out processes, err error) {
+	shape, err := (config.Keepers{Shape: c.Shape}).SplitShape()
+	if err != nil {
+		return nil, err
+	}
+	for i := range shape.N {
+		d, err := host.Open(c.keeperDir(i))
 		if err != nil {
 			return nil, err
 		}
@@ -107,6 +131,7 @@ func (p processes) start() error {
 		}
 		cmd := exec.Command(k.binary, "serve", "--dir", k.dir.Path())
 		cmd.Stderr = &k.said
+		endWithUs(cmd)
 		if err := cmd.Start(); err != nil {
 			return err
 		}
