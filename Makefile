@@ -34,7 +34,7 @@ RACED = ./internal/ceremony $$(go list ./internal/... ./client/... | grep -v -e 
 # of its time. make soak plays them under it.
 STORIES := DeathAtEveryStep|AcrossDeaths|SixtyHostileDays|MovesInAnyOrder|SingleFactorGets|TwoFactorsAreFound|StolenSessionStops|CardThatStopsEnds|WhenALinkIsKnown|StoppedChannelIsServed
 # The tests that -every-look makes longer.
-LOOKS := TestAccessibility|TestScreenshots|TestSmallPhones|TestFourAtTheCounter|TestCounterPages|TestAgentPages|TestConsolePages|TestNumbersTextsAndRecordPages
+LOOKS := TestAccessibility|TestScreenshots|TestSmallPhones|TestFourAtTheCounter|TestCounterPages|TestAgentPages|TestConsolePages|TestKeepersInTheWindow|TestNumbersTextsAndRecordPages
 
 # The detector, but not within SQLite: it is translated from C, touches no memory of
 # ours but by calls that the detector sees, and would be half of the time of all.

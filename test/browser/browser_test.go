@@ -130,8 +130,6 @@ type tab struct {
 	t   *testing.T
 	ctx context.Context
 
-	judged bool // its documents come with axe
-
 	mu       sync.Mutex
 	requests []sent   // guarded by mu
 	faults   []string // guarded by mu: exceptions, refused by policy

@@ -180,6 +180,7 @@ func TestDeskPad(t *testing.T) {
 	for range 3 {
 		pad.back()
 		time.Sleep(300 * time.Millisecond)
+		pad.settled()
 		pad.showsNobody(f)
 	}
 	for _, c := range call(pad, network.GetCookies, network.GetCookiesParams{}).Cookies {

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
 	"github.com/liuma-pin/liuma/internal/door/holder"
@@ -88,6 +87,7 @@ func TestAccessibility(t *testing.T) {
 			if l.care {
 				b.care(s)
 			}
+			b.before(axe) // its half a megabyte goes to the browser once
 			for _, sc := range list {
 				b.open(s.url + sc.Path)
 				b.settled()
@@ -109,7 +109,9 @@ func TestAccessibility(t *testing.T) {
 // practice. None of these rules reads a style sheet, so axe need not load them.
 func (b *tab) violations(name string) {
 	b.t.Helper()
-	b.judge()
+	if !evaluate[bool](b, `typeof axe === "object"`) {
+		evaluate[chromedp.Void](b, axe+";0")
+	}
 	found := evaluate[json.RawMessage](b, `axe.run(document, {
 		runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"], resultTypes: ["violations"], preload: {assets: ["media"]},
 	}).then(r => ({passes: r.passes.length, violations: r.violations.map(v => ({rule: v.id, help: v.help, at: v.nodes.map(n => n.html.slice(0, 200) + " " + (n.failureSummary || ""))}))}))`)
@@ -128,19 +130,6 @@ func (b *tab) violations(name string) {
 	}
 	for _, v := range result.Violations {
 		b.t.Errorf("%s: %s (%s)\n%s", name, v.Help, v.Rule, strings.Join(v.At, "\n"))
-	}
-}
-
-// judge puts axe into the page and, so that its half a megabyte is sent once, into those
-// that the tab opens after it.
-func (b *tab) judge() {
-	b.t.Helper()
-	if !b.judged {
-		call(b, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: axe})
-		b.judged = true
-	}
-	if !evaluate[bool](b, `typeof axe === "object"`) { // it was open before
-		evaluate[chromedp.Void](b, axe+";0")
 	}
 }
 
