@@ -347,5 +347,6 @@ func (b *tab) posts(suffix string) []string {
 	return out
 }
 
-// back presses the browser's back button; the caller waits for the page.
-func (b *tab) back() { b.t.Helper(); evaluate[chromedp.Void](b, `history.back()`) }
+// back presses the browser's back button, once the script that does it is answered; the
+// caller waits for the page.
+func (b *tab) back() { b.t.Helper(); evaluate[int](b, `setTimeout(() => history.back())`) }
