@@ -39,7 +39,7 @@ RACED = ./internal/ceremony $$(go list ./internal/... ./client/... | grep -v -e 
 # of its time. make soak plays them under it.
 STORIES := DeathAtEveryStep|AcrossDeaths|SixtyHostileDays|MovesInAnyOrder|SingleFactorGets|TwoFactorsAreFound|StolenSessionStops|CardThatStopsEnds|WhenALinkIsKnown|StoppedChannelIsServed
 # The tests that -every-look makes longer.
-LOOKS := TestAccessibility|TestScreenshots|TestSmallPhones
+LOOKS := TestAccessibility|TestScreenshots|TestSmallPhones|TestFourAtTheCounter|TestCounterPages|TestAgentPages|TestConsolePages|TestKeepersInTheWindow|TestNumbersTextsAndRecordPages
 
 # The detector, but not within SQLite: it is translated from C, touches no memory of
 # ours but by calls that the detector sees, and would be half of the time of all.
@@ -103,7 +103,7 @@ wired: ## a few stories with every keeper behind a connection, as on a machine o
 wired-all: ## the rooms over keepers and the attacks, with every keeper behind a connection
 	$(SCRATCH) LIUMA_WIRED=1 go test -vet=off -timeout 60m $(WIRED)
 
-looks: ## the holder pages in every size, language and mode
+looks: ## the pages in every size, language and mode
 	go test -count=1 -timeout 20m ./test/browser -run '^($(LOOKS))$$' -every-look
 
 foreign: ## clients and linters that nobody here wrote, against our doors

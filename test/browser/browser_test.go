@@ -1,7 +1,7 @@
 // Package browser drives the holder pages in Chromium: whole ceremonies against
 // the real authority, and every page that there is against the rules of
 // accessibility. It guarantees nothing to other packages; it needs Chromium
-// (Debian: chromium and fonts-noto-cjk) and npm, and fails without them.
+// (Debian: chromium-headless-shell and fonts-noto-cjk) and npm, and fails without them.
 //
 // Start here: TestAccessibility for the pages of test/gallery, and
 // ceremonies_test.go for whole ceremonies.
@@ -30,11 +30,16 @@ import (
 	"github.com/liuma-pin/liuma/test/npm"
 )
 
+// windowless is Chromium without its windows: the same pages by the same engine. A whole
+// one draws a window of its own for each tab, which is most of its work; it serves where
+// there is no other.
+const windowless = "chromium-headless-shell"
+
 var (
 	screenshots = flag.String("screenshots", "", "write a picture of every page into this directory")
 	pictures    = flag.String("pictures", "", "write the pictures of the READMEs into this directory")
 	onlyPages   = flag.String("pages", "", "look only at those pages of the gallery whose names match this regular expression")
-	everyLook   = flag.Bool("every-look", false, "make ci: show each page in every size, language and mode, not in one")
+	everyLook   = flag.Bool("every-look", false, "make ci: show each page in every size, language and mode, and tell each story in both languages, not in one")
 	browser     context.Context // set once by TestMain; its one process serves all tests
 	axe         string          // source of axe-core; set once by TestMain
 )
@@ -53,7 +58,7 @@ func TestMain(m *testing.M) {
 	}
 	code, err := run(m)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "browser tests need Chromium (apt-get install chromium fonts-noto-cjk) and npm:", err)
+		fmt.Fprintln(os.Stderr, "browser tests need Chromium (apt-get install chromium-headless-shell fonts-noto-cjk) and npm:", err)
 		code = 1
 	}
 	os.Exit(code)
@@ -79,6 +84,9 @@ func run(m *testing.M) (int, error) {
 		chromedp.Flag("lang", "zh-CN"),
 		chromedp.WSURLReadTimeout(time.Minute),
 	})
+	if shell, err := exec.LookPath(windowless); err == nil {
+		options = append(options, chromedp.ExecPath(shell))
+	}
 	if os.Geteuid() == 0 {
 		options = append(options, chromedp.NoSandbox)
 	}
@@ -326,5 +334,6 @@ func (b *tab) posts(suffix string) []string {
 	return out
 }
 
-// back presses the browser's back button; the caller waits for the page.
-func (b *tab) back() { b.t.Helper(); evaluate[chromedp.Void](b, `history.back()`) }
+// back presses the browser's back button, once the script that does it is answered; the
+// caller waits for the page.
+func (b *tab) back() { b.t.Helper(); evaluate[int](b, `setTimeout(() => history.back())`) }

@@ -169,8 +169,8 @@ func TestConsoleWithoutAPasskey(t *testing.T) {
 	d.clean(b)
 }
 
-// TestConsolePages: every page, in both languages, by the rules of accessibility and with
-// the keyboard.
+// TestConsolePages: every page, with -every-look in both languages, by the rules of
+// accessibility and with the keyboard.
 func TestConsolePages(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
@@ -221,7 +221,7 @@ func TestConsolePages(t *testing.T) {
 		{hotline, "freeze", "/freeze"}, {hotline, "agencies", "/agency"}, {hotline, "refused", "/staff"},
 		{operator, "conflicts", "/conflicts"}, {operator, "conflict", "/conflicts/" + conflicts[0].ID}, {operator, "corrections", "/corrections"}, {operator, "correct", "/corrections/new"},
 	} {
-		for _, lang := range []string{"zh-CN", "en"} {
+		for _, lang := range languages() {
 			sep := "?"
 			if strings.Contains(page.path, "?") {
 				sep = "&"

@@ -180,6 +180,7 @@ func TestDeskPad(t *testing.T) {
 	for range 3 {
 		pad.back()
 		time.Sleep(300 * time.Millisecond)
+		pad.settled()
 		pad.showsNobody(f)
 	}
 	for _, c := range call(pad, network.GetCookies, network.GetCookiesParams{}).Cookies {
@@ -315,7 +316,7 @@ func TestTicketOnTheHoldersPhone(t *testing.T) {
 // she types. Then she sets the PIN once more, on her new phone, with the code that the
 // clerk shows; the clerk's own phone, which comes too late, ends the first ticket.
 func TestFourAtTheCounter(t *testing.T) {
-	for _, lang := range []string{"zh-CN", "en"} {
+	for _, lang := range languages() {
 		t.Run(lang, func(t *testing.T) { fourAtTheCounter(t, lang) })
 	}
 }

@@ -125,14 +125,14 @@ func TestAClerkServesAPerson(t *testing.T) {
 	}
 }
 
-// TestCounterPages: every page of the counter on the console, in both languages, by the
-// rules of accessibility and with the keyboard.
+// TestCounterPages: every page of the counter on the console, with -every-look in both
+// languages, by the rules of accessibility and with the keyboard.
 func TestCounterPages(t *testing.T) {
 	d := newCounterDesk(t, "zh-CN")
 	shots := func(b *tab, name string) {
 		t.Helper()
 		at := evaluate[string](b, `location.pathname`)
-		for _, lang := range []string{"zh-CN", "en"} {
+		for _, lang := range languages() {
 			if evaluate[string](b, `document.documentElement.lang`) != lang && name != "code" {
 				b.open(d.url + at + "?lang=" + lang)
 			}
@@ -197,13 +197,15 @@ func TestCounterPages(t *testing.T) {
 }
 
 // TestAgentPages: somebody else came for the person: what the clerk types, what they may do
-// for them and what not, in both languages; and the freeze is done with one press.
+// for them and what not, with -every-look in both languages; and the freeze is done with
+// one press.
 func TestAgentPages(t *testing.T) {
-	for lang, w := range map[string]struct{ open, agent, find, here, freeze, seen, ticket, done string }{
+	words := map[string]struct{ open, agent, find, here, freeze, seen, ticket, done string }{
 		"zh-CN": {"别人替本人来", "别人替本人来（代办人）", "查找", "本人没有来", "代办冻结", "我看过代办人的证件原件", "开凭单", "代办人，经办人员直接办理"},
 		"en":    {"Somebody else came for the person, or", "To freeze or to close alone", "Find", "The person is not here", "Freeze, for somebody", "I have seen the original document of who came", "Open the ticket", "Somebody else came; the clerk at once"},
-	} {
-		d := newCounterDesk(t, lang)
+	}
+	for _, lang := range languages() {
+		w, d := words[lang], newCounterDesk(t, lang)
 		c := d.clerk
 		shot := func(name string) {
 			c.waits(`document.readyState === "complete"`)

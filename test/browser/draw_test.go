@@ -92,9 +92,7 @@ func TestDrawnAfterTwoRefusals(t *testing.T) {
 			}
 			b.keypad("199047")
 			b.sees(says[2], says[3])
-			if *screenshots != "" {
-				b.shoot(filepath.Join(small().name, l.name), "drawn")
-			}
+			b.shoot(filepath.Join(small().name, l.name), "drawn")
 			first := b.drawn()
 			b.large("drawn", map[bool]int{true: 60, false: 44}[l.care])
 			if l.care {

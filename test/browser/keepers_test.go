@@ -16,20 +16,20 @@ import (
 )
 
 // TestKeepersInTheWindow: a visitor kills a keeper, cuts another one off, sees one that
-// ended by itself, and heals them all; on a desk and on a phone, in both languages, and
-// axe finds nothing.
+// ended by itself, and heals them all; on a desk and on a phone, with -every-look in both
+// languages, and axe finds nothing.
 func TestKeepersInTheWindow(t *testing.T) {
 	program, err := posts.Itself()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, lang := range []locale.Lang{locale.Chinese, locale.English} {
-		t.Run(string(lang), func(t *testing.T) {
-			at := openDemoOf(t, demo.Config{Keepers: 3, Program: program, Lang: lang})
+	for _, lang := range languages() {
+		t.Run(lang, func(t *testing.T) {
+			at := openDemoOf(t, demo.Config{Keepers: 3, Program: program, Lang: locale.Lang(lang)})
 			for _, of := range []screen{desktop(), {"360x640", 360, 640, true}} {
-				b := newTab(t, of, string(lang))
+				b := newTab(t, of, lang)
 				b.open(at)
-				b.keepersFail(string(lang) + "-" + of.name)
+				b.keepersFail(lang + "-" + of.name)
 			}
 		})
 	}

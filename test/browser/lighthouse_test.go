@@ -33,6 +33,9 @@ func TestLighthouse(t *testing.T) {
 	}
 	chromium, err := exec.LookPath("chromium")
 	if err != nil {
+		chromium, err = exec.LookPath(windowless)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	order, err := json.Marshal(map[string]any{"chromium": chromium, "profile": t.TempDir(), "language": "zh-CN", "pages": pages})

@@ -57,9 +57,7 @@ func TestRightToLeft(t *testing.T) {
 		if evaluate[int](b, `document.querySelectorAll(".keys .key").length`) > 0 {
 			pads++
 		}
-		if *screenshots != "" {
-			b.shoot(filepath.Join(small().name, "rtl"), sc.Name)
-		}
+		b.shoot(filepath.Join(small().name, "rtl"), sc.Name)
 	}
 	if pads < 5 || checked < 1000 {
 		t.Errorf("%d pads were seen, and %d places measured", pads, checked)
