@@ -14,6 +14,7 @@ type Codec struct {
 	alarm func(table string, err error)
 	head  SharedHead // nil: none is kept
 	*tables
+	forms      forms
 	lastShared sharedCache
 	// Stands, if set, hears of every card's row that a transaction which may write
 	// has read, and refuses one that was put back. It must return at once and must
@@ -36,7 +37,7 @@ func NewCodec(seal Sealer, alarm func(table string, err error), head SharedHead)
 	if alarm == nil {
 		alarm = func(string, error) {}
 	}
-	return &Codec{seal: seal, alarm: alarm, head: head, tables: newTables()}, nil
+	return &Codec{seal: seal, alarm: alarm, head: head, tables: newTables(), forms: newForms()}, nil
 }
 
 // Alarm tells of a fault that no reader has met.
@@ -54,7 +55,7 @@ func (c *Codec) floor() uint64 {
 // open checks a row and decodes its body.
 func open[T any](c *Codec, t *Table, r Row) (v T, err error) {
 	if err = t.check(c.seal, r); err == nil {
-		if err = decode(r.Body, &v); err != nil {
+		if err = c.forms.decode(r.Body, &v); err != nil {
 			err = fault(t, err)
 		}
 	}
@@ -72,7 +73,7 @@ func row[T any](c *Codec, k *kind[T], home, key []byte, v *T, rev uint64) (Row, 
 		if err := c.encrypt(v, under); err != nil {
 			return Row{}, err
 		}
-		body, err := encode(v)
+		body, err := c.forms.encode(v)
 		if err != nil {
 			return Row{}, err
 		}
