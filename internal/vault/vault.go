@@ -52,6 +52,7 @@ type keys struct {
 type rootKeys struct {
 	seal map[Purpose][]byte
 	row  []byte
+	rows *rowMACs // under row
 }
 
 func (k *keys) wipe() {
@@ -133,6 +134,7 @@ func deriveKeys(raw *rawKeys) (*keys, error) {
 			root.seal[p] = derive(raw.roots[i].root[:], "seal/"+string(p))
 		}
 		root.row = derive(raw.roots[i].root[:], "row")
+		root.rows = newRowMACs(root.row)
 		k.seals = raw.roots[i].id
 		k.roots[k.seals] = root
 	}
