@@ -16,6 +16,7 @@ import (
 
 	"github.com/liuma-pin/liuma/internal/config"
 	"github.com/liuma-pin/liuma/internal/door"
+	"github.com/liuma-pin/liuma/internal/process"
 	"github.com/liuma-pin/liuma/internal/server"
 	"github.com/liuma-pin/liuma/locale"
 )
@@ -45,6 +46,7 @@ func (s *serveCmd) Run(ctx context.Context, c *cli, t *terminal) (err error) {
 	if err != nil {
 		return err
 	}
+	process.CollectSeldom()
 	system, err := server.Open(ctx, conf, server.Options{Logger: logger})
 	if err != nil {
 		return explainOpen(c.Data, err)

@@ -58,16 +58,23 @@ func (a *Authority) hold(ctx context.Context, k slotKey) (_ context.Context, rel
 		leave()
 		return ctx, nil, err
 	}
-	return store.Under(ctx, h), func() {
+	giveBack := func(ctx context.Context) {
+		defer leave()
+		if err := a.store.Release(ctx, h); err != nil && !errors.Is(err, store.ErrClosed) {
+			a.log.WarnContext(ctx, "a card's hold was not given back; it ends by itself", "err", err)
+		}
+	}
+	ctx = store.Under(ctx, h)
+	if h.Here {
+		return ctx, func() { giveBack(context.WithoutCancel(ctx)) }, nil
+	}
+	return ctx, func() {
 		// The answer does not wait for it; who is next in this process does. If it fails,
 		// the hold ends by itself.
 		go func() {
-			defer leave()
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), busyWait)
 			defer cancel()
-			if err := a.store.Release(ctx, h); err != nil && !errors.Is(err, store.ErrClosed) {
-				a.log.WarnContext(ctx, "a card's hold was not given back; it ends by itself", "err", err)
-			}
+			giveBack(ctx)
 		}()
 	}, nil
 }

@@ -69,6 +69,7 @@ func (a *Alone) Hold(ctx context.Context, key HoldKey, d time.Duration) (Hold, e
 		return Hold{}, ErrHeld
 	}
 	h := NewHold(key)
+	h.Here = true
 	a.holds[key] = aloneHold{token: h.Token, until: now.Add(d)}
 	return h, nil
 }

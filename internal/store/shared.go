@@ -71,6 +71,9 @@ type HoldKey [32]byte
 type Hold struct {
 	Key   HoldKey
 	Token [16]byte
+	// Here says that the hold is in this process's memory, where one process alone has the
+	// database: giving it back waits for nobody.
+	Here bool
 }
 
 // NewHold makes a hold's token.

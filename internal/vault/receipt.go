@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -37,6 +38,8 @@ const (
 	receiptType = "liuma-receipt+jwt"
 	// maxReceipt bounds the length of a receipt that is parsed.
 	maxReceipt = 4096
+	// receiptSize is what the claims of most receipts fit in.
+	receiptSize = 768
 	// maxAhead is how far in the future a receipt's issue may be by the
 	// reader's clock; beyond it one of the two clocks is wrong. It never
 	// lengthens a receipt: its end has no leeway.
@@ -62,6 +65,52 @@ type claims struct {
 	PhoneAge    *int     `json:"phone_age,omitempty"`
 }
 
+// appendJSON writes the claims as encoding/json would, byte for byte, without asking
+// the type for its members each time.
+func (c *claims) appendJSON(b []byte) (_ []byte, err error) {
+	for i, m := range [...]struct{ name, value string }{
+		{`{"iss":`, c.Issuer}, {`,"aud":`, c.Audience}, {`,"sub":`, c.Subject}, {`,"card":`, c.Card}, {`,"jti":`, c.ID},
+		{`,"business_no":`, c.BusinessNo}, {`,"action":`, c.Action}, {`,"purpose_hash":`, c.PurposeHash}, {`,"acr":`, c.ACR},
+	} {
+		if i == timesAt {
+			b = strconv.AppendInt(append(b, `,"iat":`...), c.IssuedAt, 10)
+			b = strconv.AppendInt(append(b, `,"exp":`...), c.Expires, 10)
+		}
+		if b, err = appendText(append(b, m.name...), m.value); err != nil {
+			return nil, err
+		}
+	}
+	b = append(b, `,"amr":[`...)
+	for i, method := range c.AMR {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		if b, err = appendText(b, method); err != nil {
+			return nil, err
+		}
+	}
+	b = strconv.AppendInt(append(b, `],"pin_age":`...), int64(c.PINAge), 10)
+	if c.PhoneAge != nil {
+		b = strconv.AppendInt(append(b, `,"phone_age":`...), int64(*c.PhoneAge), 10)
+	}
+	return append(b, '}'), nil
+}
+
+// timesAt is how many of the texts stand before the two times.
+const timesAt = 5
+
+// appendText writes a JSON string. What needs an escape, or is not ASCII, is left to
+// encoding/json; in a receipt that is next to nothing.
+func appendText(b []byte, s string) ([]byte, error) {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+			escaped, err := json.Marshal(s)
+			return append(b, escaped...), err
+		}
+	}
+	return append(append(append(b, '"'), s...), '"'), nil
+}
+
 // SignReceipt returns the receipt as a compact JWS (ES256, typ
 // "liuma-receipt+jwt"). Times are cut to whole seconds, so a receipt never
 // lives longer than r says.
@@ -69,18 +118,19 @@ func (v *Vault) SignReceipt(r Receipt) (string, error) {
 	if !r.Expires.After(r.IssuedAt) {
 		return "", errors.New("vault: receipt: times")
 	}
-	payload, err := json.Marshal(claims{
+	c := claims{
 		Issuer: r.Issuer, Audience: string(r.Channel), Subject: r.Subject, Card: r.Card, ID: r.ID,
 		IssuedAt: datedBack(r.IssuedAt), Expires: r.Expires.Unix(),
 		BusinessNo: string(r.BusinessNo), Action: string(r.Action),
 		PurposeHash: base64.RawURLEncoding.EncodeToString(r.PurposeHash[:]),
 		ACR:         r.ACR, AMR: r.AMR, PINAge: r.PINAge, PhoneAge: r.PhoneAge,
-	})
-	if err != nil {
-		return "", fmt.Errorf("vault: receipt: %w", err)
 	}
 	// A receipt that ParseReceipt would refuse is not signed.
-	if _, err := parseClaims(payload); err != nil {
+	if _, err := c.receipt(); err != nil {
+		return "", fmt.Errorf("vault: receipt: %w", err)
+	}
+	payload, err := c.appendJSON(make([]byte, 0, receiptSize))
+	if err != nil {
 		return "", fmt.Errorf("vault: receipt: %w", err)
 	}
 	receipts, _ := v.forClients()
@@ -139,6 +189,11 @@ func parseClaims(payload []byte) (Receipt, error) {
 	if _, err := dec.Token(); err != io.EOF {
 		return Receipt{}, errors.New("receipt: claims: data after the object")
 	}
+	return c.receipt()
+}
+
+// receipt refuses claims that are not those of a receipt.
+func (c *claims) receipt() (Receipt, error) {
 	hash, err := base64.RawURLEncoding.Strict().DecodeString(c.PurposeHash)
 	if err != nil || len(hash) != 32 {
 		return Receipt{}, errors.New("receipt: claims: purpose hash")

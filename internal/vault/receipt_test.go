@@ -205,3 +205,36 @@ func BenchmarkSignReceipt(b *testing.B) {
 		must(b, err)
 	}
 }
+
+// Clients compare receipts as text, and a repetition has to give the same one: claims
+// are written as encoding/json writes them.
+func TestClaimsAreWrittenAsJSON(t *testing.T) {
+	for _, text := range []string{"a", `q"\`, "<&>", "\x00\x1f\x7f", "社保", "\u2028", "\xff"} {
+		c := claims{Issuer: text, Audience: text, Subject: text, Card: text, ID: text, IssuedAt: 1, Expires: 1 << 40,
+			BusinessNo: text, Action: text, PurposeHash: text, ACR: text, AMR: []string{text, "pin"}, PINAge: 7, PhoneAge: new(0)}
+		want, err := json.Marshal(c)
+		must(t, err)
+		if got, err := c.appendJSON(nil); err != nil || string(got) != string(want) {
+			t.Errorf("%q, %v\nwant %q", got, err, want)
+		}
+	}
+}
+
+// A key in the process signs what jose would have signed with it.
+func TestSignedAsByJose(t *testing.T) {
+	v := newTestVault(t)
+	for _, s := range []signer{v.signing.Load().receipts, v.signing.Load().idTokens, v.signing.Load().digests, v.signing.Load().archives} {
+		ours, err := v.sign(s, []byte(`{"a":1}`))
+		must(t, err)
+		theirs, err := s.byJose([]byte(`{"a":1}`))
+		must(t, err)
+		if cut := strings.LastIndex(ours, "."); ours[:cut] != theirs[:strings.LastIndex(theirs, ".")] {
+			t.Errorf("%s\nwant %s", ours, theirs)
+		}
+		jws, err := jose.ParseSignedCompact(ours, []jose.SignatureAlgorithm{jose.ES256})
+		must(t, err)
+		if _, err := jws.Verify(v.signing.Load().public[0].Key); err != nil {
+			t.Error(err)
+		}
+	}
+}

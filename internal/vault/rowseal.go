@@ -6,6 +6,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash"
+	"sync"
 )
 
 // Errors of a row whose seal does not hold.
@@ -32,7 +34,7 @@ func (v *Vault) SealRow(table string, fields ...[]byte) (RowSeal, error) {
 	var s RowSeal
 	err := v.read(func(k *keys) error {
 		s.Key = k.seals
-		s.MAC = rowSealMAC(k.roots[s.Key].row, s.Key, table, fields)
+		s.MAC = k.roots[s.Key].rows.seal(s.Key, table, fields)
 		return nil
 	})
 	if err != nil {
@@ -49,7 +51,7 @@ const steadyKey uint32 = 0
 // such rows refuses all others where they are wanted, and them everywhere else.
 func (v *Vault) SealSteady(table string, fields ...[]byte) (s RowSeal, err error) {
 	err = v.read(func(k *keys) error {
-		s = RowSeal{Key: steadyKey, MAC: rowSealMAC(k.steady, steadyKey, table, fields)}
+		s = RowSeal{Key: steadyKey, MAC: k.steadyRows.seal(steadyKey, table, fields)}
 		return nil
 	})
 	return s, err
@@ -63,7 +65,7 @@ func (s RowSeal) IsSteady() bool { return s.Key == steadyKey }
 func (v *Vault) CheckRow(s RowSeal, table string, fields ...[]byte) error {
 	return v.read(func(k *keys) error {
 		if s.Key == steadyKey {
-			if want := rowSealMAC(k.steady, s.Key, table, fields); !want.Equal(s.MAC) {
+			if want := k.steadyRows.seal(s.Key, table, fields); !want.Equal(s.MAC) {
 				return fmt.Errorf("%w: table %s", ErrRowSeal, table)
 			}
 			return nil
@@ -72,7 +74,7 @@ func (v *Vault) CheckRow(s RowSeal, table string, fields ...[]byte) error {
 		if !ok {
 			return fmt.Errorf("%w: table %s, key %d", ErrRowKey, table, s.Key)
 		}
-		want := rowSealMAC(root.row, s.Key, table, fields)
+		want := root.rows.seal(s.Key, table, fields)
 		if !want.Equal(s.MAC) {
 			return fmt.Errorf("%w: table %s", ErrRowSeal, table)
 		}
@@ -80,21 +82,40 @@ func (v *Vault) CheckRow(s RowSeal, table string, fields ...[]byte) error {
 	})
 }
 
-// rowSealMAC covers the key's id too: a seal cannot be passed off as one of
+// rowMACs lends the MAC of one root key's rows, with what was computed of the key
+// itself: a verification takes a dozen. The pool goes with the key. What Go keeps of
+// the key inside a MAC it has no way to overwrite, used once or often.
+type rowMACs struct{ free sync.Pool }
+
+type rowMAC struct {
+	mac     hash.Hash
+	message []byte
+}
+
+// newRowMACs keeps key, which must not be wiped while a MAC is asked for.
+func newRowMACs(key []byte) *rowMACs {
+	return &rowMACs{sync.Pool{New: func() any { return &rowMAC{mac: hmac.New(sha256.New, key)} }}}
+}
+
+// seal covers the key's id too: a seal cannot be passed off as one of
 // another key, even if two keys were ever the same.
-func rowSealMAC(key []byte, id uint32, table string, fields [][]byte) (m MAC) {
-	size := 4 + 4 + len(table) + 4
-	for _, f := range fields {
-		size += 4 + len(f)
-	}
-	message := binary.BigEndian.AppendUint32(make([]byte, 0, size), id)
+func (r *rowMACs) seal(id uint32, table string, fields [][]byte) (m MAC) {
+	of := r.free.Get().(*rowMAC)
+	defer r.free.Put(of)
+	message := binary.BigEndian.AppendUint32(of.message[:0], id)
 	message = appendField(message, []byte(table))
 	message = binary.BigEndian.AppendUint32(message, uint32(len(fields)))
 	for _, f := range fields {
 		message = appendField(message, f)
 	}
-	mac := hmac.New(sha256.New, key)
-	mac.Write(message)
-	mac.Sum(m[:0])
+	of.mac.Reset()
+	of.mac.Write(message)
+	of.mac.Sum(m[:0])
+	if cap(message) <= maxMessageKept {
+		of.message = message
+	}
 	return m
 }
+
+// maxMessageKept bounds the memory of a MAC that waits to be lent.
+const maxMessageKept = 16 << 10

@@ -4,9 +4,12 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -20,12 +23,12 @@ import (
 // (typ) tells the four apart.
 // Signers are built once, because making one costs more than signing.
 type signingKeys struct {
-	receipts jose.Signer // typ "liuma-receipt+jwt"
-	idTokens jose.Signer // typ "JWT"
-	digests  jose.Signer // typ audit.DigestType
-	archives jose.Signer // typ audit.ArchiveType
-	signs    string      // kid of the one that signs
-	key      any         // and the key: *ecdsa.PrivateKey or *tokenSigner
+	receipts signer // typ "liuma-receipt+jwt"
+	idTokens signer // typ "JWT"
+	digests  signer // typ audit.DigestType
+	archives signer // typ audit.ArchiveType
+	signs    string // kid of the one that signs
+	key      any    // and the key: *ecdsa.PrivateKey or *tokenSigner
 	public   []jose.JSONWebKey
 	elder    elderKey // signs for clients in a server's first minutes
 }
@@ -33,8 +36,16 @@ type signingKeys struct {
 // elderKey is the signing key before the one that signs, if it is still there.
 type elderKey struct {
 	kid      string // empty if there is none
-	receipts jose.Signer
-	idTokens jose.Signer
+	receipts signer
+	idTokens signer
+}
+
+// signer signs JWS of one type. Where the key is in the process, it is used directly:
+// the header is the same each time, and jose would encode it anew.
+type signer struct {
+	jose   jose.Signer
+	key    *ecdsa.PrivateKey // nil: in a token
+	header string            // first part of the JWS, as jose writes it
 }
 
 const (
@@ -59,7 +70,7 @@ func (v *Vault) PublishFirst(now func() time.Time) {
 }
 
 // forClients returns the signers of receipts and ID tokens.
-func (v *Vault) forClients() (receipts, idTokens jose.Signer) {
+func (v *Vault) forClients() (receipts, idTokens signer) {
 	s := v.signing.Load()
 	if elder := s.elder; elder.kid != "" && v.publishedFor() < PublishedFor {
 		return elder.receipts, elder.idTokens
@@ -116,7 +127,7 @@ func newSigningKeys(raw *rawKeys, t Token) (signingKeys, error) {
 func (s *signingKeys) setSigning(key any, kid string) error {
 	s.signs, s.key = kid, key
 	for _, m := range []struct {
-		signer *jose.Signer
+		signer *signer
 		typ    string
 	}{{&s.receipts, receiptType}, {&s.idTokens, idTokenType}, {&s.digests, audit.DigestType}, {&s.archives, audit.ArchiveType}} {
 		var err error
@@ -173,20 +184,54 @@ func published(key *ecdsa.PublicKey) (jose.JSONWebKey, error) {
 	return public, nil
 }
 
-func newSigner(key any, id, typ string) (jose.Signer, error) {
-	if private, ok := key.(*ecdsa.PrivateKey); ok {
+func newSigner(key any, id, typ string) (s signer, err error) {
+	private, here := key.(*ecdsa.PrivateKey)
+	if here {
 		key = jose.JSONWebKey{Key: private, KeyID: id}
 	}
-	return jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: key}, (&jose.SignerOptions{}).WithType(jose.ContentType(typ)))
+	s.jose, err = jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: key}, (&jose.SignerOptions{}).WithType(jose.ContentType(typ)))
+	if err != nil || !here {
+		return s, err
+	}
+	first, err := s.byJose(nil)
+	if err != nil {
+		return s, err
+	}
+	s.key = private
+	s.header, _, _ = strings.Cut(first, ".")
+	return s, nil
 }
 
 // sign returns a compact JWS. A closed vault signs nothing. The lock is not held
 // meanwhile: a token may take its time, and signing needs no key that Close wipes.
-func (v *Vault) sign(signer jose.Signer, payload []byte) (string, error) {
+func (v *Vault) sign(s signer, payload []byte) (string, error) {
 	if err := v.read(func(*keys) error { return nil }); err != nil {
 		return "", err
 	}
-	jws, err := signer.Sign(payload)
+	if s.key == nil {
+		return s.byJose(payload)
+	}
+	text := make([]byte, 0, len(s.header)+2+base64.RawURLEncoding.EncodedLen(len(payload))+es256Text)
+	text = base64.RawURLEncoding.AppendEncode(append(append(text, s.header...), '.'), payload)
+	digest := sha256.Sum256(text)
+	x, y, err := ecdsa.Sign(rand.Reader, s.key, digest[:])
+	if err != nil {
+		return "", fmt.Errorf("vault: sign: %w", err)
+	}
+	var signature [es256Size]byte
+	x.FillBytes(signature[:es256Size/2])
+	y.FillBytes(signature[es256Size/2:])
+	return string(base64.RawURLEncoding.AppendEncode(append(text, '.'), signature[:])), nil
+}
+
+// Sizes of an ES256 signature, in bytes and as text.
+const (
+	es256Size = 64
+	es256Text = 86
+)
+
+func (s signer) byJose(payload []byte) (string, error) {
+	jws, err := s.jose.Sign(payload)
 	if err != nil {
 		return "", fmt.Errorf("vault: sign: %w", err)
 	}

@@ -38,16 +38,17 @@ type Vault struct {
 type keys struct {
 	// Under the index root, which does not rotate: rows are found by them, or
 	// they are out in the world.
-	index     map[IndexKind][]byte
-	lookup    []byte
-	handle    []byte
-	challenge []byte
-	heads     []byte
-	guard     []byte
-	access    []byte
-	day       []byte // of the files of day keys
-	steady    []byte // of rows that are read before a root key is there
-	identity  []byte // of the file of the identity
+	index      map[IndexKind][]byte
+	lookup     []byte
+	handle     []byte
+	challenge  []byte
+	heads      []byte
+	guard      []byte
+	access     []byte
+	day        []byte   // of the files of day keys
+	steady     []byte   // of rows that are read before a root key is there
+	steadyRows *rowMACs // under steady
+	identity   []byte   // of the file of the identity
 	// Under each root key, by its id.
 	roots map[uint32]*rootKeys
 	seals uint32 // the one that seals; the others open
@@ -57,6 +58,7 @@ type keys struct {
 type rootKeys struct {
 	seal map[Purpose][]byte
 	row  []byte
+	rows *rowMACs // under row
 }
 
 func (k *keys) wipe() {
@@ -137,6 +139,7 @@ func deriveKeys(raw *rawKeys) (*keys, error) {
 	k.access = derive(raw.index[:], "access")
 	k.day = derive(raw.index[:], "daykey")
 	k.steady = derive(raw.index[:], "steady")
+	k.steadyRows = newRowMACs(k.steady)
 	k.identity = derive(raw.index[:], "identity")
 	for i := range raw.roots {
 		root := &rootKeys{seal: make(map[Purpose][]byte)}
@@ -144,6 +147,7 @@ func deriveKeys(raw *rawKeys) (*keys, error) {
 			root.seal[p] = derive(raw.roots[i].root[:], "seal/"+string(p))
 		}
 		root.row = derive(raw.roots[i].root[:], "row")
+		root.rows = newRowMACs(root.row)
 		k.roots[raw.roots[i].id] = root
 	}
 	k.seals = raw.roots[raw.seals].id

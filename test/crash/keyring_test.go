@@ -40,12 +40,13 @@ func (h *house) file() vault.KeyFile { return vault.At(h.config.Vault) }
 // while holders act at both, and the other one is killed in between and started again. No
 // right PIN is anything but right, and both end with the same keys.
 func TestKeysRotatedUnderLoad(t *testing.T) {
-	p := newPair(t, 6)
-	both := []*house{p.first, p.second}
+	pair := newSeveral(t, 2, 6)
+	both := pair.at
+	first, second := both[0], both[1]
 	for _, h := range both {
 		h.start(t)
 	}
-	p.first.enrollAll(t)
+	first.enrollAll(t)
 	digits := map[*house][2]string{}
 	for _, h := range both {
 		for _, m := range h.keyring(t).Members {
@@ -61,54 +62,54 @@ func TestKeysRotatedUnderLoad(t *testing.T) {
 
 	ctx, cancel := context.WithCancel(t.Context())
 	var acting sync.WaitGroup
-	half := len(p.first.holders) / 2
-	for i, h := range p.first.holders {
-		at, until := p.first, ctx
+	half := len(first.holders) / 2
+	for i, h := range first.holders {
+		at, until := first, ctx
 		if i >= half {
-			at, until = p.second, t.Context() // until it is killed
+			at, until = second, t.Context() // until it is killed
 		}
 		acting.Go(func() { h.live(until, at) })
 	}
-	p.first.command(t, "keys", "vault", "rotate", "--reason", "rota")
+	first.command(t, "keys", "vault", "rotate", "--reason", "rota")
 	sealed := func(h *house, id uint32) bool {
 		keys, err := h.file().RootKeys()
 		return err == nil && keys[len(keys)-1].ID == id && keys[len(keys)-1].Seals
 	}
-	until(t, "both seal with the new key", func() bool { return sealed(p.first, 2) && sealed(p.second, 2) })
-	p.second.kill(t)
+	until(t, "both seal with the new key", func() bool { return sealed(first, 2) && sealed(second, 2) })
+	second.kill(t)
 	until(t, "the dead one has ended", func() bool {
-		return p.count(t, "SELECT count(*) FROM authorities WHERE process IS NOT NULL") == 1
+		return pair.count(t, "SELECT count(*) FROM authorities WHERE process IS NOT NULL") == 1
 	})
-	before := p.first.verdicts.Load()
-	p.first.command(t, "keys", "vault", "rotate", "--reason", "while the other one is down")
-	until(t, "the one that is there seals with it", func() bool { return sealed(p.first, 3) })
-	until(t, "holders go on", func() bool { return p.first.verdicts.Load() > before })
-	p.second.start(t)
-	if !sealed(p.second, 3) {
+	before := first.verdicts.Load()
+	first.command(t, "keys", "vault", "rotate", "--reason", "while the other one is down")
+	until(t, "the one that is there seals with it", func() bool { return sealed(first, 3) })
+	until(t, "holders go on", func() bool { return first.verdicts.Load() > before })
+	second.start(t)
+	if !sealed(second, 3) {
 		t.Error("it serves without the newest key")
 	}
-	p.first.command(t, "keys", "rotate")
+	first.command(t, "keys", "rotate")
 	until(t, "both hold the next signing key", func() bool {
 		for _, h := range both {
 			if keys, err := h.file().SigningKeys(); err != nil || len(keys) != 2 || keys[1].State != vault.KeyNext {
 				return false
 			}
 		}
-		return len(p.first.keyring(t).Waiting) == 0
+		return len(first.keyring(t).Waiting) == 0
 	})
 	time.Sleep(time.Second)
 	cancel()
 	acting.Wait()
-	for _, h := range p.first.holders {
+	for _, h := range first.holders {
 		must(t, h.broken)
-		h.resolve(t, p.second)
+		h.resolve(t, second)
 		for _, at := range both {
 			if v := h.ask(t, at, h.pin); v != "right" {
 				t.Errorf("%s: the PIN that was right is %s", h.facts.CardNo, v)
 			}
 		}
 	}
-	if n := p.count(t, "SELECT count(*) FROM audit WHERE event IN ('row.refused', 'keys.refused')"); n != 0 {
+	if n := pair.count(t, "SELECT count(*) FROM audit WHERE event IN ('row.refused', 'keys.refused')"); n != 0 {
 		t.Errorf("%d rows or keys were refused", n)
 	}
 }

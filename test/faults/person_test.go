@@ -84,7 +84,7 @@ const (
 	lost    = "lost"    // no answer came
 	refused = "refused" // nothing was counted or changed; the code of the answer follows
 	busy    = refused + ": busy"
-	weak    = "weak"    // the same, for the new PIN
+	weak    = "weak" // the same, for the new PIN
 )
 
 // note keeps an operation.

@@ -15,6 +15,7 @@ type Codec struct {
 	alarm func(table string, err error)
 	head  SharedHead // nil: none is kept
 	*tables
+	forms      forms
 	lastShared sharedCache
 	// seen is the highest rev of the shared row that a reader has met, which another
 	// authority may have written: the head follows it a little later. A transaction that
@@ -41,7 +42,7 @@ func NewCodec(seal Sealer, alarm func(table string, err error), head SharedHead)
 	if alarm == nil {
 		alarm = func(string, error) {}
 	}
-	return &Codec{seal: seal, alarm: alarm, head: head, tables: newTables()}, nil
+	return &Codec{seal: seal, alarm: alarm, head: head, tables: newTables(), forms: newForms()}, nil
 }
 
 // Alarm tells of a fault that no reader has met.
@@ -65,7 +66,7 @@ func (c *Codec) saw(rev uint64) {
 // open checks a row and decodes its body.
 func open[T any](c *Codec, t *Table, r Row) (v T, err error) {
 	if err = t.check(c.seal, r); err == nil {
-		if err = decode(r.Body, &v); err != nil {
+		if err = c.forms.decode(r.Body, &v); err != nil {
 			err = fault(t, err)
 		}
 	}
@@ -83,7 +84,7 @@ func row[T any](c *Codec, k *kind[T], home, key []byte, v *T, rev uint64) (Row, 
 		if err := c.encrypt(v, under); err != nil {
 			return Row{}, err
 		}
-		body, err := encode(v)
+		body, err := c.forms.encode(v)
 		if err != nil {
 			return Row{}, err
 		}

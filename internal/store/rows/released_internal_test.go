@@ -87,7 +87,7 @@ func TestReleasedBodiesAreRead(t *testing.T) {
 	if err != nil && !*updateReleased {
 		t.Fatal(err)
 	}
-	all := bodies()
+	all, f := bodies(), newForms()
 	for _, table := range Tables() {
 		if all[table.Name] == nil {
 			t.Errorf("no value of table %s", table.Name)
@@ -105,11 +105,11 @@ func TestReleasedBodiesAreRead(t *testing.T) {
 		}
 		known[name] = true
 		v := reflect.New(reflect.TypeOf(all[name]).Elem()).Interface()
-		if err := readStruct(body, reflect.ValueOf(v).Elem()); err != nil {
+		if err := f.decode(body, v); err != nil {
 			t.Errorf("%s of a released version: %v", name, err)
 			continue
 		}
-		if again, err := encode(v); err != nil || !bytes.Equal(again, body) {
+		if again, err := f.encode(v); err != nil || !bytes.Equal(again, body) {
 			t.Errorf("%s is written otherwise than it was: %v", name, err)
 		}
 	}
@@ -117,7 +117,7 @@ func TestReleasedBodiesAreRead(t *testing.T) {
 		if known[table.Name] {
 			continue
 		}
-		body, err := encode(all[table.Name])
+		body, err := f.encode(all[table.Name])
 		if err != nil || !*updateReleased {
 			t.Errorf("%s has no body of table %s: %v", file, table.Name, err)
 			continue
@@ -145,7 +145,7 @@ func TestTheReleasedCopyOfTheRegistryGoes(t *testing.T) {
 		t.Fatal("no card of 0.1.0", err)
 	}
 	var was, now whole
-	if err := errors.Join(decode(body, &was), decode(body, &now)); err != nil || len(was.Card.Sealed) == 0 {
+	if err := errors.Join(newForms().decode(body, &was), newForms().decode(body, &now)); err != nil || len(was.Card.Sealed) == 0 {
 		t.Fatal("the released row has no copy", err)
 	}
 	if err := (&Codec{}).encrypt(&now, 1); err != nil {

@@ -187,7 +187,7 @@ func (t *Tx) UpdateTicket(k store.Ticket) error {
 	if !there.Live() {
 		was := there
 		was.ReviewUntil, was.ReviewedAt, was.Reviewer, was.Finding, was.ReviewWords = k.ReviewUntil, k.ReviewedAt, k.Reviewer, k.Finding, k.ReviewWords
-		same, err := equal(&was, &k)
+		same, err := equal(t.codec.forms, &was, &k)
 		if err != nil {
 			return err
 		}

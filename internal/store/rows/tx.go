@@ -187,7 +187,7 @@ func (t *Tx) UpdateRequest(q store.Request) error {
 		if there.Handle == "" {
 			there.Handle = q.Handle // of a link that was made when its code was redeemed
 		}
-		same, err := equal(&q, &there)
+		same, err := equal(t.codec.forms, &q, &there)
 		switch {
 		case err != nil:
 			return err
@@ -201,9 +201,9 @@ func (t *Tx) UpdateRequest(q store.Request) error {
 }
 
 // equal compares two values as they are kept.
-func equal[T any](a, b *T) (bool, error) {
-	x, err1 := encode(a)
-	y, err2 := encode(b)
+func equal[T any](f forms, a, b *T) (bool, error) {
+	x, err1 := f.encode(a)
+	y, err2 := f.encode(b)
 	return slices.Equal(x, y), errors.Join(err1, err2)
 }
 
