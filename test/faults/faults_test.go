@@ -182,6 +182,7 @@ func (h *house) suffers(f fault, p *place, rng *rand.Rand, thorough bool, l *loa
 	if thorough && f.alarm != "" {
 		had = h.alarms(p, f.alarm)
 	}
+	starts := h.starts
 	heal := f.begin(h, p, rng)
 	h.gotIn(a, f)
 	if thorough {
@@ -201,6 +202,9 @@ func (h *house) suffers(f fault, p *place, rng *rand.Rand, thorough bool, l *loa
 	heal()
 	h.awaitHealed(p)
 	h.want("healed", a.settled(ctx, 0), "right")
+	if h.starts > starts {
+		h.everybodyActs()
+	}
 	if f.counts {
 		h.awaitCaughtUp(of, p)
 	} else {
@@ -286,6 +290,15 @@ func (h *house) awaitSettled() {
 	time.Sleep(1500 * time.Millisecond) // the authority keeps the sequences every second
 }
 
+// everybodyActs has each card used once. Which of them a keeper was still to be told of lay
+// in the memory of the authority that was killed; the other two know, and the next use of a
+// card brings it to the third.
+func (h *house) everybodyActs() {
+	for _, p := range h.all {
+		_ = p.settled(h.t.Context(), 0) // who is locked, or knows no PIN, is told of it too
+	}
+}
+
 // awaitCaughtUp waits until all keepers hold the same version, head and tag of every card,
 // and no guess at one card is counted against its holder any more, whose last one was
 // right: but at one keeper, which counted guesses that nobody heard of.
@@ -360,6 +373,7 @@ func (h *house) powerCut(rng *rand.Rand, l *load) {
 	for _, p := range l.people() {
 		h.want("after the power cut", p.settled(h.t.Context(), 0), "right")
 	}
+	h.everybodyActs()
 	h.awaitCaughtUp(liuma.CardID{}, nil)
 }
 

@@ -66,6 +66,7 @@ type house struct {
 	net          *netns.Network
 	places       []*place
 	process      *netns.Process // of the authority; nil: none
+	starts       int            // of the authority
 	log          netns.Log
 	channel      testkit.Party
 	client       *client.Client
@@ -239,6 +240,7 @@ func (h *house) name() string {
 // start starts the authority and waits for its doors.
 func (h *house) start() {
 	h.t.Helper()
+	h.starts++
 	var err error
 	if h.process, err = h.net.Sites[0].Serve(&h.log, hostedAt, patience, h.bin.liuma, "serve", "--data", h.Dir); err != nil {
 		h.t.Fatalf("the authority: %v\n%s", err, h.log.Last())
