@@ -14,7 +14,7 @@ import (
 var ErrOwner = errors.New("keeper: it belongs to another account than the one that runs this; run it as its owner")
 
 // ErrNoFile: in the place of a file is a pipe, a device or a directory.
-var ErrNoFile = errors.New("keeper: not a file but a pipe, a device or a directory")
+var ErrNoFile = errors.New("keeper: a pipe, a device or a directory is in the place of the file; give a file itself")
 
 // OpenCarried opens a file that somebody brought, or that lies where others can put one. A
 // pipe or a device is ErrNoFile: it would be waited for, or have no end. The caller closes

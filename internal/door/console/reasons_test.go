@@ -116,7 +116,7 @@ func TestEveryErrorOfTheAdministrationHasAReason(t *testing.T) {
 	elsewhere := map[string][]string{
 		"admin.ErrNoInbox": {"Inbox"}, "admin.ErrImporting": {"ImportRegistry"}, "admin.ErrFile": {"ImportRegistry"}, "admin.ErrFileChanged": {"ImportRegistry"},
 		"admin.ErrKeyInUse": {"DropSigningKey"}, "admin.ErrLastDigestKey": {"DropSigningKey"}, "vault.ErrKeySigns": {"DropSigningKey"}, "vault.ErrNoSuchKey": {"DropSigningKey"},
-		"vault.ErrRootKeys": {"RotateRootKey"}, "vault.ErrRootSeals": {"DropRootKey"}, "vault.ErrNoRootKey": {"DropRootKey"}, "admin.ErrResealing": {"DropRootKey"}, "keyring.ErrUnconfirmed": {"RotateRootKey", "RotateSigningKey"}, "keyring.ErrUnderWay": {"RotateRootKey", "RotateSigningKey"}, "keyring.ErrMember": {"ConfirmAuthority", "DismissAuthority"}, "keyring.ErrLately": {"DropSigningKey"},
+		"vault.ErrRootKeys": {"RotateRootKey"}, "vault.ErrRootSeals": {"DropRootKey"}, "vault.ErrNoRootKey": {"DropRootKey"}, "admin.ErrResealing": {"DropRootKey"}, "keyring.ErrUnconfirmed": {"RotateRootKey", "RotateSigningKey"}, "keyring.ErrUnderWay": {"RotateRootKey", "RotateSigningKey"}, "keyring.ErrMember": {"ConfirmAuthority", "DismissAuthority"}, "keyring.ErrLately": {"DropSigningKey"}, "vault.ErrNoIdentity": {"ConfirmAuthority", "DismissAuthority"},
 		"clock.ErrBehind": {"AcceptClock"}, "clock.ErrNotAhead": {"AcceptClock"}, "admin.ErrArchive": {"KeepArchive"}, "admin.ErrNothingToArchive": {"PlanArchive"},
 		"admin.ErrNoKeeper": {"RepairKeeper"}, "admin.ErrRepairing": {"RepairKeeper"}, "admin.ErrPeers": {"RepairKeeper"}, "admin.ErrElsewhere": {"RepairKeeper"}, "admin.ErrPrivateKey": {"ParsePrivateKey"},
 		"registry.ErrDigits": {"Minors"}, "registry.ErrPlace": {"Minors"},

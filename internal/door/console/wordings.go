@@ -136,7 +136,7 @@ func reasons() []reason {
 		{errRedirect, "redirect", bad}, {admin.ErrParent, "parent", conflict},
 		{admin.ErrNoFreeze, "no_freeze", missing}, {admin.ErrFreezes, "freezes", http.StatusTooManyRequests}, {admin.ErrNoReports, "no_reports", conflict},
 		{admin.ErrRepeated, "repeated", conflict},
-		{admin.ErrTakesTwo, "takes_two", conflict}, {admin.ErrAct, "kind", conflict}, {authority.ErrNotHastened, "not_hastened", conflict},
+		{admin.ErrTakesTwo, "takes_two", conflict}, {admin.ErrAct, "kind", conflict}, {admin.ErrElsewhereConfirmed, "elsewhere", conflict}, {authority.ErrNotHastened, "not_hastened", conflict},
 		{admin.ErrNoCard, "no_card", missing}, {admin.ErrKeepers, "keepers", conflict},
 		{admin.ErrNotServing, "not_serving", conflict}, {admin.ErrNumber, "number", bad},
 		{registry.ErrNoConflict, "conflict", missing}, {registry.ErrCardTaken, "card_taken", conflict}, {registry.ErrAwaited, "awaited", conflict},
