@@ -327,9 +327,11 @@ func (k *Keyring) Accept(ctx context.Context, actor string) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	above := k.c.Heads.Get(Head)
-	if above == 0 {
-		return nil // never shared, or a directory whose heads are gone: the row stands
+	err := k.dropAltered(ctx, actor)
+	if err != nil || above == 0 {
+		return err // above 0: never shared, or a directory whose heads are gone: the row stands
 	}
+	seen := k.c.Heads.Get(EditionHead)
 	me, err := k.identity(true)
 	if err != nil {
 		return err
@@ -348,7 +350,7 @@ func (k *Keyring) Accept(ctx context.Context, actor string) error {
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return audit.Entry{}, err
 		}
-		if row.Rev >= above && row.Digest == digest {
+		if row.Rev >= above && row.Edition >= seen && row.Digest == digest {
 			return audit.Entry{}, nil
 		}
 		if !same(memberOf(&row, me.Name), me.Identity) {
@@ -356,7 +358,7 @@ func (k *Keyring) Accept(ctx context.Context, actor string) error {
 				store.KeyringMember{Name: me.Name, Opens: me.Opens, Signs: me.Signs, At: k.c.Now().UTC().Truncate(time.Millisecond)})
 		}
 		// Above every edition there was, since each raised the row's version.
-		row.Edition, row.Digest, row.At, row.Next, row.NextID, row.Took = max(row.Edition, above)+1, digest, k.c.Now().UTC().Truncate(time.Millisecond), store.KeyringSettled, "", nil
+		row.Edition, row.Digest, row.At, row.Next, row.NextID, row.Took = max(row.Edition, seen, above)+1, digest, k.c.Now().UTC().Truncate(time.Millisecond), store.KeyringSettled, "", nil
 		if err := k.seal(&row, me, keys); err != nil {
 			return audit.Entry{}, err
 		}
@@ -367,4 +369,18 @@ func (k *Keyring) Accept(ctx context.Context, actor string) error {
 	}
 	_, err = k.view(ctx)
 	return err
+}
+
+// dropAltered deletes a row that fails its seal: nothing of it can be believed, and nobody
+// starts while it is there. A crash after it leaves none, which Accept goes on from.
+func (k *Keyring) dropAltered(ctx context.Context, actor string) error {
+	return k.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		if _, err := tx.Keyring(); !errors.Is(err, store.ErrSeal) {
+			if errors.Is(err, store.ErrNotFound) {
+				err = nil
+			}
+			return audit.Entry{}, err
+		}
+		return k.entry(actor, audit.KeysGiven, "ok", "an altered row was deleted"), tx.DropKeyring()
+	})
 }

@@ -60,6 +60,9 @@ func (k *Keyring) take(ctx context.Context, row store.Keyring, me *vault.Identit
 		return row, err
 	}
 	if digest == row.Digest {
+		if err := k.had(&row, me); err != nil {
+			return row, err
+		}
 		return row, k.adopt(have)
 	}
 	keys, err := k.open(&row, me)
@@ -74,7 +77,23 @@ func (k *Keyring) take(ctx context.Context, row store.Keyring, me *vault.Identit
 		return row, err
 	}
 	k.c.Logger.InfoContext(ctx, "keys were taken from another authority", "edition", row.Edition, "giver", row.Giver)
+	if err := k.had(&row, me); err != nil {
+		return row, err
+	}
 	return row, k.c.Vault.Adopt()
+}
+
+// had keeps in the file of heads that the key file has the keys of an edition, where the
+// edition is signed by one that is trusted here: anybody else's number would have later
+// ones refused. A crash before leaves the head lower, and the next start raises it.
+func (k *Keyring) had(row *store.Keyring, me *vault.IdentityKey) error {
+	if me == nil {
+		return nil
+	}
+	if giver, ok := trusted(row, me.Identity)[row.Giver]; !ok || !giver.Verify(editionLabel, row.Sign, editionFields(row)...) {
+		return nil
+	}
+	return k.c.Heads.Raise(EditionHead, row.Edition)
 }
 
 // adopt has the open vault go by the key file, where it does not: a crash or an error came

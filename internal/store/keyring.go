@@ -80,4 +80,7 @@ type KeyringWriter interface {
 	// one above its own, and above the number given. ErrExists, ErrNotFound, ErrConflict: it
 	// is not at Rev.
 	PutKeyring(k Keyring, above uint64) error
+	// DropKeyring deletes it, also where it was altered: for who takes a database for good.
+	// ErrNotFound.
+	DropKeyring() error
 }

@@ -65,3 +65,11 @@ func (t *Tx) PutKeyring(k store.Keyring, above uint64) (err error) {
 	t.wrote, t.kept = wrote, t.kept || err == nil
 	return err
 }
+
+// DropKeyring: a crash before the commit leaves the row as it was.
+func (t *Tx) DropKeyring() error {
+	wrote := t.wrote
+	err := t.deleteOne(&t.codec.keyring.Table, keyringKey)
+	t.wrote, t.kept = wrote, t.kept || err == nil
+	return err
+}

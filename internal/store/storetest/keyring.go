@@ -61,6 +61,12 @@ func keyringRow(t *testing.T, open Open) {
 	if diff := cmp.Diff(next, read()); diff != "" {
 		t.Error(diff)
 	}
+	drop := func() error {
+		return s.Update(t.Context(), func(tx store.Tx) (audit.Entry, error) { return audit.Entry{}, tx.DropKeyring() })
+	}
+	must(t, drop())
+	wantErr(t, drop(), store.ErrNotFound)
+	wantErr(t, view(s, func(r store.Reader) error { _, err := r.Keyring(); return err }), store.ErrNotFound)
 	if all := entries(t, s); len(all) != 0 {
 		t.Errorf("%d entries, want none", len(all))
 	}
