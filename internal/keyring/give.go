@@ -89,7 +89,7 @@ func (k *Keyring) mayGive(row *store.Keyring, me *vault.IdentityKey, peers []sto
 	if !same(memberOf(row, me.Name), me.Identity) {
 		return ErrUnconfirmed
 	}
-	if _, not := mutual(row, me.Identity, peers); len(not) > 0 {
+	if _, not := k.mutual(row, me.Identity, peers); len(not) > 0 {
 		return fmt.Errorf("%w: %s", ErrUnconfirmed, strings.Join(not, ", "))
 	}
 	_, waiting := k.standing(row, peers)
@@ -151,7 +151,7 @@ func (k *Keyring) commit(ctx context.Context, was store.Keyring, me *vault.Ident
 // seal seals the keys of the row's edition to all that are trusted here, and signs them.
 func (k *Keyring) seal(row *store.Keyring, me *vault.IdentityKey, keys *vault.Keyring) error {
 	row.Giver, row.Gives = me.Name, nil
-	for name, to := range trusted(row, me.Identity) {
+	for name, to := range k.trusted(row, me.Identity) {
 		sealed, err := k.c.Vault.GiveKeyring(keys, me, to, row.Edition)
 		if err != nil {
 			return err
@@ -190,14 +190,14 @@ func (k *Keyring) giveAgain(row *store.Keyring, me *vault.IdentityKey) error {
 		return err
 	}
 	// Nobody loses what was given before: whoever had it gets it from here, and takes it.
-	to := trusted(row, me.Identity)
+	to := k.trusted(row, me.Identity)
 	for _, g := range row.Gives {
 		m := memberOf(row, g.To)
 		if m == nil || identityOf(*m).Fingerprint() != g.Print {
 			continue // dismissed, or another by now
 		}
 		i, ok := to[g.To]
-		if !ok || i.Fingerprint() != g.Print || trusted(row, i)[me.Name].Fingerprint() != me.Fingerprint() {
+		if !ok || i.Fingerprint() != g.Print || k.trusted(row, i)[me.Name].Fingerprint() != me.Fingerprint() {
 			return nil
 		}
 	}
@@ -302,7 +302,7 @@ func (k *Keyring) use(ctx context.Context, row *store.Keyring, me *vault.Identit
 		return err
 	}
 	since, waiting := k.standing(row, peers)
-	_, not := mutual(row, me.Identity, peers)
+	_, not := k.mutual(row, me.Identity, peers)
 	if len(waiting) > 0 || len(not) > 0 {
 		return nil
 	}

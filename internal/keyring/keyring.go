@@ -51,7 +51,9 @@ var (
 	ErrMember = errors.New("no other authority of that name has these digits: compare them with what 'liuma keys members' shows on its machine")
 	// ErrLately says that an authority may still sign with the key, or did a moment ago.
 	ErrLately = errors.New("an authority may still sign with this key, or did a moment ago: drop it a quarter of an hour after the last of them was started, or got its keys")
-	errMoved  = errors.New("keyring: the row was changed meanwhile")
+	// ErrGone says that an identity was dismissed.
+	ErrGone  = errors.New("this identity was dismissed, here or at another authority, and stays out: delete identity.key on its machine, start it, and compare its new digits")
+	errMoved = errors.New("keyring: the row was changed meanwhile")
 )
 
 // Config is what a Keyring works with. All but Logger are required.

@@ -46,8 +46,8 @@ func CatchUp(ctx context.Context, s store.Store, v *vault.Vault, heads *vault.He
 
 // take brings the key file and the open vault to the keys of the row. The caller holds mu.
 func (k *Keyring) take(ctx context.Context, row store.Keyring, me *vault.IdentityKey) (store.Keyring, error) {
-	if row.Edition == 0 {
-		return row, nil
+	if err := k.learn(&row, me); err != nil || row.Edition == 0 {
+		return row, err
 	}
 	file := k.c.Vault.KeyFile()
 	have, err := file.Keyring()
@@ -90,7 +90,7 @@ func (k *Keyring) had(row *store.Keyring, me *vault.IdentityKey) error {
 	if me == nil {
 		return nil
 	}
-	if giver, ok := trusted(row, me.Identity)[row.Giver]; !ok || !giver.Verify(editionLabel, row.Sign, editionFields(row)...) {
+	if giver, ok := k.trusted(row, me.Identity)[row.Giver]; !ok || !giver.Verify(editionLabel, row.Sign, editionFields(row)...) {
 		return nil
 	}
 	return k.c.Heads.Raise(EditionHead, row.Edition)
@@ -126,7 +126,7 @@ func (k *Keyring) open(row *store.Keyring, me *vault.IdentityKey) (*vault.Keyrin
 	if me == nil {
 		return nil, ErrNotGiven
 	}
-	giver, ok := trusted(row, me.Identity)[row.Giver]
+	giver, ok := k.trusted(row, me.Identity)[row.Giver]
 	if !ok {
 		return nil, fmt.Errorf("%w: %s", ErrGiver, row.Giver)
 	}
@@ -170,7 +170,10 @@ func (k *Keyring) Join(ctx context.Context) error {
 func (k *Keyring) showUp(ctx context.Context, me *vault.IdentityKey, failed error) error {
 	self := k.c.Store.Self()
 	return k.change(ctx, func(row *store.Keyring) (audit.Entry, error) {
-		changed := false
+		changed, err := k.tell(row, me)
+		if err != nil {
+			return audit.Entry{}, err
+		}
 		if m := memberOf(row, me.Name); !same(m, me.Identity) {
 			changed = true
 			row.Members = slices.DeleteFunc(slices.Clone(row.Members), func(m store.KeyringMember) bool { return m.Name == me.Name })

@@ -22,6 +22,7 @@ type Keyring struct {
 	Next   KeyringNext
 	NextID string // of that key
 	Took   []KeyringTaken
+	Gone   []KeyringGone
 }
 
 // KeyringNext is a key that is not used yet.
@@ -66,6 +67,13 @@ type KeyringTaken struct {
 	Edition uint64
 	At      time.Time
 	Why     string // empty: it has them
+}
+
+// KeyringGone is the word of an authority, signed, that another's identity was dismissed.
+type KeyringGone struct {
+	Print [16]byte // first half of its fingerprint
+	By    string
+	Sign  []byte
 }
 
 // KeyringReader reads it.

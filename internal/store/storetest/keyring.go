@@ -15,7 +15,8 @@ func keyring(i int) store.Keyring {
 		Members: []store.KeyringMember{{Name: "a", Opens: []byte{4}, Signs: []byte{5}, At: at(i),
 			Confirmed: []store.KeyringWord{{By: "b", Print: [32]byte{7}, At: at(i), Sign: []byte{8}}}}},
 		Gives: []store.KeyringGive{{To: "a", Print: [32]byte{9}, Sealed: []byte("sealed")}},
-		Next:  store.KeyringSeal, NextID: "2", Took: []store.KeyringTaken{{Name: "a", Process: "p", Edition: uint64(i), At: at(i)}}}
+		Next:  store.KeyringSeal, NextID: "2", Took: []store.KeyringTaken{{Name: "a", Process: "p", Edition: uint64(i), At: at(i)}},
+		Gone: []store.KeyringGone{{Print: [16]byte{10}, By: "b", Sign: []byte{11}}}}
 }
 
 // putKeyring puts the i-th over whatever is there.
