@@ -6635,6 +6635,9 @@ func (w Shown) MemberHere() string { return w.say("shown.member.here") }
 // MemberUnconfirmed says "shown.member.unconfirmed".
 func (w Shown) MemberUnconfirmed() string { return w.say("shown.member.unconfirmed") }
 
+// MemberOut says "shown.member.out".
+func (w Shown) MemberOut() string { return w.say("shown.member.out") }
+
 // MemberUnanswered says "shown.member.unanswered".
 func (w Shown) MemberUnanswered() string { return w.say("shown.member.unanswered") }
 
@@ -8016,6 +8019,9 @@ func (w Refused) KnownOthers() string { return w.say("refused.known.others") }
 
 // KnownKeysUnderWay says "refused.known.keys_under_way".
 func (w Refused) KnownKeysUnderWay() string { return w.say("refused.known.keys_under_way") }
+
+// KnownGone says "refused.known.gone".
+func (w Refused) KnownGone() string { return w.say("refused.known.gone") }
 
 // KnownAuthority says "refused.known.authority".
 func (w Refused) KnownAuthority() string { return w.say("refused.known.authority") }

@@ -74,6 +74,7 @@ func knownOfActs() []knownError {
 		{keyring.ErrUnconfirmed, locale.Refused.KnownOthers},
 		{keyring.ErrUnderWay, locale.Refused.KnownKeysUnderWay},
 		{keyring.ErrMember, locale.Refused.KnownAuthority},
+		{keyring.ErrGone, locale.Refused.KnownGone},
 		{keyring.ErrLately, locale.Refused.KnownLately},
 		{keyring.ErrNotGiven, locale.Refused.KnownNotGiven},
 		{keyring.ErrGiver, locale.Refused.KnownGiver},

@@ -43,6 +43,8 @@ func (a *keysMembersCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 // memberState says in words how an authority stands.
 func memberState(say locale.Shown, s *keyring.State, m keyring.Member) string {
 	switch {
+	case m.Dismissed:
+		return say.MemberOut()
 	case m.Why != "":
 		return say.MemberRefused(m.Why)
 	case m.Here:

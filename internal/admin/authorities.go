@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"slices"
 
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/keyring"
@@ -16,7 +17,7 @@ type AuthorityWord struct {
 }
 
 // ConfirmAuthority has this authority hand keys to another one, and take them from it.
-// Errors: audit.ErrReason, keyring.ErrMember, vault.ErrNoIdentity, and ErrTakesTwo once
+// Errors: audit.ErrReason, keyring.ErrMember, keyring.ErrGone, vault.ErrNoIdentity, and ErrTakesTwo once
 // there are members of staff.
 func (a *Admin) ConfirmAuthority(ctx context.Context, q AuthorityWord) error {
 	reason, err := audit.ParseReason(string(q.Reason))
@@ -63,6 +64,9 @@ func (a *Admin) confirmable(ctx context.Context, q Act) error {
 	}
 	if s == nil || !s.Heard(q.ID, q.Digits) {
 		return keyring.ErrMember
+	}
+	if slices.ContainsFunc(s.Members, func(m keyring.Member) bool { return m.Name == q.ID && m.Dismissed }) {
+		return keyring.ErrGone
 	}
 	return nil
 }

@@ -89,7 +89,7 @@ func (k *Keyring) mayGive(row *store.Keyring, me *vault.IdentityKey, peers []sto
 	if !same(memberOf(row, me.Name), me.Identity) {
 		return ErrUnconfirmed
 	}
-	if _, not := mutual(row, me.Identity, peers); len(not) > 0 {
+	if _, not := k.mutual(row, me.Identity, peers); len(not) > 0 {
 		return fmt.Errorf("%w: %s", ErrUnconfirmed, strings.Join(not, ", "))
 	}
 	_, waiting := k.standing(row, peers)
@@ -151,7 +151,7 @@ func (k *Keyring) commit(ctx context.Context, was store.Keyring, me *vault.Ident
 // seal seals the keys of the row's edition to all that are trusted here, and signs them.
 func (k *Keyring) seal(row *store.Keyring, me *vault.IdentityKey, keys *vault.Keyring) error {
 	row.Giver, row.Gives = me.Name, nil
-	for name, to := range trusted(row, me.Identity) {
+	for name, to := range k.trusted(row, me.Identity) {
 		sealed, err := k.c.Vault.GiveKeyring(keys, me, to, row.Edition)
 		if err != nil {
 			return err
@@ -190,14 +190,14 @@ func (k *Keyring) giveAgain(row *store.Keyring, me *vault.IdentityKey) error {
 		return err
 	}
 	// Nobody loses what was given before: whoever had it gets it from here, and takes it.
-	to := trusted(row, me.Identity)
+	to := k.trusted(row, me.Identity)
 	for _, g := range row.Gives {
 		m := memberOf(row, g.To)
 		if m == nil || identityOf(*m).Fingerprint() != g.Print {
 			continue // dismissed, or another by now
 		}
 		i, ok := to[g.To]
-		if !ok || i.Fingerprint() != g.Print || trusted(row, i)[me.Name].Fingerprint() != me.Fingerprint() {
+		if !ok || i.Fingerprint() != g.Print || k.trusted(row, i)[me.Name].Fingerprint() != me.Fingerprint() {
 			return nil
 		}
 	}
@@ -302,7 +302,7 @@ func (k *Keyring) use(ctx context.Context, row *store.Keyring, me *vault.Identit
 		return err
 	}
 	since, waiting := k.standing(row, peers)
-	_, not := mutual(row, me.Identity, peers)
+	_, not := k.mutual(row, me.Identity, peers)
 	if len(waiting) > 0 || len(not) > 0 {
 		return nil
 	}
@@ -327,9 +327,11 @@ func (k *Keyring) Accept(ctx context.Context, actor string) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	above := k.c.Heads.Get(Head)
-	if above == 0 {
-		return nil // never shared, or a directory whose heads are gone: the row stands
+	err := k.dropAltered(ctx, actor)
+	if err != nil || above == 0 {
+		return err // above 0: never shared, or a directory whose heads are gone: the row stands
 	}
+	seen := k.c.Heads.Get(EditionHead)
 	me, err := k.identity(true)
 	if err != nil {
 		return err
@@ -348,7 +350,7 @@ func (k *Keyring) Accept(ctx context.Context, actor string) error {
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return audit.Entry{}, err
 		}
-		if row.Rev >= above && row.Digest == digest {
+		if row.Rev >= above && row.Edition >= seen && row.Digest == digest {
 			return audit.Entry{}, nil
 		}
 		if !same(memberOf(&row, me.Name), me.Identity) {
@@ -356,7 +358,7 @@ func (k *Keyring) Accept(ctx context.Context, actor string) error {
 				store.KeyringMember{Name: me.Name, Opens: me.Opens, Signs: me.Signs, At: k.c.Now().UTC().Truncate(time.Millisecond)})
 		}
 		// Above every edition there was, since each raised the row's version.
-		row.Edition, row.Digest, row.At, row.Next, row.NextID, row.Took = max(row.Edition, above)+1, digest, k.c.Now().UTC().Truncate(time.Millisecond), store.KeyringSettled, "", nil
+		row.Edition, row.Digest, row.At, row.Next, row.NextID, row.Took = max(row.Edition, seen, above)+1, digest, k.c.Now().UTC().Truncate(time.Millisecond), store.KeyringSettled, "", nil
 		if err := k.seal(&row, me, keys); err != nil {
 			return audit.Entry{}, err
 		}
@@ -367,4 +369,18 @@ func (k *Keyring) Accept(ctx context.Context, actor string) error {
 	}
 	_, err = k.view(ctx)
 	return err
+}
+
+// dropAltered deletes a row that fails its seal: nothing of it can be believed, and nobody
+// starts while it is there. A crash after it leaves none, which Accept goes on from.
+func (k *Keyring) dropAltered(ctx context.Context, actor string) error {
+	return k.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		if _, err := tx.Keyring(); !errors.Is(err, store.ErrSeal) {
+			if errors.Is(err, store.ErrNotFound) {
+				err = nil
+			}
+			return audit.Entry{}, err
+		}
+		return k.entry(actor, audit.KeysGiven, "ok", "an altered row was deleted"), tx.DropKeyring()
+	})
 }

@@ -33,6 +33,10 @@ import (
 // Head is the version of the keyring's row that this directory has seen.
 const Head vault.Head = "keyring"
 
+// EditionHead is the last edition whose keys this directory had. The row's version alone does
+// not say: who has the key file of the vault puts an edition of before under a new one.
+const EditionHead vault.Head = "keyring-edition"
+
 // Errors.
 var (
 	// ErrNotGiven says that this authority lacks keys, and was given none.
@@ -47,7 +51,9 @@ var (
 	ErrMember = errors.New("no other authority of that name has these digits: compare them with what 'liuma keys members' shows on its machine")
 	// ErrLately says that an authority may still sign with the key, or did a moment ago.
 	ErrLately = errors.New("an authority may still sign with this key, or did a moment ago: drop it a quarter of an hour after the last of them was started, or got its keys")
-	errMoved  = errors.New("keyring: the row was changed meanwhile")
+	// ErrGone says that an identity was dismissed.
+	ErrGone  = errors.New("this identity was dismissed, here or at another authority, and stays out: delete identity.key on its machine, start it, and compare its new digits")
+	errMoved = errors.New("keyring: the row was changed meanwhile")
 )
 
 // Config is what a Keyring works with. All but Logger are required.
@@ -84,7 +90,7 @@ func New(c Config) (*Keyring, error) {
 }
 
 // read is the row as it is now; a zero one where there is none. It refuses one that is
-// older than what this directory has seen, and raises that.
+// older than what this directory has seen, or has an edition of before.
 func (k *Keyring) read(r store.Reader) (row store.Keyring, err error) {
 	floor := k.c.Heads.Get(Head)
 	row, err = r.Keyring()
@@ -93,6 +99,9 @@ func (k *Keyring) read(r store.Reader) (row store.Keyring, err error) {
 	}
 	if row.Rev < floor {
 		return store.Keyring{}, liuma.Fail(liuma.CodeUnavailable, fmt.Errorf("%w: its keys have the version %d, and %s says %d", store.ErrOldDatabase, row.Rev, vault.HeadsFile, floor))
+	}
+	if seen := k.c.Heads.Get(EditionHead); row.Edition < seen {
+		return store.Keyring{}, liuma.Fail(liuma.CodeUnavailable, fmt.Errorf("%w: its keys have the edition %d, and %s says %d", store.ErrOldDatabase, row.Edition, vault.HeadsFile, seen))
 	}
 	return row, nil
 }

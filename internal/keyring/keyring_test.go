@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -113,11 +114,7 @@ func (a *authority) start() (err error) {
 }
 
 func (a *authority) stop() {
-	for i, x := range a.w.alive {
-		if x == a {
-			a.w.alive = append(a.w.alive[:i:i], a.w.alive[i+1:]...)
-		}
-	}
+	a.w.alive = slices.DeleteFunc(a.w.alive, func(x *authority) bool { return x == a })
 }
 
 // rounds has all that serve look, some times.

@@ -29,6 +29,8 @@ type Member struct {
 	Here   bool   `json:"here"` // the one that answers
 	Digits string `json:"digits"`
 	Serves bool   `json:"serves"`
+	// Dismissed says that its identity was dismissed, and never comes back.
+	Dismissed bool `json:"dismissed,omitempty"`
 	// Confirmed says that this authority gives it keys, Confirms that it takes them from
 	// this one.
 	Confirmed bool   `json:"confirmed"`
@@ -62,14 +64,15 @@ func (k *Keyring) State(ctx context.Context) (*State, error) {
 	if row.Next == store.KeyringSign && len(waiting) == 0 {
 		out.From = since.Add(vault.PublishedFor).UTC()
 	}
-	known := trusted(&row, me.Identity)
+	known := k.trusted(&row, me.Identity)
 	for _, m := range row.Members {
 		i := identityOf(m)
 		one := Member{Name: m.Name, Here: same(&m, me.Identity), Digits: i.Fingerprint().String()}
 		one.Serves = slices.ContainsFunc(peers, func(p store.Peer) bool { return p.Name == m.Name })
+		one.Dismissed = k.isGone(i.Fingerprint())
 		to, ok := known[m.Name]
 		one.Confirmed = ok && to.Fingerprint() == i.Fingerprint()
-		back, ok := trusted(&row, i)[me.Name]
+		back, ok := k.trusted(&row, i)[me.Name]
 		one.Confirms = ok && back.Fingerprint() == me.Fingerprint()
 		if n := slices.IndexFunc(row.Took, func(t store.KeyringTaken) bool { return t.Name == m.Name }); n >= 0 {
 			one.Edition, one.Why = row.Took[n].Edition, row.Took[n].Why

@@ -46,8 +46,8 @@ func CatchUp(ctx context.Context, s store.Store, v *vault.Vault, heads *vault.He
 
 // take brings the key file and the open vault to the keys of the row. The caller holds mu.
 func (k *Keyring) take(ctx context.Context, row store.Keyring, me *vault.IdentityKey) (store.Keyring, error) {
-	if row.Edition == 0 {
-		return row, nil
+	if err := k.learn(&row, me); err != nil || row.Edition == 0 {
+		return row, err
 	}
 	file := k.c.Vault.KeyFile()
 	have, err := file.Keyring()
@@ -60,6 +60,9 @@ func (k *Keyring) take(ctx context.Context, row store.Keyring, me *vault.Identit
 		return row, err
 	}
 	if digest == row.Digest {
+		if err := k.had(&row, me); err != nil {
+			return row, err
+		}
 		return row, k.adopt(have)
 	}
 	keys, err := k.open(&row, me)
@@ -74,7 +77,23 @@ func (k *Keyring) take(ctx context.Context, row store.Keyring, me *vault.Identit
 		return row, err
 	}
 	k.c.Logger.InfoContext(ctx, "keys were taken from another authority", "edition", row.Edition, "giver", row.Giver)
+	if err := k.had(&row, me); err != nil {
+		return row, err
+	}
 	return row, k.c.Vault.Adopt()
+}
+
+// had keeps in the file of heads that the key file has the keys of an edition, where the
+// edition is signed by one that is trusted here: anybody else's number would have later
+// ones refused. A crash before leaves the head lower, and the next start raises it.
+func (k *Keyring) had(row *store.Keyring, me *vault.IdentityKey) error {
+	if me == nil {
+		return nil
+	}
+	if giver, ok := k.trusted(row, me.Identity)[row.Giver]; !ok || !giver.Verify(editionLabel, row.Sign, editionFields(row)...) {
+		return nil
+	}
+	return k.c.Heads.Raise(EditionHead, row.Edition)
 }
 
 // adopt has the open vault go by the key file, where it does not: a crash or an error came
@@ -107,7 +126,7 @@ func (k *Keyring) open(row *store.Keyring, me *vault.IdentityKey) (*vault.Keyrin
 	if me == nil {
 		return nil, ErrNotGiven
 	}
-	giver, ok := trusted(row, me.Identity)[row.Giver]
+	giver, ok := k.trusted(row, me.Identity)[row.Giver]
 	if !ok {
 		return nil, fmt.Errorf("%w: %s", ErrGiver, row.Giver)
 	}
@@ -151,7 +170,10 @@ func (k *Keyring) Join(ctx context.Context) error {
 func (k *Keyring) showUp(ctx context.Context, me *vault.IdentityKey, failed error) error {
 	self := k.c.Store.Self()
 	return k.change(ctx, func(row *store.Keyring) (audit.Entry, error) {
-		changed := false
+		changed, err := k.tell(row, me)
+		if err != nil {
+			return audit.Entry{}, err
+		}
 		if m := memberOf(row, me.Name); !same(m, me.Identity) {
 			changed = true
 			row.Members = slices.DeleteFunc(slices.Clone(row.Members), func(m store.KeyringMember) bool { return m.Name == me.Name })

@@ -32,13 +32,14 @@ func memberOf(row *store.Keyring, name string) *store.KeyringMember {
 
 // trusted are the identities that an authority goes by, itself among them: those that it
 // gave its word for, and those that one of these gave its word for. Words are signed, so
-// that who has the vault's key file alone makes up none.
-func trusted(row *store.Keyring, from vault.Identity) map[string]vault.Identity {
+// that who has the vault's key file alone makes up none. Nobody goes by one that was
+// dismissed, whatever words there are.
+func (k *Keyring) trusted(row *store.Keyring, from vault.Identity) map[string]vault.Identity {
 	known := map[string]vault.Identity{from.Name: from}
 	for grew := true; grew; {
 		grew = false
 		for _, m := range row.Members {
-			if _, ok := known[m.Name]; ok {
+			if _, ok := known[m.Name]; ok || k.isGone(identityOf(m).Fingerprint()) {
 				continue
 			}
 			for _, w := range m.Confirmed {
@@ -65,15 +66,15 @@ func same(m *store.KeyringMember, i vault.Identity) bool {
 
 // mutual lists whom an authority gives keys to, and of those who serve the ones that would
 // not get them, or not take them from it.
-func mutual(row *store.Keyring, me vault.Identity, peers []store.Peer) (to map[string]vault.Identity, not []string) {
-	to = trusted(row, me)
+func (k *Keyring) mutual(row *store.Keyring, me vault.Identity, peers []store.Peer) (to map[string]vault.Identity, not []string) {
+	to = k.trusted(row, me)
 	for _, p := range peers {
 		if p.Name == me.Name {
 			continue
 		}
 		i, ok := to[p.Name]
 		if ok {
-			back, there := trusted(row, i)[me.Name]
+			back, there := k.trusted(row, i)[me.Name]
 			ok = there && back.Fingerprint() == me.Fingerprint()
 		}
 		if !ok {
@@ -98,6 +99,9 @@ func (k *Keyring) Confirm(ctx context.Context, actor, name, digits string, reaso
 		if m == nil || name == me.Name || !same(memberOf(row, me.Name), me.Identity) || !identityOf(*m).Fingerprint().Heard(digits) {
 			return audit.Entry{}, ErrMember
 		}
+		if k.isGone(identityOf(*m).Fingerprint()) {
+			return audit.Entry{}, ErrGone
+		}
 		at := now.UTC().Truncate(time.Millisecond)
 		word, err := me.Sign(wordLabel, wordFields(identityOf(*m), at)...)
 		if err != nil {
@@ -113,24 +117,46 @@ func (k *Keyring) Confirm(ctx context.Context, actor, name, digits string, reaso
 }
 
 // Dismiss takes an authority out: it gets no later key, and its words count no more. One that serves
-// goes on with the keys that it has; whoever stole them has those too. ErrMember.
+// goes on with the keys that it has; whoever stole them has those too. Its identity never
+// comes back, here and at all that hear of it. ErrMember.
+//
+// A crash after the commit leaves a head that the next look raises.
 func (k *Keyring) Dismiss(ctx context.Context, actor, name string, reason audit.Reason) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if name == k.c.Name {
 		return ErrMember
 	}
-	return k.change(ctx, func(row *store.Keyring) (audit.Entry, error) {
-		if memberOf(row, name) == nil {
+	me, err := k.identity(true)
+	if err != nil {
+		return err
+	}
+	var out [16]byte
+	err = k.change(ctx, func(row *store.Keyring) (audit.Entry, error) {
+		m := memberOf(row, name)
+		if m == nil {
 			return audit.Entry{}, ErrMember
 		}
+		out = shortPrint(identityOf(*m).Fingerprint())
+		g, err := gone(out, me)
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		row.Gone = append(slices.DeleteFunc(slices.Clone(row.Gone), func(g store.KeyringGone) bool { return g.Print == out }), g)
 		row.Members = slices.DeleteFunc(slices.Clone(row.Members), func(m store.KeyringMember) bool { return m.Name == name })
 		for i := range row.Members {
 			row.Members[i].Confirmed = slices.DeleteFunc(slices.Clone(row.Members[i].Confirmed), func(w store.KeyringWord) bool { return w.By == name })
 		}
 		row.Took = slices.DeleteFunc(slices.Clone(row.Took), func(t store.KeyringTaken) bool { return t.Name == name })
+		if err := k.giveAgain(row, me); err != nil { // it may have given the last keys
+			return audit.Entry{}, err
+		}
 		return k.entry(actor, audit.AuthorityDismissed, "ok", reason.Note("authority="+name)), nil
 	})
+	if err != nil {
+		return err
+	}
+	return k.c.Heads.Raise(headOf(out), 1)
 }
 
 func (k *Keyring) entry(actor string, event audit.Event, outcome, note string) audit.Entry {

@@ -22,6 +22,7 @@ type Keyring struct {
 	Next   KeyringNext
 	NextID string // of that key
 	Took   []KeyringTaken
+	Gone   []KeyringGone
 }
 
 // KeyringNext is a key that is not used yet.
@@ -68,6 +69,13 @@ type KeyringTaken struct {
 	Why     string // empty: it has them
 }
 
+// KeyringGone is the word of an authority, signed, that another's identity was dismissed.
+type KeyringGone struct {
+	Print [16]byte // first half of its fingerprint
+	By    string
+	Sign  []byte
+}
+
 // KeyringReader reads it.
 type KeyringReader interface {
 	// Keyring is ErrNotFound where no authority shares the database.
@@ -80,4 +88,7 @@ type KeyringWriter interface {
 	// one above its own, and above the number given. ErrExists, ErrNotFound, ErrConflict: it
 	// is not at Rev.
 	PutKeyring(k Keyring, above uint64) error
+	// DropKeyring deletes it, also where it was altered: for who takes a database for good.
+	// ErrNotFound.
+	DropKeyring() error
 }

@@ -23,9 +23,9 @@ const HeadsFile = "heads"
 const (
 	headsTitle   = "liuma-heads 1\n"
 	headsMAC     = "mac "
-	maxHeads     = 64
+	maxHeads     = 200
 	maxHeadName  = 40
-	maxHeadsFile = 8192
+	maxHeadsFile = 16384
 )
 
 // Errors of the file of heads.
@@ -93,6 +93,13 @@ func (h *Heads) Get(name Head) uint64 {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	return h.numbers[name]
+}
+
+// Names lists the heads that were raised, in order.
+func (h *Heads) Names() []Head {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return slices.Sorted(maps.Keys(h.numbers))
 }
 
 // Raise sets a head to n, durably, unless it is as high already. The caller

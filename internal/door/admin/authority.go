@@ -12,6 +12,7 @@ import (
 const (
 	CodeUnderWay Code = "keys_under_way"
 	CodePeer     Code = "unknown_authority"
+	CodeGone     Code = "authority_dismissed"
 	CodeLately   Code = "key_signed_lately"
 	CodeIdentity Code = "no_identity"
 	CodeAtOther  Code = "at_another_authority"
@@ -23,6 +24,7 @@ func knownOfAuthorities() []knownError {
 		{keyring.ErrUnconfirmed, CodeOthers, http.StatusConflict},
 		{keyring.ErrUnderWay, CodeUnderWay, http.StatusConflict},
 		{keyring.ErrMember, CodePeer, http.StatusNotFound},
+		{keyring.ErrGone, CodeGone, http.StatusConflict},
 		{keyring.ErrLately, CodeLately, http.StatusConflict},
 		{vault.ErrNoIdentity, CodeIdentity, http.StatusConflict},
 		{admin.ErrElsewhereConfirmed, CodeAtOther, http.StatusConflict},

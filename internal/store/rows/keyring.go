@@ -22,6 +22,7 @@ type keyring struct {
 	Next    store.KeyringNext
 	NextID  string
 	Took    []store.KeyringTaken
+	Gone    []store.KeyringGone
 }
 
 func keyringTable() kind[keyring] {
@@ -31,7 +32,7 @@ func keyringTable() kind[keyring] {
 func (r *Reader) Keyring() (store.Keyring, error) {
 	v, rev, err := get(r, &r.codec.keyring, keyringKey)
 	return store.Keyring{Rev: rev, Members: v.Members, Edition: v.Edition, Digest: v.Digest, At: v.At, Giver: v.Giver, Sign: v.Sign,
-		Gives: v.Gives, Next: v.Next, NextID: v.NextID, Took: v.Took}, err
+		Gives: v.Gives, Next: v.Next, NextID: v.NextID, Took: v.Took, Gone: v.Gone}, err
 }
 
 // PutKeyring: a crash before the commit leaves the row as it was. A row that somebody
@@ -39,7 +40,7 @@ func (r *Reader) Keyring() (store.Keyring, error) {
 func (t *Tx) PutKeyring(k store.Keyring, above uint64) (err error) {
 	wrote, of := t.wrote, &t.codec.keyring
 	v := keyring{Members: k.Members, Edition: k.Edition, Digest: k.Digest, At: k.At, Giver: k.Giver, Sign: k.Sign,
-		Gives: k.Gives, Next: k.Next, NextID: k.NextID, Took: k.Took}
+		Gives: k.Gives, Next: k.Next, NextID: k.NextID, Took: k.Took, Gone: k.Gone}
 	switch {
 	case k.Rev == 0:
 		err = insert(t, of, keyringKey, &v, above+1)
@@ -62,6 +63,14 @@ func (t *Tx) PutKeyring(k store.Keyring, above uint64) (err error) {
 			err = store.ErrNotFound
 		}
 	}
+	t.wrote, t.kept = wrote, t.kept || err == nil
+	return err
+}
+
+// DropKeyring: a crash before the commit leaves the row as it was.
+func (t *Tx) DropKeyring() error {
+	wrote := t.wrote
+	err := t.deleteOne(&t.codec.keyring.Table, keyringKey)
 	t.wrote, t.kept = wrote, t.kept || err == nil
 	return err
 }

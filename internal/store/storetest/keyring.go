@@ -15,7 +15,8 @@ func keyring(i int) store.Keyring {
 		Members: []store.KeyringMember{{Name: "a", Opens: []byte{4}, Signs: []byte{5}, At: at(i),
 			Confirmed: []store.KeyringWord{{By: "b", Print: [32]byte{7}, At: at(i), Sign: []byte{8}}}}},
 		Gives: []store.KeyringGive{{To: "a", Print: [32]byte{9}, Sealed: []byte("sealed")}},
-		Next:  store.KeyringSeal, NextID: "2", Took: []store.KeyringTaken{{Name: "a", Process: "p", Edition: uint64(i), At: at(i)}}}
+		Next:  store.KeyringSeal, NextID: "2", Took: []store.KeyringTaken{{Name: "a", Process: "p", Edition: uint64(i), At: at(i)}},
+		Gone: []store.KeyringGone{{Print: [16]byte{10}, By: "b", Sign: []byte{11}}}}
 }
 
 // putKeyring puts the i-th over whatever is there.
@@ -61,6 +62,12 @@ func keyringRow(t *testing.T, open Open) {
 	if diff := cmp.Diff(next, read()); diff != "" {
 		t.Error(diff)
 	}
+	drop := func() error {
+		return s.Update(t.Context(), func(tx store.Tx) (audit.Entry, error) { return audit.Entry{}, tx.DropKeyring() })
+	}
+	must(t, drop())
+	wantErr(t, drop(), store.ErrNotFound)
+	wantErr(t, view(s, func(r store.Reader) error { _, err := r.Keyring(); return err }), store.ErrNotFound)
 	if all := entries(t, s); len(all) != 0 {
 		t.Errorf("%d entries, want none", len(all))
 	}
