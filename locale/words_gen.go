@@ -6368,6 +6368,9 @@ func (w Shown) DoctorNotServed() string { return w.say("shown.doctor.not_served"
 // DoctorServiceNext says "shown.doctor.service_next".
 func (w Shown) DoctorServiceNext() string { return w.say("shown.doctor.service_next") }
 
+// DoctorBesideNext says "shown.doctor.beside_next".
+func (w Shown) DoctorBesideNext() string { return w.say("shown.doctor.beside_next") }
+
 // DoctorClock says "shown.doctor.clock".
 func (w Shown) DoctorClock(by string) string { return w.say("shown.doctor.clock", "{by}", by) }
 
@@ -8560,6 +8563,14 @@ func (w Refused) ConfigKeepersFew(given, shape, needed string) string {
 // ConfigKeepersEnded says "refused.config.keepers_ended".
 func (w Refused) ConfigKeepersEnded(id, day string) string {
 	return w.say("refused.config.keepers_ended", "{id}", id, "{day}", day)
+}
+
+// ConfigKeepersMissing says "refused.config.keepers_missing".
+func (w Refused) ConfigKeepersMissing() string { return w.say("refused.config.keepers_missing") }
+
+// ConfigIssuerChannel says "refused.config.issuer_channel".
+func (w Refused) ConfigIssuerChannel(issuer string) string {
+	return w.say("refused.config.issuer_channel", "{issuer}", issuer)
 }
 
 // ConfigKeepersFiles says "refused.config.keepers_files".

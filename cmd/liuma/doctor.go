@@ -15,6 +15,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/admin"
 	"github.com/liuma-pin/liuma/internal/config"
 	"github.com/liuma-pin/liuma/internal/process"
+	"github.com/liuma-pin/liuma/internal/store/postgres"
 	"github.com/liuma-pin/liuma/locale"
 )
 
@@ -53,9 +54,18 @@ func (d *doctorCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 		return err
 	})
 	if err != nil {
-		found = append(found, process.Finding{Check: "service", State: process.Bad, What: t.told(err), Next: say.DoctorServiceNext()})
+		found = append(found, process.Finding{Check: "service", State: process.Bad, What: t.told(err), Next: serviceNext(err, say)})
 	}
 	return d.print(t, found)
+}
+
+// serviceNext is the next step where neither server nor database can be looked at. While other
+// authorities have the database, 'liuma status' would be refused as this was.
+func serviceNext(err error, say locale.Shown) string {
+	if errors.Is(err, postgres.ErrInUse) {
+		return say.DoctorBesideNext()
+	}
+	return say.DoctorServiceNext()
 }
 
 // print writes the findings; bad ones make the exit status 3.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 
 	"github.com/liuma-pin/liuma/internal/consent"
@@ -50,6 +51,7 @@ func (c Config) Check() error {
 			errs = append(errs, err)
 		}
 	}
+	add("issuer", c.checkIssuer())
 	add("vault", private(c.Vault))
 	add("keepers", c.Keepers.check())
 	for _, d := range []struct {
@@ -113,6 +115,16 @@ func (c Config) Layers(national policy.Policy) (*policy.Layers, error) {
 		return nil, err
 	}
 	return policy.NewLayers(national, files...)
+}
+
+// checkIssuer refuses the address of the channel door, which init writes where there is no
+// hosted door, once there is one: browsers would be sent to a door without pages.
+func (c Config) checkIssuer() error {
+	u, err := url.Parse(c.Issuer)
+	if err != nil || c.Hosted.Listen == "" || c.Hosted.Listen == c.Channel.Listen || u.Host != c.Channel.Listen {
+		return nil //nolint:nilerr // Load has refused an address that is none
+	}
+	return locale.Refuse(func(w *locale.Words) string { return w.Refused.ConfigIssuerChannel(c.Issuer) })
 }
 
 // private refuses what anybody but its owner can reach.

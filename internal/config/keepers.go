@@ -167,7 +167,7 @@ func (k Keepers) check() error {
 	}
 	found, err := k.OpenRemote(RemoteOptions{Logger: slog.New(slog.DiscardHandler)})
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil // which was said once
+		return locale.Refuse(func(w *locale.Words) string { return w.Refused.ConfigKeepersMissing() }) // each file was named before
 	}
 	if err != nil {
 		return err

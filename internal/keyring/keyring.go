@@ -46,7 +46,7 @@ var (
 	// ErrUnconfirmed says that an authority serves that would get no key.
 	ErrUnconfirmed = errors.New("an authority serves whose identity is not confirmed, here or there: compare the digits and confirm each at the other, 'liuma keys confirm', or stop it")
 	// ErrUnderWay says that keys were handed over and are not in use everywhere.
-	ErrUnderWay = errors.New("keys were handed over before, and not all that serve have them, or they are not in use yet: 'liuma keys members' shows who is waited for")
+	ErrUnderWay = errors.New("keys were handed over before, and not all that serve have them, or they are not in use yet: 'liuma keys members' shows who is waited for, or from when on they are used. Try again then")
 	// ErrMember says that there is no such authority, or that its digits are others.
 	ErrMember = errors.New("no other authority of that name has these digits: compare them with what 'liuma keys members' shows on its machine")
 	// ErrLately says that an authority may still sign with the key, or did a moment ago.
