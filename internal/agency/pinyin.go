@@ -3,13 +3,11 @@ package agency
 import (
 	"strings"
 
-	"github.com/mozillazg/go-pinyin"
-
 	"github.com/liuma-pin/liuma/internal/written"
 )
 
-// readings are characters that the library's first reading is not that of places and
-// offices: it names the commonest one, whatever the word.
+// readings are characters whose first reading is not that of places and
+// offices: written.Readings names the commonest one, whatever the word.
 const readings = "重chong 长chang 都du 藏zang 什shi 佛fo 伽jia 勒le 坻di 圩xu 圳zhen 峒tong 峙shi 泊bo 泌bi 珲hun 蚌beng 陂pi 曾zeng 茄qie 莞guan 眙yi 厦sha 行hang 会hui 省sheng 区qu 社she 厅ting 查cha 参can 便bian 给ji 大da 中zhong 调diao 六liu 单dan 台tai"
 
 // places are names in which a character is read otherwise than by itself.
@@ -19,8 +17,8 @@ const places = "长子县zhangzixian 重点zhongdian 重症zhongzheng 厦门xiam
 	"调整tiaozheng 调解tiaojie 单位danwei 天台tiantai 台州taizhou 中奖zhongjiang"
 
 // spelling is one reading of some characters: one syllable each, so that initials can be
-// taken. They are written together above, and parted by the readings that the library
-// knows; where it does not know one, by apostrophes.
+// taken. They are written together above, and parted by the readings that are
+// known; where one is not, by apostrophes.
 type spelling struct {
 	han       []rune
 	syllables []string
@@ -28,13 +26,12 @@ type spelling struct {
 
 // reader reads Chinese as it is typed on a keyboard for pinyin. It is one goroutine's.
 type reader struct {
-	one  map[rune]string     // readings above, and each that was looked up: the library is slow
+	one  map[rune]string     // readings above, and each that was looked up
 	many map[rune][]spelling // by the first character, the longest first
-	args pinyin.Args
 }
 
 func newReader() *reader {
-	r := &reader{one: map[rune]string{}, many: map[rune][]spelling{}, args: pinyin.NewArgs()}
+	r := &reader{one: map[rune]string{}, many: map[rune][]spelling{}}
 	for word := range strings.FieldsSeq(readings) {
 		han := []rune(word)[0]
 		r.one[han] = strings.TrimPrefix(word, string(han))
@@ -50,7 +47,7 @@ func newReader() *reader {
 	return r
 }
 
-// parted parts a spelling by the readings that the library knows of each character; a
+// parted parts a spelling by the readings of each character; a
 // test says that there is a way for each.
 func (r *reader) parted(han []rune, letters string) []string {
 	if len(han) == 0 {
@@ -59,9 +56,7 @@ func (r *reader) parted(han []rune, letters string) []string {
 		}
 		return nil
 	}
-	all := r.args
-	all.Heteronym = true
-	for _, s := range pinyin.SinglePinyin(han[0], all) {
+	for _, s := range written.Readings(han[0]) {
 		if rest, ok := strings.CutPrefix(letters, s); ok {
 			if after := r.parted(han[1:], rest); after != nil {
 				return append([]string{s}, after...)
@@ -117,7 +112,7 @@ func (r *reader) syllable(c rune) string {
 		return s
 	}
 	var read string
-	if s := pinyin.SinglePinyin(c, r.args); len(s) > 0 {
+	if s := written.Readings(c); len(s) > 0 {
 		read = s[0]
 	}
 	r.one[c] = read

@@ -6,8 +6,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/mozillazg/go-pinyin"
-
 	"github.com/liuma-pin/liuma/internal/written"
 )
 
@@ -57,13 +55,8 @@ func newCalled(name string) called {
 // readings are a character and all that is typed for it, ü as keyboards and passports
 // have it.
 func readings(r rune) []string {
-	args := pinyin.NewArgs()
-	args.Heteronym = true
 	all := []string{string(r)}
-	for _, s := range pinyin.SinglePinyin(r, args) {
-		if s == "" {
-			continue
-		}
+	for _, s := range written.Readings(r) {
 		all = append(all, s)
 		if strings.Contains(s, "v") {
 			all = append(all, strings.Replace(s, "v", "u", 1), strings.Replace(s, "v", "yu", 1))
