@@ -1,12 +1,14 @@
 package server_test
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/admin"
+	"github.com/liuma-pin/liuma/internal/keyring"
 	"github.com/liuma-pin/liuma/internal/server"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
@@ -74,7 +76,11 @@ func TestKeysRotatedByOneReachTheOthers(t *testing.T) {
 		right()
 		return !slices.ContainsFunc(both, func(s *server.System) bool { return s.Vault.SealsWith() != root.ID })
 	})
-	key, err := second.Admin.RotateSigningKey(t.Context())
+	var key admin.RotatedKey
+	waited(t, "the key before is in use", func() (settled bool) {
+		key, err = second.Admin.RotateSigningKey(t.Context())
+		return !errors.Is(err, keyring.ErrUnderWay)
+	})
 	w.must(err)
 	waited(t, "both publish the new key", func() bool {
 		right()
@@ -83,8 +89,8 @@ func TestKeysRotatedByOneReachTheOthers(t *testing.T) {
 	if first.Vault.SignsWith() == key.KID || second.Vault.SignsWith() == key.KID {
 		t.Error("it signs before clients have it")
 	}
-	w.Clock.Advance(vault.PublishedFor + time.Minute)
 	waited(t, "both sign with it", func() bool {
+		w.Clock.Advance(time.Minute) // the ten minutes begin when the last one has said that it publishes
 		right()
 		return !slices.ContainsFunc(both, func(s *server.System) bool { return s.Vault.SignsWith() != key.KID })
 	})

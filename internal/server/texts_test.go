@@ -216,7 +216,7 @@ func TestTextsFromTheConfiguration(t *testing.T) {
 	if got := report("/receipts", strings.ToUpper(secret)); got != http.StatusUnauthorized {
 		t.Errorf("a receipt of nobody: %d", got)
 	}
-	if got := report("/readyz", secret); got != http.StatusNotFound {
+	if got := report("/v1/verify", secret); got != http.StatusNotFound {
 		t.Errorf("the door offers more than receipts: %d", got)
 	}
 	if got := report("/receipts", secret); got != http.StatusNoContent {

@@ -175,12 +175,12 @@ func TestHeadNames(t *testing.T) {
 		}
 	}
 	for i := range maxHeads {
-		must(t, h.Raise(Head(fmt.Sprintf("%s-%02d", strings.Repeat("a", maxHeadName-3), i)), 1<<64-1))
+		must(t, h.Raise(Head(fmt.Sprintf("%s-%03d", strings.Repeat("a", maxHeadName-4), i)), 1<<64-1))
 	}
 	if err := h.Raise("one-more", 1); !errors.Is(err, ErrHeadName) {
 		t.Errorf("one too many: %v", err)
 	}
-	if got := headsOf(t, v, filepath.Dir(h.path)).Get(Head(strings.Repeat("a", maxHeadName-3) + "-63")); got != 1<<64-1 {
+	if got := headsOf(t, v, filepath.Dir(h.path)).Get(Head(strings.Repeat("a", maxHeadName-4) + "-199")); got != 1<<64-1 {
 		t.Errorf("a full file: %d", got)
 	}
 }

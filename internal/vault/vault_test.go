@@ -117,15 +117,15 @@ func TestEveryPurposeHasItsOwnKey(t *testing.T) {
 	// One root for all, so that only the labels keep the keys apart.
 	k, err := deriveKeys(&rawKeys{roots: []rawRootKey{{id: 1}}})
 	must(t, err)
-	all := [][]byte{k.lookup, k.handle, k.challenge, k.heads, k.roots[1].row}
+	all := [][]byte{k.lookup, k.handle, k.challenge, k.heads, k.steady, k.identity, k.roots[1].row}
 	for _, key := range k.roots[1].seal {
 		all = append(all, key)
 	}
 	for _, key := range k.index {
 		all = append(all, key)
 	}
-	if len(all) != 19 {
-		t.Errorf("%d keys, this test knows of 19", len(all))
+	if len(all) != 22 {
+		t.Errorf("%d keys, this test knows of 22", len(all))
 	}
 	seen := make(map[string]bool)
 	for _, key := range all {

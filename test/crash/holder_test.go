@@ -28,6 +28,7 @@ type holder struct {
 	spends  int               // guesses that right and wrong were said of, ever
 	changes int               // of the PIN that were acknowledged, ever
 	broken  error
+	ended   error // the answer that was none, at which it stopped acting
 }
 
 // somePIN draws a PIN that no rule refuses: the judge at the door has the
@@ -55,6 +56,7 @@ func (p *holder) live(ctx context.Context, h *house) {
 			err = p.verify(ctx, h, p.pin, 1)
 		}
 		if err != nil {
+			p.ended = err
 			return
 		}
 	}

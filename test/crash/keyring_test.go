@@ -5,12 +5,14 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"os/exec"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/liuma-pin/liuma/internal/keyring"
+	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
@@ -43,6 +45,9 @@ func TestKeysRotatedUnderLoad(t *testing.T) {
 	pair := newSeveral(t, 2, 6)
 	both := pair.at
 	first, second := both[0], both[1]
+	for _, f := range first.People {
+		first.holders = append(first.holders, first.newHolder(f))
+	}
 	for _, h := range both {
 		h.start(t)
 	}
@@ -80,6 +85,7 @@ func TestKeysRotatedUnderLoad(t *testing.T) {
 	until(t, "the dead one has ended", func() bool {
 		return pair.count(t, "SELECT count(*) FROM authorities WHERE process IS NOT NULL") == 1
 	})
+	until(t, "the key before is in use", func() bool { return first.keyring(t).Next == store.KeyringSettled })
 	before := first.verdicts.Load()
 	first.command(t, "keys", "vault", "rotate", "--reason", "while the other one is down")
 	until(t, "the one that is there seals with it", func() bool { return sealed(first, 3) })
@@ -88,6 +94,8 @@ func TestKeysRotatedUnderLoad(t *testing.T) {
 	if !sealed(second, 3) {
 		t.Error("it serves without the newest key")
 	}
+	settled := func() bool { s := first.keyring(t); return s.Next == store.KeyringSettled && len(s.Waiting) == 0 }
+	until(t, "the root key is in use everywhere", settled)
 	first.command(t, "keys", "rotate")
 	until(t, "both hold the next signing key", func() bool {
 		for _, h := range both {
@@ -100,7 +108,13 @@ func TestKeysRotatedUnderLoad(t *testing.T) {
 	time.Sleep(time.Second)
 	cancel()
 	acting.Wait()
-	for _, h := range first.holders {
+	until(t, "nothing is under way", func() bool {
+		return pair.count(t, "SELECT (SELECT count(*) FROM holds WHERE until > clock_timestamp()) + (SELECT count(*) FROM intents)") == 0
+	})
+	for i, h := range first.holders {
+		if i < half && h.ended != nil && !errors.Is(h.ended, context.Canceled) {
+			t.Errorf("%s was left without an answer: %v", h.facts.CardNo, h.ended)
+		}
 		must(t, h.broken)
 		h.resolve(t, second)
 		for _, at := range both {
