@@ -230,7 +230,7 @@ type PhoneWriter interface {
 	UpdateFreezeCode(FreezeCode) error
 	PruneFreezeCodes(expiredBefore time.Time) (int64, error)
 	InsertMessage(Message) error // ErrExists: the ID is taken
-	UpdateMessage(Message) error
+	UpdateMessage(Message) error // its card stays what it was
 	// PruneMessages drops messages that were done before a time, never a waiting
 	// one, and returns how many.
 	PruneMessages(doneBefore time.Time) (int64, error)

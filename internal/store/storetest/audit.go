@@ -63,7 +63,7 @@ func ceremonyChanges() map[string]func(store.Tx) error {
 		"UpdateFreezeCode": func(tx store.Tx) error { return tx.UpdateFreezeCode(freezeCode(1)) },
 		"PruneFreezeCodes": func(tx store.Tx) error { _, err := tx.PruneFreezeCodes(at(100)); return err },
 		"InsertMessage":    func(tx store.Tx) error { return tx.InsertMessage(message(2)) },
-		"UpdateMessage":    func(tx store.Tx) error { return tx.UpdateMessage(store.Message{ID: messageID(1)}) },
+		"UpdateMessage":    func(tx store.Tx) error { return tx.UpdateMessage(store.Message{ID: messageID(1), Card: cardID(1)}) },
 		"InsertDraft":      func(tx store.Tx) error { return tx.InsertDraft(justDraft{store.Person{Holder: index("holder", 8)}}) },
 		"DeletePerson":     func(tx store.Tx) error { return tx.DeletePerson(index("holder", 7)) },
 		"EraseCard":        func(tx store.Tx) error { return tx.EraseCard(cardID(1), at(9)) },

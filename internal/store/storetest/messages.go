@@ -51,10 +51,11 @@ func messages(t *testing.T, open Open) {
 	wantErr(t, update(t, s, func(tx store.Tx) error { return tx.UpdateMessage(message(3)) }), store.ErrNotFound)
 	same(t, mustGet(t, s, getMessage(1)), full)
 
-	next := store.Message{ID: full.ID, Kind: "code", Card: cardID(2), Template: "code", Language: "en", Region: "33",
+	next := store.Message{ID: full.ID, Kind: "code", Card: full.Card, // a text stays its card's
+		Template: "code", Language: "en", Region: "33",
 		Sealed: []byte("other"), State: store.MessageDelivered, Tries: 9, NextAt: at(90), Expires: at(91), Ref: "other",
 		Fault: "refused", At: at(92), DoneAt: at(93)}
-	for _, m := range []store.Message{next, {ID: full.ID}, full} { // changed to other values, to zero, and back
+	for _, m := range []store.Message{next, {ID: full.ID, Card: full.Card}, full} { // changed to other values, to zero, and back
 		mustUpdate(t, s, func(tx store.Tx) error { return tx.UpdateMessage(m) })
 		same(t, mustGet(t, s, getMessage(1)), m)
 	}
