@@ -65,7 +65,7 @@ func printKeyring(t *terminal, s *keyring.State) error {
 	if s == nil {
 		return nil
 	}
-	what := ""
+	var what string
 	switch {
 	case len(s.Waiting) > 0 && s.Edition > 0:
 		what = say.StatusKeysWaiting(strings.Join(s.Waiting, ", "))

@@ -87,7 +87,7 @@ func (s *Ceremonies) pushFirst(ctx context.Context, p *pushing, spent error) err
 		return err
 	}
 	if spent != nil || !s.store.Spreads() {
-		return nil // refused, unless the ceremony is there and its number with it
+		return nil //nolint:nilerr // refused by the push itself, unless the ceremony is there and its number with it
 	}
 	home, err := s.homeFor(ctx, p.caller, p.push)
 	if err != nil || home == (vault.Home{}) {

@@ -147,7 +147,7 @@ func (s *System) join(ctx context.Context) error {
 	}
 	s.beside(s.Keyring.Follow)
 	self := s.Database.Self()
-	s.options.Logger.Info("serving beside other authorities on the same database", "authority", self.Name)
+	s.options.Logger.InfoContext(ctx, "serving beside other authorities on the same database", "authority", self.Name)
 	s.tellPeer(s.options, audit.AuthorityJoined, self, "ok")
 	s.closers.add(func() error { s.tellPeer(s.options, audit.AuthorityLeft, self, "ok"); return nil })
 	return nil

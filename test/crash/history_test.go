@@ -97,9 +97,7 @@ func (s *scene) answers(t *testing.T, n int) {
 func (s *scene) befalls(t *testing.T, long bool, rng *rand.Rand) string {
 	t.Helper()
 	i := rng.IntN(len(s.at))
-	for rest := time.Duration(rng.IntN(300)); rest > 0; rest = 0 { // any moment of what is under way
-		time.Sleep(rest * time.Millisecond)
-	}
+	time.Sleep(time.Duration(rng.IntN(300)) * time.Millisecond) // any moment of what is under way
 	switch n := rng.IntN(10); {
 	case n < 4:
 		s.at[i].kill(t)

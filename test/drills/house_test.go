@@ -56,7 +56,6 @@ type house struct {
 	next    admin.KeyPair // its next key
 	card    string        // handle of the holder's card
 	pin     string
-	other   []string // handles of more cards
 	serial  int
 	gateway *gateway
 	serving *exec.Cmd

@@ -129,7 +129,7 @@ func exists(drill string) bool {
 		_, err := os.Stat(filepath.Join("scripts", drill+".txtar"))
 		return err == nil
 	}
-	script := ""
+	var script string
 	if test, script, ok = strings.Cut(test, "/"); ok {
 		found, _ := filepath.Glob(filepath.Join(root, dir, "testdata/*", script+".txtar"))
 		if len(found) == 0 {

@@ -37,7 +37,7 @@ func (a *App) nearest(ctx context.Context) (near []office) {
 		ctx, cancel := context.WithTimeout(ctx, standingLasts)
 		defer cancel()
 		if of, err := a.door.Agencies(ctx, a.c.Region); err != nil {
-			a.c.Logger.Warn("agencies", "err", err)
+			a.c.Logger.WarnContext(ctx, "agencies", "err", err)
 		} else {
 			a.near.of, a.near.end = of, now.Add(agenciesLast)
 		}

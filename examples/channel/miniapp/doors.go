@@ -350,7 +350,7 @@ func (a *App) callback(w http.ResponseWriter, r *http.Request) {
 		a.sendForEvidence(w, r, f, no)
 		return
 	}
-	a.c.Logger.Warn("no proof", "business_no", f.BusinessNo, "err", err)
+	a.c.Logger.WarnContext(r.Context(), "no proof", "business_no", f.BusinessNo, "err", err)
 	// An error in the address may be forged, and an exchange may have failed on the
 	// way. The result is fetched by business number.
 	o, card := a.ask(r.Context(), f)

@@ -133,7 +133,7 @@ func (a *App) showMedical(w http.ResponseWriter, r *http.Request) {
 	if open && good {
 		var err error
 		if m.Code, err = drawnCode(c, now); err != nil {
-			a.c.Logger.Error("code", "err", err)
+			a.c.Logger.ErrorContext(r.Context(), "code", "err", err)
 		}
 	}
 	h := w.Header()

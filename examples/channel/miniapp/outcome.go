@@ -82,7 +82,7 @@ func (a *App) ask(ctx context.Context, f flow) (o outcome, card string) {
 		return a.words.of("not_found", f.Action), ""
 	}
 	if err != nil {
-		a.c.Logger.Warn("no answer", "business_no", f.BusinessNo, "err", err)
+		a.c.Logger.WarnContext(ctx, "no answer", "business_no", f.BusinessNo, "err", err)
 		return a.words.of("unreachable", f.Action), ""
 	}
 	switch {

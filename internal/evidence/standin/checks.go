@@ -274,7 +274,7 @@ func (s *StandIn) render(w http.ResponseWriter, r *http.Request, status int, v v
 	}
 	var page bytes.Buffer
 	if err := s.page.Execute(&page, v); err != nil {
-		s.c.Logger.Error("page not drawn", "err", err)
+		s.c.Logger.ErrorContext(r.Context(), "page not drawn", "err", err)
 		http.Error(w, "failed", http.StatusInternalServerError)
 		return
 	}

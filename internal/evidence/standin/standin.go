@@ -210,11 +210,11 @@ func (s *StandIn) atOnce(w http.ResponseWriter, r *http.Request) {
 	}
 	token, failed := s.sign(p, q.Challenge)
 	if failed != nil {
-		s.c.Logger.Error("evidence not signed", "err", failed)
+		s.c.Logger.ErrorContext(r.Context(), "evidence not signed", "err", failed)
 		refuse(w, &refusal{http.StatusInternalServerError, "failed"})
 		return
 	}
-	s.c.Logger.Info("evidence given", "by", "request")
+	s.c.Logger.InfoContext(r.Context(), "evidence given", "by", "request")
 	answer(w, http.StatusOK, map[string]string{"evidence": token})
 }
 
