@@ -9,10 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math/big"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"golang.org/x/crypto/chacha20poly1305"
 
@@ -53,37 +51,11 @@ type Identity struct {
 }
 
 // Fingerprint tells an identity from every other. It is read aloud.
-type Fingerprint [sha256.Size]byte
+type Fingerprint = written.Fingerprint
 
 // Fingerprint covers name and both keys.
 func (i Identity) Fingerprint() Fingerprint {
-	text := appendField(nil, []byte(identityLabel))
-	for _, part := range [][]byte{[]byte(i.Name), i.Opens, i.Signs} {
-		text = appendField(text, part)
-	}
-	return sha256.Sum256(text)
-}
-
-// spoken is how many decimal digits are read aloud: 106 bits, so that nobody finds another
-// identity with the same ones.
-const spoken = 32
-
-// String is what is read aloud: eight groups of four digits.
-func (f Fingerprint) String() string {
-	n := new(big.Int).SetBytes(f[:])
-	n.Mod(n, new(big.Int).Exp(big.NewInt(10), big.NewInt(spoken), nil))
-	digits := fmt.Sprintf("%0*s", spoken, n.String())
-	var groups []string
-	for ; len(digits) > 0; digits = digits[4:] {
-		groups = append(groups, digits[:4])
-	}
-	return strings.Join(groups, " ")
-}
-
-// Heard reports whether the digits that somebody typed are all those of the fingerprint;
-// blanks and dashes between them do not count.
-func (f Fingerprint) Heard(typed string) bool {
-	return written.Number(typed) == written.Number(f.String())
+	return signedDigest(identityLabel, [][]byte{[]byte(i.Name), i.Opens, i.Signs})
 }
 
 // IdentityKey is an identity with its private halves.

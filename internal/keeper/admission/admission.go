@@ -25,9 +25,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/big"
 	"regexp"
-	"strings"
 	"time"
 
 	"github.com/liuma-pin/liuma/internal/written"
@@ -74,7 +72,7 @@ func ValidName(name string) error {
 
 // Fingerprint tells a request or a keeper's issuer from every other. It is read aloud
 // where both sides know each other's voice.
-type Fingerprint [sha256.Size]byte
+type Fingerprint = written.Fingerprint
 
 // fingerprint hashes the parts under a label, each with its length before it.
 func fingerprint(label string, parts ...[]byte) Fingerprint {
@@ -84,28 +82,6 @@ func fingerprint(label string, parts ...[]byte) Fingerprint {
 		h.Write(p)
 	}
 	return Fingerprint(h.Sum(nil))
-}
-
-// spoken is how many decimal digits of a fingerprint are read aloud: 106 bits, so that
-// nobody finds another request with the same ones.
-const spoken = 32
-
-// String is what is read aloud: eight groups of four digits.
-func (f Fingerprint) String() string {
-	n := new(big.Int).SetBytes(f[:])
-	n.Mod(n, new(big.Int).Exp(big.NewInt(10), big.NewInt(spoken), nil))
-	digits := fmt.Sprintf("%0*s", spoken, n.String())
-	var groups []string
-	for ; len(digits) > 0; digits = digits[4:] {
-		groups = append(groups, digits[:4])
-	}
-	return strings.Join(groups, " ")
-}
-
-// Heard reports whether the digits that somebody typed as they heard them are all those
-// of the fingerprint; blanks and dashes between them, and their width, do not count.
-func (f Fingerprint) Heard(typed string) bool {
-	return written.Number(typed) == written.Number(f.String())
 }
 
 // DecodeFile reads a file of a keeper: known members alone, and one spelling but for the
