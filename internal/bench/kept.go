@@ -13,6 +13,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/config"
+	"github.com/liuma-pin/liuma/internal/keeper/remote"
 	"github.com/liuma-pin/liuma/internal/testkit/world"
 )
 
@@ -93,22 +94,7 @@ func (k *kept) save(c Config) error {
 	if err != nil {
 		return err
 	}
-	return replace(filepath.Join(c.Dir, keptFile), raw)
-}
-
-func replace(path string, content []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return nil
+	return remote.WriteFile(filepath.Join(c.Dir, keptFile), raw)
 }
 
 // deal makes the deck of a new directory; its asked cards have no PINs yet.
@@ -125,7 +111,7 @@ func (k *kept) keepPINs(c Config, d *deck, channel world.Party) error {
 	for _, v := range d.verifier {
 		verifiers = append(verifiers, v[:]...)
 	}
-	if err := replace(filepath.Join(c.Dir, verifierFile), verifiers); err != nil {
+	if err := remote.WriteFile(filepath.Join(c.Dir, verifierFile), verifiers); err != nil {
 		return err
 	}
 	key, err := x509.MarshalECPrivateKey(channel.Key)

@@ -35,30 +35,30 @@ func (m *maker) handle(c store.Card) store.Handle {
 
 // cards are the rows of cards with their links, in the order of their keys.
 func (m *maker) cards(part []store.Card) ([]rows.Row, error) {
-	var into pile
-	tx := rows.NewTx(m.codec, &into)
-	defer tx.End()
-	for _, c := range part {
-		if err := m.enrol(tx, c); err != nil {
-			return nil, err
-		}
-	}
 	// The entry stays in the pile: what is filled has no record of its own.
-	err := tx.Finish(audit.Entry{At: part[0].CreatedAt, Actor: "operator", Event: audit.CardEnrolled, Outcome: "ok", Note: "bench"}, m.process)
-	return into.cards, err
+	e := audit.Entry{At: part[0].CreatedAt, Actor: "operator", Event: audit.CardEnrolled, Outcome: "ok", Note: "bench"}
+	p, err := m.enrolled(part, func(tx *rows.Tx) error { return tx.Finish(e, m.process) })
+	return p.cards, err
 }
 
 // claims are the rows by which links are found, in the order of the cards.
 func (m *maker) claims(part []store.Card) ([]rows.Row, error) {
-	var into pile
-	tx := rows.NewTx(m.codec, &into)
+	p, err := m.enrolled(part, func(*rows.Tx) error { return nil })
+	return p.claims, err
+}
+
+// enrolled are the rows that cards and their links come to, once finish has ended the
+// transaction.
+func (m *maker) enrolled(part []store.Card, finish func(*rows.Tx) error) (*pile, error) {
+	into := &pile{}
+	tx := rows.NewTx(m.codec, into)
 	defer tx.End()
 	for _, c := range part {
 		if err := m.enrol(tx, c); err != nil {
-			return nil, err
+			return into, err
 		}
 	}
-	return into.claims, nil
+	return into, finish(tx)
 }
 
 func (m *maker) enrol(tx *rows.Tx, c store.Card) error {
