@@ -20,6 +20,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/store/sqlite"
 	"github.com/liuma-pin/liuma/internal/vault"
+	"github.com/liuma-pin/liuma/test/printed"
 )
 
 const issuer = "https://pin.example.cn"
@@ -32,26 +33,9 @@ type house struct {
 	between  func(store.Store) store.Store // puts faults before the store
 	vault    *vault.Vault
 	digester *record.Digester
-	logged   *safeBuffer
+	logged   *printed.Log
 	mu       sync.Mutex
 	now      time.Time // guarded by mu
-}
-
-type safeBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer // guarded by mu
-}
-
-func (s *safeBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *safeBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
 }
 
 func must(t testing.TB, err error) {
@@ -63,7 +47,7 @@ func must(t testing.TB, err error) {
 
 func newHouse(t *testing.T) *house {
 	t.Helper()
-	h := &house{t: t, dir: t.TempDir(), now: time.Date(2026, 3, 4, 5, 0, 0, 0, time.UTC), logged: &safeBuffer{}}
+	h := &house{t: t, dir: t.TempDir(), now: time.Date(2026, 3, 4, 5, 0, 0, 0, time.UTC), logged: &printed.Log{}}
 	must(t, vault.Create(h.path("vault.key")))
 	v, err := vault.Open(h.path("vault.key"))
 	must(t, err)

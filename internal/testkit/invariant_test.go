@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/liuma-pin/liuma"
@@ -19,6 +18,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/policy"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/testkit"
+	"github.com/liuma-pin/liuma/test/printed"
 )
 
 const (
@@ -27,17 +27,8 @@ const (
 	wrongPIN  = "619384"
 )
 
-// record keeps the log. Safe for concurrent use.
-type record struct {
-	mu  sync.Mutex
-	buf bytes.Buffer // guarded by mu
-}
-
-func (r *record) Write(b []byte) (int, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.buf.Write(b)
-}
+// record keeps the log.
+type record struct{ printed.Log }
 
 // logger writes everything that a process logs into r, but for the times: among
 // the nanoseconds of a day's lines any six digits turn up by chance.
@@ -56,9 +47,7 @@ func (r *record) logger() *slog.Logger {
 // lines returns the log up to now, without the path of the test's directory,
 // which ends in a random number.
 func (r *record) lines(dir string) []byte {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return bytes.ReplaceAll(r.buf.Bytes(), []byte(dir), []byte("DIR"))
+	return bytes.ReplaceAll([]byte(r.String()), []byte(dir), []byte("DIR"))
 }
 
 // files reads all that lies in a directory, by path below it.
@@ -261,9 +250,7 @@ func TestAuthorityHoldsNoShareKey(t *testing.T) {
 			own = append(own, b...)
 		}
 	}
-	log.mu.Lock()
-	own = append(own, log.buf.Bytes()...)
-	log.mu.Unlock()
+	own = append(own, log.String()...)
 	for i, dump := range keepers {
 		missing := 0
 		for subset, key := range keys {

@@ -8,7 +8,6 @@
 package administrations
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -19,9 +18,10 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
+
+	"github.com/liuma-pin/liuma/test/printed"
 )
 
 // machine is one of the four, with a home of its own.
@@ -33,25 +33,7 @@ type machine struct {
 	said    []string // by its commands
 	address string
 	serving *exec.Cmd
-	log     *logged
-}
-
-// logged is what a server printed. Safe for concurrent use.
-type logged struct {
-	mu  sync.Mutex
-	out bytes.Buffer
-}
-
-func (l *logged) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.out.Write(b)
-}
-
-func (l *logged) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.out.String()
+	log     *printed.Log
 }
 
 func (m *machine) place() string {
@@ -87,7 +69,7 @@ func (m *machine) starts() {
 	if m.name == "s" {
 		line, ready = "exec liuma serve --listen 127.0.0.1:0", "\"msg\":\"serving"
 	}
-	m.log = &logged{}
+	m.log = &printed.Log{}
 	m.serving = m.command(context.Background(), line)
 	m.serving.Stdout, m.serving.Stderr = m.log, m.log
 	if err := m.serving.Start(); err != nil {
@@ -193,7 +175,7 @@ func TestWalk(t *testing.T) {
 	}
 	w := &walk{t: t, machines: map[string]*machine{}}
 	for _, name := range []string{"k1", "k2", "k3", "s"} {
-		m := &machine{t: t, name: name, bin: bin, home: t.TempDir(), address: free(t), log: &logged{}}
+		m := &machine{t: t, name: name, bin: bin, home: t.TempDir(), address: free(t), log: &printed.Log{}}
 		w.machines[name] = m
 		t.Cleanup(m.stops)
 	}

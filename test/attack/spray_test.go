@@ -1,13 +1,11 @@
 package attack
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"log/slog"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -19,6 +17,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/store/storetest"
 	"github.com/liuma-pin/liuma/internal/testkit"
+	"github.com/liuma-pin/liuma/test/printed"
 )
 
 // Whoever tries one PIN on many people, a guess each, locks no card. The guard
@@ -319,19 +318,6 @@ func TestSlowDownIsTooManyRequests(t *testing.T) {
 }
 
 // lines is a log that tests look through.
-type lines struct {
-	mu sync.Mutex
-	b  bytes.Buffer // guarded by mu
-}
+type lines struct{ printed.Log }
 
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lines) has(s string) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Contains(l.b.String(), s)
-}
+func (l *lines) has(s string) bool { return strings.Contains(l.String(), s) }

@@ -1,13 +1,11 @@
 package browser
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
 	"fmt"
 	"path/filepath"
 	"regexp"
-	"sync"
 	"testing"
 	"time"
 
@@ -16,25 +14,8 @@ import (
 	"github.com/chromedp/cdproto/page"
 
 	"github.com/liuma-pin/liuma/internal/demo"
+	"github.com/liuma-pin/liuma/test/printed"
 )
-
-// transcript is the demo's output, read while it is written.
-type transcript struct {
-	mu  sync.Mutex
-	out bytes.Buffer // guarded by mu
-}
-
-func (w *transcript) Write(b []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.out.Write(b)
-}
-
-func (w *transcript) String() string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.out.String()
-}
 
 // openDemo plays the demo, with a short sweep, and returns the address of its
 // window.
@@ -43,7 +24,7 @@ func openDemo(t *testing.T) string { t.Helper(); return openDemoOf(t, demo.Confi
 // openDemoOf is openDemo with keepers or a language of its own.
 func openDemoOf(t *testing.T, c demo.Config) string {
 	t.Helper()
-	out := &transcript{}
+	out := &printed.Log{}
 	c.Dir, c.People, c.Candidates, c.Guessing, c.Out = filepath.Join(t.TempDir(), "demo"), 200, 4000, 100*time.Millisecond, out
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)

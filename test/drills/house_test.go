@@ -2,7 +2,6 @@ package drills
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -17,7 +16,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -32,6 +30,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/testkit"
 	"github.com/liuma-pin/liuma/internal/vault"
+	"github.com/liuma-pin/liuma/test/printed"
 )
 
 const (
@@ -59,32 +58,9 @@ type house struct {
 	serial  int
 	gateway *gateway
 	serving *exec.Cmd
-	log     *logged
+	log     *printed.Log
 	books   []runbook
 	placed  map[string]string
-}
-
-// logged is what a server printed. Safe for concurrent use.
-type logged struct {
-	mu  sync.Mutex
-	out bytes.Buffer
-}
-
-func (l *logged) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.out.Write(b)
-}
-
-func (l *logged) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.out.String()
-}
-
-func (l *logged) tail() string {
-	all := strings.Split(l.String(), "\n")
-	return strings.Join(all[max(0, len(all)-12):], "\n")
 }
 
 // gateway takes text messages, unless it is away.
@@ -177,14 +153,14 @@ func (h *house) found(ts *testscript.TestScript, shape string, more []string) {
 
 // serve runs the real server, and waits until its log says that it serves.
 func (h *house) serve(ts *testscript.TestScript) {
-	h.log = &logged{}
+	h.log = &printed.Log{}
 	made, err := programs()
 	ts.Check(err)
 	h.serving = exec.Command(filepath.Join(made, "liuma"), "serve")
 	h.serving.Env = append(os.Environ(), "LIUMA_DATA="+ts.Getenv("LIUMA_DATA"), "LC_ALL=C")
 	h.serving.Stdout, h.serving.Stderr = h.log, h.log
 	ts.Check(h.serving.Start())
-	until(ts, "the server", func() (string, bool) { return h.log.tail(), strings.Contains(h.log.String(), `"msg":"serving`) })
+	until(ts, "the server", func() (string, bool) { return h.log.Last(), strings.Contains(h.log.String(), `"msg":"serving`) })
 }
 
 // stop ends the server, in order or as a power cut would.
@@ -207,7 +183,7 @@ func (h *house) end() {
 		h.gateway.Close()
 	}
 	if h.t.Failed() && h.log != nil {
-		h.t.Log(h.log.tail())
+		h.t.Log(h.log.Last())
 	}
 	h.unmount()
 }

@@ -129,7 +129,7 @@ func (h *house) sees(ts *testscript.TestScript, pattern, command string) {
 
 func (h *house) logged(ts *testscript.TestScript, pattern string) {
 	want := regexp.MustCompile(pattern)
-	until(ts, pattern+" in the log", func() (string, bool) { return h.log.tail(), want.MatchString(h.log.String()) })
+	until(ts, pattern+" in the log", func() (string, bool) { return h.log.Last(), want.MatchString(h.log.String()) })
 }
 
 // measures waits until a series is so; the alert reads its metric, and is what the

@@ -4,7 +4,6 @@ package netns
 
 import (
 	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -13,36 +12,16 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/liuma-pin/liuma/test/printed"
 )
 
 // Log takes what a program says, through its restarts. It is safe for concurrent use; the
 // zero Log is empty.
-type Log struct {
-	mu sync.Mutex
-	b  bytes.Buffer // guarded by mu
-}
-
-// Write implements io.Writer.
-func (l *Log) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-// Last is the end of it, for who reads why something failed.
-func (l *Log) Last() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	b := l.b.Bytes()
-	return string(b[max(0, len(b)-6000):])
-}
+type Log struct{ printed.Log }
 
 // Keep writes all of it to a file.
-func (l *Log) Keep(path string) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return os.WriteFile(path, l.b.Bytes(), 0o600)
-}
+func (l *Log) Keep(path string) error { return os.WriteFile(path, []byte(l.String()), 0o600) }
 
 // Process is a program that runs at a site. One goroutine uses it.
 type Process struct {

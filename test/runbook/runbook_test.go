@@ -8,7 +8,6 @@
 package runbook
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -29,6 +28,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/store/postgres/pgtest"
 	"github.com/liuma-pin/liuma/internal/testkit"
+	"github.com/liuma-pin/liuma/test/printed"
 )
 
 // house is a server, an authority on it, and the cards that things happen to.
@@ -90,28 +90,10 @@ func (h *house) liuma(line string) string {
 	return string(out)
 }
 
-// logged is what a server printed. Safe for concurrent use.
-type logged struct {
-	mu  sync.Mutex
-	out bytes.Buffer
-}
-
-func (l *logged) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.out.Write(b)
-}
-
-func (l *logged) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.out.String()
-}
-
 // serve runs the real server, as systemctl has the unit do.
 func (h *house) serve() {
 	h.t.Helper()
-	said := &logged{}
+	said := &printed.Log{}
 	h.serving = exec.Command(filepath.Join(h.bin, "liuma"), "--data", h.Dir, "serve", "--listen", "127.0.0.1:0")
 	h.serving.Stdout, h.serving.Stderr = said, said
 	must(h.t, h.serving.Start())

@@ -1,7 +1,6 @@
 package api_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -26,6 +25,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/door/api"
 	"github.com/liuma-pin/liuma/internal/door/api/apitest"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/test/printed"
 )
 
 const issuer = "https://pin.example.cn"
@@ -40,23 +40,13 @@ func (c *clock) now() time.Time { c.mu.Lock(); defer c.mu.Unlock(); return c.at 
 
 func (c *clock) advance(d time.Duration) { c.mu.Lock(); defer c.mu.Unlock(); c.at = c.at.Add(d) }
 
-// logs collects the door's log lines.
-type logs struct {
-	mu  sync.Mutex
-	buf bytes.Buffer // guarded by mu
-}
-
-func (l *logs) Write(p []byte) (int, error) { l.mu.Lock(); defer l.mu.Unlock(); return l.buf.Write(p) }
-
-func (l *logs) String() string { l.mu.Lock(); defer l.mu.Unlock(); return l.buf.String() }
-
 // setup is a door with the fake behind it.
 type setup struct {
 	*apitest.Env
 	door  *api.Door
 	fake  *fake
 	clock *clock
-	logs  *logs
+	logs  *printed.Log
 }
 
 func newParty(t testing.TB, id string) apitest.Client {
@@ -83,7 +73,7 @@ func keySet(t testing.TB, of ...apitest.Client) []byte {
 
 func newSetup(t testing.TB) *setup {
 	t.Helper()
-	s := &setup{clock: &clock{at: time.Date(2026, 4, 1, 9, 0, 0, 0, time.UTC)}, logs: &logs{}}
+	s := &setup{clock: &clock{at: time.Date(2026, 4, 1, 9, 0, 0, 0, time.UTC)}, logs: &printed.Log{}}
 	s.fake = newFake(t, s.clock.now)
 	var err error
 	s.door, err = api.New(api.Config{Authority: s.fake, Issuer: issuer, Now: s.clock.now,

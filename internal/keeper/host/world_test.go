@@ -1,7 +1,6 @@
 package host
 
 import (
-	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"log/slog"
@@ -18,6 +17,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/keeper/admission"
 	"github.com/liuma-pin/liuma/internal/keeper/wire"
 	"github.com/liuma-pin/liuma/internal/split"
+	"github.com/liuma-pin/liuma/test/printed"
 )
 
 // machine is a machine whose wall clock a test sets.
@@ -46,24 +46,6 @@ func (m *machine) set(d time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.wall = d
-}
-
-// logged is what a keeper logged. Safe for concurrent use.
-type logged struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *logged) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *logged) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
 }
 
 // shape is that of all keepers of these tests.
@@ -132,7 +114,7 @@ type running struct {
 	*Host
 	dir     *Dir
 	machine *machine
-	log     *logged
+	log     *printed.Log
 	at      Addresses
 	near    atomic.Bool // its connections to other keepers look like what they are
 	end     func() error
@@ -141,7 +123,7 @@ type running struct {
 // run serves a directory until the test ends.
 func run(t *testing.T, d *Dir) *running {
 	t.Helper()
-	r := &running{dir: d, machine: &machine{of: d.Keeper}, log: &logged{}}
+	r := &running{dir: d, machine: &machine{of: d.Keeper}, log: &printed.Log{}}
 	var err error
 	r.Host, err = Start(t.Context(), d, Options{Logger: slog.New(slog.NewTextHandler(r.log, nil)), Machine: r.machine, Release: "1.2.3", Dial: r.call})
 	if err != nil {
