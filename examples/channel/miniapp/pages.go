@@ -86,7 +86,7 @@ func (a *App) render(w http.ResponseWriter, r *http.Request, status int, name st
 	}
 	var page bytes.Buffer
 	if err := a.pages.byName[name].ExecuteTemplate(&page, "layout", v); err != nil {
-		a.c.Logger.Error("page", "name", name, "err", err)
+		a.c.Logger.ErrorContext(r.Context(), "page", "name", name, "err", err)
 		http.Error(w, a.words.say("page.failed").ZH+" / "+a.words.say("page.failed").EN, http.StatusInternalServerError)
 		return
 	}

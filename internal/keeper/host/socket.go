@@ -110,9 +110,9 @@ func (h *Host) socketRoutes() http.Handler {
 		}
 		answer(w, http.StatusOK, struct{}{})
 	})
-	m.HandleFunc("POST /keys", func(w http.ResponseWriter, _ *http.Request) {
+	m.HandleFunc("POST /keys", func(w http.ResponseWriter, r *http.Request) {
 		if err := h.takeKeys(); err != nil {
-			h.log.Error("key sets were not taken in", "err", err)
+			h.log.ErrorContext(r.Context(), "key sets were not taken in", "err", err)
 			refused(w, http.StatusConflict, err)
 			return
 		}
