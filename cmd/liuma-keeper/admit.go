@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/liuma-pin/liuma/internal/keeper"
+	"github.com/liuma-pin/liuma/internal/diskfile"
 	"github.com/liuma-pin/liuma/internal/keeper/admission"
 	"github.com/liuma-pin/liuma/internal/keeper/host"
 	"github.com/liuma-pin/liuma/locale"
@@ -92,7 +92,7 @@ const mostCarried = 1 << 20
 // readCarried reads a file that somebody brought, and so what its maker wanted. Of one that
 // is too long, or has no end, no more is read than shows that it is none of ours.
 func readCarried(path string) ([]byte, error) {
-	f, err := keeper.OpenCarried(path)
+	f, err := diskfile.Open(path)
 	if err != nil {
 		return nil, err
 	}

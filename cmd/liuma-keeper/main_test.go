@@ -19,6 +19,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/liuma-pin/liuma/internal/diskfile"
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/keeper/admission"
 	"github.com/liuma-pin/liuma/internal/keeper/host"
@@ -157,6 +158,7 @@ func TestSmallestImports(t *testing.T) {
 		"",                          // the words of the domain
 		"cmd/liuma-keeper",          // wiring
 		"internal/clock",            // the machine's clocks
+		"internal/diskfile",         // files whole or not at all
 		"internal/keeper",           // counting and evaluating
 		"internal/keeper/admission", // who may call
 		"internal/keeper/host",      // the directory and the doors
@@ -209,7 +211,7 @@ func TestEndlessFilesAreRefused(t *testing.T) {
 	if _, err := readFiles("ceremony", []string{long}); err == nil {
 		t.Error("zeros are taken for a file of a ceremony")
 	}
-	if _, err := readCarried("/dev/zero"); !errors.Is(err, keeper.ErrNoFile) {
+	if _, err := readCarried("/dev/zero"); !errors.Is(err, diskfile.ErrNoFile) {
 		t.Errorf("a device is read: %v", err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/liuma-pin/liuma/internal/diskfile"
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/keeper/host"
 	"github.com/liuma-pin/liuma/internal/keeper/keys"
@@ -159,7 +160,7 @@ func keepSpares(dir string, p *host.PKCS11) error {
 			return err
 		}
 		p.Spares[i] = fmt.Sprintf("spare-%d.pem", i+1)
-		if err := (keeper.Disk{}).Write(dir, p.Spares[i], data); err != nil {
+		if err := (diskfile.Disk{}).Write(dir, p.Spares[i], data); err != nil {
 			return err
 		}
 	}

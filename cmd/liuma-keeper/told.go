@@ -5,6 +5,7 @@ import (
 	"io/fs"
 
 	"github.com/liuma-pin/liuma/internal/clock"
+	"github.com/liuma-pin/liuma/internal/diskfile"
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/keeper/admission"
 	"github.com/liuma-pin/liuma/internal/keeper/host"
@@ -109,7 +110,7 @@ func known() []saying {
 		{host.ErrExists, locale.KeeperCommand.NoExists},
 		{keeper.ErrOwner, locale.KeeperCommand.NoOwner},
 		{keeper.ErrMode, locale.KeeperCommand.NoMode},
-		{keeper.ErrNoFile, locale.KeeperCommand.NoRegularFile},
+		{diskfile.ErrNoFile, locale.KeeperCommand.NoRegularFile},
 		{admission.ErrName, locale.KeeperCommand.NoName},
 		{admission.ErrAddress, locale.KeeperCommand.NoAddress},
 		{host.ErrFile, locale.KeeperCommand.NoHostFile},

@@ -12,6 +12,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/backup"
 	"github.com/liuma-pin/liuma/internal/clock"
+	"github.com/liuma-pin/liuma/internal/diskfile"
 	admindoor "github.com/liuma-pin/liuma/internal/door/admin"
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/keeper/admission"
@@ -198,7 +199,7 @@ func knownOfServer() []knownError {
 		{server.ErrOnServer, locale.Refused.KnownOnServer},
 		{server.ErrOlderFile, locale.Refused.KnownOlderFile},
 		{server.ErrNoFile, locale.Refused.KnownNoFile},
-		{keeper.ErrNoFile, locale.Refused.KnownNotAFile},
+		{diskfile.ErrNoFile, locale.Refused.KnownNotAFile},
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma/internal/admin"
+	"github.com/liuma-pin/liuma/internal/diskfile"
 	"github.com/liuma-pin/liuma/internal/letter"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/locale"
@@ -104,37 +105,14 @@ func (a *lettersExportCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 
 // keep writes the file of a batch, and says so to the server once it is on the disk.
 func (a *lettersExportCmd) keep(ctx context.Context, t *terminal, adm admin.Administration, b letter.Batch) error {
-	path := filepath.Join(a.To, "letters-"+b.ID+".html")
-	if err := replace(path, []byte(b.HTML)); err != nil {
+	name := "letters-" + b.ID + ".html"
+	if err := (diskfile.Disk{}).Write(a.To, name, []byte(b.HTML)); err != nil {
 		return err
 	}
 	if err := adm.LettersPrinted(ctx, b.ID); err != nil {
 		return err
 	}
-	return t.line(t.shown().LettersWrote(path, num(b.Sheets), num(b.Letters), b.ID))
-}
-
-// replace writes a file that only this account reads, whole or not at all.
-func replace(path string, content []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".letters-*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
+	return t.line(t.shown().LettersWrote(filepath.Join(a.To, name), num(b.Sheets), num(b.Letters), b.ID))
 }
 
 // lettersDoneCmd is "liuma letters done".

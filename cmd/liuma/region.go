@@ -2,14 +2,15 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strconv"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/directory"
+	"github.com/liuma-pin/liuma/internal/diskfile"
 	"github.com/liuma-pin/liuma/internal/server"
 	"github.com/liuma-pin/liuma/locale"
 )
@@ -52,20 +53,8 @@ func (a *regionImportCmd) Run(c *cli, t *terminal) error {
 		return err
 	}
 	path := server.RegionsFile(conf)
-	fresh := path + ".new"
-	if err := os.Remove(fresh); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := (diskfile.Disk{}).Write(filepath.Dir(path), filepath.Base(path), raw); err != nil {
 		return err
-	}
-	f, done, err := create(fresh, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(raw)
-	if err := done(err); err != nil {
-		return err
-	}
-	if err := os.Rename(fresh, path); err != nil {
-		return errors.Join(err, os.Remove(fresh))
 	}
 	return t.line(t.shown().RegionAdded(num(n)))
 }

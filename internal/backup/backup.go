@@ -26,6 +26,7 @@ import (
 
 	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/config"
+	"github.com/liuma-pin/liuma/internal/diskfile"
 	"github.com/liuma-pin/liuma/internal/sqlitefile"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/store/sqlite"
@@ -105,7 +106,7 @@ func Make(ctx context.Context, p Plan) (m Manifest, err error) {
 	if err := os.Rename(stage, p.To); err != nil {
 		return m, err
 	}
-	return m, sqlitefile.SyncDir(filepath.Dir(p.To))
+	return m, diskfile.SyncDir(filepath.Dir(p.To))
 }
 
 func vacant(path string) error {

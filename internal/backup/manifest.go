@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma/internal/config"
-	"github.com/liuma-pin/liuma/internal/sqlitefile"
+	"github.com/liuma-pin/liuma/internal/diskfile"
 )
 
 // ManifestFile is written last: a directory without it is no whole backup.
@@ -167,7 +167,7 @@ func writeFile(path string, content []byte) error {
 		return err
 	}
 	_, err = f.Write(content)
-	return errors.Join(err, f.Sync(), f.Close(), sqlitefile.SyncDir(filepath.Dir(path)))
+	return errors.Join(err, f.Sync(), f.Close(), diskfile.SyncDir(filepath.Dir(path)))
 }
 
 // copyFile copies a file to a new one that only its owner can read.
@@ -182,5 +182,5 @@ func copyFile(from, to string) error {
 		return err
 	}
 	_, err = io.Copy(out, in)
-	return errors.Join(err, out.Sync(), out.Close(), sqlitefile.SyncDir(filepath.Dir(to)))
+	return errors.Join(err, out.Sync(), out.Close(), diskfile.SyncDir(filepath.Dir(to)))
 }

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/liuma-pin/liuma/internal/config"
-	"github.com/liuma-pin/liuma/internal/sqlitefile"
+	"github.com/liuma-pin/liuma/internal/diskfile"
 )
 
 // Restored is what Restore made, and what is missing from it.
@@ -56,7 +56,7 @@ func Restore(from, dir string) (r Restored, err error) {
 	if r.Missing, err = r.missing(); err != nil {
 		return r, fmt.Errorf("restore: %w", err)
 	}
-	return r, sqlitefile.SyncDir(dir)
+	return r, diskfile.SyncDir(dir)
 }
 
 // put is one file and where it goes.

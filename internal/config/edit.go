@@ -12,7 +12,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/liuma-pin/liuma/internal/sqlitefile"
+	"github.com/liuma-pin/liuma/internal/diskfile"
 )
 
 // ErrEdit: the file is written in a way that the program does not change by itself.
@@ -68,24 +68,16 @@ func rewrite(dir string, wrong error, change func(old []byte, want *Config) ([]b
 	return replace(path, text)
 }
 
-// replace puts a file in the place of another one, with its mode.
+// replace puts a text in the place of a file, with its mode.
 func replace(path string, text []byte) error {
 	info, err := os.Stat(path)
 	if err != nil {
 		return fmt.Errorf("config: %w", err)
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), FileName+".*.partial")
-	if err != nil {
+	if err := (diskfile.Disk{}).WriteMode(filepath.Dir(path), filepath.Base(path), text, info.Mode().Perm()); err != nil {
 		return fmt.Errorf("config: %w", err)
 	}
-	_, err = f.Write(text)
-	if err = errors.Join(err, f.Chmod(info.Mode().Perm()), f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return fmt.Errorf("config: %w", errors.Join(err, os.Remove(f.Name())))
-	}
-	return sqlitefile.SyncDir(filepath.Dir(path))
+	return nil
 }
 
 // The lines of the file that matter here, as Write writes them and people leave them.

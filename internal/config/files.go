@@ -11,6 +11,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/diskfile"
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/locale"
 )
@@ -24,7 +25,11 @@ var ErrSecretMode = errors.New("can be read or written by others; want mode 0600
 // ReadSecret reads the only line of a file, which no other account may be able
 // to read. The caller wipes it.
 func ReadSecret(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	wrong := locale.Refuse(func(w *locale.Words) string { return w.Refused.ConfigSecret(path, fmt.Sprint(maxSecret)) })
+	f, err := diskfile.Open(path)
+	if errors.Is(err, diskfile.ErrNoFile) {
+		return nil, wrong
+	}
 	if err != nil {
 		return nil, fmt.Errorf("config: secret: %w", err)
 	}
@@ -33,7 +38,7 @@ func ReadSecret(path string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("config: secret: %w", err)
 	}
-	if info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 {
+	if info.Mode().Perm()&0o077 != 0 {
 		return nil, fmt.Errorf("config: secret: %s %w", path, ErrSecretMode)
 	}
 	raw, err := io.ReadAll(io.LimitReader(f, maxSecret+1))
@@ -41,9 +46,9 @@ func ReadSecret(path string) ([]byte, error) {
 		return nil, fmt.Errorf("config: secret: %w", err)
 	}
 	secret := bytes.TrimRight(raw, "\r\n")
-	if !info.Mode().IsRegular() || len(secret) == 0 || len(raw) > maxSecret || bytes.ContainsAny(secret, "\r\n\x00") {
+	if len(secret) == 0 || len(raw) > maxSecret || bytes.ContainsAny(secret, "\r\n\x00") {
 		clear(raw)
-		return nil, locale.Refuse(func(w *locale.Words) string { return w.Refused.ConfigSecret(path, fmt.Sprint(maxSecret)) })
+		return nil, wrong
 	}
 	return secret, nil
 }

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 
 	"github.com/liuma-pin/liuma/internal/clock"
+	"github.com/liuma-pin/liuma/internal/diskfile"
 	"github.com/liuma-pin/liuma/internal/ledger"
 	"github.com/liuma-pin/liuma/internal/ledger/sqlite"
 	"github.com/liuma-pin/liuma/internal/split"
@@ -93,7 +94,7 @@ func (k *storedKeeper) set(id uint32) (storedKeySet, bool) {
 }
 
 // write writes keeper.json.
-func (k *storedKeeper) write(d Disk, dir string) error {
+func (k *storedKeeper) write(d diskfile.Disk, dir string) error {
 	data, err := json.MarshalIndent(k, "", "  ")
 	if err != nil {
 		return fmt.Errorf("keeper: encode: %w", err)
@@ -234,7 +235,7 @@ func (m *Member) save(dir string) error {
 		return err
 	}
 	stored.KeySets = []storedKeySet{ks}
-	return stored.write(Disk{}, dir)
+	return stored.write(diskfile.Disk{}, dir)
 }
 
 // prepareDir makes a directory for a new keeper.

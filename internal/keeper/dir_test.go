@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/diskfile"
 	"github.com/liuma-pin/liuma/internal/ledger"
 	"github.com/liuma-pin/liuma/internal/split"
 )
@@ -159,7 +160,7 @@ func TestOpenNodeRefuses(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := (Disk{}).Write(dir, keeperFile, b); err != nil {
+			if err := (diskfile.Disk{}).Write(dir, keeperFile, b); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -412,32 +413,5 @@ func TestCheckRefusesStrangeFingerprints(t *testing.T) {
 	}
 	if err := members[0].Check(Fingerprint{Member: 2, Subset: 6}); err != nil {
 		t.Errorf("of a subset that is none of its business: %v", err)
-	}
-}
-
-// TestWriteFileReplacesWhole: a failed write leaves the old file as it was, and
-// no temporary file beside it.
-func TestWriteFileReplacesWhole(t *testing.T) {
-	dir := t.TempDir()
-	for _, s := range []string{"one", "two"} {
-		if err := (Disk{}).Write(dir, "f", []byte(s)); err != nil {
-			t.Fatal(err)
-		}
-		if b, err := os.ReadFile(filepath.Join(dir, "f")); err != nil || string(b) != s {
-			t.Errorf("%q, %v", b, err)
-		}
-	}
-	if err := os.Mkdir(filepath.Join(dir, "d"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := (Disk{}).Write(dir, "d", []byte("three")); err == nil {
-		t.Error("a file took a directory's place")
-	}
-	if err := (Disk{}).Write(filepath.Join(dir, "none"), "f", nil); err == nil {
-		t.Error("a file in no directory")
-	}
-	entries, err := os.ReadDir(dir)
-	if err != nil || len(entries) != 2 {
-		t.Errorf("%v, %v, want f and d alone", entries, err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/liuma-pin/liuma/internal/diskfile"
 	"github.com/liuma-pin/liuma/internal/ledger/sqlite"
 	"github.com/liuma-pin/liuma/internal/split"
 )
@@ -18,7 +19,7 @@ import (
 // KeyFile is keeper.json for whoever works on a keeper's key sets. One process at a
 // time may have it. It holds share keys and is wiped after use.
 type KeyFile struct {
-	disk    Disk
+	disk    diskfile.Disk
 	dir     string
 	stored  *storedKeeper
 	custody Custody
@@ -30,7 +31,7 @@ type KeyFile struct {
 // same id: nothing rests on it.
 //
 // A crash in here leaves no keeper.json, or one without a key set: begin again.
-func MakeKeyFile(d Disk, dir string, id ID, c Custodian) (*KeyFile, error) {
+func MakeKeyFile(d diskfile.Disk, dir string, id ID, c Custodian) (*KeyFile, error) {
 	if id == "" {
 		return nil, fmt.Errorf("%w: a keeper needs an id", ErrRequest)
 	}
@@ -69,7 +70,7 @@ func MakeKeyFile(d Disk, dir string, id ID, c Custodian) (*KeyFile, error) {
 
 // OpenKeyFile reads keeper.json. fs.ErrNotExist: there is none, and so nothing that
 // others could read in the directory. c has the keys; nil: they are in the file.
-func OpenKeyFile(d Disk, dir string, c Custodian) (*KeyFile, error) {
+func OpenKeyFile(d diskfile.Disk, dir string, c Custodian) (*KeyFile, error) {
 	if _, err := os.Lstat(filepath.Join(dir, keeperFile)); errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("keeper: %w", err)
 	}

@@ -6,33 +6,14 @@ import (
 	"io"
 	"io/fs"
 	"os"
+
+	"github.com/liuma-pin/liuma/internal/diskfile"
 )
 
 // ErrOwner: a file or directory of a keeper belongs to another user than who works on it.
 // What root wrote there the keeper could not read any more; and who owns the directory
 // could read, or exchange, what root trusts.
 var ErrOwner = errors.New("keeper: it belongs to another account than the one that runs this; run it as its owner")
-
-// ErrNoFile: in the place of a file is a pipe, a device or a directory.
-var ErrNoFile = errors.New("keeper: a pipe, a device or a directory is in the place of the file; give a file itself")
-
-// OpenCarried opens a file that somebody brought, or that lies where others can put one. A
-// pipe or a device is ErrNoFile: it would be waited for, or have no end. The caller closes
-// it, and bounds what it reads.
-func OpenCarried(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, openFlags, 0)
-	if err != nil {
-		return nil, err
-	}
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%w: %s", ErrNoFile, path)
-	}
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return f, nil
-}
 
 // MakePrivate makes a directory that only the user of this process can reach, with those
 // above it. One that is there is taken if it is so, or is this user's and empty: then it is
@@ -42,7 +23,7 @@ func MakePrivate(path string) error {
 	if err := os.MkdirAll(path, dirMode); err != nil {
 		return fmt.Errorf("keeper: make directory: %w", err)
 	}
-	f, err := os.OpenFile(path, openFlags, 0)
+	f, err := os.OpenFile(path, diskfile.Flags, 0)
 	if err != nil {
 		return fmt.Errorf("keeper: %w", err)
 	}
@@ -84,7 +65,7 @@ func vacant(path string, dir *os.File) error {
 // OpenPrivate opens a file, or with kind fs.ModeDir a directory, that only its owner can
 // reach, who is the user of this process. ErrMode, ErrOwner. The caller closes it.
 func OpenPrivate(path string, kind fs.FileMode) (*os.File, error) {
-	f, err := os.OpenFile(path, openFlags, 0)
+	f, err := os.OpenFile(path, diskfile.Flags, 0)
 	if err != nil {
 		return nil, fmt.Errorf("keeper: %w", err)
 	}

@@ -7,9 +7,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
 	"testing"
-	"time"
+
+	"github.com/liuma-pin/liuma/internal/diskfile"
 )
 
 // TestAPlantedDirectory: where another account could put something before a keeper's
@@ -38,7 +38,7 @@ func TestAPlantedDirectory(t *testing.T) {
 		if err := MakePrivate(dir); !errors.Is(err, ErrMode) {
 			t.Errorf("%s: %v", what, err)
 		}
-		if _, err := MakeKeyFile(Disk{}, dir, "k1", nil); !errors.Is(err, ErrMode) {
+		if _, err := MakeKeyFile(diskfile.Disk{}, dir, "k1", nil); !errors.Is(err, ErrMode) {
 			t.Errorf("%s: a key file is made: %v", what, err)
 		}
 		if m := mode(dir); m != 0o755 {
@@ -61,29 +61,5 @@ func TestAPlantedDirectory(t *testing.T) {
 	}
 	if err := MakePrivate(theirs); !errors.Is(err, ErrOwner) {
 		t.Errorf("another account's: %v", err)
-	}
-}
-
-// TestCarriedPipes: a pipe or a device among files that were carried is refused, and not
-// waited for.
-func TestCarriedPipes(t *testing.T) {
-	pipe := filepath.Join(t.TempDir(), "k2-hello-1.json")
-	if err := syscall.Mkfifo(pipe, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	for _, path := range []string{pipe, os.DevNull, "/dev/zero", t.TempDir()} {
-		done := make(chan error, 1)
-		go func() {
-			_, err := OpenCarried(path)
-			done <- err
-		}()
-		select {
-		case err := <-done:
-			if !errors.Is(err, ErrNoFile) {
-				t.Errorf("%s: %v", path, err)
-			}
-		case <-time.After(10 * time.Second):
-			t.Fatalf("%s is waited for", path)
-		}
 	}
 }

@@ -9,9 +9,9 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/liuma-pin/liuma/internal/diskfile"
 	"github.com/liuma-pin/liuma/internal/ledger"
 	"github.com/liuma-pin/liuma/internal/ledger/sqlite"
-	"github.com/liuma-pin/liuma/internal/sqlitefile"
 )
 
 // Errors of Seats.BeginRepair.
@@ -206,7 +206,7 @@ func (r *Repair) keyFile(out *Repaired) (*storedKeeper, error) {
 		return nil, err
 	}
 	// A crash before it is there leaves what was there: nothing, or a damaged file.
-	if err := k.write(Disk{}, dir); err != nil {
+	if err := k.write(diskfile.Disk{}, dir); err != nil {
 		k.wipe()
 		return nil, err
 	}
@@ -335,7 +335,7 @@ func setAside(dir string) (name string, err error) {
 			return "", fmt.Errorf("keeper: set aside: %w", err)
 		}
 	}
-	if err := errors.Join(sqlitefile.SyncDir(aside), sqlitefile.SyncDir(dir)); err != nil {
+	if err := errors.Join(diskfile.SyncDir(aside), diskfile.SyncDir(dir)); err != nil {
 		return "", fmt.Errorf("keeper: set aside: %w", err)
 	}
 	return filepath.Base(aside), nil

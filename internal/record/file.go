@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/diskfile"
 )
 
 // PutArchive writes the file of an archive to a directory, as write writes it, and
@@ -35,7 +36,7 @@ func PutArchive(dir string, number uint64, write func(io.Writer) error) (a audit
 	if a, err = readBack(temp, number); err != nil {
 		return a, false, errors.Join(err, removed(temp))
 	}
-	if err := errors.Join(os.Rename(temp, path), syncDirectory(dir)); err != nil {
+	if err := errors.Join(os.Rename(temp, path), diskfile.SyncDir(dir)); err != nil {
 		return a, false, err
 	}
 	return a, false, nil

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/diskfile"
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
@@ -123,26 +124,14 @@ func (d *Digester) write(r store.Reader, number uint64, before bool) error {
 	return d.put(lastFile, []byte(strconv.FormatUint(number, 10)+"\n"))
 }
 
-// put writes a file whole or not at all.
-func (d *Digester) put(name string, content []byte) (err error) {
-	temp := filepath.Join(d.c.Directory, "."+name+".tmp")
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("%w: %w", errShip, errors.Join(err, removed(temp)))
-		}
-	}()
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
+// put writes a file whole or not at all. A crash leaves at most a file whose name begins with
+// a dot, which the next put of that name removes.
+func (d *Digester) put(name string, content []byte) error {
+	disk := diskfile.Disk{}
+	if err := errors.Join(disk.Sweep(d.c.Directory, name), disk.Write(d.c.Directory, name, content)); err != nil {
+		return fmt.Errorf("%w: %w", errShip, err)
 	}
-	_, err = f.Write(content)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(temp, filepath.Join(d.c.Directory, name)); err != nil {
-		return err
-	}
-	return syncDirectory(d.c.Directory)
+	return nil
 }
 
 func removed(path string) error {
@@ -150,17 +139,6 @@ func removed(path string) error {
 		return err
 	}
 	return nil
-}
-
-// syncDirectory makes a rename durable. Not every platform can; the file itself
-// is synced in any case.
-func syncDirectory(path string) error {
-	dir, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	_ = dir.Sync()
-	return dir.Close()
 }
 
 // writeDigest writes the lines of a digest: the digest, then its changes.

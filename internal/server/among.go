@@ -16,6 +16,7 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/config"
+	"github.com/liuma-pin/liuma/internal/diskfile"
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/store"
 )
@@ -54,7 +55,7 @@ func nameOf(c config.Config) (string, error) {
 		}
 		var random [4]byte
 		rand.Read(random[:])
-		if err := (keeper.Disk{}).Write(home(c), NameFile, []byte("authority-"+hex.EncodeToString(random[:])+"\n")); err != nil {
+		if err := (diskfile.Disk{}).Write(home(c), NameFile, []byte("authority-"+hex.EncodeToString(random[:])+"\n")); err != nil {
 			return "", err
 		}
 	}

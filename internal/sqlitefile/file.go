@@ -16,6 +16,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/liuma-pin/liuma/internal/diskfile"
 )
 
 // Errors that callers act on.
@@ -92,7 +94,7 @@ func makePrivate(path string) error {
 			return err
 		}
 	}
-	return SyncDir(filepath.Dir(path))
+	return diskfile.SyncDir(filepath.Dir(path))
 }
 
 // Path is the absolute path of the database.

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/liuma-pin/liuma/internal/diskfile"
 )
 
 // Snapshot writes the state of the database at from, as of one moment, to a new
@@ -41,5 +43,5 @@ func Snapshot(ctx context.Context, from, to string) (err error) {
 	if err = errors.Join(err, db.Close()); err != nil {
 		return err
 	}
-	return errors.Join(f.Sync(), SyncDir(filepath.Dir(to)))
+	return errors.Join(f.Sync(), diskfile.SyncDir(filepath.Dir(to)))
 }

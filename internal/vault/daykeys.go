@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"golang.org/x/crypto/chacha20poly1305"
+
+	"github.com/liuma-pin/liuma/internal/diskfile"
 )
 
 // DayKeysDir is the name of the directory of day keys, beside the key file.
@@ -70,7 +72,7 @@ type dayKeyFiles struct {
 }
 
 func onDisk() dayKeyFiles {
-	return dayKeyFiles{write: writeAndClose, remove: os.Remove, sync: syncDir}
+	return dayKeyFiles{write: writeAndClose, remove: os.Remove, sync: diskfile.SyncDir}
 }
 
 func (v *Vault) dayKeysDir() string { return filepath.Join(filepath.Dir(v.file.Path), DayKeysDir) }

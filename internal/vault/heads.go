@@ -15,6 +15,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/liuma-pin/liuma/internal/diskfile"
 )
 
 // HeadsFile is the name of the file of heads, beside the key file.
@@ -178,7 +180,7 @@ func (h *Heads) replace(numbers map[Head]uint64) (err error) {
 	h.mu.Unlock()
 	// If this fails a power cut may bring the old file back: lower, as after a
 	// crash before the rename.
-	if err := syncDir(filepath.Dir(h.path)); err != nil {
+	if err := diskfile.SyncDir(filepath.Dir(h.path)); err != nil {
 		return fmt.Errorf("vault: write heads: %w", err)
 	}
 	return nil
@@ -212,9 +214,12 @@ func (h *Heads) mac(body []byte) (m MAC, err error) {
 }
 
 func readHeads(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := diskfile.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w: %s", ErrNoHeads, path)
+	}
+	if errors.Is(err, diskfile.ErrNoFile) {
+		return nil, ErrHeads
 	}
 	if err != nil {
 		return nil, fmt.Errorf("vault: open heads: %w", err)
@@ -224,7 +229,7 @@ func readHeads(path string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("vault: open heads: %w", err)
 	}
-	if !info.Mode().IsRegular() || info.Size() > maxHeadsFile {
+	if info.Size() > maxHeadsFile {
 		return nil, ErrHeads
 	}
 	if info.Mode().Perm()&0o077 != 0 {

@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/liuma-pin/liuma/internal/diskfile"
 	"github.com/liuma-pin/liuma/internal/token"
 )
 
@@ -168,7 +169,9 @@ func Create(path string) (err error) {
 	if err := writeAndClose(f, content); err != nil {
 		return fmt.Errorf("vault: write key file: %w", errors.Join(err, os.Remove(path)))
 	}
-	if err := syncDir(filepath.Dir(path)); err != nil {
+	// If the new file's name vanished in a power cut, data sealed under its key could never be
+	// opened again.
+	if err := diskfile.SyncDir(filepath.Dir(path)); err != nil {
 		return fmt.Errorf("vault: write key file: %w", err)
 	}
 	return nil
@@ -178,16 +181,6 @@ func Create(path string) (err error) {
 func writeAndClose(f *os.File, content []byte) error {
 	_, err := f.Write(content)
 	return errors.Join(err, f.Sync(), f.Close())
-}
-
-// syncDir makes the new file's name durable: if the file vanished in a power
-// cut, data sealed under its key could never be opened again.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 func newKeyFile(now time.Time) ([]byte, error) {
@@ -217,7 +210,10 @@ func (f KeyFile) read() (*rawKeys, fs.FileInfo, error) {
 // open file, so that no other file can be put in its place in between. The caller wipes
 // the result.
 func readPrivate(path string) ([]byte, fs.FileInfo, error) {
-	f, err := os.Open(path)
+	f, err := diskfile.Open(path)
+	if errors.Is(err, diskfile.ErrNoFile) {
+		return nil, nil, ErrKeyFileFormat
+	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("vault: open key file: %w", err)
 	}
@@ -225,9 +221,6 @@ func readPrivate(path string) ([]byte, fs.FileInfo, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, nil, fmt.Errorf("vault: open key file: %w", err)
-	}
-	if !info.Mode().IsRegular() {
-		return nil, nil, ErrKeyFileFormat
 	}
 	if info.Mode().Perm()&0o077 != 0 {
 		return nil, nil, ErrKeyFileMode

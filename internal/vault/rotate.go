@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/liuma-pin/liuma/internal/diskfile"
 )
 
 // Errors of changing the key file.
@@ -207,7 +209,7 @@ func (f KeyFile) change(change func(*rawKeys) error) (signing []SigningKey, err 
 	if err != nil {
 		return nil, errors.Join(err, os.Remove(fresh), f.destroy(raw.made))
 	}
-	if err := syncDir(filepath.Dir(path)); err != nil {
+	if err := diskfile.SyncDir(filepath.Dir(path)); err != nil {
 		return nil, fmt.Errorf("vault: the key file was replaced, but a power cut may undo it: %w", err)
 	}
 	return signing, f.destroy(raw.gone)

@@ -26,6 +26,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/liuma-pin/liuma/internal/diskfile"
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/keeper/admission"
 	"github.com/liuma-pin/liuma/internal/split"
@@ -116,7 +117,7 @@ func (c Config) validate() error {
 type Dir struct {
 	Config
 	path string
-	disk keeper.Disk
+	disk diskfile.Disk
 }
 
 // Create makes a keeper's directory, if there is none: its issuer, the certificate of its

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/liuma-pin/liuma/internal/diskfile"
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/split"
 )
@@ -102,10 +103,10 @@ type between struct {
 // thiefIn is the thief as member as (from 0) in the meeting of member at.
 func thiefIn(t *testing.T, m, thief *members, as, at int) (b between) {
 	t.Helper()
-	f := must2(keeper.OpenKeyFile(keeper.Disk{}, thief.desks[as].Dir, nil))(t)
+	f := must2(keeper.OpenKeyFile(diskfile.Disk{}, thief.desks[as].Dir, nil))(t)
 	b.custody = f.Custody()
 	d := m.desks[at]
-	own := must2(keeper.OpenKeyFile(keeper.Disk{}, d.Dir, nil))(t)
+	own := must2(keeper.OpenKeyFile(diskfile.Disk{}, d.Dir, nil))(t)
 	member := must2(d.underWay(own))(t)
 	meeting := must2(member.Meeting())(t)
 	b.file = offersFile{head: headOf(kindOffers, m.who(as)), KeySet: 1, Meeting: meeting}
@@ -203,7 +204,7 @@ func TestForgedKeysAreNoticed(t *testing.T) {
 			}
 		}
 	}
-	thief := must2(keeper.OpenKeyFile(keeper.Disk{}, m.desks[2].Dir, nil))(t).Custody()
+	thief := must2(keeper.OpenKeyFile(diskfile.Disk{}, m.desks[2].Dir, nil))(t).Custody()
 	forged := must2(parse(m.of(0, kindOffers)))(t).offers
 	key := must2(thief.Generate(keeper.Slot{}))(t)
 	for i, o := range forged.Offers {

@@ -28,6 +28,7 @@ import (
 	"path/filepath"
 	"regexp"
 
+	"github.com/liuma-pin/liuma/internal/diskfile"
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/split"
 	"github.com/liuma-pin/liuma/internal/sqlitefile"
@@ -155,7 +156,7 @@ func (w Who) check() error {
 type Desk struct {
 	Dir       string
 	Custodian keeper.Custodian // has the share keys; nil: they are in keeper.json
-	Disk      keeper.Disk      // for tests of crashes
+	Disk      diskfile.Disk    // for tests of crashes
 }
 
 // hold keeps other processes from the directory's keys, and clears away what a crash

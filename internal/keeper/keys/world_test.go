@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/liuma-pin/liuma/internal/diskfile"
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/split"
 )
@@ -126,7 +127,7 @@ func (m *members) ceremony() {
 // keysOf are the share keys of a key set that a directory holds.
 func (m *members) keysOf(i int, keySet uint32) map[split.Subset]string {
 	m.t.Helper()
-	f := must2(keeper.OpenKeyFile(keeper.Disk{}, m.desks[i].Dir, nil))(m.t)
+	f := must2(keeper.OpenKeyFile(diskfile.Disk{}, m.desks[i].Dir, nil))(m.t)
 	defer f.Wipe()
 	out := map[split.Subset]string{}
 	for s, k := range must2(f.Keys(keySet))(m.t) {

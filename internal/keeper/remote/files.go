@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/liuma-pin/liuma/internal/diskfile"
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/keeper/admission"
 )
@@ -32,7 +33,7 @@ func ReadAdmission(path string) (*admission.Admission, error) {
 // ReadKey reads the authority's key, which nobody but its owner may be able to read
 // (keeper.ErrMode). What was looked at is what is read. Root may read it for its owner.
 func ReadKey(path string) (*ecdsa.PrivateKey, error) {
-	f, err := keeper.OpenCarried(path)
+	f, err := diskfile.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("remote: %w", err)
 	}
@@ -78,11 +79,11 @@ func WriteFile(path string, data []byte) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("remote: %w", err)
 	}
-	return keeper.Disk{}.Write(dir, filepath.Base(path), data)
+	return diskfile.Disk{}.Write(dir, filepath.Base(path), data)
 }
 
 func read(path string) ([]byte, error) {
-	f, err := keeper.OpenCarried(path)
+	f, err := diskfile.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("remote: %w", err)
 	}

@@ -1,4 +1,4 @@
-package sqlitefile
+package diskfile
 
 // SyncDir does nothing: Windows cannot sync directories, and NTFS journals
 // names.

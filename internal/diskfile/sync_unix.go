@@ -1,6 +1,6 @@
 //go:build !windows
 
-package sqlitefile
+package diskfile
 
 import (
 	"errors"

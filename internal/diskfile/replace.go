@@ -1,4 +1,4 @@
-package keeper
+package diskfile
 
 import (
 	"errors"
@@ -7,12 +7,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-
-	"github.com/liuma-pin/liuma/internal/sqlitefile"
 )
 
-// Disk writes the files of a keeper's directory, each in one step. The zero Disk
-// is the one that is used.
+// Disk writes the files of a directory, each in one step. The zero Disk is used by programs.
 type Disk struct {
 	// At, where a test sets it, is called at each moment of a write with the file's
 	// name; an error is one of the disk.
@@ -29,8 +26,11 @@ func (d Disk) at(file, moment string) error {
 // Write replaces a file, which only its owner can read, in one step: a crash
 // leaves the old file or the new one, and at worst a temporary one beside it (see
 // Sweep).
-func (d Disk) Write(dir, name string, data []byte) error {
-	temp, err := d.temporary(dir, name, data)
+func (d Disk) Write(dir, name string, data []byte) error { return d.WriteMode(dir, name, data, 0o600) }
+
+// WriteMode is Write for a file of another mode, which the umask does not narrow.
+func (d Disk) WriteMode(dir, name string, data []byte, mode fs.FileMode) error {
+	temp, err := d.temporary(dir, name, data, mode)
 	if err == nil {
 		err = d.at(name, "before rename")
 	}
@@ -41,22 +41,22 @@ func (d Disk) Write(dir, name string, data []byte) error {
 		if temp != "" {
 			err = errors.Join(err, os.Remove(temp))
 		}
-		return fmt.Errorf("keeper: write %s: %w", name, err)
+		return fmt.Errorf("write %s: %w", name, err)
 	}
 	// Until this is done the rename may be lost with the machine's power.
 	err = d.at(name, "after rename")
 	if err == nil {
-		err = sqlitefile.SyncDir(dir)
+		err = SyncDir(dir)
 	}
 	if err != nil {
-		return fmt.Errorf("keeper: sync directory: %w", err)
+		return fmt.Errorf("sync directory: %w", err)
 	}
 	return nil
 }
 
-// temporary writes a durable file of mode 0600 beside name. It returns the
-// file's path also with an error, if the file was made.
-func (d Disk) temporary(dir, name string, data []byte) (path string, err error) {
+// temporary writes a durable file beside name. It returns the file's path also with an
+// error, if the file was made.
+func (d Disk) temporary(dir, name string, data []byte, mode fs.FileMode) (path string, err error) {
 	if err := d.at(name, "before"); err != nil {
 		return "", err
 	}
@@ -65,7 +65,13 @@ func (d Disk) temporary(dir, name string, data []byte) (path string, err error) 
 		return "", err
 	}
 	half := len(data) / 2
-	if _, err = f.Write(data[:half]); err == nil {
+	if mode != 0o600 { // which CreateTemp gives
+		err = f.Chmod(mode)
+	}
+	if err == nil {
+		_, err = f.Write(data[:half])
+	}
+	if err == nil {
 		err = d.at(name, "half written")
 	}
 	if err == nil {
@@ -90,10 +96,10 @@ func (d Disk) Remove(dir, name string) error {
 		err = d.at(name, "after removing")
 	}
 	if err == nil {
-		err = sqlitefile.SyncDir(dir)
+		err = SyncDir(dir)
 	}
 	if err != nil {
-		return fmt.Errorf("keeper: remove %s: %w", name, err)
+		return fmt.Errorf("remove %s: %w", name, err)
 	}
 	return nil
 }
@@ -103,7 +109,7 @@ func (d Disk) Remove(dir, name string) error {
 func (d Disk) Sweep(dir string, names ...string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return fmt.Errorf("keeper: sweep: %w", err)
+		return fmt.Errorf("sweep: %w", err)
 	}
 	for _, e := range entries {
 		for _, name := range names {
@@ -111,7 +117,7 @@ func (d Disk) Sweep(dir string, names ...string) error {
 				continue
 			}
 			if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
-				return fmt.Errorf("keeper: sweep: %w", err)
+				return fmt.Errorf("sweep: %w", err)
 			}
 		}
 	}
