@@ -5831,6 +5831,9 @@ func (w Shown) BenchSlices(slices, load string) string {
 	return w.say("shown.bench.slices", "{slices}", slices, "{load}", load)
 }
 
+// BenchAsker says "shown.bench.asker".
+func (w Shown) BenchAsker() string { return w.say("shown.bench.asker") }
+
 // BenchOpen says "shown.bench.open".
 func (w Shown) BenchOpen() string { return w.say("shown.bench.open") }
 

@@ -43,6 +43,7 @@ func (f *figures) load(r bench.Result) {
 		fmt.Fprintf(f, "%s %9.0f  /s     p50 %.1f ms   p99 %.1f ms\n", padded(f.say.BenchOpen(), 20), r.Open.Rate, r.Open.P50, r.Open.P99)
 	}
 	f.row(f.say.BenchServer(), r.CPU, 0, "%s", f.say.BenchServerCost(fmt.Sprintf("%.0f", r.RSS), fmt.Sprintf("%.0f", r.BytesPerCard)))
+	f.row(f.say.BenchAsker(), r.Asker, 0, "%s", f.say.BenchTogetherCost())
 	if r.Beside != nil {
 		f.row(f.say.BenchFew(num(r.Beside.Cards)), r.Beside.CPU, 0, "%s", f.say.BenchKeeperCost())
 	}

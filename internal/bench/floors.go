@@ -32,8 +32,8 @@ import (
 // hashes that others use.
 type floors struct {
 	c      Config
-	client *http.Client
 	echo   *child
+	asker  *asker // of echo
 	crypto func(int) error
 	ledger *ledger.Ledger
 	dir    string
@@ -49,7 +49,7 @@ type floored struct {
 
 // beginFloors starts the echo server and makes the ledger that is counted in.
 func beginFloors(ctx context.Context, c Config) (_ *floors, err error) {
-	f := &floors{c: c, client: httpClient(c.Clients)}
+	f := &floors{c: c}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, f.close())
@@ -67,13 +67,18 @@ func beginFloors(ctx context.Context, c Config) (_ *floors, err error) {
 	if err := f.beginLedger(ctx); err != nil {
 		return nil, err
 	}
-	f.echo, err = start(c.Binary, "bench", "echo")
-	return f, err
+	if f.echo, err = start(c.Binary, "bench", "echo"); err != nil {
+		return nil, err
+	}
+	f.asker = newAsker(f.echo.base)
+	return f, nil
 }
 
 func (f *floors) close() error {
 	var errs []error
-	f.client.CloseIdleConnections()
+	if f.asker != nil {
+		errs = append(errs, f.asker.close())
+	}
 	if f.echo != nil {
 		errs = append(errs, f.echo.stop())
 	}
@@ -132,14 +137,14 @@ const (
 // askEcho has the same load generator ask a server that does nothing, and tells what that
 // costs the server.
 func (f *floors) askEcho(ctx context.Context, d time.Duration) (rate, cpu float64, err error) {
-	body := make([]byte, requestSize)
+	request := f.asker.request("/", "token", make([]byte, requestSize))
 	pid := f.echo.cmd.Process.Pid
 	before, err := processorTime(pid)
 	if err != nil {
 		return 0, 0, err
 	}
 	took, times, err := ask(ctx, f.c.Clients, d, math.MaxInt32, func(int) error {
-		return post(ctx, f.client, f.echo.base+"/", "token", body, "echo")
+		return f.asker.ask(ctx, request, "echo")
 	})
 	if err != nil {
 		return 0, 0, err

@@ -124,23 +124,6 @@ func send(ctx context.Context, client *http.Client, url, token string, body []by
 	return client.Do(req)
 }
 
-// post sends a request and fails unless the answer has the wanted content.
-func post(ctx context.Context, client *http.Client, url, token string, body []byte, want string) error {
-	resp, err := send(ctx, client, url, token, body)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
-	if err != nil {
-		return err
-	}
-	if resp.StatusCode != http.StatusOK || !bytes.Contains(answer, []byte(want)) {
-		return fmt.Errorf("status %d: %s", resp.StatusCode, answer)
-	}
-	return nil
-}
-
 // ask runs do(0), do(1), … from n goroutines until the time or the work is
 // over, and returns how long each took.
 func ask(ctx context.Context, n int, d time.Duration, most int, do func(i int) error) (time.Duration, []time.Duration, error) {

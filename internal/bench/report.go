@@ -191,6 +191,7 @@ func sizesTable(of []Result) string {
 			return fmt.Sprintf("%.0f / %.0f", r.Filling.PerSecond, r.Filling.PerCPU)
 		}},
 		{"filling's memory, MiB", func(r Result) string { return fmt.Sprintf("%.0f", r.Filling.RSS) }},
+		figure("load generator's processor time, µs", "%.0f", func(r Result) Figure { return r.Asker }),
 		figure("echo server's processor time, µs", "%.1f", func(r Result) Figure { return r.EchoCPU }),
 		figure("cryptography's processor time, µs", "%.0f", func(r Result) Figure { return r.CryptoCPU }),
 		figure("durable spends alone, a second", "%.0f", func(r Result) Figure { return r.Spends }),

@@ -30,6 +30,7 @@ type Result struct {
 	Open  *OpenLoop `json:"open_loop_at_half_the_rate,omitempty"`
 	CPU   Figure    `json:"cpu_us_per_verification"` // of the server
 	Split []Share   `json:"split"`                   // of it
+	Asker Figure    `json:"cpu_us_per_verification_load_generator"`
 
 	KeeperCPU   []Figure `json:"cpu_us_per_verification_keepers,omitempty"`  // of each keeper's process
 	DatabaseCPU *Figure  `json:"cpu_us_per_verification_database,omitempty"` // of all processes of the PostgreSQL server
@@ -72,7 +73,7 @@ func (m *measured) result(s *subject) (r Result, err error) {
 		LoadAverage: figure(m.loadAverage, func(v float64) float64 { return v }), Cold: c.Cold, Shape: c.Shape, Remote: c.Remote, Store: storeFile, Standby: c.Standby,
 		Rate: figure(m.load, func(s sliced) float64 { return s.rate }), P50: figure(m.load, func(s sliced) float64 { return s.p50 }),
 		P99: figure(m.load, func(s sliced) float64 { return s.p99 }), CPU: figure(m.load, func(s sliced) float64 { return s.cpu }),
-		AllCPU: figure(m.load, sliced.all), Open: m.open, Filling: s.f.filling, BytesPerCard: float64(s.f.filling.Bytes) / float64(c.Cards)}
+		Asker: figure(m.load, func(s sliced) float64 { return s.generator }), AllCPU: figure(m.load, sliced.all), Open: m.open, Filling: s.f.filling, BytesPerCard: float64(s.f.filling.Bytes) / float64(c.Cards)}
 	if c.Postgres {
 		r.Store = storeServer
 	}

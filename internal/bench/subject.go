@@ -27,6 +27,7 @@ type subject struct {
 	run     string // begins the business numbers of this run
 	asked   int    // requests that were sealed so far
 	server  *child // nil while it does not run
+	asker   *asker // of server; nil while it does not run
 	control string // the socket at which the server is profiled
 	rate    float64
 }
@@ -55,16 +56,19 @@ func raise(ctx context.Context, c Config) (_ *subject, err error) {
 }
 
 func (s *subject) start() (err error) {
-	s.server, err = start(s.c.Binary, "bench", "server", "--data", s.c.data(), "--control", s.control)
-	return err
+	if s.server, err = start(s.c.Binary, "bench", "server", "--data", s.c.data(), "--control", s.control); err != nil {
+		return err
+	}
+	s.asker = newAsker(s.server.base)
+	return nil
 }
 
 func (s *subject) stop() error {
 	if s.server == nil {
 		return nil
 	}
-	err := s.server.stop()
-	s.server = nil
+	err := errors.Join(s.asker.close(), s.server.stop())
+	s.server, s.asker = nil, nil
 	return err
 }
 
@@ -93,8 +97,9 @@ func (s *subject) chill() error {
 
 // sealed is requests that are ready to be sent, as devices would have sealed them.
 type sealed struct {
-	token  string
-	bodies [][]byte
+	token    string
+	bodies   [][]byte
+	requests [][]byte // to the server, with their heads
 }
 
 // seal prepares requests. The challenge and the token last for minutes, so what is
@@ -133,13 +138,25 @@ func (s *subject) seal(ctx context.Context, n int) (out sealed, err error) {
 			"purpose": purpose, "challenge": ch.Value, "pin": e})
 		return err
 	})
-	return out, err
+	if err != nil {
+		return out, err
+	}
+	for _, body := range out.bodies {
+		out.requests = append(out.requests, s.asker.request(verifications, out.token, body))
+	}
+	return out, nil
 }
 
+// verifications is where requests go.
+const verifications = "/v1/verifications"
+
 // give sends a request and wants the verdict that the PIN is right.
-func (s *subject) give(ctx context.Context, base string, q sealed, i int) error {
-	return post(ctx, s.client, base+"/v1/verifications", q.token, q.bodies[i], `"verdict":"right"`)
+func (s *subject) give(ctx context.Context, q sealed, i int) error {
+	return s.asker.ask(ctx, q.requests[i], right)
 }
+
+// right is what each answer has to say.
+const right = `"verdict":"right"`
 
 // sliced is what one slice of the load cost.
 type sliced struct {
@@ -147,6 +164,7 @@ type sliced struct {
 	rate              float64 // a second
 	p50, p99          float64 // ms
 	cpu               float64 // µs a verification, of the server
+	generator         float64 // and of this process, which asks
 	keepers           []float64
 	database, standby float64
 	rssMiB            float64 // of the server, the most so far
@@ -181,7 +199,15 @@ func (s *subject) slice(ctx context.Context, d time.Duration) (out sliced, err e
 	if err != nil {
 		return out, err
 	}
-	took, times, err := ask(ctx, s.c.Clients, d, len(q.bodies), func(i int) error { return s.give(ctx, s.server.base, q, i) })
+	own, err := processorTime(os.Getpid())
+	if err != nil {
+		return out, err
+	}
+	took, times, err := ask(ctx, s.c.Clients, d, len(q.bodies), func(i int) error { return s.give(ctx, q, i) })
+	if err != nil {
+		return out, err
+	}
+	ownAfter, err := processorTime(os.Getpid())
 	if err != nil {
 		return out, err
 	}
@@ -193,6 +219,7 @@ func (s *subject) slice(ctx context.Context, d time.Duration) (out sliced, err e
 	each := func(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1000 / float64(out.n) }
 	out.rate, out.p50, out.p99 = float64(out.n)/took.Seconds(), quantile(times, 0.50), quantile(times, 0.99)
 	out.cpu, out.rssMiB = each(after.of[0].cpu-before.of[0].cpu), after.of[0].rssMiB
+	out.generator = each(ownAfter - own)
 	for i := range s.f.keepers {
 		out.keepers = append(out.keepers, each(after.of[1+i].cpu-before.of[1+i].cpu))
 	}
@@ -231,7 +258,7 @@ func (s *subject) open(ctx context.Context, rate float64, d time.Duration) (Open
 		return OpenLoop{}, err
 	}
 	var noticed tally
-	paced(ctx, rate, d, mostOpen, func(i int, due time.Time) { noticed.add(due, s.give(ctx, s.server.base, q, i)) })
+	paced(ctx, rate, d, mostOpen, func(i int, due time.Time) { noticed.add(due, s.give(ctx, q, i)) })
 	n := noticed.noticed()
 	if n.Errors > 0 {
 		return OpenLoop{}, fmt.Errorf("bench: open loop: %s", n.errors())

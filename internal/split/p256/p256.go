@@ -10,7 +10,7 @@
 // that its own buffers that held an input, what an input hashes to, or the
 // unblinded point are on the heap and wiped before the call returns.
 //
-// It trusts filippo.io/nistec for the group, filippo.io/bigmod for arithmetic
+// It trusts filippo.io/nistec for the group, filippo.io/bigmod for hashing to a number
 // modulo the group's order, and crypto/sha256. What those keep on the stack,
 // and what the compiler spills there, is not wiped: it is never the input
 // itself (sha256.go says how), but the multiples of a point and the powers of

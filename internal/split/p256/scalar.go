@@ -13,7 +13,7 @@ const ScalarSize = 32
 // Scalar is a number below the group's order. The zero Scalar is zero.
 type Scalar struct{ b [ScalarSize]byte }
 
-// order is the group's order, n. Inverses are powers of n-2.
+// order is the group's order, n.
 func order() [ScalarSize]byte {
 	return [ScalarSize]byte{
 		0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
@@ -58,21 +58,6 @@ func (s *Scalar) IsZero() bool {
 
 // Wipe sets s to zero.
 func (s *Scalar) Wipe() { clear(s.b[:]) }
-
-// Invert sets s to the inverse of a, as a power of a (Fermat), and refuses zero.
-func (s *Scalar) Invert(a *Scalar) error {
-	if a.IsZero() {
-		return ErrZero
-	}
-	n := modulus()
-	exponent := order()
-	exponent[ScalarSize-1] -= 2
-	x := natural(a.b[:], n)
-	defer clear(x.Bits())
-	inverse := bigmod.NewNat().Exp(x, exponent[:], n)
-	s.take(inverse, n)
-	return nil
-}
 
 // Hash sets s to RFC 9497's HashToScalar for P-256, which is RFC 9380's
 // hash_to_field to one number modulo the group's order. It may give zero, with
