@@ -70,6 +70,7 @@ var levels = map[string]int{
 	"internal/store/rows":             4,
 	"internal/store/sqlite":           5,
 	"internal/store/storetest":        5,
+	"internal/ration":                 4,
 	"internal/registry":               4,
 	"internal/sheet":                  1,
 	"internal/agency":                 4,

@@ -6653,6 +6653,18 @@ func (w Shown) MemberBehind() string { return w.say("shown.member.behind") }
 // MemberHas says "shown.member.has".
 func (w Shown) MemberHas() string { return w.say("shown.member.has") }
 
+// MemberServes says "shown.member.serves".
+func (w Shown) MemberServes(time string) string { return w.say("shown.member.serves", "{time}", time) }
+
+// MemberServesNow says "shown.member.serves_now".
+func (w Shown) MemberServesNow() string { return w.say("shown.member.serves_now") }
+
+// MemberAway says "shown.member.away".
+func (w Shown) MemberAway(time string) string { return w.say("shown.member.away", "{time}", time) }
+
+// MemberAwayLong says "shown.member.away_long".
+func (w Shown) MemberAwayLong() string { return w.say("shown.member.away_long") }
+
 // MemberRefused says "shown.member.refused".
 func (w Shown) MemberRefused(why string) string { return w.say("shown.member.refused", "{why}", why) }
 
@@ -8028,6 +8040,9 @@ func (w Refused) KnownKeysUnderWay() string { return w.say("refused.known.keys_u
 
 // KnownGone says "refused.known.gone".
 func (w Refused) KnownGone() string { return w.say("refused.known.gone") }
+
+// KnownKeysNumber says "refused.known.keys_number".
+func (w Refused) KnownKeysNumber() string { return w.say("refused.known.keys_number") }
 
 // KnownAuthority says "refused.known.authority".
 func (w Refused) KnownAuthority() string { return w.say("refused.known.authority") }

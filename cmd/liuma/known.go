@@ -76,6 +76,7 @@ func knownOfActs() []knownError {
 		{keyring.ErrUnderWay, locale.Refused.KnownKeysUnderWay},
 		{keyring.ErrMember, locale.Refused.KnownAuthority},
 		{keyring.ErrGone, locale.Refused.KnownGone},
+		{keyring.ErrNumber, locale.Refused.KnownKeysNumber},
 		{keyring.ErrLately, locale.Refused.KnownLately},
 		{keyring.ErrNotGiven, locale.Refused.KnownNotGiven},
 		{keyring.ErrGiver, locale.Refused.KnownGiver},

@@ -32,7 +32,7 @@ func (a *keysMembersCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 			return json.NewEncoder(t.out).Encode(s.Keyring)
 		}
 		for _, m := range s.Keyring.Members {
-			if err := t.line(m.Name + "  " + m.Digits + "  " + memberState(t.shown(), s.Keyring, m)); err != nil {
+			if err := t.line(m.Name + "  " + m.Digits + "  " + memberState(t.shown(), s.Keyring, m) + "; " + memberPresence(t.shown(), m)); err != nil {
 				return err
 			}
 		}
@@ -57,6 +57,19 @@ func memberState(say locale.Shown, s *keyring.State, m keyring.Member) string {
 		return say.MemberBehind()
 	}
 	return say.MemberHas()
+}
+
+// memberPresence says in words whether an authority serves, and since when it does or does not.
+func memberPresence(say locale.Shown, m keyring.Member) string {
+	switch {
+	case m.Serves && !m.Since.IsZero():
+		return say.MemberServes(m.Since.Format(time.RFC3339))
+	case m.Serves:
+		return say.MemberServesNow()
+	case !m.Seen.IsZero():
+		return say.MemberAway(m.Seen.Format(time.RFC3339))
+	}
+	return say.MemberAwayLong()
 }
 
 // printKeyring says what is waited for.

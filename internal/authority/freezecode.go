@@ -58,7 +58,7 @@ func (a *Authority) FreezeByCode(ctx context.Context, source, typed string) (Fre
 		v, err = a.freezeByCode(ctx, code)
 	}
 	if errors.Is(err, store.ErrNotFound) {
-		err = a.inWall(a.wrongFreezeCode(source))
+		err = a.inWall(a.wrongFreezeCode(ctx, source))
 	}
 	if err != nil {
 		return FreezeView{}, liuma.Outward(err)

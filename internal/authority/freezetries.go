@@ -8,72 +8,82 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/ration"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// Wrong freeze codes are counted in memory alone, so that whoever sends them
-// writes nothing to the disk. What is lost with the process decides nothing: a
-// right code works in any case. A wrong one costs one keyed hash and one
-// look-up. Its answer is not delayed, because an answer that waits would hold a
-// place at the door that others behind the same address need.
-const (
-	freezePeriod = time.Hour
-	// freezeSource is how many wrong freeze codes of one source within the period
-	// are answered as wrong. Further wrong ones are told to slow down.
-	freezeSource = 10
-	// freezeSources bounds the sources that are counted at a time. Those that
-	// come later within the period are answered as wrong.
-	freezeSources = 1 << 14
-	// freezeAlarm is how many wrong freeze codes within the period, from all
-	// sources, are an alarm.
-	freezeAlarm = 3000
-)
-
-// freezeTries counts wrong freeze codes since a time.
-type freezeTries struct {
-	mu      sync.Mutex
-	since   time.Time           // guarded by mu: when the period began
-	sources map[vault.Index]int // guarded by mu: by the blind index of the source
-	wrong   uint64              // guarded by mu: not in the record yet
-	period  uint64              // guarded by mu: within the period
-	told    time.Time           // guarded by mu: of the last entry
+// freezeCodes is the ration of wrong freeze codes of one source. It is a courtesy and a sign: a
+// right code works in any case, and is looked up before anything is counted. Wrong ones
+// after that are told to slow down, and write nothing. An answer is not delayed, because one that waits
+// would hold a place at the door that others behind the same address need. Sources that come after
+// Sources others are answered as wrong, and not counted.
+func freezeCodes() ration.Codes {
+	return ration.Codes{Kind: "freeze_codes", Source: 10, Sources: freezeSources, Alarm: 3000}
 }
 
-func newFreezeTries() *freezeTries { return &freezeTries{sources: map[vault.Index]int{}} }
+const freezeSources = 1 << 14
 
-// add counts a wrong freeze code. It returns until when its source is slowed, or
-// zero, and whether this one made it an alarm.
-func (f *freezeTries) add(source vault.Index, now time.Time) (until time.Time, alarm bool) {
+// freezeTries is what this process knows of wrong freeze codes: for the entries that it
+// writes of them, and the alarm. It refuses nobody.
+type freezeTries struct {
+	codes ration.Codes
+	all   ration.Wrong
+
+	mu      sync.Mutex
+	sources map[vault.Index]struct{} // guarded by mu: by the blind index of the source
+	wrong   uint64                   // guarded by mu: not in the record yet
+	told    time.Time                // guarded by mu: of the last entry
+}
+
+func newFreezeTries() *freezeTries {
+	return &freezeTries{codes: freezeCodes(), sources: map[vault.Index]struct{}{}}
+}
+
+// add counts a wrong freeze code for the next entry.
+func (f *freezeTries) add(source vault.Index) {
+	f.all.Add()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if now.Sub(f.since) >= freezePeriod {
-		f.since, f.period = now, 0
-		clear(f.sources)
-	}
 	f.wrong++
-	f.period++
-	n := f.sources[source]
-	if n > 0 || len(f.sources) < freezeSources {
-		f.sources[source] = min(n+1, freezeSource+1)
+	if len(f.sources) < freezeSources {
+		f.sources[source] = struct{}{}
 	}
-	if n >= freezeSource {
-		until = f.since.Add(freezePeriod)
-	}
-	return until, f.period == freezeAlarm
 }
 
-// wrongFreezeCode is the refusal of a wrong freeze code.
-func (a *Authority) wrongFreezeCode(source string) error {
-	from := a.vault.Index(vault.IndexPhone, "freeze-source\x00"+source)
-	until, alarm := a.freezeTries.add(from, a.Now())
-	if alarm {
-		a.log.Error("ALARM: freeze codes are being guessed", "wrong", freezeAlarm, "within", freezePeriod)
+// wrongFreezeCode is the refusal of a wrong freeze code. It is counted in the database, so
+// that all authorities count together and a restart forgets none. A crash before the commit
+// loses the one; a right code was not refused for it.
+func (a *Authority) wrongFreezeCode(ctx context.Context, source string) error {
+	from, now := a.vault.Index(vault.IndexPhone, "freeze-source\x00"+source), a.Now()
+	a.freezeTries.add(from)
+	codes, counted, until := a.freezeTries.codes, false, time.Time{}
+	err := a.store.View(ctx, func(r store.Reader) (err error) {
+		until, counted, err = codes.Slowed(r, from, now)
+		return err
+	})
+	if err == nil && counted && until.IsZero() {
+		err = a.store.Update(ctx, func(tx store.Tx) (_ audit.Entry, err error) {
+			_, until, err = codes.Take(tx, from, now)
+			return audit.Entry{}, err // it only says how often something came
+		})
+	}
+	if err != nil {
+		return err
 	}
 	if !until.IsZero() {
 		return &liuma.Error{Code: liuma.CodeFreezeCodeLimit, Until: until}
 	}
 	return liuma.Fail(liuma.CodeFreezeCodeInvalid, nil)
+}
+
+// saveFreezeTries has the wrong ones of all sources add up over authorities, for the alarm.
+func (a *Authority) saveFreezeTries(ctx context.Context) error {
+	alarm, err := a.freezeTries.all.Save(ctx, a.store, a.freezeTries.codes, a.Now())
+	if alarm {
+		a.log.ErrorContext(ctx, "ALARM: freeze codes are being guessed", "wrong", a.freezeTries.codes.Alarm, "within", ration.Period)
+	}
+	return err
 }
 
 // take takes the number of wrong freeze codes for an entry of the record, once
@@ -84,8 +94,10 @@ func (f *freezeTries) take(now time.Time, every time.Duration) (wrong uint64, so
 	if f.wrong == 0 || now.Sub(f.told) < every {
 		return 0, 0
 	}
-	wrong, f.wrong, f.told = f.wrong, 0, now
-	return wrong, len(f.sources)
+	wrong, sources = f.wrong, len(f.sources)
+	f.wrong, f.told = 0, now
+	clear(f.sources)
+	return wrong, sources
 }
 
 // tellFreezeTries writes how many freeze codes were wrong, in one entry for all

@@ -9,6 +9,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/ration"
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
@@ -81,7 +82,7 @@ func (a *Authority) MaintainOnce(ctx context.Context) error {
 		return err // nothing is forgotten or ended by a clock that is not trusted
 	}
 	_, err := a.SealKey(ctx)
-	err = errors.Join(err, a.tellRations(ctx), a.saveCounts(ctx), a.destroySealKeys(ctx), a.tendSealKeys(ctx), a.tellFreezeTries(ctx, freezePeriod))
+	err = errors.Join(err, a.tellRations(ctx), a.saveCounts(ctx), a.destroySealKeys(ctx), a.tendSealKeys(ctx), a.tellFreezeTries(ctx, ration.Period))
 	if !a.onDuty(store.DutyUpkeep) {
 		a.forgets = time.Time{}
 		return err
@@ -195,7 +196,7 @@ func (a *Authority) pruneRows(ctx context.Context, now time.Time) error {
 
 // saveSecond saves what is saved each second, apart from every request.
 func (a *Authority) saveSecond(ctx context.Context) error {
-	return errors.Join(a.saveSeen(ctx), a.saveCounts(ctx), a.followTime(ctx))
+	return errors.Join(a.saveSeen(ctx), a.saveCounts(ctx), a.saveFreezeTries(ctx), a.followTime(ctx))
 }
 
 // saveSeen saves the keepers' sequences that rose, apart from every request, so

@@ -298,6 +298,32 @@ func TestRationsOfSeveralAuthoritiesAddUp(t *testing.T) {
 	}
 }
 
+// TestWrongFreezeCodesOfSeveralAuthorities: ten wrong ones of a source within the hour are
+// answered as wrong at all authorities together, and an authority that is started since knows of
+// them; a right one is taken at each of them.
+func TestWrongFreezeCodesOfSeveralAuthorities(t *testing.T) {
+	x := newPhoned(t, testkit.Options{})
+	code := x.LastFreezeCode(x.who.Phone)
+	all := several(t, x.Env, 3)
+	wrong := func(a *authority.Authority) liuma.Code {
+		_, err := a.FreezeByCode(t.Context(), "10.0.0.1", "ABCDEFGHJKM")
+		return liuma.CodeOf(err)
+	}
+	for i := range 10 {
+		if c := wrong(all[i%3]); c != liuma.CodeFreezeCodeInvalid {
+			t.Fatalf("wrong one %d: %s", i+1, c)
+		}
+	}
+	for i, a := range append(all, several(t, x.Env, 1)...) {
+		if c := wrong(a); c != liuma.CodeFreezeCodeLimit {
+			t.Errorf("authority %d answers %s to the eleventh", i, c)
+		}
+	}
+	if _, err := all[1].FreezeByCode(t.Context(), "10.0.0.1", code); err != nil {
+		t.Errorf("a right one: %v", err)
+	}
+}
+
 // TestUsedOnceAtTwoAuthorities: the same assertion, the same evidence and the same business
 // number, at several authorities at the same moment, count once.
 func TestUsedOnceAtTwoAuthorities(t *testing.T) {

@@ -3,11 +3,11 @@ package counter
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/ration"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
 	"github.com/liuma-pin/liuma/internal/written"
@@ -57,17 +57,18 @@ func (c *Counter) NewCode(ctx context.Context, by liuma.StaffID, id liuma.Ticket
 }
 
 // ByCode finds the live ticket that a typed code is of. source names the sender of the
-// request (an address, say): from the eleventh wrong code an hour on it is refused
-// without a look. Whether the ticket stands is another question. Errors:
-// CodeTicketUnknown, CodeTooManyRequests.
+// request (an address, say): from the eleventh wrong code within an hour on it is refused
+// without a look, at all authorities on the database. Whether the ticket stands is another
+// question. Errors: CodeTicketUnknown, CodeTooManyRequests.
 func (c *Counter) ByCode(ctx context.Context, source, typed string) (store.Ticket, error) {
 	from := c.codeIndex("source", source)
-	if until := c.tries.slowed(from, c.c.Now()); !until.IsZero() {
-		return store.Ticket{}, &liuma.Error{Code: liuma.CodeTooManyRequests, Until: c.c.Engine.ToWall(until)}
+	taken, err := c.takeTry(ctx, from)
+	if err != nil {
+		return store.Ticket{}, err
 	}
 	code, formed := parseCode(typed)
 	var t store.Ticket
-	err := store.ErrNotFound
+	err = store.ErrNotFound
 	if formed {
 		err = c.c.Store.View(ctx, func(r store.Reader) (err error) {
 			t, err = r.TicketByCode(c.codeIndex("code", code))
@@ -75,77 +76,52 @@ func (c *Counter) ByCode(ctx context.Context, source, typed string) (store.Ticke
 		})
 	}
 	if errors.Is(err, store.ErrNotFound) {
-		if c.tries.add(from, c.c.Now()) {
-			c.c.Logger.ErrorContext(ctx, "ALARM: codes of tickets are being guessed", "wrong", triesAlarm, "within", triesPeriod)
-		}
+		c.wrong.Add()
 		return store.Ticket{}, liuma.Fail(liuma.CodeTicketUnknown, nil)
 	}
 	if err != nil {
 		return store.Ticket{}, liuma.Outward(err)
 	}
+	if err := c.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) { return audit.Entry{}, taken.GiveBack(tx) }); err != nil {
+		c.c.Logger.WarnContext(ctx, "a right code stays counted to its source", "err", err)
+	}
 	return t, nil
 }
 
-// Wrong codes are counted in memory, as wrong freeze codes are: who sends them writes
-// nothing to the disk. Here a right one is refused too while its source is slowed: its
-// holder stands at a counter, where the clerk can send the ticket to a pad.
-const (
-	triesPeriod  = time.Hour
-	triesSource  = 10      // wrong ones of one source within the period
-	triesSources = 1 << 14 // that are counted at a time, each by itself
-	triesShared  = 1 << 14 // wrong ones of all other sources together
-	triesAlarm   = 1000    // wrong ones within the period, from all sources
-)
-
-// triesOthers stands for all sources that come after triesSources others within a period.
-// They are counted as one, to triesShared: whoever has that many networks has none left from
-// which codes are tried without end. Then others are slowed with them; the pad stays.
-func triesOthers() vault.Index { return vault.Index{} }
-
-type tries struct {
-	mu      sync.Mutex
-	since   time.Time           // guarded by mu
-	sources map[vault.Index]int // guarded by mu
-	all     int                 // guarded by mu: wrong ones within the period
-}
-
-func newTries() *tries { return &tries{sources: map[vault.Index]int{}} }
-
-// of is under which a source is counted, and how many wrong ones it may give. The caller
-// holds mu.
-func (t *tries) of(source vault.Index) (vault.Index, int) {
-	if _, counted := t.sources[source]; counted || len(t.sources) < triesSources {
-		return source, triesSource
+// takeTry counts a try before its code is looked at: of a hundred that come at once, at one
+// authority or at several, no more are looked at than the source may give. A source that is
+// slowed writes nothing.
+func (c *Counter) takeTry(ctx context.Context, from vault.Index) (taken ration.Taken, err error) {
+	now, until := c.c.Now(), time.Time{}
+	err = c.c.Store.View(ctx, func(r store.Reader) (err error) { until, _, err = c.codes.Slowed(r, from, now); return err })
+	if err == nil && until.IsZero() {
+		err = c.c.Store.Update(ctx, func(tx store.Tx) (_ audit.Entry, err error) {
+			taken, until, err = c.codes.Take(tx, from, now)
+			return audit.Entry{}, err // it only says how often something came
+		})
 	}
-	return triesOthers(), triesShared
-}
-
-// begin begins another period where the last one is over. The caller holds mu.
-func (t *tries) begin(now time.Time) {
-	if now.Sub(t.since) >= triesPeriod {
-		t.since, t.all = now, 0
-		clear(t.sources)
+	if err != nil {
+		return ration.Taken{}, liuma.Outward(err)
 	}
-}
-
-// slowed is until when a source is slowed, or zero.
-func (t *tries) slowed(source vault.Index, now time.Time) time.Time {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.begin(now)
-	if from, most := t.of(source); t.sources[from] >= most {
-		return t.since.Add(triesPeriod)
+	if !until.IsZero() {
+		return ration.Taken{}, &liuma.Error{Code: liuma.CodeTooManyRequests, Until: c.c.Engine.ToWall(until)}
 	}
-	return time.Time{}
+	return taken, nil
 }
 
-// add counts a wrong one, and reports whether this one made it an alarm.
-func (t *tries) add(source vault.Index, now time.Time) (alarm bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.begin(now)
-	from, _ := t.of(source)
-	t.sources[from]++
-	t.all++
-	return t.all == triesAlarm
+// ticketCodes is the ration of wrong codes. A right one is refused too while its source is
+// slowed: its holder stands at a counter, where the clerk can send the ticket to a pad. Who has more networks
+// than are counted one by one has none left from which codes are tried without end: then others
+// are slowed with them.
+func ticketCodes() ration.Codes {
+	return ration.Codes{Kind: "ticket_codes", Source: 10, Sources: 1 << 14, Others: 1 << 14, Alarm: 1000}
+}
+
+// saveWrong has the wrong codes of all sources add up over authorities, for the alarm.
+func (c *Counter) saveWrong(ctx context.Context) error {
+	alarm, err := c.wrong.Save(ctx, c.c.Store, c.codes, c.c.Now())
+	if alarm {
+		c.c.Logger.ErrorContext(ctx, "ALARM: codes of tickets are being guessed", "wrong", c.codes.Alarm, "within", ration.Period)
+	}
+	return err
 }

@@ -38,6 +38,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/ledger"
 	"github.com/liuma-pin/liuma/internal/policy"
+	"github.com/liuma-pin/liuma/internal/ration"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
@@ -174,7 +175,8 @@ func (c *Config) validate() error {
 // Counter is the counter of an authority. Safe for concurrent use.
 type Counter struct {
 	c      Config
-	tries  *tries
+	codes  ration.Codes // of tickets; set by New
+	wrong  ration.Wrong
 	offers *padOffers
 }
 
@@ -183,7 +185,7 @@ func New(c Config) (*Counter, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
 	}
-	return &Counter{c: c, tries: newTries(), offers: newPadOffers()}, nil
+	return &Counter{c: c, codes: ticketCodes(), offers: newPadOffers()}, nil
 }
 
 // acting is the member who acts: active, with the role, and known by their document.

@@ -21,8 +21,8 @@ const (
 	forgetEvery = 10 * time.Minute
 )
 
-// Maintain ends tickets whose time is over, and forgets what was kept long enough, until
-// ctx ends. Each step may be repeated, and nothing breaks if it is lost.
+// Maintain ends tickets whose time is over, adds up wrong codes for their alarm, and forgets what was
+// kept long enough, until ctx ends. Each step may be repeated, and nothing breaks if it is lost.
 func (c *Counter) Maintain(ctx context.Context) {
 	expire, forget := time.NewTicker(expireEvery), time.NewTicker(forgetEvery)
 	defer expire.Stop()
@@ -33,7 +33,7 @@ func (c *Counter) Maintain(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-expire.C:
-			err = c.expire(ctx)
+			err = errors.Join(c.saveWrong(ctx), c.expire(ctx))
 		case <-forget.C:
 			err = c.forget(ctx)
 		}
@@ -45,7 +45,7 @@ func (c *Counter) Maintain(ctx context.Context) {
 
 // MaintainOnce is one round of Maintain, for tests that move the clock.
 func (c *Counter) MaintainOnce(ctx context.Context) error {
-	return errors.Join(c.expire(ctx), c.forget(ctx))
+	return errors.Join(c.saveWrong(ctx), c.expire(ctx), c.forget(ctx))
 }
 
 // expire ends each in a transaction of its own, with its entry in its card's stream.

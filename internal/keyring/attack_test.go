@@ -3,12 +3,14 @@ package keyring_test
 import (
 	"database/sql"
 	"errors"
+	"math"
 	"os"
 	"path/filepath"
 	"testing"
 
 	_ "modernc.org/sqlite"
 
+	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/keyring"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
@@ -174,5 +176,59 @@ func TestTheGiverIsDismissed(t *testing.T) {
 	must(t, c.start())
 	if c.vault.SealsWith() != 2 {
 		t.Errorf("c seals with %d", c.vault.SealsWith())
+	}
+}
+
+// TestANumberNobodyReached: who has the vault's key file and writes to the database puts a row
+// there whose version or edition leaves none above it. Nobody takes it for a head, it is told
+// once, and 'liuma heads accept' gets past it.
+func TestANumberNobodyReached(t *testing.T) {
+	for name, far := range map[string]struct{ edition, above uint64 }{
+		"a version":  {0, math.MaxInt64 - 10},
+		"an edition": {math.MaxUint64 - 1, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, all := newWorld(t, "a", "b")
+			a, b := all[0], all[1]
+			confirm(t, a, b)
+			_, err := a.keys.NewRootKey(t.Context(), "admin")
+			must(t, err)
+			w.rounds()
+			head, edition := a.heads.Get(keyring.Head), a.heads.Get(keyring.EditionHead)
+			row := w.row()
+			if far.edition > 0 {
+				row.Edition = far.edition
+			}
+			must(t, w.db.Update(t.Context(), func(tx store.Tx) (audit.Entry, error) {
+				return audit.Entry{}, tx.PutKeyring(row, far.above)
+			}))
+			for range 3 {
+				if err := a.keys.Round(t.Context()); !errors.Is(err, keyring.ErrNumber) {
+					t.Fatalf("a round: %v", err)
+				}
+			}
+			if a.heads.Get(keyring.Head) != head || a.heads.Get(keyring.EditionHead) != edition {
+				t.Error("it was taken for a head")
+			}
+			if n := w.entries(audit.KeysRefused); n != 1 {
+				t.Errorf("%d entries, want 1", n)
+			}
+			a.stop()
+			b.stop()
+			if err := b.start(); !errors.Is(err, keyring.ErrNumber) {
+				t.Fatalf("b starts: %v", err)
+			}
+			must(t, a.keys.Accept(t.Context(), "admin"))
+			must(t, a.start())
+			must(t, b.start())
+			w.rounds()
+			confirm(t, a, b)
+			_, err = b.keys.NewRootKey(t.Context(), "admin")
+			must(t, err)
+			w.rounds()
+			if a.vault.SealsWith() != 3 || b.vault.SealsWith() != 3 {
+				t.Errorf("they seal with %d and %d", a.vault.SealsWith(), b.vault.SealsWith())
+			}
+		})
 	}
 }

@@ -371,11 +371,13 @@ func (k *Keyring) Accept(ctx context.Context, actor string) error {
 	return err
 }
 
-// dropAltered deletes a row that fails its seal: nothing of it can be believed, and nobody
-// starts while it is there. A crash after it leaves none, which Accept goes on from.
+// dropAltered deletes a row that fails its seal, or has a number that nobody reached: nothing of
+// it can be believed, and nobody starts while it is there. A crash after it leaves none, which Accept goes on from.
 func (k *Keyring) dropAltered(ctx context.Context, actor string) error {
 	return k.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
-		if _, err := tx.Keyring(); !errors.Is(err, store.ErrSeal) {
+		row, err := tx.Keyring()
+		made := err == nil && far(&row, k.c.Heads.Get(Head), k.c.Heads.Get(EditionHead))
+		if !errors.Is(err, store.ErrSeal) && !made {
 			if errors.Is(err, store.ErrNotFound) {
 				err = nil
 			}

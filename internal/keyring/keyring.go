@@ -52,9 +52,17 @@ var (
 	// ErrLately says that an authority may still sign with the key, or did a moment ago.
 	ErrLately = errors.New("an authority may still sign with this key, or did a moment ago: drop it a quarter of an hour after the last of them was started, or got its keys")
 	// ErrGone says that an identity was dismissed.
-	ErrGone  = errors.New("this identity was dismissed, here or at another authority, and stays out: delete identity.key on its machine, start it, and compare its new digits")
-	errMoved = errors.New("keyring: the row was changed meanwhile")
+	ErrGone = errors.New("this identity was dismissed, here or at another authority, and stays out: delete identity.key on its machine, start it, and compare its new digits")
+	// ErrNumber says that the row's version or edition is one that nobody reached.
+	ErrNumber = errors.New("the row of the keys has a number that no authority can have reached: somebody who has the vault's key file wrote to the database. Nothing of it was believed or kept. Find out who, stop all, 'liuma heads accept' where vault.key is the newest, start that one, then the others, and confirm each at the other again")
+	errMoved  = errors.New("keyring: the row was changed meanwhile")
 )
+
+// maxJump is how far the row's numbers may be above what this directory has seen. Each change
+// raises them by one, and there are a few at each start and rotation; who was away for years is not a
+// million behind. A number beyond that is not taken for a head: later, true rows would be refused
+// by it, and at the highest number there is no later one.
+const maxJump = 1 << 20
 
 // Config is what a Keyring works with. All but Logger are required.
 type Config struct {
@@ -97,13 +105,23 @@ func (k *Keyring) read(r store.Reader) (row store.Keyring, err error) {
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return store.Keyring{}, fmt.Errorf("keyring: %w", err)
 	}
+	seen := k.c.Heads.Get(EditionHead)
+	if far(&row, floor, seen) {
+		return store.Keyring{}, liuma.Fail(liuma.CodeUnavailable, ErrNumber)
+	}
 	if row.Rev < floor {
 		return store.Keyring{}, liuma.Fail(liuma.CodeUnavailable, fmt.Errorf("%w: its keys have the version %d, and %s says %d", store.ErrOldDatabase, row.Rev, vault.HeadsFile, floor))
 	}
-	if seen := k.c.Heads.Get(EditionHead); row.Edition < seen {
+	if row.Edition < seen {
 		return store.Keyring{}, liuma.Fail(liuma.CodeUnavailable, fmt.Errorf("%w: its keys have the edition %d, and %s says %d", store.ErrOldDatabase, row.Edition, vault.HeadsFile, seen))
 	}
 	return row, nil
+}
+
+// far reports whether a row's numbers are beyond what can have come since. An edition that was
+// taken for good (Accept) goes on from the row's version.
+func far(row *store.Keyring, floor, seen uint64) bool {
+	return row.Rev > floor && row.Rev-floor > maxJump || row.Edition > max(floor, seen) && row.Edition-max(floor, seen) > maxJump
 }
 
 // view reads the row by itself, and keeps in the file of heads how far it is.

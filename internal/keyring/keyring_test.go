@@ -16,6 +16,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/keyring"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/store/sqlite"
+	"github.com/liuma-pin/liuma/internal/store/storetest"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
@@ -32,6 +33,7 @@ type world struct {
 	db    *sqlite.Store
 	now   time.Time
 	alive []*authority
+	away  map[string]time.Time // when those that do not serve were there last
 }
 
 // authority is one of them: its view of the database, and a directory of its own.
@@ -40,17 +42,29 @@ type authority struct {
 	w       *world
 	name    string
 	process string
+	began   time.Time
+	absent  bool // its connection is gone
 	dir     string
 	vault   *vault.Vault
 	heads   *vault.Heads
 	keys    *keyring.Keyring
 }
 
-func (a *authority) Self() store.Peer { return store.Peer{Name: a.name, Process: a.process} }
+func (a *authority) Self() store.Peer {
+	return store.Peer{Name: a.name, Process: a.process, Since: a.began, Absent: a.absent}
+}
 
 func (a *authority) Peers(context.Context) (all []store.Peer, err error) {
 	for _, x := range a.w.alive {
 		all = append(all, x.Self())
+	}
+	return all, nil
+}
+
+// Away are those that were stopped, as the database remembers them.
+func (a *authority) Away(context.Context) (all []store.Peer, err error) {
+	for name, seen := range a.w.away {
+		all = append(all, store.Peer{Name: name, Seen: seen})
 	}
 	return all, nil
 }
@@ -75,7 +89,7 @@ func newWorld(t *testing.T, names ...string) (*world, []*authority) {
 	must(t, err)
 	_, err = vault.CreateHeads(v, first)
 	must(t, err)
-	w := &world{t: t, now: time.Date(2026, 11, 30, 8, 0, 0, 0, time.UTC)}
+	w := &world{t: t, away: map[string]time.Time{}, now: time.Date(2026, 11, 30, 8, 0, 0, 0, time.UTC)}
 	w.db, err = sqlite.Open(t.Context(), filepath.Join(first, "authority.db"), sqlite.Config{Seal: v})
 	must(t, err)
 	t.Cleanup(func() { must(t, w.db.Close()) })
@@ -95,7 +109,8 @@ func newWorld(t *testing.T, names ...string) (*world, []*authority) {
 
 // start is what a server does: catch up, open, join.
 func (a *authority) start() (err error) {
-	a.process = a.name + time.Now().String()
+	a.process, a.began = a.name+time.Now().String(), a.w.now
+	delete(a.w.away, a.name)
 	if a.vault, err = vault.Open(filepath.Join(a.dir, "vault.key")); err != nil {
 		return err
 	}
@@ -114,6 +129,7 @@ func (a *authority) start() (err error) {
 }
 
 func (a *authority) stop() {
+	a.w.away[a.name] = a.w.now
 	a.w.alive = slices.DeleteFunc(a.w.alive, func(x *authority) bool { return x == a })
 }
 
@@ -165,6 +181,21 @@ func (w *world) put(k store.Keyring) {
 	w.t.Helper()
 	k.Rev = w.row().Rev
 	must(w.t, w.db.Update(w.t.Context(), func(tx store.Tx) (audit.Entry, error) { return audit.Entry{}, tx.PutKeyring(k, 0) }))
+}
+
+func (w *world) entries(ev audit.Event) (n int) {
+	w.t.Helper()
+	must(w.t, w.db.View(w.t.Context(), func(r store.Reader) error {
+		all, err := storetest.Record(r)
+		n = 0
+		for _, e := range all {
+			if e.Event == ev {
+				n++
+			}
+		}
+		return err
+	}))
+	return n
 }
 
 // TestARootKeyReachesAll: first all that serve open what it sealed, then it seals.
@@ -480,5 +511,39 @@ func TestADatabaseTakenForGood(t *testing.T) {
 	w.rounds()
 	if k := w.row(); k.Edition <= before.Edition || a.vault.SealsWith() != 2 || b.vault.SealsWith() != 2 {
 		t.Errorf("edition %d, they seal with %d and %d", k.Edition, a.vault.SealsWith(), b.vault.SealsWith())
+	}
+}
+
+// TestWhoServes: the list says of each authority whether it serves and since when, or when it
+// was there last; one whose connection is gone does not, though nobody has ended it yet.
+func TestWhoServes(t *testing.T) {
+	w, all := newWorld(t, "a", "b")
+	a, b := all[0], all[1]
+	of := func(name string) keyring.Member {
+		t.Helper()
+		s, err := a.keys.State(t.Context())
+		must(t, err)
+		i := slices.IndexFunc(s.Members, func(m keyring.Member) bool { return m.Name == name })
+		return s.Members[i]
+	}
+	if m := of("b"); !m.Serves || !m.Since.Equal(w.now) || !m.Seen.IsZero() {
+		t.Errorf("one that serves: %+v", m)
+	}
+	b.absent = true
+	if m := of("b"); m.Serves || !m.Since.IsZero() {
+		t.Errorf("one without a connection: %+v", m)
+	}
+	b.absent = false
+	w.now = w.now.Add(time.Hour)
+	b.stop()
+	if m := of("b"); m.Serves || !m.Since.IsZero() || !m.Seen.Equal(w.now) {
+		t.Errorf("one that was stopped: %+v", m)
+	}
+	if m := of("a"); !m.Serves || !m.Here {
+		t.Errorf("this one: %+v", m)
+	}
+	must(t, b.start())
+	if m := of("b"); !m.Serves || !m.Since.Equal(w.now) {
+		t.Errorf("one that was started again: %+v", m)
 	}
 }

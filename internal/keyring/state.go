@@ -28,7 +28,11 @@ type Member struct {
 	Name   string `json:"name"`
 	Here   bool   `json:"here"` // the one that answers
 	Digits string `json:"digits"`
-	Serves bool   `json:"serves"`
+	// Serves says that its process is there, since Since. Otherwise Seen is when it was there
+	// last; zero where that is not known.
+	Serves bool      `json:"serves"`
+	Since  time.Time `json:"since,omitzero"`
+	Seen   time.Time `json:"seen,omitzero"`
 	// Dismissed says that its identity was dismissed, and never comes back.
 	Dismissed bool `json:"dismissed,omitempty"`
 	// Confirmed says that this authority gives it keys, Confirms that it takes them from
@@ -52,6 +56,10 @@ func (k *Keyring) State(ctx context.Context) (*State, error) {
 	if err != nil {
 		return nil, err
 	}
+	away, err := k.c.Store.Away(ctx)
+	if err != nil {
+		return nil, err
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	me, err := k.identity(false)
@@ -68,7 +76,7 @@ func (k *Keyring) State(ctx context.Context) (*State, error) {
 	for _, m := range row.Members {
 		i := identityOf(m)
 		one := Member{Name: m.Name, Here: same(&m, me.Identity), Digits: i.Fingerprint().String()}
-		one.Serves = slices.ContainsFunc(peers, func(p store.Peer) bool { return p.Name == m.Name })
+		one.presence(peers, away)
 		one.Dismissed = k.isGone(i.Fingerprint())
 		to, ok := known[m.Name]
 		one.Confirmed = ok && to.Fingerprint() == i.Fingerprint()
@@ -80,6 +88,22 @@ func (k *Keyring) State(ctx context.Context) (*State, error) {
 		out.Members = append(out.Members, one)
 	}
 	return out, nil
+}
+
+// presence says whether a member serves. One whose connection is gone does not, though its
+// process has not been ended yet.
+func (m *Member) presence(peers, away []store.Peer) {
+	for _, p := range slices.Concat(away, peers) {
+		if p.Name != m.Name {
+			continue
+		}
+		m.Serves, m.Since, m.Seen = p.Process != "" && !p.Absent, p.Since, p.Seen
+		if m.Serves {
+			m.Seen = time.Time{}
+		} else {
+			m.Since = time.Time{}
+		}
+	}
 }
 
 // Settled reports since when all that serve have the same keys, and use them; false where

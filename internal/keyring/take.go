@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"slices"
 	"time"
 
@@ -259,6 +260,9 @@ func (k *Keyring) Round(ctx context.Context) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	row, err := k.view(ctx)
+	if errors.Is(err, ErrNumber) {
+		return errors.Join(err, k.record(ctx, math.MaxUint64, err))
+	}
 	if err != nil || row.Rev == k.seen && row.Next == store.KeyringSettled {
 		return err
 	}
@@ -286,13 +290,17 @@ func (k *Keyring) Round(ctx context.Context) error {
 	return k.use(ctx, &row, me)
 }
 
-// record says once of an edition that it was refused.
+// record says once of an edition, or of a number that nobody reached, that it was refused.
 func (k *Keyring) record(ctx context.Context, number uint64, failed error) error {
 	if failed == nil || k.told == number {
 		return nil
 	}
+	what := fmt.Sprintf("edition=%d authority=%s", number, k.c.Name)
+	if errors.Is(failed, ErrNumber) {
+		what = "a number that nobody reached authority=" + k.c.Name
+	}
 	err := k.c.Store.Update(ctx, func(store.Tx) (audit.Entry, error) {
-		return k.entry("system", audit.KeysRefused, "alarm", fmt.Sprintf("edition=%d authority=%s", number, k.c.Name)), nil
+		return k.entry("system", audit.KeysRefused, "alarm", what), nil
 	})
 	if err == nil {
 		k.told = number

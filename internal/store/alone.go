@@ -54,6 +54,9 @@ func (a *Alone) Peers(ctx context.Context) ([]Peer, error) {
 	return []Peer{self}, ctx.Err()
 }
 
+// Away implements Among: nobody else can have been here.
+func (a *Alone) Away(ctx context.Context) ([]Peer, error) { return nil, ctx.Err() }
+
 // Ended implements Among: every other process has.
 func (a *Alone) Ended(process string) bool { return process != a.self.Process }
 

@@ -28,6 +28,9 @@ type Among interface {
 	Self() Peer
 	// Peers lists the processes that work with the database, this one too, by name.
 	Peers(ctx context.Context) ([]Peer, error)
+	// Away lists the authorities that worked with the database and do not now, by name:
+	// Seen is when each was there last, and Process is empty.
+	Away(ctx context.Context) ([]Peer, error)
 	// Ended reports that a process keeps nothing any more that it writes from now on. It
 	// is false where that is not known.
 	Ended(process string) bool

@@ -47,6 +47,16 @@ func (a among) Peers(ctx context.Context) (out []store.Peer, err error) {
 	return out, err
 }
 
+// Away implements store.Among. The row of an authority stays when its process has left or was
+// ended, with when it said last that it is there.
+func (a among) Away(ctx context.Context) (out []store.Peer, err error) {
+	err = a.s.within(ctx, func(ctx context.Context) error {
+		out, err = awayOf(ctx, a.s.readers)
+		return err
+	})
+	return out, err
+}
+
 // Ended implements store.Among. A process that stands in no row was told another epoch
 // by then, or has left.
 func (a among) Ended(process string) bool {

@@ -415,6 +415,21 @@ func peersOf(ctx context.Context, c querier) ([]store.Peer, error) {
 	return peers, told(err)
 }
 
+// awayOf lists the authorities that have no process now.
+func awayOf(ctx context.Context, c querier) ([]store.Peer, error) {
+	found, err := c.Query(ctx, "SELECT name, host, seen FROM authorities WHERE process IS NULL AND number > 0 AND seen > 0 ORDER BY name")
+	if err != nil {
+		return nil, told(err)
+	}
+	away, err := pgx.CollectRows(found, func(from pgx.CollectableRow) (p store.Peer, err error) {
+		var seen int64
+		err = from.Scan(&p.Name, &p.Host, &seen)
+		p.Seen = time.UnixMilli(seen).UTC()
+		return p, err
+	})
+	return away, told(err)
+}
+
 // querier is a connection or a pool.
 type querier interface {
 	Query(ctx context.Context, text string, args ...any) (pgx.Rows, error)

@@ -84,7 +84,17 @@ func TestSeveralAuthorities(t *testing.T) {
 	if err != nil || len(peers) != 2 || peers[0].Name != "first" || peers[1].Process != second.Self().Process || first.Ended(peers[1].Process) {
 		t.Errorf("there are %+v, %v", peers, err)
 	}
-	if err := errors.Join(first.Close(), second.Close()); err != nil {
+	if away, err := first.Away(t.Context()); err != nil || len(away) != 0 {
+		t.Errorf("away are %+v, %v", away, err)
+	}
+	if err := second.Close(); err != nil {
+		t.Fatal(err)
+	}
+	away, err := first.Away(t.Context())
+	if err != nil || len(away) != 1 || away[0].Name != "second" || away[0].Process != "" || away[0].Seen.IsZero() {
+		t.Errorf("away are %+v, %v", away, err)
+	}
+	if err := first.Close(); err != nil {
 		t.Fatal(err)
 	}
 	alone := openAt(t, c)
