@@ -41,6 +41,11 @@ type Attempt struct {
 	// the card was looked up. The caller ends it. nil: Attempt asks.
 	Pass  *guard.Pass
 	Hooks Hooks
+	// Looked says that the act has looked for a request under the business number, in vain.
+	Looked bool
+	// Last says that nothing is written under the card's hold after the verdict, so that the
+	// hold may end with it.
+	Last bool
 }
 
 // guess is an attempt on its way through begin, the keepers and conclude.
@@ -288,7 +293,9 @@ func refuseBy(row *store.Request, now time.Time, r *ledger.Refusal) {
 // while the keepers worked takes the verdict back (I-10).
 func (a *Authority) conclude(ctx context.Context, at *guess, out keeper.Outcome) error {
 	begun := at.row
-	ctx = expected(ctx, begun)
+	if ctx = expected(ctx, begun); at.Last {
+		ctx = store.Last(ctx)
+	}
 	return a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		at.row = begun
 		now := a.Now()

@@ -35,7 +35,7 @@ func (a *Authority) claim(ctx context.Context, q Attempt) error {
 			return err
 		}
 	}
-	return a.ClaimNumber(ctx, q.Row.Channel, q.Row.BusinessNo, q.Row.Card)
+	return a.claimNumber(ctx, q.Row.Channel, q.Row.BusinessNo, q.Row.Card, q.Looked)
 }
 
 // burntBy names a request for the evidence that it burns.
@@ -47,10 +47,16 @@ func burntBy(row store.Request) [32]byte {
 // a request about none, with this process. It takes nothing: only the request's own row
 // does (TakeNumber).
 func (a *Authority) ClaimNumber(ctx context.Context, ch liuma.ChannelID, no liuma.BusinessNo, card liuma.CardID) error {
+	return a.claimNumber(ctx, ch, no, card, false)
+}
+
+// claimNumber is ClaimNumber; looked says that the act has looked for a request under the
+// number, in vain.
+func (a *Authority) claimNumber(ctx context.Context, ch liuma.ChannelID, no liuma.BusinessNo, card liuma.CardID, looked bool) error {
 	if !a.store.Spreads() || ofTry(no) {
 		return nil // all rows lie together; or it lies with its ceremony
 	}
-	ctx = store.Expect(ctx, store.Expected{Channel: ch, Business: no})
+	ctx = store.Expect(ctx, store.Expected{Channel: ch, Business: no, New: looked})
 	return a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		return audit.Entry{}, tx.TakeNumber(ch, no, card, a.Now())
 	})

@@ -60,6 +60,9 @@ func (a *Authority) hold(ctx context.Context, k slotKey) (_ context.Context, rel
 	}
 	giveBack := func(ctx context.Context) {
 		defer leave()
+		if h.Given() {
+			return // with the last write under it
+		}
 		if err := a.store.Release(ctx, h); err != nil && !errors.Is(err, store.ErrClosed) {
 			a.log.WarnContext(ctx, "a card's hold was not given back; it ends by itself", "err", err)
 		}
@@ -69,6 +72,10 @@ func (a *Authority) hold(ctx context.Context, k slotKey) (_ context.Context, rel
 		return ctx, func() { giveBack(context.WithoutCancel(ctx)) }, nil
 	}
 	return ctx, func() {
+		if h.Given() {
+			leave()
+			return
+		}
 		// The answer does not wait for it; who is next in this process does. If it fails,
 		// the hold ends by itself.
 		go func() {

@@ -83,7 +83,9 @@ func (s *Ceremonies) verify(ctx context.Context, q asking) (authority.Verificati
 	right := func(tx store.Tx, card *store.Card, row *store.Request) (audit.Event, error) {
 		return "", s.tellUse(tx, *card, *row, s.about(q, *card).policy)
 	}
-	row, err := s.engine.Attempt(ctx, q.attempt(card, guess, proof, s.hooks(q, right)))
+	attempt := q.attempt(card, guess, proof, s.hooks(q, right))
+	attempt.Looked, attempt.Last = true, !q.hosted() // whose ceremony moves on under the hold
+	row, err := s.engine.Attempt(ctx, attempt)
 	if err != nil {
 		return s.engine.Repeat(ctx, q.caller, s.engine.WithChallenge(q.caller, err))
 	}
@@ -93,6 +95,7 @@ func (s *Ceremonies) verify(ctx context.Context, q asking) (authority.Verificati
 // linkedHolder finds, in one view, the card of a channel's handle and the
 // evidence about its holder, and returns the asking by the rules of that card.
 func (s *Ceremonies) linkedHolder(ctx context.Context, q asking) (id liuma.CardID, of asking, proof *evidence.Proof, err error) {
+	ctx = store.Expect(ctx, store.Expected{Channel: q.caller.Channel(), Business: q.row.BusinessNo, Handle: store.Handle(q.request.Subject.Card)})
 	err = s.store.View(ctx, func(r store.Reader) error {
 		card, found, err := s.readLinked(r, q)
 		id, of, proof = card.ID, s.about(q, card), found

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"sync/atomic"
 	"time"
 )
 
@@ -77,14 +78,26 @@ type Hold struct {
 	// Here says that the hold is in this process's memory, where one process alone has the
 	// database: giving it back waits for nobody.
 	Here bool
+
+	given *atomic.Bool // it was given back already; nil: nobody would know
 }
 
 // NewHold makes a hold's token.
 func NewHold(key HoldKey) Hold {
-	h := Hold{Key: key}
+	h := Hold{Key: key, given: new(atomic.Bool)}
 	rand.Read(h.Token[:])
 	return h
 }
+
+// Give notes that a store gave the hold back with what it wrote.
+func (h Hold) Give() {
+	if h.given != nil {
+		h.given.Store(true)
+	}
+}
+
+// Given reports whether that was noted: nothing is left to release.
+func (h Hold) Given() bool { return h.given != nil && h.given.Load() }
 
 // IsZero reports whether there is no hold.
 func (h Hold) IsZero() bool { return h == Hold{} }
@@ -105,6 +118,20 @@ func Under(ctx context.Context, h Hold) context.Context {
 func HoldsIn(ctx context.Context) []Hold {
 	all, _ := ctx.Value(underKey{}).([]Hold)
 	return all
+}
+
+type lastKey struct{}
+
+// Last says that nothing more is written under the hold that a context had last (Under) once
+// an Update with it is kept. A store that keeps holds elsewhere may then give that one back in
+// the transaction of that Update, and notes it (Hold.Give). Where the Update is not kept, or
+// nobody knows, it is not noted, and the hold is to be released as ever.
+func Last(ctx context.Context) context.Context { return context.WithValue(ctx, lastKey{}, true) }
+
+// IsLast reports whether Last was said.
+func IsLast(ctx context.Context) bool {
+	last, _ := ctx.Value(lastKey{}).(bool)
+	return last
 }
 
 // Duty names a work that one authority does for all of them.

@@ -337,6 +337,83 @@ func TestHoldLost(t *testing.T) {
 	}
 }
 
+// TestHoldEndsWithTheLastWrite: a hold goes with the last write under it, in its round
+// trip, and stands where that write is not kept. One around it, and one that is another's by
+// now, stay as they are.
+func TestHoldEndsWithTheLastWrite(t *testing.T) {
+	c := among(t)
+	one, two := openAt(t, named(c, "one")), openAt(t, named(c, "two"))
+	key := store.HoldKey{1}
+	around, err := one.Hold(t.Context(), store.HoldKey{2}, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := one.Hold(t.Context(), key, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := one.Hold(t.Context(), store.HoldKey{4}, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	trips := 0
+	ctx := postgres.Traced(t.Context(), func(s postgres.Statement) {
+		if s.Begins {
+			trips++
+		}
+	})
+	under := store.Under(store.Under(ctx, around), h)
+	refused := errors.New("refused")
+	err = one.Update(store.Last(under), func(store.Tx) (audit.Entry, error) { return audit.Entry{}, refused })
+	if !errors.Is(err, refused) || h.Given() {
+		t.Errorf("%v, given back %v", err, h.Given())
+	}
+	if _, err := two.Hold(t.Context(), key, time.Hour); !errors.Is(err, store.ErrHeld) {
+		t.Errorf("nothing was kept, and another has the hold: %v", err)
+	}
+	write := func(ctx context.Context) int {
+		t.Helper()
+		trips = 0
+		if err := one.Update(ctx, func(store.Tx) (audit.Entry, error) {
+			return audit.Entry{At: time.Now(), Actor: "system", Event: audit.KeeperSeen, Outcome: "ok"}, nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return trips
+	}
+	write(under) // prepares the statements
+	without := write(under)
+	if h.Given() {
+		t.Error("given back by a write that is not the last")
+	}
+	write(store.Last(store.Under(ctx, other))) // prepares the one that gives back
+	if n := write(store.Last(under)); !h.Given() || n != without {
+		t.Errorf("given back %v, in %d round trips instead of %d", h.Given(), n, without)
+	}
+	if _, err := two.Hold(t.Context(), key, time.Hour); err != nil {
+		t.Errorf("the hold was given back, and is not to be had: %v", err)
+	}
+	if _, err := two.Hold(t.Context(), store.HoldKey{2}, time.Hour); !errors.Is(err, store.ErrHeld) || around.Given() {
+		t.Errorf("the hold around it went with it: %v", err)
+	}
+	lost, err := one.Hold(t.Context(), store.HoldKey{3}, time.Nanosecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := two.Hold(t.Context(), store.HoldKey{3}, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	err = one.Update(store.Last(store.Under(t.Context(), lost)), func(store.Tx) (audit.Entry, error) {
+		return audit.Entry{At: time.Now(), Actor: "system", Event: audit.KeeperSeen, Outcome: "ok"}, nil
+	})
+	if !errors.Is(err, store.ErrUnheld) || lost.Given() {
+		t.Errorf("under a hold that is another's: %v, given back %v", err, lost.Given())
+	}
+	if _, err := one.Hold(t.Context(), store.HoldKey{3}, time.Hour); !errors.Is(err, store.ErrHeld) {
+		t.Errorf("what is another's was given back: %v", err)
+	}
+}
+
 // TestStartsFollowTheirOwn: each start of an authority follows the start before it of the
 // same one, whoever started in between, and the record is whole.
 func TestStartsFollowTheirOwn(t *testing.T) {

@@ -281,7 +281,7 @@ func (s *Store) View(ctx context.Context, f func(store.Reader) error) error {
 		return err
 	}
 	defer s.leave()
-	from := &snapshot{s: s, ctx: ctx, pool: s.readers}
+	from := &snapshot{s: s, ctx: ctx, pool: s.readers, ahead: s.codec.Wanted(store.ExpectedIn(ctx))}
 	r := rows.NewReader(s.codec, from)
 	defer func() {
 		r.End() // the Reader is invalid after f

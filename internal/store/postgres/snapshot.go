@@ -25,7 +25,20 @@ type snapshot struct {
 	phase  phase
 	broken error // first error of the database itself; the transaction is lost
 	ended  bool
-	shared *[]rows.Row // the shared row as this snapshot has it; nil: not read yet
+	shared *[]rows.Row           // the shared row as this snapshot has it; nil: not read yet
+	ahead  []rows.Wanted         // rows that a View asks for beside its first question
+	early  map[early]*[]rows.Row // what came of it
+}
+
+// early names a row that was asked for ahead, as it will be asked for: in one home, or
+// anywhere.
+type early struct {
+	table, key, home string
+	anywhere         bool
+}
+
+func earlyOf(table string, home, key []byte) early {
+	return early{table, string(key), string(home), home == nil}
 }
 
 // sharedTable has one row, which says which rows of shared tables count.
@@ -185,9 +198,17 @@ func pause(ctx context.Context, d time.Duration) {
 }
 
 func (r *snapshot) Get(t *rows.Table, home, key []byte) (rows.Row, error) {
+	if err := r.usable(); err != nil {
+		return rows.Row{}, err
+	}
 	of := r.s.tables[t.Name]
-	text, args := of.find(home, key)
-	found, err := r.fetch(of, text, args...)
+	found, err := []rows.Row(nil), error(nil)
+	if came := r.early[earlyOf(t.Name, home, key)]; came != nil {
+		found = *came
+	} else {
+		text, args := of.find(home, key)
+		found, err = r.fetch(of, text, args...)
+	}
 	switch {
 	case err != nil:
 		return rows.Row{}, err
@@ -216,11 +237,21 @@ func (r *snapshot) fetch(t *table, text string, args ...any) (found []rows.Row, 
 		of := r.s.tables[sharedTable]
 		queries = append(queries, query{"SELECT " + of.columns + " FROM " + sharedTable, nil, of.into(&shared)})
 	}
+	came := map[early]*[]rows.Row{}
+	for _, w := range r.ahead {
+		of, row := r.s.tables[w.Table.Name], new([]rows.Row)
+		came[earlyOf(of.Name, w.Home, w.Key)] = row
+		text, args := of.find(w.Home, w.Key)
+		queries = append(queries, query{text, args, of.into(row)})
+	}
 	if err := r.ask(queries...); err != nil {
 		return nil, err
 	}
 	if beside {
 		r.shared = &shared
+	}
+	if r.ahead != nil {
+		r.early, r.ahead = came, nil
 	}
 	return found, nil
 }

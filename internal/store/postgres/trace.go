@@ -12,6 +12,7 @@ type Statement struct {
 	Connection any // tells connections apart
 	Text       string
 	Args       []any
+	Begins     bool // a round trip: it is the first of its batch, or alone
 }
 
 type traceKey struct{}
@@ -32,7 +33,7 @@ var (
 
 func (tracer) TraceQueryStart(ctx context.Context, c *pgx.Conn, q pgx.TraceQueryStartData) context.Context {
 	if hear, ok := ctx.Value(traceKey{}).(func(Statement)); ok {
-		hear(Statement{c, q.SQL, q.Args})
+		hear(Statement{c, q.SQL, q.Args, true})
 	}
 	return ctx
 }
@@ -41,8 +42,8 @@ func (tracer) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {
 
 func (tracer) TraceBatchStart(ctx context.Context, c *pgx.Conn, b pgx.TraceBatchStartData) context.Context {
 	if hear, ok := ctx.Value(traceKey{}).(func(Statement)); ok {
-		for _, q := range b.Batch.QueuedQueries {
-			hear(Statement{c, q.SQL, q.Arguments})
+		for i, q := range b.Batch.QueuedQueries {
+			hear(Statement{c, q.SQL, q.Arguments, i == 0})
 		}
 	}
 	return ctx

@@ -55,6 +55,7 @@ type change struct {
 	direct  bool            // something was written at once
 	entry   *audit.Recorded // the one that a commit in doubt is looked up by
 	under   []store.Hold    // kept only while they stand
+	last    bool            // the innermost is given back by the commit
 	was     session         // the connection that the commit was sent on
 }
 
@@ -144,6 +145,18 @@ func (t *change) List(table *rows.Table, q rows.Query) ([]rows.Row, error) {
 		}
 	}
 	return merged(table, q, found, ours), nil
+}
+
+// expect reads the rows that a function is likely to read. What is expected to be new is
+// taken for absent: the database refuses a second one, and the function runs again.
+func (t *change) expect(e store.Expected, again bool) error {
+	if !e.New || again {
+		return t.prefetch(t.s.codec.Wanted(e))
+	}
+	for _, w := range t.s.codec.Fresh(e) {
+		t.note(w.Table.Name, w.Home, w.Key, read{})
+	}
+	return nil
 }
 
 // prefetch reads rows by their keys, all in the round trip that begins the snapshot.

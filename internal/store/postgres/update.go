@@ -27,6 +27,8 @@ type attempt struct {
 	wide  bool     // an earlier run met a key that is taken in another home
 	held  []string // rows that no other Update of this process writes meanwhile
 	under []store.Hold
+	last  bool // and the innermost is given back with what is written
+	again bool // an earlier run was not kept
 }
 
 // outcome is how it ended. again: nothing was kept, and it is run again; wait is whether
@@ -59,7 +61,7 @@ func (s *Store) Update(ctx context.Context, f func(store.Tx) (audit.Entry, error
 		if err := s.locks.lock(ctx, held); err != nil {
 			return err // nothing was kept
 		}
-		a := &attempt{s: s, ctx: context.WithoutCancel(ctx), f: f, held: held, wide: wide, under: under}
+		a := &attempt{s: s, ctx: context.WithoutCancel(ctx), f: f, held: held, wide: wide, under: under, last: store.IsLast(ctx), again: n > 0}
 		out := a.run(ctx)
 		s.locks.unlock(a.held)
 		switch {
@@ -85,7 +87,7 @@ func (s *Store) Update(ctx context.Context, f func(store.Tx) (audit.Entry, error
 
 // run runs the function once and commits what it wrote.
 func (a *attempt) run(caller context.Context) (out outcome) {
-	to := &change{wide: a.wide, snapshot: snapshot{s: a.s, ctx: a.ctx, pool: a.s.writers}, under: a.under,
+	to := &change{wide: a.wide, snapshot: snapshot{s: a.s, ctx: a.ctx, pool: a.s.writers}, under: a.under, last: a.last,
 		reads: map[place]read{}, ops: map[place]*op{}, marks: map[string]int64{}, marked: map[string]int64{}}
 	defer to.end()
 	var err error
@@ -97,7 +99,7 @@ func (a *attempt) run(caller context.Context) (out outcome) {
 	}
 	t := rows.NewTx(a.s.codec, to)
 	defer t.End()
-	if err := to.prefetch(a.s.codec.Wanted(store.ExpectedIn(caller))); err != nil {
+	if err := to.expect(store.ExpectedIn(caller), a.again); err != nil {
 		return a.broken(to.broken)
 	}
 	entry, out := protect(a.f, t)
@@ -213,6 +215,9 @@ func (a *attempt) commit(to *change, t *rows.Tx) outcome {
 	}
 	switch fate {
 	case done:
+		if h := to.gives(); !h.IsZero() {
+			h.Give()
+		}
 		a.s.tell(t)
 		return outcome{}
 	case doubtful:

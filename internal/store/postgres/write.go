@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/store/rows"
 )
 
@@ -207,6 +208,15 @@ func (t *change) locks() []string {
 	return out
 }
 
+// gives is the hold that ends with the commit: the one that was taken last, since what is
+// around it may write on. Zero: none does.
+func (t *change) gives() store.Hold {
+	if !t.last || len(t.under) == 0 {
+		return store.Hold{}
+	}
+	return t.under[len(t.under)-1]
+}
+
 // commit writes all in one round trip and commits. fate says what is known of it then.
 func (t *change) commit() (fate fate, err error) {
 	if err := t.connect(); err != nil {
@@ -214,6 +224,11 @@ func (t *change) commit() (fate fate, err error) {
 	}
 	var b pgx.Batch
 	t.queue(&b)
+	if h := t.gives(); !h.IsZero() {
+		// A crash or a refusal before the commit leaves the hold as it stood; one whose
+		// commit is in doubt is not noted as given, and Release takes what may be left.
+		b.Queue(giveHold, h.Key[:], h.Token[:])
+	}
 	b.Queue("COMMIT")
 	// However long it takes: a caller that gave up would not know what was kept.
 	ctx, cancel := context.WithTimeout(t.ctx, t.s.cfg.Timeout)

@@ -16,13 +16,21 @@ func (c *Codec) Wanted(e store.Expected) (out []Wanted) {
 	}
 	if e.Business != "" {
 		key, _ := numberKey(e.Channel, e.Business)
-		out = append(out, Wanted{&c.numbers.Table, nil, key})
+		home := unclaimed() // where a request is whose number nobody claimed
 		if !e.Card.IsZero() {
-			out = append(out, Wanted{&c.requests.Table, e.Card[:], join(string(e.Channel), string(e.Business))})
+			home = e.Card[:]
 		}
+		out = append(out, Wanted{&c.numbers.Table, nil, key},
+			Wanted{&c.requests.Table, home, join(string(e.Channel), string(e.Business))})
 	}
 	if e.Handle != "" {
 		out = append(out, Wanted{&c.claims.Table, nil, claimKey(e.Channel, e.Handle)})
 	}
 	return out
+}
+
+// Fresh are the rows of what is expected to be written without looking first.
+func (c *Codec) Fresh(e store.Expected) []Wanted {
+	key, _ := numberKey(e.Channel, e.Business)
+	return []Wanted{{&c.numbers.Table, nil, key}, {&c.requests.Table, unclaimed(), key}}
 }
