@@ -436,8 +436,11 @@ func thieves() map[string]holding {
 // thing sets and resets no PIN, binds no phone and unfreezes no card, by any
 // posts in any order, and the holder finds everything unchanged afterwards.
 func TestNoSingleFactorGetsAnythingOverHTTP(t *testing.T) {
-	steps := 120
-	if testing.Short() {
+	steps := 60
+	switch {
+	case testkit.EveryStory():
+		steps = 120
+	case testing.Short():
 		steps = 30
 	}
 	for name, h := range thieves() {
