@@ -46,7 +46,7 @@ STORIES := DeathAtEveryStep|AcrossDeaths|SixtyHostileDays|MovesInAnyOrder|Single
 # What LIUMA_EVERY_STORY makes longer: each shape of keepers with each way to die, all seeds
 # of the random walks.
 STORIED := ./internal/ceremony ./test/attack
-STORIED_TESTS := $(STORIES)|SurviveADeath|SurvivesADeath|AcrossADeath|UndecidedAfterADeath|LettersAreOfTheTransaction|NoMemberOfStaffAlone|IsPutBack
+STORIED_TESTS := $(STORIES)|SurviveADeath|SurvivesADeath|AcrossADeath|UndecidedAfterADeath|LettersAreOfTheTransaction|NoMemberOfStaffAlone|AThousandPushes|IsPutBack
 # The tests that -every-look makes longer.
 LOOKS := TestAccessibility|TestScreenshots|TestSmallPhones|TestRightToLeft|TestFourAtTheCounter|TestCounterPages|TestAgentPages|TestConsolePages|TestKeepersInTheWindow|TestNumbersTextsAndRecordPages
 

@@ -15,6 +15,7 @@ import (
 	"github.com/liuma-pin/liuma/client"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/testkit"
 	"github.com/liuma-pin/liuma/internal/visitor"
 )
 
