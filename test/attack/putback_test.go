@@ -111,6 +111,7 @@ func TestNoActIsPutBack(t *testing.T) {
 					reg := w.party(store.Client{ID: "registry", Kind: store.ClientRegistry})
 					v, err := w.home.verify(w.card, goodPIN)
 					must(t, v, err)
+					w.Sent() // what the verdict still writes about the card
 					before, err := w.theCard()
 					must(t, before, err)
 					putBack := w.keepRow()
