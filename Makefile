@@ -22,6 +22,11 @@ FAILOVER := ./test/failover
 # The runbooks, played on real processes: make nightly runs them.
 DRILLS := ./test/drills
 PROMTOOL := github.com/prometheus/prometheus/cmd/promtool@v0.316.0
+# A test's heap is small and full of what is thrown away at once: collected a quarter as
+# often, it is a twentieth of the time less. Three packages at once, because some wait for
+# processes and browsers.
+HASTE = GOGC=400
+AT_ONCE := 3
 # Tests make their files in memory, the go command its own where it always does.
 SCRATCH = GOTMPDIR=$${GOTMPDIR:-$${TMPDIR:-/tmp}} TMPDIR=$$(.ci/scratch)
 # What has a part that is built with -tags pkcs11 alone.
@@ -38,8 +43,12 @@ RACED = ./internal/ceremony $$(go list ./internal/... ./client/... | grep -v -e 
 # a link or channel. A detector of races finds little in them, and they would be most
 # of its time. make soak plays them under it.
 STORIES := DeathAtEveryStep|AcrossDeaths|SixtyHostileDays|MovesInAnyOrder|SingleFactorGets|TwoFactorsAreFound|StolenSessionStops|CardThatStopsEnds|WhenALinkIsKnown|StoppedChannelIsServed
+# What LIUMA_EVERY_STORY makes longer: each shape of keepers with each way to die, all seeds
+# of the random walks.
+STORIED := ./internal/ceremony ./test/attack
+STORIED_TESTS := $(STORIES)|SurviveADeath|SurvivesADeath|AcrossADeath|UndecidedAfterADeath|LettersAreOfTheTransaction|NoMemberOfStaffAlone|AThousandPushes|IsPutBack
 # The tests that -every-look makes longer.
-LOOKS := TestAccessibility|TestScreenshots|TestSmallPhones|TestFourAtTheCounter|TestCounterPages|TestAgentPages|TestConsolePages|TestKeepersInTheWindow|TestNumbersTextsAndRecordPages
+LOOKS := TestAccessibility|TestScreenshots|TestSmallPhones|TestRightToLeft|TestFourAtTheCounter|TestCounterPages|TestAgentPages|TestConsolePages|TestKeepersInTheWindow|TestNumbersTextsAndRecordPages
 
 # The detector, but not within SQLite: it is translated from C, touches no memory of
 # ours but by calls that the detector sees, and would be half of the time of all.
@@ -56,7 +65,7 @@ MUTANTS_FOR ?= 6m
 SHOTS ?= dist/screenshots
 PAGES ?= dist/gallery
 
-.PHONY: lighthouse help quick test test-hsm ci nightly prepare format vet unit race wired wired-all looks foreign lint faults fault-rounds failover drills alerts images demo changed-mutants test-store \
+.PHONY: lighthouse help quick test test-hsm ci nightly prepare format vet unit race wired wired-all looks foreign lint faults fault-rounds failover drills alerts images demo changed-mutants test-store stories \
 	mutants crash arithmetic spraying fuzz bench floods gallery screenshots soak update cover vulncheck build build-hsm release
 
 help: ## list the targets
@@ -72,7 +81,7 @@ test: prepare format vet unit test-hsm ## every behaviour once; at most 15 minut
 ci: prepare race wired looks foreign lint faults images demo changed-mutants ## what CI runs after make test; at most 40 minutes more
 	@echo "make ci: all passed"
 
-nightly: prepare wired-all mutants crash fault-rounds failover drills alerts arithmetic spraying fuzz bench floods lighthouse screenshots soak ## all mutants, many kills, long fuzzing and soaking; hours
+nightly: prepare wired-all stories mutants crash fault-rounds failover drills alerts arithmetic spraying fuzz bench floods lighthouse screenshots soak ## all mutants, many kills, long fuzzing and soaking; hours
 	@echo "make nightly: all passed"
 
 prepare: ## install what is missing, and say what and why
@@ -86,7 +95,7 @@ vet:
 	go vet ./...
 
 unit: ## all tests but those of make ci, and then the ten slowest packages
-	$(SCRATCH) go test -json -vet=off -timeout 20m $(LONGEST) \
+	$(SCRATCH) $(HASTE) go test -json -vet=off -p $(AT_ONCE) -timeout 20m $(LONGEST) \
 		$$(go list ./... | grep -vxF "$$(go list $(FOREIGN) $(FAULTS) $(LONGEST))") | go run ./test/slowest
 
 test-hsm: ## what speaks PKCS#11, built with cgo, against SoftHSM
@@ -102,6 +111,9 @@ wired: ## a few stories with every keeper behind a connection, as on a machine o
 
 wired-all: ## the rooms over keepers and the attacks, with every keeper behind a connection
 	$(SCRATCH) LIUMA_WIRED=1 go test -vet=off -timeout 60m $(WIRED)
+
+stories: ## the stories of deaths, thieves and rows put back in their long forms
+	$(SCRATCH) LIUMA_EVERY_STORY=1 go test -count=1 -vet=off -timeout 60m -run '$(STORIED_TESTS)' $(STORIED)
 
 looks: ## the pages in every size, language and mode
 	go test -count=1 -timeout 20m ./test/browser -run '^($(LOOKS))$$' -every-look

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"sync"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/directory"
@@ -16,7 +17,7 @@ import (
 // Listing is the directory as it stood at one moment, in memory. Immutable.
 type Listing struct {
 	regions *directory.Regions
-	places  []place        // the listed regions, by their codes
+	places  func() []place // the listed regions, by their codes; read when first searched
 	all     []store.Agency // those that are open, by region, kind and code
 	hay     []string       // of each, what is searched
 	grams   map[gram][]int32
@@ -33,13 +34,7 @@ type place struct {
 // NewListing makes a listing. The agencies may come in any order.
 func NewListing(all []store.Agency, regions *directory.Regions) *Listing {
 	l := &Listing{regions: regions, grams: map[gram][]int32{}, code: map[liuma.Agency]store.Agency{}, dialled: map[string]bool{}}
-	read := newReader()
-	for _, code := range regions.Codes() {
-		e, _ := regions.Find(code)
-		p := place{code: code, name: written.NameKey(e.Name)}
-		p.pinyin, p.initials = read.read(e.Name)
-		l.places = append(l.places, p)
-	}
+	l.places = sync.OnceValue(func() []place { return placesOf(regions) })
 	for _, a := range all {
 		if l.code[a.Code] = a; !a.Closed {
 			l.all = append(l.all, a)
@@ -57,6 +52,19 @@ func NewListing(all []store.Agency, regions *directory.Regions) *Listing {
 		l.index(int32(i))
 	}
 	return l
+}
+
+// placesOf reads the pinyin of all regions: a tenth of the time in which a service opens,
+// and few lives of a process search.
+func placesOf(regions *directory.Regions) (places []place) {
+	read := newReader()
+	for _, code := range regions.Codes() {
+		e, _ := regions.Find(code)
+		p := place{code: code, name: written.NameKey(e.Name)}
+		p.pinyin, p.initials = read.read(e.Name)
+		places = append(places, p)
+	}
+	return places
 }
 
 // Offices reports whether there is an office in it, and not hotlines alone.

@@ -98,7 +98,7 @@ func (l *Listing) named(word string) (codes []liuma.Region) {
 	if len(word) < 2 {
 		return nil
 	}
-	for _, p := range l.places {
+	for _, p := range l.places() {
 		if strings.HasPrefix(p.name, word) || strings.HasPrefix(p.pinyin, word) || strings.HasPrefix(p.initials, word) {
 			codes = append(codes, p.code)
 		}

@@ -223,7 +223,8 @@ func TestACardThatKeepersPutBack(t *testing.T) {
 // index leads to the closed card or to the new one, no PIN of both, and applying once more
 // comes to the end.
 func TestApplyingAnewAcrossDeaths(t *testing.T) {
-	for _, after := range []bool{false, true} {
+	for _, death := range testkit.Deaths("2/3") {
+		after := death.After
 		died := true
 		for n := 0; died; n++ {
 			var f testkit.Faults

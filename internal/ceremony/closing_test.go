@@ -208,7 +208,8 @@ func TestNobodyClosesACardAlone(t *testing.T) {
 // approval and in maintenance: the card is never closed in part, and is closed in the
 // end.
 func TestAClosingAcrossDeaths(t *testing.T) {
-	for _, after := range []bool{false, true} {
+	for _, death := range testkit.Deaths("2/3") {
+		after := death.After
 		died := true
 		for n := 0; died; n++ {
 			var f testkit.Faults

@@ -20,40 +20,39 @@ import (
 // durable step of a move. Afterwards the card is under exactly one of the numbers,
 // and the next rounds bring it under the new one.
 func TestACorrectionSurvivesADeathAtEveryStep(t *testing.T) {
-	for _, shape := range []string{"1/1", "2/3"} {
-		for _, after := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s/after=%v", shape, after), func(t *testing.T) {
-				faults := &testkit.Faults{}
-				x := newCorrected(t, testkit.Options{Shape: shape, Faults: faults})
-				steps := 0
-				for ; ; steps++ {
-					faults.DieAt(steps, after)
-					_, _ = x.report()
-					_ = x.MarkSent()
-					_ = x.System.Authority.MaintainOnce(context.Background())
-					x.Clock.Advance(73 * time.Hour)
-					_ = x.System.Authority.MaintainOnce(context.Background())
-					died := faults.Revive()
-					restart(x.Env)
-					if got := x.cardsUnder(); got != 1 {
-						t.Fatalf("step %d: a card under %d of the numbers", steps, got)
-					}
-					x.reported()
-					x.maintained()
-					x.Clock.Advance(73 * time.Hour)
-					x.maintained()
-					x.maintained()
-					x.wantUnder(true)
-					if !died {
-						break
-					}
-					x.who, x.is = x.is, x.who // and back again
+	for _, death := range testkit.Deaths("1/1", "2/3") {
+		shape, after := death.Shape, death.After
+		t.Run(fmt.Sprintf("%s/after=%v", shape, after), func(t *testing.T) {
+			faults := &testkit.Faults{}
+			x := newCorrected(t, testkit.Options{Shape: shape, Faults: faults})
+			steps := 0
+			for ; ; steps++ {
+				faults.DieAt(steps, after)
+				_, _ = x.report()
+				_ = x.MarkSent()
+				_ = x.System.Authority.MaintainOnce(context.Background())
+				x.Clock.Advance(73 * time.Hour)
+				_ = x.System.Authority.MaintainOnce(context.Background())
+				died := faults.Revive()
+				restart(x.Env)
+				if got := x.cardsUnder(); got != 1 {
+					t.Fatalf("step %d: a card under %d of the numbers", steps, got)
 				}
-				if steps < 6 {
-					t.Errorf("a correction took only %d durable steps", steps)
+				x.reported()
+				x.maintained()
+				x.Clock.Advance(73 * time.Hour)
+				x.maintained()
+				x.maintained()
+				x.wantUnder(true)
+				if !died {
+					break
 				}
-			})
-		}
+				x.who, x.is = x.is, x.who // and back again
+			}
+			if steps < 6 {
+				t.Errorf("a correction took only %d durable steps", steps)
+			}
+		})
 	}
 }
 

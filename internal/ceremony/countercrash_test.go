@@ -17,54 +17,54 @@ import (
 // both the new; the ticket was used if and only if they are new; and the holder goes on
 // where they were with the same ticket (I-7, I-8).
 func TestACounterSurvivesADeathAtEveryStep(t *testing.T) {
-	for _, shape := range []string{"1/1", "2/3"} {
-		for _, after := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s/after=%v", shape, after), func(t *testing.T) {
-				faults := &testkit.Faults{}
-				x, d := atDesk(t, testkit.Options{Shape: shape, Faults: faults})
-				pins, bound := []string{goodPIN, otherPIN}, x.who.Phone
-				steps := 0
-				for ; ; steps++ {
-					number := fmt.Sprintf("1390015%04d", steps)
-					p, h := d.Agreed(x.who, liuma.TicketRebindReset)
-					p = d.Pad(p, h, number)
-					x.want(p, ceremony.StepPIN, "")
-					g := ceremony.Given{Try: p.Try, New: x.SealPage(p, liuma.RoleNew, pins[1])}
-					faults.DieAt(steps, after)
-					done, err := x.Authority().GivePIN(context.Background(), p.ID, h, g)
-					died := faults.Revive()
-					restart(x.Env)
-					isNew := whichPIN(t, x.Env, x.ch.Client.ID, x.card, pins) == 1
-					if err == nil && done.Step == ceremony.StepDone && !isNew {
-						t.Fatalf("step %d: an acknowledged PIN was lost", steps)
-					}
-					if is := ticket(d, p.Counter.Ticket); (is.State == store.TicketUsed) != isNew || !isNew && is.State != store.TicketTaken {
-						t.Fatalf("step %d: new %v, and the ticket is %+v", steps, isNew, is)
-					}
-					if isNew {
-						pins[0], pins[1], bound = pins[1], pins[0], number
-					}
-					if got := boundTo(x.Env, x.who); got != bound {
-						t.Fatalf("step %d: new %v, and bound is %s", steps, isNew, got)
-					}
-					x.goesOn(p, h, isNew, pins)
-					if !died {
-						break
-					}
-					x.Clock.Advance(73 * time.Hour) // later: of the rations of a day, and a phone of three days ago is told
+	for _, death := range testkit.Deaths("1/1", "2/3") {
+		shape, after := death.Shape, death.After
+		t.Run(fmt.Sprintf("%s/after=%v", shape, after), func(t *testing.T) {
+			faults := &testkit.Faults{}
+			x, d := atDesk(t, testkit.Options{Shape: shape, Faults: faults})
+			pins, bound := []string{goodPIN, otherPIN}, x.who.Phone
+			steps := 0
+			for ; ; steps++ {
+				number := fmt.Sprintf("1390015%04d", steps)
+				p, h := d.Agreed(x.who, liuma.TicketRebindReset)
+				p = d.Pad(p, h, number)
+				x.want(p, ceremony.StepPIN, "")
+				g := ceremony.Given{Try: p.Try, New: x.SealPage(p, liuma.RoleNew, pins[1])}
+				faults.DieAt(steps, after)
+				done, err := x.Authority().GivePIN(context.Background(), p.ID, h, g)
+				died := faults.Revive()
+				restart(x.Env)
+				isNew := whichPIN(t, x.Env, x.ch.Client.ID, x.card, pins) == 1
+				if err == nil && done.Step == ceremony.StepDone && !isNew {
+					t.Fatalf("step %d: an acknowledged PIN was lost", steps)
 				}
-				if steps < 6 {
-					t.Errorf("it took only %d durable steps", steps)
+				if is := ticket(d, p.Counter.Ticket); (is.State == store.TicketUsed) != isNew || !isNew && is.State != store.TicketTaken {
+					t.Fatalf("step %d: new %v, and the ticket is %+v", steps, isNew, is)
 				}
-			})
-		}
+				if isNew {
+					pins[0], pins[1], bound = pins[1], pins[0], number
+				}
+				if got := boundTo(x.Env, x.who); got != bound {
+					t.Fatalf("step %d: new %v, and bound is %s", steps, isNew, got)
+				}
+				x.goesOn(p, h, isNew, pins)
+				if !died {
+					break
+				}
+				x.Clock.Advance(73 * time.Hour) // later: of the rations of a day, and a phone of three days ago is told
+			}
+			if steps < 6 {
+				t.Errorf("it took only %d durable steps", steps)
+			}
+		})
 	}
 }
 
 // TestATicketIsTakenOnceAcrossADeath: a ticket whose begin broke off waits for a browser,
 // and another one may take it; or it is taken, and none may.
 func TestATicketIsTakenOnceAcrossADeath(t *testing.T) {
-	for _, after := range []bool{false, true} {
+	for _, death := range testkit.Deaths("1/1") {
+		after := death.After
 		faults := &testkit.Faults{}
 		x, d := atDesk(t, testkit.Options{Faults: faults})
 		for steps := 0; ; steps++ {
@@ -93,7 +93,8 @@ func TestATicketIsTakenOnceAcrossADeath(t *testing.T) {
 // is approved and the page goes on; a wrong number is counted once, or not at all. After a
 // wrong number whose answer was lost nothing is approved, and the right one still is.
 func TestAnApprovalSurvivesADeath(t *testing.T) {
-	for _, after := range []bool{false, true} {
+	for _, death := range testkit.Deaths("1/1") {
+		after := death.After
 		for _, right := range []bool{false, true} {
 			t.Run(fmt.Sprintf("after=%v/right=%v", after, right), func(t *testing.T) { diesApproving(t, after, right) })
 		}
@@ -144,7 +145,8 @@ func diesApproving(t *testing.T, after, right bool) {
 
 // TestAThawAndAPhoneSurviveADeath: both are one transaction with their ticket.
 func TestAThawAndAPhoneSurviveADeath(t *testing.T) {
-	for _, after := range []bool{false, true} {
+	for _, death := range testkit.Deaths("1/1") {
+		after := death.After
 		faults := &testkit.Faults{}
 		x, d := atDesk(t, testkit.Options{Faults: faults})
 		freezeIn(x)

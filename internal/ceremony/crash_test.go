@@ -15,38 +15,37 @@ import (
 // durable step of a change. Afterwards exactly one of the two PINs is right,
 // and an acknowledged change is never lost (I-7).
 func TestChangeSurvivesADeathAtEveryStep(t *testing.T) {
-	for _, shape := range []string{"1/1", "2/3"} {
-		for _, after := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s/after=%v", shape, after), func(t *testing.T) {
-				faults := &testkit.Faults{}
-				env := testkit.New(t, testkit.Options{Shape: shape, Faults: faults})
-				ch := env.Channel("zj-hrss")
-				card := env.Enroll(ch, env.People[0], goodPIN)
-				pins := []string{goodPIN, otherPIN}
-				steps := 0
-				for ; ; steps++ {
-					q := env.ChangeRequest(ch, card, pins[0], pins[1])
-					faults.DieAt(steps, after)
-					v, err := env.Authority().Change(context.Background(), ch, q)
-					died := faults.Revive()
-					restart(env)
-					acknowledged := err == nil && v.Verdict == liuma.Right
-					now := whichPIN(t, env, ch.Client.ID, card, pins)
-					if acknowledged && now != 1 {
-						t.Fatalf("step %d: an acknowledged change was lost", steps)
-					}
-					if now == 1 {
-						pins[0], pins[1] = pins[1], pins[0]
-					}
-					if !died {
-						break
-					}
+	for _, death := range testkit.Deaths("1/1", "2/3") {
+		shape, after := death.Shape, death.After
+		t.Run(fmt.Sprintf("%s/after=%v", shape, after), func(t *testing.T) {
+			faults := &testkit.Faults{}
+			env := testkit.New(t, testkit.Options{Shape: shape, Faults: faults})
+			ch := env.Channel("zj-hrss")
+			card := env.Enroll(ch, env.People[0], goodPIN)
+			pins := []string{goodPIN, otherPIN}
+			steps := 0
+			for ; ; steps++ {
+				q := env.ChangeRequest(ch, card, pins[0], pins[1])
+				faults.DieAt(steps, after)
+				v, err := env.Authority().Change(context.Background(), ch, q)
+				died := faults.Revive()
+				restart(env)
+				acknowledged := err == nil && v.Verdict == liuma.Right
+				now := whichPIN(t, env, ch.Client.ID, card, pins)
+				if acknowledged && now != 1 {
+					t.Fatalf("step %d: an acknowledged change was lost", steps)
 				}
-				if steps < 6 {
-					t.Errorf("a change took only %d durable steps", steps)
+				if now == 1 {
+					pins[0], pins[1] = pins[1], pins[0]
 				}
-			})
-		}
+				if !died {
+					break
+				}
+			}
+			if steps < 6 {
+				t.Errorf("a change took only %d durable steps", steps)
+			}
+		})
 	}
 }
 
@@ -88,7 +87,8 @@ func whichPIN(t *testing.T, env *testkit.Env, channel string, card store.Handle,
 // TestEnrolSurvivesADeathAtEveryStep does this for the first PIN: the holder
 // ends up with the card, or can enrol again.
 func TestEnrolSurvivesADeathAtEveryStep(t *testing.T) {
-	for _, after := range []bool{false, true} {
+	for _, death := range testkit.Deaths("2/3") {
+		after := death.After
 		faults := &testkit.Faults{}
 		env := testkit.New(t, testkit.Options{Shape: "2/3", Faults: faults, People: 40})
 		ch := env.Channel("zj-hrss")
@@ -126,7 +126,8 @@ func TestEnrolSurvivesADeathAtEveryStep(t *testing.T) {
 // TestVerifyIsUndecidedAfterADeath: a business number that was taken and not
 // decided stays so, and its guess stays counted (I-1, I-9, I-11).
 func TestVerifyIsUndecidedAfterADeath(t *testing.T) {
-	for _, after := range []bool{false, true} {
+	for _, death := range testkit.Deaths("1/1") {
+		after := death.After
 		faults := &testkit.Faults{}
 		env := testkit.New(t, testkit.Options{Faults: faults})
 		ch := env.Channel("zj-hrss")

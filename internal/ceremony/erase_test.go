@@ -301,7 +301,8 @@ func TestEraseWithoutCard(t *testing.T) {
 // TestEraseAcrossDeaths lets the process die at every durable step: what is there
 // afterwards is whole or gone, and erasing again ends the same.
 func TestEraseAcrossDeaths(t *testing.T) {
-	for _, after := range []bool{false, true} {
+	for _, death := range testkit.Deaths("2/3") {
+		after := death.After
 		died := true
 		for n := 0; died; n++ {
 			var f testkit.Faults

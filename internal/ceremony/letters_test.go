@@ -185,7 +185,8 @@ func TestNoLetterWithoutAnAddress(t *testing.T) {
 // TestLettersAreOfTheTransaction: an act that is not kept leaves no letter, and one that is
 // kept has it, wherever the process dies.
 func TestLettersAreOfTheTransaction(t *testing.T) {
-	for _, after := range []bool{false, true} {
+	for _, death := range testkit.Deaths("1/1") {
+		after := death.After
 		faults := &testkit.Faults{}
 		x, d, who := withoutPhone(t, testkit.Options{Faults: faults})
 		for steps := 0; ; steps++ {

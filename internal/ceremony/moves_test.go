@@ -191,7 +191,11 @@ func TestMovesOfAPageThatIsBehind(t *testing.T) {
 func TestMovesInAnyOrder(t *testing.T) {
 	for i, action := range everyAction {
 		t.Run(string(action), func(t *testing.T) {
-			for round := range 4 {
+			rounds := 2
+			if testkit.EveryStory() {
+				rounds = 4
+			}
+			for round := range rounds {
 				x := newPhoned(t, testkit.Options{})
 				if action == liuma.ActionUnfreeze {
 					freezeIn(x)

@@ -28,48 +28,47 @@ func (x *phoned) readyToReset() (ceremony.Page, ceremony.Hand) {
 // acknowledged reset is never lost; and there is a notice if and only if the
 // reset happened (I-7, I-8).
 func TestResetSurvivesADeathAtEveryStep(t *testing.T) {
-	for _, shape := range []string{"1/1", "2/3"} {
-		for _, after := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s/after=%v", shape, after), func(t *testing.T) {
-				faults := &testkit.Faults{}
-				x := newPhoned(t, testkit.Options{Shape: shape, Faults: faults})
-				pins := []string{goodPIN, otherPIN}
-				resets, steps := 0, 0
-				for ; ; steps++ {
-					p, h := x.readyToReset()
-					g := ceremony.Given{Try: p.Try, New: x.SealPage(p, liuma.RoleNew, pins[1])}
-					faults.DieAt(steps, after)
-					done, err := x.Authority().GivePIN(context.Background(), p.ID, h, g)
-					died := faults.Revive()
-					restart(x.Env)
-					now := whichPIN(t, x.Env, x.ch.Client.ID, x.card, pins)
-					if err == nil && done.Step == ceremony.StepDone && now != 1 {
-						t.Fatalf("step %d: an acknowledged reset was lost", steps)
-					}
-					if now == 1 {
-						resets++
-						pins[0], pins[1] = pins[1], pins[0]
-					}
-					told := 0
-					for _, n := range x.Notices(x.who.Phone) {
-						if n == "pin_reset" {
-							told++
-						}
-					}
-					if told != resets {
-						t.Fatalf("step %d: %d resets, %d notices of one", steps, resets, told)
-					}
-					x.goesOn(p, h, now == 1, pins)
-					if !died {
-						break
-					}
-					x.Clock.Advance(25 * time.Hour) // later, because the number has had its codes for the day
+	for _, death := range testkit.Deaths("1/1", "2/3") {
+		shape, after := death.Shape, death.After
+		t.Run(fmt.Sprintf("%s/after=%v", shape, after), func(t *testing.T) {
+			faults := &testkit.Faults{}
+			x := newPhoned(t, testkit.Options{Shape: shape, Faults: faults})
+			pins := []string{goodPIN, otherPIN}
+			resets, steps := 0, 0
+			for ; ; steps++ {
+				p, h := x.readyToReset()
+				g := ceremony.Given{Try: p.Try, New: x.SealPage(p, liuma.RoleNew, pins[1])}
+				faults.DieAt(steps, after)
+				done, err := x.Authority().GivePIN(context.Background(), p.ID, h, g)
+				died := faults.Revive()
+				restart(x.Env)
+				now := whichPIN(t, x.Env, x.ch.Client.ID, x.card, pins)
+				if err == nil && done.Step == ceremony.StepDone && now != 1 {
+					t.Fatalf("step %d: an acknowledged reset was lost", steps)
 				}
-				if steps < 6 {
-					t.Errorf("a reset took only %d durable steps", steps)
+				if now == 1 {
+					resets++
+					pins[0], pins[1] = pins[1], pins[0]
 				}
-			})
-		}
+				told := 0
+				for _, n := range x.Notices(x.who.Phone) {
+					if n == "pin_reset" {
+						told++
+					}
+				}
+				if told != resets {
+					t.Fatalf("step %d: %d resets, %d notices of one", steps, resets, told)
+				}
+				x.goesOn(p, h, now == 1, pins)
+				if !died {
+					break
+				}
+				x.Clock.Advance(25 * time.Hour) // later, because the number has had its codes for the day
+			}
+			if steps < 6 {
+				t.Errorf("a reset took only %d durable steps", steps)
+			}
+		})
 	}
 }
 
@@ -141,7 +140,8 @@ func TestResetIsDoneOnce(t *testing.T) {
 // TestRebindSurvivesADeathAtEveryStep: the old phone or the new, and a notice
 // of the change if and only if there was one.
 func TestRebindSurvivesADeathAtEveryStep(t *testing.T) {
-	for _, after := range []bool{false, true} {
+	for _, death := range testkit.Deaths("1/1") {
+		after := death.After
 		faults := &testkit.Faults{}
 		x := newPhoned(t, testkit.Options{Faults: faults})
 		for steps := 0; ; steps++ {

@@ -75,7 +75,10 @@ func settled(t *testing.T, env *testkit.Env, card liuma.CardID) uint64 {
 // keeps the owner out until its link is a stranger's.
 func TestSixtyHostileDays(t *testing.T) {
 	for _, shape := range []string{"1/1", "2/3"} {
-		for _, tt := range sieges() {
+		for i, tt := range sieges() {
+			if shape != "1/1" && i > 0 && !testkit.EveryStory() {
+				continue // the tally is each keeper's own: one siege shows that three count alike
+			}
 			t.Run(shape+"/"+tt.name, func(t *testing.T) {
 				t.Parallel()
 				x := newPhoned(t, testkit.Options{Shape: shape})

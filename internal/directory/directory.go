@@ -18,7 +18,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -67,15 +66,29 @@ type Entry struct {
 }
 
 // Regions is a list of regions. It is not changed after it was made.
-type Regions struct{ entries map[liuma.Region]Entry }
+type Regions struct {
+	lines   []string               // of the published list, by their codes of six digits; read when they are asked for
+	entries map[liuma.Region]Entry // of an operator's list, before lines
+}
 
-// Published returns the list that the program was built with.
+// Published returns the list that the program was built with. Its lines are read when
+// they are asked for, because a program opens lists far more often than it reads one
+// through; a test reads each line.
 func Published() (*Regions, error) {
-	r := &Regions{entries: make(map[liuma.Region]Entry, 4500)}
-	if err := r.add(strings.NewReader(published)); err != nil {
-		return nil, err
+	return &Regions{lines: strings.Split(strings.TrimSuffix(published, "\n"), "\n"), entries: map[liuma.Region]Entry{}}, nil
+}
+
+// published finds a region in the published list.
+func (r *Regions) published(code liuma.Region) (e Entry, ok bool) {
+	if n := len(code); n != 2 && n != 4 && n != 6 {
+		return e, false
 	}
-	return r, nil
+	at, ok := slices.BinarySearchFunc(r.lines, string(code)+"0000"[:6-len(code)], func(line, code string) int { return strings.Compare(line[:6], code) })
+	if !ok {
+		return e, false
+	}
+	is, e, err := parse(r.lines[at])
+	return e, err == nil && is == code
 }
 
 // Open returns the published list with an operator's over it. There need be no
@@ -131,13 +144,16 @@ func (r *Regions) add(list io.Reader) error {
 }
 
 func parse(line string) (code liuma.Region, e Entry, err error) {
-	cells := strings.Split(line, ",")
-	if len(cells) < 2 || len(cells) > 5 {
-		return "", e, errors.New("want code,name or code,name,abolished,successor,latin")
+	var cells [5]string
+	n := 0
+	for more := true; more && n <= len(cells); n++ {
+		var cell string
+		if cell, line, more = strings.Cut(line, ","); n < len(cells) {
+			cells[n] = strings.TrimSpace(cell)
+		}
 	}
-	cells = append(cells, "", "", "")
-	for i := range cells {
-		cells[i] = strings.TrimSpace(cells[i])
+	if n < 2 || n > len(cells) {
+		return "", e, errors.New("want code,name or code,name,abolished,successor,latin")
 	}
 	if code, err = liuma.ParseRegion(cells[0]); err != nil || code == "" {
 		return "", e, fmt.Errorf("code %q: want 2, 4 or 6 digits", cells[0])
@@ -163,7 +179,15 @@ func parse(line string) (code liuma.Region, e Entry, err error) {
 
 // printed reports whether a name has at most so many characters, all of which can be seen.
 func printed(name string, most int) bool {
-	return utf8.RuneCountInString(name) <= most && utf8.ValidString(name) && !strings.ContainsFunc(name, func(c rune) bool { return !unicode.IsPrint(c) })
+	if !utf8.ValidString(name) || utf8.RuneCountInString(name) > most {
+		return false
+	}
+	for _, c := range name {
+		if !(c >= 0x4e00 && c <= 0x9fff) && !unicode.IsPrint(c) { // most are Chinese characters, which IsPrint looks for longest
+			return false
+		}
+	}
+	return true
 }
 
 // Find returns a region of the list. The nation, which has no code, is in every
@@ -172,8 +196,10 @@ func (r *Regions) Find(code liuma.Region) (Entry, bool) {
 	if code == "" {
 		return Entry{Name: locale.In(locale.Chinese).Notice.Nation()}, true
 	}
-	e, ok := r.entries[code]
-	return e, ok
+	if e, ok := r.entries[code]; ok {
+		return e, true
+	}
+	return r.published(code)
 }
 
 // Place names a region with those around it, as a language writes places: 浙江省湖州市吴兴区;
@@ -183,7 +209,7 @@ func (r *Regions) Place(w *locale.Words, code liuma.Region) string {
 	chinese := strings.HasPrefix(string(w.Lang()), "zh")
 	var names []string
 	for at := code; at != ""; at = r.Above(at) {
-		switch e := r.entries[at]; {
+		switch e, _ := r.Find(at); {
 		case e.Name == "" || e.Gathers:
 		case chinese:
 			names = append(names, e.Name)
@@ -204,7 +230,7 @@ func (r *Regions) Place(w *locale.Words, code liuma.Region) string {
 func (r *Regions) Above(code liuma.Region) liuma.Region {
 	for len(code) > 2 {
 		code = code[:len(code)-2]
-		if _, ok := r.entries[code]; ok {
+		if _, ok := r.Find(code); ok {
 			return code
 		}
 	}
@@ -212,7 +238,21 @@ func (r *Regions) Above(code liuma.Region) liuma.Region {
 }
 
 // Len is the number of regions.
-func (r *Regions) Len() int { return len(r.entries) }
+func (r *Regions) Len() int { return len(r.Codes()) }
 
 // Codes lists the regions of the list in their order, abolished ones among them.
-func (r *Regions) Codes() []liuma.Region { return slices.Sorted(maps.Keys(r.entries)) }
+func (r *Regions) Codes() []liuma.Region {
+	codes := make([]liuma.Region, 0, len(r.lines)+len(r.entries))
+	for _, line := range r.lines {
+		if code, _, err := parse(line); err == nil {
+			codes = append(codes, code)
+		}
+	}
+	for code := range r.entries {
+		if _, ok := r.published(code); !ok {
+			codes = append(codes, code)
+		}
+	}
+	slices.Sort(codes)
+	return codes
+}

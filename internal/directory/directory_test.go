@@ -1,6 +1,7 @@
 package directory_test
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
@@ -33,6 +34,34 @@ func TestPublished(t *testing.T) {
 	for code, want := range map[liuma.Region]liuma.Region{"330599": "3305", "339900": "33", "3399": "33", "990101": ""} {
 		if _, ok := all.Find(code); ok || all.Above(code) != want {
 			t.Errorf("%s lies in %q, want %q", code, all.Above(code), want)
+		}
+	}
+}
+
+// TestEachLineIsRead: the published list is read a line at a time, by a search.
+func TestEachLineIsRead(t *testing.T) {
+	lines, err := os.ReadFile("regions.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := directory.Published()
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, err := directory.Check(bytes.NewReader(lines)) // as an operator's list, which is refused for one bad line
+	if err != nil || read != all.Len() || read != bytes.Count(lines, []byte("\n")) {
+		t.Fatalf("%d of %d regions: %v", all.Len(), read, err)
+	}
+	for line := range bytes.Lines(lines) {
+		cells := strings.Split(string(bytes.TrimSpace(line)), ",")
+		code, err := liuma.ParseRegion(cells[0])
+		if e, ok := all.Find(code); err != nil || !ok || e.Name != cells[1] {
+			t.Errorf("%s: %+v, %v", line, e, err)
+		}
+	}
+	for _, no := range []liuma.Region{"1", "11011", "1101019", "99", "1100", "110000", "11010x"} {
+		if e, ok := all.Find(no); ok {
+			t.Errorf("%s is %+v", no, e)
 		}
 	}
 }

@@ -154,7 +154,7 @@ func (p *people) fill(e *epoch, guesses float64) {
 	add := func(s string, n int) {
 		for r, i := range cellsOf(&e.key, []byte(s), e.width) {
 			at := uint32(r)*e.width + i
-			e.own[at] = uint16(min(int(e.own[at])+n, math.MaxUint16))
+			e.cells()[at] = uint16(min(int(e.cells()[at])+n, math.MaxUint16))
 		}
 		e.total += uint64(n)
 	}

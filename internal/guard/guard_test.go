@@ -128,7 +128,7 @@ func (w *world) cells() (all []uint16, waiting bool) {
 	for _, l := range w.layers() {
 		for n := l.now - 1; n <= l.now; n++ {
 			if e := l.epochs[n]; e != nil {
-				all = append(all, e.own...)
+				all = append(all, e.cells()...)
 			}
 		}
 	}

@@ -51,7 +51,7 @@ type epoch struct {
 	width  uint32
 
 	// All below is guarded by Guard.mu. Cells are row by row.
-	own     []uint16 // with noise
+	own     []uint16 // with noise; nil before the first guess, see cells
 	total   uint64   // guesses that own has counted
 	told    told
 	others  []uint16 // added up from the sums of other authorities; nil before the first
@@ -59,9 +59,18 @@ type epoch struct {
 }
 
 func newEpoch(number int64, width uint32, key Key) *epoch {
-	e := &epoch{number: number, width: width, key: key, own: make([]uint16, rows*width), reports: map[Origin]*report{}}
-	noise(e.own)
-	return e
+	return &epoch{number: number, width: width, key: key, reports: map[Origin]*report{}}
+}
+
+// cells are the epoch's own counts. All of them are made, with their noise, when the first
+// guess asks for any: a dump tells nothing more, and an epoch without guesses, as most are
+// of a process that starts and ends, costs nothing.
+func (e *epoch) cells() []uint16 {
+	if e.own == nil {
+		e.own = make([]uint16, rows*e.width)
+		noise(e.own)
+	}
+	return e.own
 }
 
 // noise fills cells before the first guess. See noiseTail.
@@ -112,8 +121,9 @@ func (s spot) count() uint64 {
 		return 0
 	}
 	least := uint64(math.MaxUint64)
+	own := s.epoch.cells()
 	for _, i := range s.cells {
-		n := uint64(s.epoch.own[i])
+		n := uint64(own[i])
 		if s.epoch.others != nil {
 			n += uint64(s.epoch.others[i])
 		}
@@ -123,9 +133,10 @@ func (s spot) count() uint64 {
 }
 
 func (s spot) raise() {
+	own := s.epoch.cells()
 	for _, i := range s.cells {
-		if s.epoch.own[i] < math.MaxUint16 {
-			s.epoch.own[i]++
+		if own[i] < math.MaxUint16 {
+			own[i]++
 		}
 	}
 	s.epoch.total++

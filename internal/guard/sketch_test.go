@@ -48,7 +48,7 @@ func TestADumpDoesNotSayWhatWasGuessed(t *testing.T) {
 		odds := func(s string) float64 {
 			all := 1.0
 			for r, i := range cellsOf(&e.key, []byte(s), e.width) {
-				c := e.own[uint32(r)*e.width+i]
+				c := e.cells()[uint32(r)*e.width+i]
 				if c == 0 {
 					return 0
 				}
@@ -77,7 +77,7 @@ func TestNothingTiesValuesToCards(t *testing.T) {
 	a, b := newWorld(t), newWorld(t)
 	for i, l := range a.layers() {
 		twin := b.layers()[i]
-		copy(twin.epochs[twin.now].own, l.epochs[l.now].own)
+		copy(twin.epochs[twin.now].cells(), l.epochs[l.now].cells())
 		twin.cards.seed = l.cards.seed
 	}
 	b.underKey = a.underKey
@@ -90,7 +90,7 @@ func TestNothingTiesValuesToCards(t *testing.T) {
 	}
 	for i, l := range a.layers() {
 		twin := b.layers()[i]
-		if !slices.Equal(l.epochs[l.now].own, twin.epochs[twin.now].own) {
+		if !slices.Equal(l.epochs[l.now].cells(), twin.epochs[twin.now].cells()) {
 			t.Errorf("%s: counts of values depend on the cards", l.span)
 		}
 		if !slices.Equal(l.cards.cells, twin.cards.cells) {

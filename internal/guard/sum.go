@@ -155,7 +155,7 @@ func (e *epoch) news(hide uint64, all bool) ([]cell, bool) {
 func (e *epoch) large(hide uint64) []cell {
 	hide = max(hide, 4*e.total/uint64(e.width))
 	var found []cell
-	for i, n := range e.own {
+	for i, n := range e.cells() {
 		if uint64(n) < hide {
 			continue
 		}
@@ -303,7 +303,7 @@ func (e *epoch) take(from Origin, p part) {
 		return
 	}
 	if e.others == nil {
-		e.others = make([]uint16, len(e.own))
+		e.others = make([]uint16, rows*e.width)
 	}
 	if r.cells == nil {
 		r.cells = make(map[uint32]uint16, len(p.cells))

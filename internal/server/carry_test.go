@@ -197,7 +197,7 @@ func TestCarryKilled(t *testing.T) {
 	}
 	e := newCarriable(t)
 	killed := 0
-	for after := 100 * time.Millisecond; ; after += 60 * time.Millisecond {
+	for after := 100 * time.Millisecond; ; after += max(60*time.Millisecond, after/5) {
 		cmd := exec.Command(os.Args[0], "-test.run=^TestCarryChild$")
 		cmd.Env = append(os.Environ(), carryDir+"="+e.Dir, carryTo+"="+e.to.Database)
 		var said bytes.Buffer

@@ -28,6 +28,9 @@ func (f *File) Migrate(ctx context.Context, s Schema) (err error) {
 	if err := s.checkOwner(ctx, db); err != nil {
 		return err
 	}
+	if done, err := s.applied(ctx, db); err != nil || done {
+		return err
+	}
 	p, err := goose.NewProvider(goose.DialectSQLite3, db, s.Migrations, goose.WithDisableGlobalRegistry(true))
 	if err != nil {
 		return err
@@ -41,6 +44,56 @@ func (f *File) Migrate(ctx context.Context, s Schema) (err error) {
 	}
 	_, err = p.Up(ctx)
 	return err
+}
+
+// applied reports whether the file has every migration and no other: nothing is to be done,
+// as at nearly every start, and goose need not be asked, who reads much for it.
+func (s Schema) applied(ctx context.Context, db *sql.DB) (_ bool, err error) {
+	want, err := s.versions()
+	if err != nil {
+		return false, err
+	}
+	var there int
+	if err := db.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema WHERE name = ?", goose.DefaultTablename).Scan(&there); err != nil || there == 0 {
+		return false, err
+	}
+	rows, err := db.QueryContext(ctx, "SELECT version_id, is_applied FROM "+goose.DefaultTablename)
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var version int64
+		var is bool
+		if err := rows.Scan(&version, &is); err != nil {
+			return false, err
+		}
+		if version == 0 { // goose's own row
+			continue
+		}
+		if !is || !want[version] {
+			return false, nil
+		}
+		delete(want, version)
+	}
+	return len(want) == 0, rows.Err()
+}
+
+// versions are those of the migrations that the program knows.
+func (s Schema) versions() (map[int64]bool, error) {
+	names, err := fs.Glob(s.Migrations, "*.sql")
+	if err != nil {
+		return nil, err
+	}
+	known := make(map[int64]bool, len(names))
+	for _, name := range names {
+		n, err := goose.NumericComponent(name)
+		if err != nil {
+			return nil, err
+		}
+		known[n] = true
+	}
+	return known, nil
 }
 
 // checkOwner refuses a database of another program.

@@ -16,49 +16,51 @@ import (
 )
 
 // Making a data directory is half of what opening a small world costs: keys, and
-// every migration of each database, with a sync for each. The first world of a test
-// therefore begins with a copy of a directory that server.Init made in this process,
-// one for each shape of keepers, with no configuration of its own. All further ones
-// of the same test are made anew, so that no two worlds of one test share a key.
+// every migration of each database, with a sync for each. Worlds of tests therefore begin
+// with copies of directories that server.Init made in this process, with no configuration
+// of their own: the first world of a test with the first such directory for its shape of
+// keepers, the second with another, so that no two worlds of one test share a key.
 
 // prepared are the files of new data directories, by the shape of their keepers.
 var prepared struct {
 	mu    sync.Mutex
-	files map[string]map[string][]byte // guarded by mu
-	begun map[string]bool              // tests that have a world; guarded by mu
+	files map[string][]map[string][]byte // guarded by mu
+	begun map[string]int                 // how many worlds a test has; guarded by mu
 }
 
-// firstOf reports whether neither the test nor one around it has a world yet.
-func firstOf(t testing.TB) bool {
+// mostPrepared bounds the directories of a shape. What a test has beyond is made anew.
+const mostPrepared = 24
+
+// worldsOf is how many worlds the test and those around it had so far.
+func worldsOf(t testing.TB) (n int) {
 	prepared.mu.Lock()
 	defer prepared.mu.Unlock()
 	if prepared.begun == nil {
-		prepared.begun = map[string]bool{}
+		prepared.begun = map[string]int{}
 	}
 	name := t.Name()
 	for around := name; ; {
-		if prepared.begun[around] {
-			return false
-		}
+		n += prepared.begun[around]
 		end := strings.LastIndexByte(around, '/')
 		if end < 0 {
 			break
 		}
 		around = around[:end]
 	}
-	prepared.begun[name] = true
-	t.Cleanup(func() { // the same test again begins anew
-		prepared.mu.Lock()
-		defer prepared.mu.Unlock()
-		delete(prepared.begun, name)
-	})
-	return true
+	if prepared.begun[name]++; prepared.begun[name] == 1 {
+		t.Cleanup(func() { // the same test again begins anew
+			prepared.mu.Lock()
+			defer prepared.mu.Unlock()
+			delete(prepared.begun, name)
+		})
+	}
+	return n
 }
 
 // initPrepared does what server.Init does for a configuration whose paths are the
-// usual ones.
-func initPrepared(ctx context.Context, dir string, c config.Config) error {
-	files, err := filesOf(ctx, c)
+// usual ones, with the keys of the nth prepared directory.
+func initPrepared(ctx context.Context, n int, dir string, c config.Config) error {
+	files, err := filesOf(ctx, n, c)
 	if err != nil {
 		return err
 	}
@@ -81,12 +83,19 @@ func initPrepared(ctx context.Context, dir string, c config.Config) error {
 	return config.Write(dir, c)
 }
 
-// filesOf are the files of a new data directory but its configuration.
-func filesOf(ctx context.Context, c config.Config) (map[string][]byte, error) {
+// filesOf are the files of the nth new data directory but its configuration.
+func filesOf(ctx context.Context, n int, c config.Config) (map[string][]byte, error) {
 	prepared.mu.Lock()
 	defer prepared.mu.Unlock()
-	if files := prepared.files[c.Keepers.Shape]; files != nil {
-		return files, nil
+	if prepared.files == nil {
+		prepared.files = map[string][]map[string][]byte{}
+	}
+	if prepared.files[c.Keepers.Shape] == nil {
+		prepared.files[c.Keepers.Shape] = make([]map[string][]byte, mostPrepared)
+	}
+	of := prepared.files[c.Keepers.Shape]
+	if of[n] != nil {
+		return of[n], nil
 	}
 	dir, err := os.MkdirTemp("", "liuma-prepared-")
 	if err != nil {
@@ -111,9 +120,6 @@ func filesOf(ctx context.Context, c config.Config) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if prepared.files == nil {
-		prepared.files = map[string]map[string][]byte{}
-	}
-	prepared.files[c.Keepers.Shape] = files
+	of[n] = files
 	return files, nil
 }

@@ -163,8 +163,12 @@ func New(t testing.TB, o Options) *Env {
 			conf.Database = dsn
 			return o.configure(conf)
 		}
-	} else if o.Configure == nil && o.House == nil && firstOf(t) {
-		c.Init = initPrepared
+	} else if o.Configure == nil && o.House == nil {
+		if n := worldsOf(t); n < mostPrepared {
+			c.Init = func(ctx context.Context, dir string, conf config.Config) error {
+				return initPrepared(ctx, n, dir, conf)
+			}
+		}
 	}
 	if o.Token != nil {
 		c.Init = o.initEnclosed

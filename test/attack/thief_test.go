@@ -15,6 +15,7 @@ import (
 	"github.com/liuma-pin/liuma/client"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/testkit"
 	"github.com/liuma-pin/liuma/internal/visitor"
 )
 
@@ -436,8 +437,11 @@ func thieves() map[string]holding {
 // thing sets and resets no PIN, binds no phone and unfreezes no card, by any
 // posts in any order, and the holder finds everything unchanged afterwards.
 func TestNoSingleFactorGetsAnythingOverHTTP(t *testing.T) {
-	steps := 120
-	if testing.Short() {
+	steps := 60
+	switch {
+	case testkit.EveryStory():
+		steps = 120
+	case testing.Short():
 		steps = 30
 	}
 	for name, h := range thieves() {

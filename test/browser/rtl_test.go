@@ -26,7 +26,14 @@ func TestRightToLeft(t *testing.T) {
 	s := serve(t, gallery.NewAuthority(), holder.Config{Counter: gallery.Counter{}, Genuine: gallery.Genuine{}, Challenges: gallery.Challenges{}, Now: gallery.Now, Rules: gallery.Rules(), Agencies: gallery.Agencies(), Settle: time.Millisecond, Words: fromTheRight(t)}, nil)
 	b := newTabFor(t, small(), "ug", walk)
 	pads, checked := 0, 0
-	for _, sc := range gallery.Scenes() {
+	share := 3 // without -every-look a third of the pages: all are laid out by the same rules
+	if *everyLook || *screenshots != "" {
+		share = 1
+	}
+	for i, sc := range gallery.Scenes() {
+		if i%share != 0 {
+			continue
+		}
 		b.open(s.url + sc.Path)
 		b.settled()
 		if dir := evaluate[string](b, `getComputedStyle(document.querySelector("h1, .main")).direction`); dir != "rtl" {
@@ -59,7 +66,7 @@ func TestRightToLeft(t *testing.T) {
 		}
 		b.shoot(filepath.Join(small().name, "rtl"), sc.Name)
 	}
-	if pads < 5 || checked < 1000 {
+	if pads < 5/share || checked < 1000/share {
 		t.Errorf("%d pads were seen, and %d places measured", pads, checked)
 	}
 }

@@ -18,12 +18,12 @@ import (
 	"time"
 )
 
-// kills is how often the server is killed: 10 in `make test`, LIUMA_CRASH_KILLS
+// kills is how often the server is killed: 6 in `make test`, LIUMA_CRASH_KILLS
 // in `make crash`.
 func kills(t *testing.T) int {
 	s := os.Getenv("LIUMA_CRASH_KILLS")
 	if s == "" {
-		return 10
+		return 6
 	}
 	n, err := strconv.Atoi(s)
 	if err != nil || n < 1 {

@@ -123,6 +123,10 @@ type Door struct {
 	gate      *gate
 	recalling *gate // of acts: by registrations from memory
 	spec      *huma.OpenAPI
+	// routed fills mux and spec when the first request comes: the schemas of all bodies are
+	// a twelfth of what opening a service takes, and much that opens one serves no request.
+	// It fails only for a fault of this program, which every test of the door would meet.
+	routed func() error
 	// description writes spec when it is first asked for: a fifth of the time that a
 	// door needs to open, and most lives of a door never need it.
 	description func() (description, error)
@@ -163,18 +167,23 @@ func New(c Config) (*Door, error) {
 	if err != nil {
 		return nil, fmt.Errorf("api: %w", err)
 	}
-	// Huma describes the operations and their schemas. Its own documents,
-	// docs page (which points at a CDN) and error model stay off: the door
-	// decodes strictly by the published schema and answers in its own form.
+	d.routed = sync.OnceValue(d.route)
+	d.description = sync.OnceValues(func() (description, error) { return renderSpec(d.spec) })
+	return d, nil
+}
+
+// route makes the routes and describes them. Huma describes the operations and their
+// schemas. Its own documents, docs page (which points at a CDN) and error model stay off:
+// the door decodes strictly by the published schema and answers in its own form.
+func (d *Door) route() error {
 	hapi := humago.New(d.mux, huma.Config{OpenAPI: newSpec()})
 	d.spec = hapi.OpenAPI()
 	if err := d.routes(hapi); err != nil {
-		return nil, fmt.Errorf("api: %w", err)
+		return fmt.Errorf("api: %w", err)
 	}
 	openAnswers(d.spec)
-	d.description = sync.OnceValues(func() (description, error) { return renderSpec(d.spec) })
 	d.mux.HandleFunc("/", d.lost)
-	return d, nil
+	return nil
 }
 
 // NewServer builds a door and an HTTP server around it, with every time and
@@ -189,6 +198,9 @@ func NewServer(c Config) (*http.Server, error) {
 
 // OpenAPI returns the document as served at /openapi.json.
 func (d *Door) OpenAPI() ([]byte, error) {
+	if err := d.routed(); err != nil {
+		return nil, err
+	}
 	written, err := d.description()
 	return written.json, err
 }
@@ -198,6 +210,9 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d.calls.Serve(w, r, func(v *door.Visit, r *http.Request) error {
 		if !door.CleanPath(r.URL.Path) {
 			return door.NoSuchPath()
+		}
+		if err := d.routed(); err != nil {
+			return err
 		}
 		d.mux.ServeHTTP(v, r)
 		return nil

@@ -102,8 +102,7 @@ func (c Config) withDefaults() (Config, error) {
 type Store struct {
 	*store.Alone
 	file    *sqlitefile.File
-	readers chan *conn // idle readers; Close takes them all
-	size    int        // how many readers there are
+	readers *readers
 	codec   *rows.Codec
 	writer  *writer
 	closing chan struct{} // closed by Close
@@ -127,7 +126,7 @@ func Open(ctx context.Context, path string, cfg Config) (_ *Store, err error) {
 		return nil, err
 	}
 	codec.Stands = cfg.Stands
-	s := &Store{codec: codec, readers: make(chan *conn, cfg.Readers), closing: make(chan struct{})}
+	s := &Store{codec: codec, readers: newReaders(cfg.Readers), closing: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			err = errors.Join(fmt.Errorf("open store: %w", err), s.release())
@@ -158,8 +157,7 @@ func Open(ctx context.Context, path string, cfg Config) (_ *Store, err error) {
 		if err != nil {
 			return nil, err
 		}
-		s.readers <- r
-		s.size++
+		s.readers.add(r)
 	}
 	if err := s.raiseHead(ctx); err != nil {
 		return nil, err
@@ -190,15 +188,15 @@ func (s *Store) View(ctx context.Context, f func(store.Reader) error) (err error
 	if err := s.usable(ctx); err != nil {
 		return err
 	}
-	var c *conn
 	select {
-	case c = <-s.readers:
+	case <-s.readers.free:
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-s.closing:
 		return store.ErrClosed
 	}
-	defer func() { s.readers <- c }()
+	c := s.readers.take()
+	defer s.readers.put(c)
 	return view(ctx, c, s.codec, f)
 }
 
@@ -262,10 +260,7 @@ func (s *Store) release() error {
 	if s.writer != nil {
 		s.writer.stop()
 	}
-	for range s.size {
-		errs = append(errs, (<-s.readers).close())
-	}
-	s.size = 0
+	errs = append(errs, s.readers.close())
 	if s.writer != nil {
 		errs = append(errs, s.writer.conn.close())
 	}
