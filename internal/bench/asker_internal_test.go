@@ -68,6 +68,23 @@ func TestAskerRefusesOtherAnswers(t *testing.T) {
 	}
 }
 
+// TestAskerHangsUp: what the server ended meanwhile is not used again.
+func TestAskerHangsUp(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "right") }))
+	defer s.Close()
+	a := newAsker(s.URL)
+	defer a.close()
+	for range 2 {
+		if err := a.hangUp(); err != nil {
+			t.Fatal(err)
+		}
+		if err := a.ask(t.Context(), a.request("/", "token", nil), "right"); err != nil {
+			t.Fatal(err)
+		}
+		s.CloseClientConnections()
+	}
+}
+
 // TestAskerAsksAnew: a connection that the server closes after its answer is not used again.
 func TestAskerAsksAnew(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

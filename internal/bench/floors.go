@@ -137,6 +137,9 @@ const (
 // askEcho has the same load generator ask a server that does nothing, and tells what that
 // costs the server.
 func (f *floors) askEcho(ctx context.Context, d time.Duration) (rate, cpu float64, err error) {
+	if err := f.asker.hangUp(); err != nil {
+		return 0, 0, err
+	}
 	request := f.asker.request("/", "token", make([]byte, requestSize))
 	pid := f.echo.cmd.Process.Pid
 	before, err := processorTime(pid)
