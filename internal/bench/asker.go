@@ -108,16 +108,26 @@ func (a *asker) giveBack(l *line) bool {
 	return true
 }
 
-// close closes the connections that nobody uses. Those in use are closed after their answer.
-func (a *asker) close() error {
+// hangUp closes the connections that nobody uses. It is called before each slice: between
+// two of them a server may end a connection that it has not heard on for long, and what is
+// sent on it then is lost.
+func (a *asker) hangUp() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	var errs []error
 	for _, l := range a.idle {
 		errs = append(errs, l.conn.Close())
 	}
-	a.idle, a.over = nil, true
+	a.idle = nil
 	return errors.Join(errs...)
+}
+
+// close hangs up for good: connections in use are closed after their answer.
+func (a *asker) close() error {
+	a.mu.Lock()
+	a.over = true
+	a.mu.Unlock()
+	return a.hangUp()
 }
 
 // exchange sends a request and reads its answer into l.answer; keep says whether the

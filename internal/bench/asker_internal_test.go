@@ -5,14 +5,18 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 )
 
 // TestAskerReadsAnswers: each answer is read whole and looked at, over one connection.
 func TestAskerReadsAnswers(t *testing.T) {
-	from := map[string]bool{}
+	var mu sync.Mutex
+	from := map[string]bool{} // guarded by mu
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
 		from[r.RemoteAddr] = true
+		mu.Unlock()
 		body, _ := io.ReadAll(r.Body)
 		if r.Method != http.MethodPost || r.Header.Get("Authorization") != "Bearer token" || r.Header.Get("Content-Type") != "application/json" {
 			w.WriteHeader(http.StatusTeapot)
@@ -32,14 +36,12 @@ func TestAskerReadsAnswers(t *testing.T) {
 		{"", "", ""},
 	} {
 		err := a.ask(t.Context(), a.request("/v1/verifications", "token", []byte(c.body)), c.want)
-		if got := ""; err != nil {
-			if got = err.Error(); got != c.fault {
-				t.Errorf("%q: %q, want %q", c.body, got, c.fault)
-			}
-		} else if c.fault != "" {
-			t.Errorf("%q was taken", c.body)
+		if (err != nil) != (c.fault != "") || err != nil && err.Error() != c.fault {
+			t.Errorf("%q: %v, want %q", c.body, err, c.fault)
 		}
 	}
+	mu.Lock()
+	defer mu.Unlock()
 	if len(from) != 3 {
 		t.Errorf("%d connections, want one that stays, and one after each answer that was refused", len(from))
 	}
@@ -65,6 +67,23 @@ func TestAskerRefusesOtherAnswers(t *testing.T) {
 		}
 		a.close()
 		s.Close()
+	}
+}
+
+// TestAskerHangsUp: what the server ended meanwhile is not used again.
+func TestAskerHangsUp(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "right") }))
+	defer s.Close()
+	a := newAsker(s.URL)
+	defer a.close()
+	for range 2 {
+		if err := a.hangUp(); err != nil {
+			t.Fatal(err)
+		}
+		if err := a.ask(t.Context(), a.request("/", "token", nil), "right"); err != nil {
+			t.Fatal(err)
+		}
+		s.CloseClientConnections()
 	}
 }
 

@@ -7,13 +7,19 @@ import (
 	"sync"
 	"time"
 
-	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/ledger"
+	"github.com/liuma-pin/liuma/internal/split"
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-func verifies(v liuma.Verifier, message, signature []byte) bool {
-	return ed25519.Verify(v[:], message, signature)
+// proves makes the proof of a message and checks it.
+func proves(key *split.Key, message []byte, signed bool) bool {
+	v := key.Verifier()
+	if !signed {
+		return key.Prove(message).Proves(v, message)
+	}
+	signature := key.Sign(message)
+	return ed25519.Verify(v[:], message, signature[:])
 }
 
 // commitAll makes a version of each card current, all at once.

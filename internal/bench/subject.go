@@ -108,6 +108,9 @@ func (s *subject) seal(ctx context.Context, n int) (out sealed, err error) {
 	if out.token, err = s.f.token(); err != nil {
 		return out, err
 	}
+	if err := s.asker.hangUp(); err != nil {
+		return out, err
+	}
 	ch, err := challenge(ctx, s.client, s.server.base, out.token)
 	if err != nil {
 		return out, err

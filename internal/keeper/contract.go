@@ -37,6 +37,7 @@ type Header struct {
 type Answer struct {
 	Sequence    uint64
 	Incarnation [16]byte
+	here        bool // of an attempt: the ledger is in this process. No wire carries it.
 }
 
 // AttemptRequest asks for one guess to be counted and evaluated. KeySet is the

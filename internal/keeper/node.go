@@ -213,7 +213,7 @@ func (n *Node) Attempt(ctx context.Context, req AttemptRequest) (AttemptAnswer, 
 		return AttemptAnswer{}, err
 	}
 	return AttemptAnswer{
-		Answer: Answer{Sequence: spent.Sequence(), Incarnation: spent.Incarnation()},
+		Answer: Answer{Sequence: spent.Sequence(), Incarnation: spent.Incarnation(), here: true},
 		Spend:  spent.S(), Left: spent.Left(), Shares: shares,
 	}, nil
 }

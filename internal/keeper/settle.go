@@ -21,7 +21,7 @@ const (
 	MaxSettlements = 128
 )
 
-// settle signs one settlement for all spends of a right guess that have none yet,
+// settle signs (or, where all keepers are in this process, proves) one settlement for all spends of a right guess that have none yet,
 // and hands it to each of their keepers. It first takes the replies that are
 // there already, so that most often one signature covers all keepers; one that
 // answers later gets a settlement of its own. It is not waited for, since the
@@ -40,13 +40,14 @@ func (a *attempt) settle() {
 	}
 	s := ledger.Settlement{Card: a.target.Card, Version: a.target.Version, KeySet: a.target.KeySet, Reopen: a.how.Reopen}
 	var to []*member
+	here := true
 	for i, m := range a.q.members {
 		at := &a.answers[i]
 		if at.state != evaluated || at.settled {
 			continue
 		}
 		at.settled = true
-		to = append(to, m)
+		to, here = append(to, m), here && at.here
 		// The name is that of the connection, whatever the keeper says: it can
 		// spoil its own part, and nobody else's.
 		s.Spends = append(s.Spends, ledger.SettledSpend{Keeper: string(m.id), Incarnation: at.Incarnation, S: at.Spend})
@@ -55,7 +56,11 @@ func (a *attempt) settle() {
 		return
 	}
 	slices.SortFunc(s.Spends, func(x, y ledger.SettledSpend) int { return strings.Compare(x.Keeper, y.Keeper) })
-	s.Signature = a.key.Sign(ledger.SettlementMessage(s))
+	if here {
+		s.Proof = a.key.Prove(ledger.SettlementMessage(s))
+	} else {
+		s.Signature = a.key.Sign(ledger.SettlementMessage(s))
+	}
 	for _, m := range to {
 		a.q.settle(m, s)
 	}
@@ -201,8 +206,8 @@ func (m *member) acknowledged(list []ledger.Settlement) {
 	}
 }
 
-// same: two settlements of one card that prove the same. Signatures are of the
+// same: two settlements of one card that prove the same. Signatures and proofs are of the
 // whole message, and the same for the same one.
 func same(x, y ledger.Settlement) bool {
-	return x.Version == y.Version && x.Signature == y.Signature && slices.Equal(x.Spends, y.Spends)
+	return x.Version == y.Version && x.Signature == y.Signature && x.Proof == y.Proof && slices.Equal(x.Spends, y.Spends)
 }

@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"context"
+	"crypto/ed25519"
 	"fmt"
 	"maps"
 	"math"
@@ -14,12 +15,19 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/ledger"
 	"github.com/liuma-pin/liuma/internal/split"
+	"github.com/liuma-pin/liuma/internal/split/pinkey"
 )
+
+// shown is what a settlement brings: a signature, or a proof within the process.
+type shown struct {
+	signature [64]byte
+	proof     pinkey.Proof
+}
 
 // heard notes every proof that any keeper is sent, once for each signature.
 type heard struct {
 	mu     sync.Mutex
-	proofs map[[64]byte]ledger.Settlement // guarded by mu
+	proofs map[shown]ledger.Settlement // guarded by mu
 }
 
 func (h *heard) note(list []ledger.Settlement) {
@@ -27,9 +35,9 @@ func (h *heard) note(list []ledger.Settlement) {
 	defer h.mu.Unlock()
 	for _, s := range list {
 		if h.proofs == nil {
-			h.proofs = map[[64]byte]ledger.Settlement{}
+			h.proofs = map[shown]ledger.Settlement{}
 		}
-		h.proofs[s.Signature] = s
+		h.proofs[shown{s.Signature, s.Proof}] = s
 	}
 }
 
@@ -311,5 +319,57 @@ func TestRestoredKeeperDropsOnlyItsOwnPart(t *testing.T) {
 		if row := h.row(i, target.Card); row.Tally.Kept != kept {
 			t.Errorf("k%d: %d uncleared, want %d", i+1, row.Tally.Kept, kept)
 		}
+	}
+}
+
+// remoteLike is a keeper whose answers do not say that it is in this process, as those
+// that came over a wire.
+func remoteLike(k Keeper) Keeper {
+	return &faulty{Keeper: k, attempt: func(ctx context.Context, r AttemptRequest) (AttemptAnswer, error) {
+		a, err := k.Attempt(ctx, r)
+		a.here = false
+		return a, err
+	}}
+}
+
+// TestProofWithinTheProcessAlone: the proof without a signature is for keepers that are all
+// in this process. Where one is not, each gets the signature.
+func TestProofWithinTheProcessAlone(t *testing.T) {
+	for name, c := range map[string]struct {
+		away int // so many of the keepers are on other machines
+		sign bool
+	}{"all here": {0, false}, "one away": {1, true}, "all away": {3, true}} {
+		t.Run(name, func(t *testing.T) {
+			h := newHarness(t, split.Shape{T: 2, N: 3})
+			target := set(t, h.quorum(), liuma.NewCardID(), 1, good)
+			var sent heard
+			q := h.quorum(func(i int, k Keeper) Keeper {
+				if i < c.away {
+					k = remoteLike(k)
+				}
+				// All are heard of at once, so that one settlement covers them.
+				return sent.listen(i, k)
+			})
+			want(t, attemptPIN(t, q, target, good), liuma.Right)
+			h.settledAll(target.Card)
+			signed, proven := 0, 0
+			for _, s := range sent.all() {
+				message := ledger.SettlementMessage(s)
+				if ed25519.Verify(target.Verifier[:], message, s.Signature[:]) {
+					signed++
+				}
+				if s.Proof.Proves(target.Verifier, message) {
+					proven++
+				}
+				for _, spend := range s.Spends {
+					if number := int(spend.Keeper[len(spend.Keeper)-1] - '0'); number <= c.away && s.Signature == ([64]byte{}) {
+						t.Errorf("%s is elsewhere, and was sent no signature", spend.Keeper)
+					}
+				}
+			}
+			if signed+proven != len(sent.all()) || signed > 0 != c.sign {
+				t.Errorf("%d signatures and %d proofs of %d", signed, proven, len(sent.all()))
+			}
+		})
 	}
 }

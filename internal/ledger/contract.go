@@ -21,6 +21,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/clock"
+	"github.com/liuma-pin/liuma/internal/split/pinkey"
 )
 
 // Lane tells guesses through known links from guesses of strangers.
@@ -228,6 +229,9 @@ type Settlement struct {
 	// from what a keeper says, so that no keeper can name a spend of another.
 	Spends    []SettledSpend
 	Signature [64]byte // Ed25519 over SettlementMessage
+	// Proof is of the same message, in place of the signature, where whoever has the PIN's
+	// key and all keepers are one process.
+	Proof pinkey.Proof
 }
 
 // SettledSpend is one keeper's part of a Settlement.

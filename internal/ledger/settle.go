@@ -22,8 +22,8 @@ const suite = "nist"
 // requests to be done, so that a flood of proofs cannot fill the memory.
 const backlog = 4096
 
-// SettlementMessage returns the bytes that a settlement's signature covers: the
-// label, the suite, every member but the signature, and then for each spend
+// SettlementMessage returns the bytes that a settlement's signature or proof covers: the
+// label, the suite, every member but signature and proof, and then for each spend
 // keeper, incarnation and s; each after its length as four bytes, big endian.
 // Numbers are big endian: key set and version four bytes, s eight, reopen one.
 func SettlementMessage(s Settlement) []byte {
@@ -149,7 +149,8 @@ func (l *Ledger) verify(ctx context.Context, s Settlement) (proof, error) {
 	if s.KeySet != row.KeySet {
 		return proof{}, ErrSettlement
 	}
-	if !ed25519.Verify(row.Verifier[:], SettlementMessage(s), s.Signature[:]) {
+	message := SettlementMessage(s)
+	if !s.Proof.Proves(row.Verifier, message) && !ed25519.Verify(row.Verifier[:], message, s.Signature[:]) {
 		return proof{}, ErrSettlement
 	}
 	return p, nil

@@ -1,15 +1,14 @@
 package split
 
 import (
-	"crypto/ed25519"
 	"crypto/hkdf"
 	"crypto/sha256"
 	"fmt"
 	"io"
 	"math"
 
-	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/split/p256"
+	"github.com/liuma-pin/liuma/internal/split/pinkey"
 )
 
 // verifierInfo is the HKDF info of the seed.
@@ -144,37 +143,14 @@ func (g *Guess) Wipe() {
 
 // Key is the key pair that a guess yields. It is the PIN's key pair if the
 // guess is right. It prints redacted.
-type Key struct {
-	redacted
-	private ed25519.PrivateKey
-}
+type Key = pinkey.Key
 
 // newKey derives the pair from the function's output y.
 func newKey(y []byte) (*Key, error) {
-	seed, err := hkdf.Key(sha256.New, y, nil, verifierInfo, ed25519.SeedSize)
+	seed, err := hkdf.Key(sha256.New, y, nil, verifierInfo, pinkey.SeedSize)
 	if err != nil {
 		return nil, fmt.Errorf("split: derive seed: %w", err)
 	}
 	defer clear(seed)
-	return &Key{private: ed25519.NewKeyFromSeed(seed)}, nil
-}
-
-// Verifier is the public key. It is the zero Verifier after Wipe.
-func (k *Key) Verifier() liuma.Verifier {
-	if k.private == nil {
-		return liuma.Verifier{}
-	}
-	return liuma.Verifier(k.private[ed25519.SeedSize:])
-}
-
-// Sign makes an Ed25519 signature. After Wipe it panics: signing with a wiped
-// key is always a mistake.
-func (k *Key) Sign(message []byte) [ed25519.SignatureSize]byte {
-	return [ed25519.SignatureSize]byte(ed25519.Sign(k.private, message))
-}
-
-// Wipe clears the private key.
-func (k *Key) Wipe() {
-	clear(k.private)
-	k.private = nil
+	return pinkey.New(seed), nil
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/ledger"
+	"github.com/liuma-pin/liuma/internal/split/pinkey"
 )
 
 // Place is where one ledger is stored.
@@ -67,6 +68,7 @@ func Run(t *testing.T, place func(testing.TB) Place) {
 		{"RetireIsReversible", RetireIsReversible},
 		{"OnlyProofsSettle", OnlyProofsSettle},
 		{"ProofsOfManyKeepers", ProofsOfManyKeepers},
+		{"ProofWithinTheProcess", ProofWithinTheProcess},
 		{"SettlementClearsNothingLater", SettlementClearsNothingLater},
 		{"SettlementsRideAlong", SettlementsRideAlong},
 		{"RolledBackStopsServing", RolledBackStopsServing},
@@ -277,6 +279,13 @@ func changed(p ledger.Settlement, change func([]ledger.SettledSpend) []ledger.Se
 
 func sign(h *holder, p ledger.Settlement) ledger.Settlement {
 	p.Signature = [64]byte(ed25519.Sign(h.key, ledger.SettlementMessage(p)))
+	return p
+}
+
+// prove puts a proof within the process in the place of the signature.
+func prove(h *holder, p ledger.Settlement) ledger.Settlement {
+	p.Signature = [64]byte{}
+	p.Proof = pinkey.New(h.key.Seed()).Prove(ledger.SettlementMessage(p))
 	return p
 }
 

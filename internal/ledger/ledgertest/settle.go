@@ -59,9 +59,14 @@ func (r *rig) forgeries(h, other *holder) map[string]func(ledger.Settlement) led
 			p.Signature = [64]byte(ed25519.Sign(h.key, m))
 			return p
 		},
-		"no spends":                 list(func(spends) spends { return nil }),
-		"another's part changed":    func(p proof) proof { return changed(p, func(l spends) spends { l[0].S--; return l }) },
-		"another's part taken away": func(p proof) proof { return changed(p, func(l spends) spends { return l[ownPart:] }) },
+		"a proof by another key":         func(p proof) proof { return prove(other, p) },
+		"a proof of another number":      func(p proof) proof { return changed(prove(h, p), func(l spends) spends { l[ownPart].S++; return l }) },
+		"a proof, and then reopened":     func(p proof) proof { p = prove(h, p); p.Reopen = true; return p },
+		"a proof of another card's PIN":  func(p proof) proof { p = prove(other, p); p.Card = h.card; return p },
+		"a proof of another incarnation": func(p proof) proof { return prove(h, spend(func(s *ledger.SettledSpend) { s.Incarnation[0] ^= 1 })(p)) },
+		"no spends":                      list(func(spends) spends { return nil }),
+		"another's part changed":         func(p proof) proof { return changed(p, func(l spends) spends { l[0].S--; return l }) },
+		"another's part taken away":      func(p proof) proof { return changed(p, func(l spends) spends { return l[ownPart:] }) },
 		"another's part added": func(p proof) proof {
 			return changed(p, func(l spends) spends { return append(l, ledger.SettledSpend{Keeper: "k3", S: 1}) })
 		},
@@ -143,6 +148,23 @@ func ProofsOfManyKeepers(t *testing.T, place func(testing.TB) Place) {
 		if tally := r.row(h).Tally; tally.Cleared[ledger.Stranger] != 2 || tally.Kept != 2 || tally.Spent != 4 {
 			t.Errorf("%s: %+v after a proof of 2 of 4", name, tally)
 		}
+	}
+}
+
+// ProofWithinTheProcess: a proof by the key itself is as good as its signature, and clears
+// no more.
+func ProofWithinTheProcess(t *testing.T, place func(testing.TB) Place) {
+	r := newRig(t, place(t))
+	h := r.enroll()
+	for range 3 {
+		r.spend(h, ledger.Stranger, 0)
+	}
+	if err := r.settle(prove(h, r.proof(h, 2, false))); err != nil {
+		t.Fatal(err)
+	}
+	r.spend(h, ledger.Stranger, 0) // takes the proof along
+	if tally := r.row(h).Tally; tally.Cleared[ledger.Stranger] != 2 || tally.Kept != 2 || tally.Spent != 4 {
+		t.Errorf("%+v after a proof of 2 of 4", tally)
 	}
 }
 

@@ -13,7 +13,7 @@
 // It trusts filippo.io/nistec for the group, filippo.io/bigmod for hashing to a number
 // modulo the group's order, and crypto/sha256. What those keep on the stack,
 // and what the compiler spills there, is not wiped: it is never the input
-// itself (sha256.go says how), but the multiples of a point and the powers of
+// itself (sha256.go says how), but the multiples of a point and the limbs of
 // a blind.
 //
 // Start here: Blind and Finalize, in oprf.go; then hash.go.
