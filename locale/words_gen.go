@@ -5881,6 +5881,11 @@ func (w Shown) BenchKept() string { return w.say("shown.bench.kept") }
 // BenchMissed says "shown.bench.missed".
 func (w Shown) BenchMissed() string { return w.say("shown.bench.missed") }
 
+// BenchQuiet says "shown.bench.quiet".
+func (w Shown) BenchQuiet(processors string) string {
+	return w.say("shown.bench.quiet", "{processors}", processors)
+}
+
 // BenchBarFloor says "shown.bench.bar_floor".
 func (w Shown) BenchBarFloor() string { return w.say("shown.bench.bar_floor") }
 
@@ -6367,6 +6372,9 @@ func (w Shown) DoctorServed() string { return w.say("shown.doctor.served") }
 
 // DoctorNotServed says "shown.doctor.not_served".
 func (w Shown) DoctorNotServed() string { return w.say("shown.doctor.not_served") }
+
+// DoctorNotServedNext says "shown.doctor.not_served_next".
+func (w Shown) DoctorNotServedNext() string { return w.say("shown.doctor.not_served_next") }
 
 // DoctorServiceNext says "shown.doctor.service_next".
 func (w Shown) DoctorServiceNext() string { return w.say("shown.doctor.service_next") }
@@ -7382,6 +7390,31 @@ func (w Refused) ServeLevel(level string) string {
 	return w.say("refused.serve.level", "{level}", level)
 }
 
+// ServeListenTaken says "refused.serve.listen_taken".
+func (w Refused) ServeListenTaken(address, setting string) string {
+	return w.say("refused.serve.listen_taken", "{address}", address, "{setting}", setting)
+}
+
+// ServeListenElsewhere says "refused.serve.listen_elsewhere".
+func (w Refused) ServeListenElsewhere(address, setting string) string {
+	return w.say("refused.serve.listen_elsewhere", "{address}", address, "{setting}", setting)
+}
+
+// ServeListenForbidden says "refused.serve.listen_forbidden".
+func (w Refused) ServeListenForbidden(address, setting string) string {
+	return w.say("refused.serve.listen_forbidden", "{address}", address, "{setting}", setting)
+}
+
+// ServeListenOther says "refused.serve.listen_other".
+func (w Refused) ServeListenOther(address, why, setting string) string {
+	return w.say("refused.serve.listen_other", "{address}", address, "{why}", why, "{setting}", setting)
+}
+
+// ServeCertificate says "refused.serve.certificate".
+func (w Refused) ServeCertificate(door, why, file string) string {
+	return w.say("refused.serve.certificate", "{door}", door, "{why}", why, "{file}", file)
+}
+
 // CasesNameFile says "refused.cases.name_file".
 func (w Refused) CasesNameFile() string { return w.say("refused.cases.name_file") }
 
@@ -7584,6 +7617,14 @@ func (w Refused) DataHeads(dir, why string) string {
 func (w Refused) DataClosed(dir, why string) string {
 	return w.say("refused.data.closed", "{dir}", dir, "{why}", why)
 }
+
+// BackupFull says "refused.backup.full".
+func (w Refused) BackupFull(to, data, why string) string {
+	return w.say("refused.backup.full", "{to}", to, "{data}", data, "{why}", why)
+}
+
+// DataConfig says "refused.data.config".
+func (w Refused) DataConfig(why string) string { return w.say("refused.data.config", "{why}", why) }
 
 // DataExists says "refused.data.exists".
 func (w Refused) DataExists(file string) string { return w.say("refused.data.exists", "{file}", file) }
@@ -9639,6 +9680,11 @@ func (w KeeperCommand) NoFile(file string) string {
 	return w.say("keeper_command.no.file", "{file}", file)
 }
 
+// NoDoor says "keeper_command.no.door".
+func (w KeeperCommand) NoDoor(file string) string {
+	return w.say("keeper_command.no.door", "{file}", file)
+}
+
 // NoFileExists says "keeper_command.no.file_exists".
 func (w KeeperCommand) NoFileExists(file string) string {
 	return w.say("keeper_command.no.file_exists", "{file}", file)
@@ -9667,6 +9713,26 @@ func (w KeeperCommand) NoBusy() string { return w.say("keeper_command.no.busy") 
 // NoServed says "keeper_command.no.served".
 func (w KeeperCommand) NoServed() string { return w.say("keeper_command.no.served") }
 
+// NoListenTaken says "keeper_command.no.listen_taken".
+func (w KeeperCommand) NoListenTaken(address, setting string) string {
+	return w.say("keeper_command.no.listen_taken", "{address}", address, "{setting}", setting)
+}
+
+// NoListenElsewhere says "keeper_command.no.listen_elsewhere".
+func (w KeeperCommand) NoListenElsewhere(address, setting string) string {
+	return w.say("keeper_command.no.listen_elsewhere", "{address}", address, "{setting}", setting)
+}
+
+// NoListenForbidden says "keeper_command.no.listen_forbidden".
+func (w KeeperCommand) NoListenForbidden(address, setting string) string {
+	return w.say("keeper_command.no.listen_forbidden", "{address}", address, "{setting}", setting)
+}
+
+// NoListenOther says "keeper_command.no.listen_other".
+func (w KeeperCommand) NoListenOther(address, why, setting string) string {
+	return w.say("keeper_command.no.listen_other", "{address}", address, "{why}", why, "{setting}", setting)
+}
+
 // NoNotServed says "keeper_command.no.not_served".
 func (w KeeperCommand) NoNotServed() string { return w.say("keeper_command.no.not_served") }
 
@@ -9687,6 +9753,9 @@ func (w KeeperCommand) NoIssuerKey() string { return w.say("keeper_command.no.is
 
 // NoPath says "keeper_command.no.path".
 func (w KeeperCommand) NoPath() string { return w.say("keeper_command.no.path") }
+
+// NoSocket says "keeper_command.no.socket".
+func (w KeeperCommand) NoSocket() string { return w.say("keeper_command.no.socket") }
 
 // NoNotAPeer says "keeper_command.no.not_a_peer".
 func (w KeeperCommand) NoNotAPeer() string { return w.say("keeper_command.no.not_a_peer") }

@@ -20,6 +20,9 @@ import (
 // doctorError says that something is not in order.
 type doctorError struct{ error }
 
+// Unwrap returns the sentence, which has both languages.
+func (e *doctorError) Unwrap() error { return e.error }
+
 // patient is whom the doctor looks at.
 type patient struct {
 	dir   *host.Dir

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"io/fs"
+	"path/filepath"
 
 	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/diskfile"
@@ -12,6 +13,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/keeper/keys"
 	"github.com/liuma-pin/liuma/internal/keeper/tokenkeys"
 	"github.com/liuma-pin/liuma/internal/ledger"
+	"github.com/liuma-pin/liuma/internal/process"
 	"github.com/liuma-pin/liuma/internal/token"
 	"github.com/liuma-pin/liuma/locale"
 )
@@ -38,6 +40,9 @@ func told(w *locale.Words, err error) string {
 	if said, ok := outOfOrder(w.KeeperCommand, err); ok {
 		return said
 	}
+	if l, ok := errors.AsType[*process.ListenError](err); ok {
+		return notListening(w.KeeperCommand, l)
+	}
 	for _, k := range append(ofTokens(), known()...) {
 		if errors.Is(err, k.err) {
 			return k.say(w.KeeperCommand)
@@ -45,6 +50,8 @@ func told(w *locale.Words, err error) string {
 	}
 	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		switch {
+		case errors.Is(p, fs.ErrNotExist) && filepath.Base(p.Path) == "server.pem":
+			return w.KeeperCommand.NoDoor(p.Path)
 		case errors.Is(p, fs.ErrNotExist):
 			return w.KeeperCommand.NoFile(p.Path)
 		case errors.Is(p, fs.ErrExist):
@@ -54,6 +61,20 @@ func told(w *locale.Words, err error) string {
 		}
 	}
 	return err.Error()
+}
+
+// notListening says why a listener does not open, and what to do.
+func notListening(w locale.KeeperCommand, e *process.ListenError) string {
+	setting := "host.json: " + e.Setting
+	switch {
+	case e.Taken():
+		return w.NoListenTaken(e.Address, setting)
+	case e.Elsewhere():
+		return w.NoListenElsewhere(e.Address, setting)
+	case e.Forbidden():
+		return w.NoListenForbidden(e.Address, setting)
+	}
+	return w.NoListenOther(e.Address, e.Err.Error(), setting)
 }
 
 // saying is the sentence of an error, with the next step.
@@ -123,6 +144,7 @@ func known() []saying {
 		{host.ErrNotServed, locale.KeeperCommand.NoNotServed},
 		{host.ErrNoIssuerKey, locale.KeeperCommand.NoIssuerKey},
 		{host.ErrPath, locale.KeeperCommand.NoPath},
+		{host.ErrSocket, locale.KeeperCommand.NoSocket},
 		{host.ErrNotAPeer, locale.KeeperCommand.NoNotAPeer},
 		{host.ErrRepairing, locale.KeeperCommand.NoRepairing},
 		{keeper.ErrPeers, locale.KeeperCommand.NoPeers},

@@ -9,11 +9,13 @@ import (
 	"io/fs"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/liuma-pin/liuma/internal/admin"
 	"github.com/liuma-pin/liuma/internal/backup"
 	"github.com/liuma-pin/liuma/internal/config"
+	"github.com/liuma-pin/liuma/internal/sqlitefile"
 	"github.com/liuma-pin/liuma/internal/vault"
 	"github.com/liuma-pin/liuma/locale"
 )
@@ -48,12 +50,20 @@ func (a *backupCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 		})
 	})
 	if err != nil {
-		return err
+		return notBackedUp(c.Data, a.To, err)
 	}
 	if a.JSON {
 		return json.NewEncoder(t.out).Encode(m)
 	}
 	return a.explain(t, m, conf.Keepers.AreRemote())
+}
+
+// notBackedUp adds the next step to the error of a backup that a disk has no room for.
+func notBackedUp(data, to string, err error) error {
+	if sqlitefile.Full(err) || errors.Is(err, syscall.ENOSPC) {
+		return refuseFor(err, func(w *locale.Words, why string) string { return w.Refused.BackupFull(to, data, why) })
+	}
+	return err
 }
 
 func (a *backupCmd) explain(t *terminal, m backup.Manifest, elsewhere bool) error {

@@ -90,6 +90,9 @@ func (f *figures) floors(r bench.Result) {
 
 // bars says which limits were kept.
 func (f *figures) bars(r bench.Result) {
+	if len(r.Bars) > 0 {
+		fmt.Fprintf(f, "\n%s\n", f.say.BenchQuiet(num(r.Processors)))
+	}
 	for _, b := range r.Bars {
 		label := map[bench.BarName]func() string{bench.BarFloor: f.say.BenchBarFloor, bench.BarBcrypt: f.say.BenchBarBcrypt,
 			bench.BarCards: f.say.BenchBarCards, bench.BarMemory: f.say.BenchBarMemory}[b.Name]

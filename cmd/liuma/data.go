@@ -26,7 +26,10 @@ func (c *cli) load() (config.Config, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return conf, refuseFor(err, func(w *locale.Words, _ string) string { return w.Refused.DataNone(c.Data, config.FileName) })
 	}
-	return conf, err
+	if err != nil {
+		return conf, refuseFor(err, func(w *locale.Words, why string) string { return w.Refused.DataConfig(why) })
+	}
+	return conf, nil
 }
 
 // administer runs f on the administration of the data directory: the running

@@ -11,6 +11,7 @@ import (
 
 	"github.com/liuma-pin/liuma/internal/demo"
 	"github.com/liuma-pin/liuma/internal/demo/posts"
+	"github.com/liuma-pin/liuma/internal/process"
 	"github.com/liuma-pin/liuma/internal/server"
 	"github.com/liuma-pin/liuma/locale"
 )
@@ -79,6 +80,9 @@ func (d *demoCmd) Run(ctx context.Context, t *terminal) (err error) {
 	})
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil && !d.Once {
 		return nil // Ctrl-C is how a demo ends
+	}
+	if e, ok := errors.AsType[*process.ListenError](err); ok {
+		return explainListener(e.Setting, e)
 	}
 	return err
 }

@@ -7,9 +7,11 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/liuma-pin/liuma/internal/admin"
@@ -41,12 +43,17 @@ func (e *doctorError) Told(w *locale.Words, _ func(error) string) string {
 // Run looks at the machine, the directory, and the server or the database, and goes on where
 // one of them cannot be looked at.
 func (d *doctorCmd) Run(ctx context.Context, c *cli, t *terminal) error {
-	conf, err := c.load()
-	if err != nil {
-		return err
-	}
 	say := t.shown()
-	found := slices.Concat(checkConfig(conf, say), process.Machine(c.Data, say, error.Error),
+	conf, err := c.load()
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return err
+	case err != nil:
+		// Without its settings only the machine and the backups can be looked at.
+		found := slices.Concat(configFinding(t, errors.Unwrap(err)), process.Machine(c.Data, say, t.told), checkBackups(d.Backups, time.Now(), say))
+		return d.print(t, found)
+	}
+	found := slices.Concat(checkConfig(conf, t), process.Machine(c.Data, say, t.told),
 		checkCertificates(conf, time.Now(), say), checkBackups(d.Backups, time.Now(), say))
 	err = c.administer(ctx, t, func(adm admin.Administration) error {
 		list, err := checkRunning(ctx, adm, t)
@@ -88,11 +95,17 @@ func (d *doctorCmd) print(t *terminal, found []process.Finding) (err error) {
 	return err
 }
 
-func checkConfig(conf config.Config, say locale.Shown) []process.Finding {
+func checkConfig(conf config.Config, t *terminal) []process.Finding {
 	if err := conf.Check(); err != nil {
-		return []process.Finding{{Check: "configuration", State: process.Bad, What: say.DoctorConfig(err.Error()), Next: say.DoctorConfigNext()}}
+		return configFinding(t, err)
 	}
-	return []process.Finding{{Check: "configuration", State: process.Fine, What: say.DoctorConfigFine()}}
+	return []process.Finding{{Check: "configuration", State: process.Fine, What: t.shown().DoctorConfigFine()}}
+}
+
+// configFinding says all that is wrong with the configuration, on one line.
+func configFinding(t *terminal, err error) []process.Finding {
+	said := strings.ReplaceAll(t.told(err), "\n", "; ")
+	return []process.Finding{{Check: "configuration", State: process.Bad, What: t.shown().DoctorConfig(said), Next: t.shown().DoctorConfigNext()}}
 }
 
 // certificateSoon is how long before its end a door's certificate is not in order any more.
@@ -139,7 +152,7 @@ func certificateEnd(path string) (time.Time, error) {
 const backupOld = 26 * time.Hour
 
 // checkBackups looks at the newest entry of a directory. That a backup is sound, 'liuma
-// backup verify' says.
+// restore --check' says.
 func checkBackups(dir string, now time.Time, say locale.Shown) []process.Finding {
 	if dir == "" {
 		return []process.Finding{{Check: "backup", State: process.Look, What: say.DoctorBackupUnknown()}}
@@ -182,7 +195,7 @@ func checkRunning(ctx context.Context, adm admin.Administration, t *terminal) (o
 	}
 	served := process.Finding{Check: "service", State: process.Fine, What: say.DoctorServed()}
 	if s.Serving == nil {
-		served = process.Finding{Check: "service", State: process.Look, What: say.DoctorNotServed()}
+		served = process.Finding{Check: "service", State: process.Look, What: say.DoctorNotServed(), Next: say.DoctorNotServedNext()}
 	}
 	clock := process.Finding{Check: "clock", State: process.Fine, What: say.DoctorClock(times.Lag().Truncate(time.Second).String())}
 	if times.Lag() > time.Minute {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -54,16 +55,16 @@ func (s *serveCmd) Run(ctx context.Context, c *cli, t *terminal) (err error) {
 	defer func() { err = errors.Join(err, system.Close()) }()
 	ln, err := system.Listen()
 	if err != nil {
-		return err
+		return s.explainListen(c.Data, err)
 	}
 	beside, err := listenBeside(system)
 	if err != nil {
-		return errors.Join(err, ln.Close())
+		return errors.Join(s.explainListen(c.Data, err), ln.Close())
 	}
 	base := address(conf, ln.Addr().String())
 	metricsAt, shutMetrics, err := system.ServeMetrics()
 	if err != nil {
-		return errors.Join(err, ln.Close())
+		return errors.Join(s.explainListen(c.Data, err), shutAll(append(beside, ln)))
 	}
 	defer shutMetrics()
 	c.sayWhere(t, conf, base, beside, metricsAt)
@@ -128,22 +129,54 @@ func listenBeside(system *server.System) (out []net.Listener, err error) {
 	for _, open := range []func() (net.Listener, error){system.ListenHosted, system.ListenGateway, system.ListenConsole} {
 		ln, err := open()
 		if err != nil {
-			for _, before := range out {
-				err = errors.Join(err, shutIf(before))
-			}
-			return nil, err
+			return nil, errors.Join(err, shutAll(out))
 		}
 		out = append(out, ln)
 	}
 	return out, nil
 }
 
-// shutIf closes a listener that may not be there.
-func shutIf(ln net.Listener) error {
-	if ln == nil {
-		return nil
+// shutAll closes listeners, of which some may not be there.
+func shutAll(all []net.Listener) (err error) {
+	for _, ln := range all {
+		if ln != nil {
+			err = errors.Join(err, ln.Close())
+		}
 	}
-	return ln.Close()
+	return err
+}
+
+// explainListen adds the next step to the error of a listener that does not open.
+func (s *serveCmd) explainListen(dir string, err error) error {
+	file := filepath.Join(dir, config.FileName)
+	if cert, ok := errors.AsType[*server.CertificateError](err); ok {
+		return refuseFor(cert.Err, func(w *locale.Words, why string) string { return w.Refused.ServeCertificate(cert.Door, why, file) })
+	}
+	e, ok := errors.AsType[*process.ListenError](err)
+	if !ok {
+		return err
+	}
+	setting := file + ": " + e.Setting
+	if s.Listen != "" && e.Setting == "channel_door.listen" {
+		setting = "--listen"
+	}
+	return explainListener(setting, e)
+}
+
+// explainListener says why there is no listener, and what to do; setting is where its
+// address comes from.
+func explainListener(setting string, e *process.ListenError) error {
+	return refuseFor(e, func(w *locale.Words, _ string) string {
+		switch {
+		case e.Taken():
+			return w.Refused.ServeListenTaken(e.Address, setting)
+		case e.Elsewhere():
+			return w.Refused.ServeListenElsewhere(e.Address, setting)
+		case e.Forbidden():
+			return w.Refused.ServeListenForbidden(e.Address, setting)
+		}
+		return w.Refused.ServeListenOther(e.Address, e.Err.Error(), setting)
+	})
 }
 
 func ready(ctx context.Context, s *server.System) error {

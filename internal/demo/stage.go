@@ -19,6 +19,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/config"
 	"github.com/liuma-pin/liuma/internal/demo/posts"
 	"github.com/liuma-pin/liuma/internal/demo/window"
+	"github.com/liuma-pin/liuma/internal/process"
 	"github.com/liuma-pin/liuma/internal/progress"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/server"
@@ -141,8 +142,8 @@ func (s *stage) open(ctx context.Context, p *play) error {
 // listen opens the listeners of the authority's doors and, unless only the play
 // runs, of the demo window.
 func (s *stage) listen(c Config) (native, hosted net.Listener, err error) {
-	if native, err = net.Listen("tcp", c.Listen); err != nil {
-		return nil, nil, fmt.Errorf("%w; choose another address with --listen", err)
+	if native, err = process.Listen("--listen", c.Listen); err != nil {
+		return nil, nil, err
 	}
 	if !c.Once {
 		if s.doors, err = s.listenWindow(); err != nil {

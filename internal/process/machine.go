@@ -1,6 +1,10 @@
 package process
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+	"syscall"
+)
 
 // State is how serious a finding is.
 type State string
@@ -82,12 +86,21 @@ func disk(dir string, say Sentences) Finding {
 	return f
 }
 
+// notSynced says why nothing could be written: a disk that is full is not a dishonest one.
+func notSynced(err error, say Sentences, told func(error) string) Finding {
+	next := say.DoctorSyncNext()
+	if errors.Is(err, syscall.ENOSPC) {
+		next = say.DoctorDiskNext()
+	}
+	return Finding{"sync", Bad, say.DoctorSyncFailed(told(err)), next}
+}
+
 // synced measures a synced write in a directory. One that is faster than any disk was kept in
 // memory.
 func synced(dir string, say Sentences, told func(error) string) Finding {
 	took, err := SyncTime(dir)
 	if err != nil {
-		return Finding{"sync", Bad, say.DoctorSyncFailed(told(err)), say.DoctorSyncNext()}
+		return notSynced(err, say, told)
 	}
 	f := Finding{"sync", Fine, say.DoctorSync(fmt.Sprint(took.Microseconds())), ""}
 	if took < FastestSync {

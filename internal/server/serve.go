@@ -10,10 +10,11 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma/internal/config"
+	"github.com/liuma-pin/liuma/internal/process"
 )
 
 // Listen opens the native door's listener, with TLS if it is configured.
-func (s *System) Listen() (net.Listener, error) { return listen("channel door", s.Config.Channel) }
+func (s *System) Listen() (net.Listener, error) { return listen("channel_door", s.Config.Channel) }
 
 // ListenHosted opens the hosted door's listener; nil if the door is not
 // configured.
@@ -21,7 +22,7 @@ func (s *System) ListenHosted() (net.Listener, error) {
 	if s.Hosted == nil {
 		return nil, nil
 	}
-	return listen("hosted door", s.Config.Hosted)
+	return listen("hosted_door", s.Config.Hosted)
 }
 
 // ListenGateway opens the gateway door's listener; nil if the door is not
@@ -30,7 +31,7 @@ func (s *System) ListenGateway() (net.Listener, error) {
 	if s.Gateway == nil {
 		return nil, nil
 	}
-	return listen("gateway door", s.Config.Gateway)
+	return listen("gateway_door", s.Config.Gateway)
 }
 
 // ListenConsole opens the console door's listener; nil if the door is not configured.
@@ -38,20 +39,34 @@ func (s *System) ListenConsole() (net.Listener, error) {
 	if s.Console == nil {
 		return nil, nil
 	}
-	return listen("console door", s.Config.ConsoleDoor)
+	return listen("console_door", s.Config.ConsoleDoor)
 }
 
-func listen(name string, d config.Door) (net.Listener, error) {
-	ln, err := net.Listen("tcp", d.Listen)
+// CertificateError says that certificate and key of a door do not load.
+type CertificateError struct {
+	Door string // its member of the configuration, such as hosted_door
+	Err  error
+}
+
+// Error implements error.
+func (e *CertificateError) Error() string { return fmt.Sprintf("%s: %v", e.Door, e.Err) }
+
+// Unwrap returns why.
+func (e *CertificateError) Unwrap() error { return e.Err }
+
+// listen opens the listener that a member of the configuration names; its error is a
+// *process.ListenError or a *CertificateError.
+func listen(member string, d config.Door) (net.Listener, error) {
+	ln, err := process.Listen(member+".listen", d.Listen)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, err
 	}
 	if d.Certificate == "" {
 		return ln, nil
 	}
 	cert, err := tls.LoadX509KeyPair(d.Certificate, d.Key)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", name, err), ln.Close())
+		return nil, errors.Join(&CertificateError{Door: member, Err: err}, ln.Close())
 	}
 	return tls.NewListener(ln, &tls.Config{
 		Certificates: []tls.Certificate{cert},

@@ -119,6 +119,49 @@ func TestContainerfilesAreInOrder(t *testing.T) {
 	}
 }
 
+// TestContainersAreAsTheUnits: image, compose file, unit and documents name one directory, and
+// the ports that are published are those of the documents; what the builder copies leaves out
+// what no build needs.
+func TestContainersAreAsTheUnits(t *testing.T) {
+	compose, install := string(read(t, "deploy/containers/compose.yml")), string(read(t, "docs/OPERATIONS.md"))
+	for _, name := range []string{"liuma", "liuma-keeper"} {
+		home := "/var/lib/" + name
+		unit := string(read(t, "deploy/systemd/"+name+".service"))
+		var volume, dir string
+		for _, i := range instructions(t, "deploy/containers/Containerfile."+name) {
+			switch i.word {
+			case "VOLUME":
+				volume = i.rest
+			case "ENV":
+				_, dir, _ = strings.Cut(i.rest, "=")
+			case "RUN":
+				built := regexp.MustCompile(`\./cmd/\S+`).FindString(i.rest)
+				if _, err := os.Stat(filepath.Join(root, built)); built == "" || err != nil {
+					t.Errorf("Containerfile.%s builds what is not there: %q, %v", name, built, err)
+				}
+			}
+		}
+		if volume != home || !strings.HasPrefix(dir, home) || !strings.Contains(unit, "\nStateDirectory="+name+"\n") {
+			t.Errorf("%s: volume %s, directory %s, want both in %s as in the unit", name, volume, dir, home)
+		}
+		if !strings.Contains(unit, " --data "+dir+" ") && !strings.Contains(unit, "="+dir+"\n") {
+			t.Errorf("the unit of %s has another directory than %s", name, dir)
+		}
+		if !strings.Contains(compose, ":"+volume+`"]`) {
+			t.Errorf("no service of compose.yml has its volume at %s", volume)
+		}
+	}
+	for _, m := range regexp.MustCompile(`127\.0\.0\.1:(\d+):(\d+)`).FindAllStringSubmatch(compose, -1) {
+		if m[1] != m[2] || !strings.Contains(install, "-listen 127.0.0.1:"+m[1]) || !strings.Contains(compose, "-listen 0.0.0.0:"+m[2]) {
+			t.Errorf("compose.yml publishes %s as %s, which no door of docs/OPERATIONS.md or of its own first lines listens at", m[2], m[1])
+		}
+	}
+	ignored := string(read(t, ".containerignore"))
+	if ignored != string(read(t, ".dockerignore")) || !strings.Contains(ignored, ".git\n") || !strings.Contains(ignored, "web/node_modules") {
+		t.Error(".containerignore and .dockerignore differ, or let in what no build needs")
+	}
+}
+
 // engine is a program that builds images and can: one whose daemon is away is none.
 func engine() string {
 	for _, name := range []string{"podman", "docker", "buildah"} {

@@ -3,7 +3,6 @@ package host
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/keeper/wire"
+	"github.com/liuma-pin/liuma/internal/process"
 )
 
 const (
@@ -90,9 +90,9 @@ func (h *Host) listen(ctx context.Context) (doors []listening, at Addresses, err
 			}
 		}
 	}()
-	door, err := net.Listen("tcp", h.dir.Listen)
+	door, err := process.Listen("listen", h.dir.Listen)
 	if err != nil {
-		return nil, at, fmt.Errorf("host: %w", err)
+		return nil, at, err
 	}
 	at.Door = door.Addr().String()
 	doors = append(doors, listening{
@@ -112,9 +112,9 @@ func (h *Host) listen(ctx context.Context) (doors []listening, at Addresses, err
 	if h.dir.Metrics == "" {
 		return doors, at, nil
 	}
-	metrics, err := net.Listen("tcp", h.dir.Metrics)
+	metrics, err := process.Listen("metrics", h.dir.Metrics)
 	if err != nil {
-		return doors, at, fmt.Errorf("host: %w", err)
+		return doors, at, err
 	}
 	at.Metrics = metrics.Addr().String()
 	return append(doors, h.overHTTP(ctx, metrics, h.metricRoutes())), at, nil

@@ -26,6 +26,8 @@ var (
 	ErrNotServed = errors.New("host: no keeper serves in this directory")
 	// ErrPath: the path of the socket is longer than systems allow.
 	ErrPath = errors.New("host: the directory's path is too long for a socket; start in the directory, or choose a shorter one")
+	// ErrSocket: something that is no socket has its name.
+	ErrSocket = errors.New("host: something that is no socket has the name of the administrator's door")
 )
 
 // maxPath is how long a socket's path may be on every system that has them.
@@ -56,7 +58,10 @@ func listenSocket(dir string) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	if info, err := os.Lstat(path); err == nil && info.Mode().Type() == fs.ModeSocket {
+	if info, err := os.Lstat(path); err == nil {
+		if info.Mode().Type() != fs.ModeSocket {
+			return nil, ErrSocket
+		}
 		if err := os.Remove(path); err != nil {
 			return nil, fmt.Errorf("host: %w", err)
 		}
