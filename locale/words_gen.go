@@ -6635,6 +6635,21 @@ func (w Shown) KeysMadeFollows(kid string) string {
 	return w.say("shown.keys.made_follows", "{kid}", kid)
 }
 
+// KeysAsked says "shown.keys.asked".
+func (w Shown) KeysAsked(file string) string { return w.say("shown.keys.asked", "{file}", file) }
+
+// KeysAskedNext says "shown.keys.asked_next".
+func (w Shown) KeysAskedNext() string { return w.say("shown.keys.asked_next") }
+
+// KeysInvited says "shown.keys.invited".
+func (w Shown) KeysInvited(file string) string { return w.say("shown.keys.invited", "{file}", file) }
+
+// KeysInvitedNext says "shown.keys.invited_next".
+func (w Shown) KeysInvitedNext() string { return w.say("shown.keys.invited_next") }
+
+// KeysTaken says "shown.keys.taken".
+func (w Shown) KeysTaken(file string) string { return w.say("shown.keys.taken", "{file}", file) }
+
 // KeysDropped says "shown.keys.dropped".
 func (w Shown) KeysDropped(kid string) string { return w.say("shown.keys.dropped", "{kid}", kid) }
 
@@ -8435,6 +8450,24 @@ func (w Refused) KnownKeySigns() string { return w.say("refused.known.key_signs"
 
 // KnownNoSuchKey says "refused.known.no_such_key".
 func (w Refused) KnownNoSuchKey() string { return w.say("refused.known.no_such_key") }
+
+// KnownHasKeys says "refused.known.has_keys".
+func (w Refused) KnownHasKeys() string { return w.say("refused.known.has_keys") }
+
+// KnownNotAsked says "refused.known.not_asked".
+func (w Refused) KnownNotAsked() string { return w.say("refused.known.not_asked") }
+
+// KnownJoinFile says "refused.known.join_file".
+func (w Refused) KnownJoinFile() string { return w.say("refused.known.join_file") }
+
+// KnownAsk says "refused.known.ask".
+func (w Refused) KnownAsk() string { return w.say("refused.known.ask") }
+
+// KnownInvitation says "refused.known.invitation".
+func (w Refused) KnownInvitation() string { return w.say("refused.known.invitation") }
+
+// KnownCarriedDigits says "refused.known.carried_digits".
+func (w Refused) KnownCarriedDigits() string { return w.say("refused.known.carried_digits") }
 
 // KnownKeyFileMode says "refused.known.key_file_mode".
 func (w Refused) KnownKeyFileMode() string { return w.say("refused.known.key_file_mode") }

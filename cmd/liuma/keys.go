@@ -21,6 +21,10 @@ type keysCmd struct {
 	Members keysMembersCmd `cmd:""`
 	Confirm keysConfirmCmd `cmd:""`
 	Dismiss keysDismissCmd `cmd:""`
+
+	Ask    keysAskCmd    `cmd:""`
+	Invite keysInviteCmd `cmd:""`
+	Take   keysTakeCmd   `cmd:""`
 }
 
 // keysListCmd is "liuma keys list".

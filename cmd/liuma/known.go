@@ -43,7 +43,7 @@ type knownError struct {
 // known are the errors that have a sentence in the catalogue; in English it is their
 // own text.
 func known() []knownError {
-	return slices.Concat(knownOfActs(), knownOfData(), knownOfServer(), knownOfStaff(), knownOfSystem())
+	return slices.Concat(knownOfActs(), knownOfData(), knownOfServer(), knownOfStaff(), knownOfSystem(), knownOfJoining())
 }
 
 // knownOfActs are those of acts on clients, cards and people.
@@ -252,5 +252,17 @@ func knownOfSystem() []knownError {
 		{io.EOF, locale.Refused.KnownEof},
 		{context.Canceled, locale.Refused.KnownCanceled},
 		{context.DeadlineExceeded, locale.Refused.KnownDeadline},
+	}
+}
+
+// knownOfJoining are those of a directory that joins others on their database.
+func knownOfJoining() []knownError {
+	return []knownError{
+		{vault.ErrHasKeys, locale.Refused.KnownHasKeys},
+		{vault.ErrNotAsked, locale.Refused.KnownNotAsked},
+		{vault.ErrJoinFile, locale.Refused.KnownJoinFile},
+		{vault.ErrAsk, locale.Refused.KnownAsk},
+		{vault.ErrInvitation, locale.Refused.KnownInvitation},
+		{vault.ErrCarriedDigits, locale.Refused.KnownCarriedDigits},
 	}
 }

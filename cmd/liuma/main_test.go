@@ -40,7 +40,7 @@ func TestScripts(t *testing.T) {
 			"terminate": terminate, "leftover": leftover, "awaitfile": awaitfile, "knock": knock, "kid": kid, "signingkey": signingKey,
 			"letters": letters, "letter": deadText, "written": wroteLetters, "batch": batch, "awaittexts": awaitTexts, "gateway": gateway, "audited": audited,
 			"nocore": noCore, "fetched": fetched, "signs": signs, "accepts": accepts, "finds": finds, "killed": killed,
-			"samplechannel": sampleChannel, "copied": copied, "applies": applies, "presses": presses, "member": member, "fromtree": fromTree, "postgres": onPostgres,
+			"samplechannel": sampleChannel, "copied": copied, "applies": applies, "presses": presses, "member": member, "fromtree": fromTree, "postgres": onPostgres, "digits": digits,
 		},
 		RequireExplicitExec: true,
 		UpdateScripts:       *update,

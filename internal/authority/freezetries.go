@@ -57,17 +57,7 @@ func (f *freezeTries) add(source vault.Index) {
 func (a *Authority) wrongFreezeCode(ctx context.Context, source string) error {
 	from, now := a.vault.Index(vault.IndexPhone, "freeze-source\x00"+source), a.Now()
 	a.freezeTries.add(from)
-	codes, counted, until := a.freezeTries.codes, false, time.Time{}
-	err := a.store.View(ctx, func(r store.Reader) (err error) {
-		until, counted, err = codes.Slowed(r, from, now)
-		return err
-	})
-	if err == nil && counted && until.IsZero() {
-		err = a.store.Update(ctx, func(tx store.Tx) (_ audit.Entry, err error) {
-			_, until, err = codes.Take(tx, from, now)
-			return audit.Entry{}, err // it only says how often something came
-		})
-	}
+	_, until, err := a.freezeTries.codes.Spend(ctx, a.store, from, now)
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package counter
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
@@ -91,15 +90,8 @@ func (c *Counter) ByCode(ctx context.Context, source, typed string) (store.Ticke
 // takeTry counts a try before its code is looked at: of a hundred that come at once, at one
 // authority or at several, no more are looked at than the source may give. A source that is
 // slowed writes nothing.
-func (c *Counter) takeTry(ctx context.Context, from vault.Index) (taken ration.Taken, err error) {
-	now, until := c.c.Now(), time.Time{}
-	err = c.c.Store.View(ctx, func(r store.Reader) (err error) { until, _, err = c.codes.Slowed(r, from, now); return err })
-	if err == nil && until.IsZero() {
-		err = c.c.Store.Update(ctx, func(tx store.Tx) (_ audit.Entry, err error) {
-			taken, until, err = c.codes.Take(tx, from, now)
-			return audit.Entry{}, err // it only says how often something came
-		})
-	}
+func (c *Counter) takeTry(ctx context.Context, from vault.Index) (ration.Taken, error) {
+	taken, until, err := c.codes.Spend(ctx, c.c.Store, from, c.c.Now())
 	if err != nil {
 		return ration.Taken{}, liuma.Outward(err)
 	}

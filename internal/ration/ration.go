@@ -3,14 +3,14 @@
 // an hour, and no more.
 //
 // It guarantees that all authorities on one database together take no more than that of a
-// source, also from two at once, and that a restart gives none back: a try is counted in a
-// transaction of its own, and of tickets before the code is looked at. What it writes is bounded: a source that is slowed writes nothing, and of those that come after
+// source, also from two at once, and that a restart gives none back: a try is counted in
+// transactions of its own, and of tickets before the code is looked at. What it writes is bounded: a source that is slowed writes nothing, and of those that come after
 // Codes.Sources others within an hour none has a row of its own.
 //
 // It trusts the store's clock (H), and who names the source. Who deletes rows of the
 // database gives tries back, as with every meter.
 //
-// Start here: Codes.Take.
+// Start here: Codes.Spend.
 package ration
 
 import (
@@ -57,73 +57,94 @@ const (
 // over is when the hour of a time ends.
 func over(now time.Time) time.Time { return now.UTC().Truncate(Period).Add(Period) }
 
-// Taken is one try that was counted.
+// place is where a source is counted within an hour.
+type place struct {
+	key     vault.Index
+	most    uint64
+	counted bool
+	first   bool // it has no row of its own yet
+}
+
+func (c Codes) count(r store.Reader, of string, key vault.Index, now time.Time) (uint64, error) {
+	return r.Metered(c.kind(of, now), key, over(now).Add(-Period))
+}
+
+func (c Codes) placeOf(r store.Reader, source vault.Index, now time.Time) (place, error) {
+	n, err := c.count(r, tried, source, now)
+	if err != nil || n > 0 {
+		return place{key: source, most: c.Source, counted: true}, err
+	}
+	n, err = c.count(r, sources, others(), now)
+	if err != nil || n < c.Sources {
+		return place{key: source, most: c.Source, counted: true, first: true}, err
+	}
+	return place{key: others(), most: c.Others, counted: c.Others > 0}, nil
+}
+
+// spent reports whether no more may be given at a place.
+func (c Codes) spent(r store.Reader, p place, now time.Time) (bool, error) {
+	n, err := c.count(r, tried, p.key, now)
+	if err != nil || n < p.most { // those that were given back change nothing
+		return false, err
+	}
+	back, err := c.count(r, right, p.key, now)
+	return n-min(n, back) >= p.most, err
+}
+
+// Spend counts one try of a source. Until is zero if it was taken; otherwise the source may
+// give no more until then, and nothing was written. Two at once, here or at two authorities,
+// come one after the other.
+//
+// A new source is counted among the sources first, in a transaction of its own, since the two
+// rows lie in two places. A crash after it leaves a source more than there is, which only has
+// others counted together earlier. A crash before the last commit counts nothing, and nobody has
+// looked at the code; after it the try stays counted, whatever became of the request.
+func (c Codes) Spend(ctx context.Context, st store.Store, source vault.Index, now time.Time) (t Taken, until time.Time, err error) {
+	var p place
+	over, full := over(now), false
+	err = st.View(ctx, func(r store.Reader) (err error) {
+		if p, err = c.placeOf(r, source, now); err == nil && p.counted {
+			full, err = c.spent(r, p, now)
+		}
+		return err
+	})
+	switch {
+	case err != nil || !p.counted:
+		return Taken{}, time.Time{}, err
+	case full:
+		return Taken{}, over, nil
+	}
+	if p.first {
+		err = st.Update(ctx, func(tx store.Tx) (_ audit.Entry, err error) {
+			if p, err = c.placeOf(tx, source, now); err != nil || !p.first {
+				return audit.Entry{}, err
+			}
+			return audit.Entry{}, tx.Meter(c.kind(sources, now), others(), now, 1) // it only says how many came
+		})
+		if err != nil || !p.counted {
+			return Taken{}, time.Time{}, err
+		}
+	}
+	err = st.Update(ctx, func(tx store.Tx) (_ audit.Entry, err error) {
+		if full, err = c.spent(tx, p, now); err != nil || full {
+			return audit.Entry{}, err
+		}
+		return audit.Entry{}, tx.Meter(c.kind(tried, now), p.key, now, 1) // it only says how often something came
+	})
+	switch {
+	case err != nil:
+		return Taken{}, time.Time{}, err
+	case full:
+		return Taken{}, over, nil
+	}
+	return Taken{kind: c.kind(right, now), key: p.key, at: now}, time.Time{}, nil
+}
+
+// Taken is one try that was counted; the zero value is none.
 type Taken struct {
 	kind string
 	key  vault.Index
 	at   time.Time
-}
-
-// standing is how a source stands: under which key it is counted, whether that begins now,
-// and how many it may still give. key is nil where it is not counted.
-func (c Codes) standing(r store.Reader, source vault.Index, now time.Time) (key *vault.Index, first bool, left uint64, err error) {
-	count := func(of string, key vault.Index) (n uint64) {
-		if err == nil {
-			n, err = r.Metered(c.kind(of, now), key, over(now).Add(-Period))
-		}
-		return n
-	}
-	of, most := source, c.Source
-	n := count(tried, source)
-	if n == 0 {
-		if first = count(sources, others()) < c.Sources; !first {
-			if c.Others == 0 {
-				return nil, false, 0, err
-			}
-			of, most = others(), c.Others
-			n = count(tried, of)
-		}
-	}
-	if n >= most { // otherwise those that were given back change nothing
-		n -= min(n, count(right, of))
-	}
-	return &of, first, most - min(n, most), err
-}
-
-// Slowed is until when a source may give no more, or zero, and whether its tries are counted
-// at all; for a look that writes nothing.
-func (c Codes) Slowed(r store.Reader, source vault.Index, now time.Time) (until time.Time, counted bool, err error) {
-	key, _, left, err := c.standing(r, source, now)
-	if err != nil || key == nil {
-		return time.Time{}, false, err
-	}
-	if left == 0 {
-		until = over(now)
-	}
-	return until, true, nil
-}
-
-// Take counts one try of a source. Until is zero if it was taken; otherwise the source may
-// give no more until then, and nothing is written. Two at once, here or at two authorities,
-// come one after the other.
-//
-// A crash before the commit counts nothing, and nobody has looked at the code; after it the
-// try stays counted, whatever became of the request.
-func (c Codes) Take(tx store.Tx, source vault.Index, now time.Time) (t Taken, until time.Time, err error) {
-	key, first, left, err := c.standing(tx, source, now)
-	switch {
-	case err != nil || key == nil:
-		return Taken{}, time.Time{}, err
-	case left == 0:
-		return Taken{}, over(now), nil
-	}
-	t = Taken{kind: c.kind(right, now), key: *key, at: now}
-	if first {
-		if err := tx.Meter(c.kind(sources, now), others(), now, 1); err != nil {
-			return Taken{}, time.Time{}, err
-		}
-	}
-	return t, time.Time{}, tx.Meter(c.kind(tried, now), *key, now, 1)
 }
 
 // GiveBack takes a try out of the count: its code was right. A crash before the commit

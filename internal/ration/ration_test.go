@@ -107,27 +107,16 @@ func source(n int) (s vault.Index) {
 }
 
 // take takes one, and reports until when it was refused.
-func take(t testing.TB, s store.Store, c ration.Codes, from int, now time.Time) (taken ration.Taken, until time.Time) {
+func take(t testing.TB, s store.Store, c ration.Codes, from int, now time.Time) (ration.Taken, time.Time) {
 	t.Helper()
-	must(t, s.Update(t.Context(), func(tx store.Tx) (_ audit.Entry, err error) {
-		taken, until, err = c.Take(tx, source(from), now)
-		return audit.Entry{}, err
-	}))
+	taken, until, err := c.Spend(t.Context(), s, source(from), now)
+	must(t, err)
 	return taken, until
 }
 
 func giveBack(t testing.TB, s store.Store, taken ration.Taken) {
 	t.Helper()
 	must(t, s.Update(t.Context(), func(tx store.Tx) (audit.Entry, error) { return audit.Entry{}, taken.GiveBack(tx) }))
-}
-
-func slowed(t testing.TB, s store.Store, c ration.Codes, from int, now time.Time) (until time.Time, counted bool) {
-	t.Helper()
-	must(t, s.View(t.Context(), func(r store.Reader) (err error) {
-		until, counted, err = c.Slowed(r, source(from), now)
-		return err
-	}))
-	return until, counted
 }
 
 func codes() ration.Codes {
@@ -144,11 +133,7 @@ func TestTogether(t *testing.T) {
 		for i := range 40 {
 			s := []store.Store{w.one, w.two}[i%2]
 			wg.Go(func() {
-				var until time.Time
-				err := s.Update(t.Context(), func(tx store.Tx) (_ audit.Entry, err error) {
-					_, until, err = codes().Take(tx, source(1), now)
-					return audit.Entry{}, err
-				})
+				_, until, err := codes().Spend(t.Context(), s, source(1), now)
 				switch {
 				case err != nil:
 					t.Error(err)
@@ -167,9 +152,6 @@ func TestTogether(t *testing.T) {
 		for i, s := range []store.Store{w.one, w.two} {
 			if _, until := take(t, s, codes(), 1, now); !until.Equal(end) {
 				t.Errorf("authority %d takes more after a restart (until %s)", i, until)
-			}
-			if until, counted := slowed(t, s, codes(), 1, now); !until.Equal(end) || !counted {
-				t.Errorf("authority %d does not see that the source is slowed", i)
 			}
 		}
 		if _, until := take(t, w.two, codes(), 1, end); !until.IsZero() {
@@ -235,9 +217,6 @@ func TestManySources(t *testing.T) {
 		if _, until := take(t, w.one, c, 100, now); !until.IsZero() {
 			t.Error("a source that is not counted is slowed")
 		}
-	}
-	if _, counted := slowed(t, w.one, c, 100, now); counted {
-		t.Error("a source that is not counted is said to be")
 	}
 }
 
