@@ -208,6 +208,7 @@ func earlier(t *testing.T, c postgres.Config) {
 		"ALTER TABLE requests DROP COLUMN home", "ALTER TABLE messages DROP COLUMN home", "ALTER TABLE freeze_codes DROP COLUMN home",
 		"ALTER TABLE former_contacts DROP COLUMN home", "ALTER TABLE ticks DROP COLUMN home",
 		"ALTER TABLE ceremonies DROP COLUMN home", "ALTER TABLE codes DROP COLUMN home",
+		"ALTER TABLE authorities DROP COLUMN knows", "ALTER TABLE authorities DROP COLUMN release", "ALTER TABLE authorities DROP COLUMN said_by",
 	} {
 		do(t, conn, back)
 	}
