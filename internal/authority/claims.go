@@ -72,11 +72,28 @@ func (a *Authority) ClaimHandle(ctx context.Context, ch liuma.ChannelID, card li
 	if !a.store.Spreads() {
 		return "", nil
 	}
-	mac := a.vault.RowMAC("link", []byte(ch), []byte(ceremony))
-	h := handleOf([20]byte(mac[:20]))
+	h := a.handleFor(ch, ceremony)
 	return h, a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		return audit.Entry{}, tx.TakeHandle(ch, h, card)
 	})
+}
+
+// handleFor is the handle of the link that a ceremony makes.
+func (a *Authority) handleFor(ch liuma.ChannelID, ceremony string) store.Handle {
+	mac := a.vault.RowMAC("link", []byte(ch), []byte(ceremony))
+	return handleOf([20]byte(mac[:20]))
+}
+
+// DropHandle drops the claim of a ceremony's handle where no link came of it: its code was
+// refused, or not sent again after a crash. It belongs to the transaction that deletes the
+// ceremony: a code is redeemed by writing the ceremony's row, so only one of the two is kept,
+// and no other ceremony has that handle. A crash before the commit leaves both.
+func (a *Authority) DropHandle(tx store.Tx, c store.Ceremony) error {
+	makes := c.Action == liuma.ActionEnroll || c.Action == liuma.ActionLink
+	if !a.store.Spreads() || !makes || c.Card.IsZero() {
+		return nil
+	}
+	return tx.DropHandle(c.Channel, a.handleFor(c.Channel, c.ID), c.Card)
 }
 
 // BurnEvidence marks evidence as used before the request that it is for, and counts it to

@@ -184,7 +184,8 @@ func (s *Ceremonies) pruneSome(ctx context.Context) (n int, err error) {
 	return n, err
 }
 
-// forget deletes ceremonies, but those whose PIN is being carried through.
+// forget deletes ceremonies, but those whose PIN is being carried through, and the handles
+// that were claimed for links which none of them made.
 func (s *Ceremonies) forget(tx store.Tx, ended []store.Ceremony) (n int, e audit.Entry, err error) {
 	for _, c := range ended {
 		under, err := s.engine.Setting(tx, c)
@@ -194,7 +195,7 @@ func (s *Ceremonies) forget(tx store.Tx, ended []store.Ceremony) (n int, e audit
 		if under {
 			continue
 		}
-		if err := tx.DeleteCeremony(c.ID); err != nil {
+		if err := errors.Join(s.engine.DropHandle(tx, c), tx.DeleteCeremony(c.ID)); err != nil {
 			return n, e, err
 		}
 		n++

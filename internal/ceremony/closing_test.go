@@ -1,6 +1,7 @@
 package ceremony_test
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/counter"
+	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/testkit"
 )
@@ -204,6 +206,22 @@ func TestNobodyClosesACardAlone(t *testing.T) {
 	}
 }
 
+// closed goes on in rounds until what was begun has ended. A keeper that is slow for a second,
+// on a busy machine, leaves it to the next round.
+func (x *erasable) closed() store.Card {
+	x.T.Helper()
+	for end := time.Now().Add(2 * time.Minute); ; {
+		err := x.System.Authority.MaintainOnce(context.Background())
+		c := x.cardNow()
+		switch {
+		case err == nil && (c.Closing.Until.IsZero() || !c.RetiredAt.IsZero()):
+			return c
+		case err != nil && !errors.Is(err, keeper.ErrNoQuorum), time.Now().After(end):
+			x.T.Fatalf("%+v, %v", c, err)
+		}
+	}
+}
+
 // TestAClosingAcrossDeaths lets the process die at every durable step, after the
 // approval and in maintenance: the card is never closed in part, and is closed in the
 // end.
@@ -230,10 +248,7 @@ func TestAClosingAcrossDeaths(t *testing.T) {
 			if c.Closing.Until.IsZero() && c.Frozen || !c.RetiredAt.IsZero() && c.Physical != liuma.PhysicalCancelled {
 				t.Fatalf("step %d, after %v: a half: %+v", n, after, c)
 			}
-			for range 3 {
-				x.maintained()
-			}
-			c = x.cardNow()
+			c = x.closed()
 			if begun := !c.Closing.Until.IsZero(); begun == c.RetiredAt.IsZero() || !died && (approved != nil || !begun) {
 				t.Fatalf("step %d, after %v: begun %v, retired at %v, approved %v", n, after, begun, c.RetiredAt, approved)
 			}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/config"
+	"github.com/liuma-pin/liuma/internal/process"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/store/postgres"
 	"github.com/liuma-pin/liuma/internal/store/rows"
@@ -47,7 +48,7 @@ func (d database) open(ctx context.Context, c config.Config) (store.Store, error
 		return nil, err
 	}
 	defer clear(password)
-	conf := postgres.Config{DSN: c.Database, Password: password, Name: d.name, Ended: d.ended,
+	conf := postgres.Config{DSN: c.Database, Password: password, Name: d.name, Release: process.Release(), Ended: d.ended,
 		Seal: d.seal, Alarm: d.alarm, Committed: d.committed, Stands: d.stands, Wrote: d.wrote, Head: d.head, Before: d.before}
 	if d.name != "" {
 		conf.Prove = d.prove

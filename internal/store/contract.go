@@ -236,6 +236,10 @@ type Tx interface {
 	// TakeHandle claims a handle for a card, in a transaction of its own and before PutLink
 	// makes the link. ErrExists: it is another card's. Without a link it leads nowhere.
 	TakeHandle(ch liuma.ChannelID, h Handle, card liuma.CardID) error
+	// DropHandle drops what TakeHandle claimed for a card, where the card has no such link;
+	// anything else stays, and is no error. The caller sees to it that no PutLink with that
+	// handle comes any more: both write another row that only one of them gets, say.
+	DropHandle(ch liuma.ChannelID, h Handle, card liuma.CardID) error
 
 	// TakeNumber says, in a transaction of its own and before its request is inserted,
 	// where the request will be: with its card, or with this process if the card is zero.

@@ -61,6 +61,10 @@ type Peer struct {
 	Process string
 	Host    string
 	PID     int
+	// Release is that of its program, and Knows the newest migration of the database which
+	// that knows. Empty and 0: it is from before it said so.
+	Release string
+	Knows   int64
 	Since   time.Time
 	// Seen is when it last said that it is there; Absent, that its connection is gone
 	// since.

@@ -68,9 +68,32 @@ func (s *scene) exchange(t *testing.T, crowd *history.Crowd, i int, binary strin
 	t.Logf("%s: authority %d is served by %s", time.Now().Format("15:04:05.000"), i+1, filepath.Base(binary))
 }
 
+// refused has an authority stop, and another release start in its place, which is not to serve
+// beside what the others run. Then it serves again as it was. It is the first one, since that
+// one's directory is the scene's.
+func (s *scene) refused(t *testing.T, crowd *history.Crowd, binary string, says ...string) {
+	t.Helper()
+	crowd.Pause()
+	s.mu.Lock()
+	s.clients[0] = s.clients[1]
+	s.mu.Unlock()
+	crowd.Resume()
+	must(t, s.at[0].process.Process.Signal(syscall.SIGTERM))
+	must(t, s.at[0].process.Wait())
+	s.at[0].process = nil
+	said, err := exec.Command(binary, "serve", "--data", s.at[0].Dir, "--listen", "127.0.0.1:0").CombinedOutput()
+	for _, words := range says {
+		if err == nil || !strings.Contains(string(said), words) {
+			t.Errorf("%s is not refused with %q: %v\n%s", filepath.Base(binary), words, err, said)
+		}
+	}
+	s.start(t, 0)
+	s.answers(t, 20)
+}
+
 // TestTwoReleasesAtOnce: a release that adds to the schema starts beside the one before, then
 // takes its place everywhere, and one that takes away what nobody uses any more starts beside
-// that. All the while holders act at both, every act gets its answer, and no guess, freeze or
+// that. Beside one that uses what it takes away it does not start. All the while holders act at both, every act gets its answer, and no guess, freeze or
 // change is lost. The release before the first one is refused by what the last one left. With
 // few kills only the first half is played.
 func TestTwoReleasesAtOnce(t *testing.T) {
@@ -111,13 +134,17 @@ UPDATE serving SET schema = 99, serves_from = 98;
 		}
 	}
 	s.answers(t, 20)
+	long, contract := kills(t) > 10, ""
+	if long {
+		contract = release(t, "contract", contracting)
+		s.refused(t, crowd, contract, "uses what this one takes away", "knows schema 98") // two releases at once
+		schema(now)
+	}
 	s.exchange(t, crowd, 1, expand) // beside the one before, which goes on
 	schema(98)
 	s.exchange(t, crowd, 0, before) // started anew, it opens what the later one left
 	s.exchange(t, crowd, 0, expand)
-	long := kills(t) > 10
 	if long {
-		contract := release(t, "contract", contracting)
 		s.exchange(t, crowd, 1, contract) // beside what expanded
 		schema(99)
 		s.exchange(t, crowd, 0, expand)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 	"sync"
@@ -34,6 +35,9 @@ type member struct {
 	epoch   int64
 	since   time.Time
 	later   bool // the schema is of a later release
+	release string
+	knows   int64 // the newest migration that this program knows
+	known   fs.FS
 	dsn     *pgx.ConnConfig
 	every   time.Duration
 	absence time.Duration // after which a process without a connection has ended
@@ -42,6 +46,7 @@ type member struct {
 	conn *pgx.Conn // guarded by mu; nil while it is lost
 
 	gone map[string]time.Time // owned by watch: since when a process has no connection
+	dead []store.Peer         // that were ended before watch began, which tells of them
 
 	quit chan struct{}
 	done chan struct{}
@@ -49,7 +54,7 @@ type member struct {
 
 // connectMember makes the connection that the locks are held on.
 func connectMember(ctx context.Context, cfg Config, dsn *pgx.ConnConfig, process string) (_ *member, err error) {
-	m := &member{name: cfg.Name, process: process, dsn: dsn.Copy(), every: cfg.Every, absence: cfg.Absence,
+	m := &member{name: cfg.Name, process: process, release: cfg.Release, known: cfg.migrations, dsn: dsn.Copy(), every: cfg.Every, absence: cfg.Absence,
 		gone: map[string]time.Time{}, quit: make(chan struct{}), done: make(chan struct{})}
 	limits(m.dsn, "liuma lease")
 	if m.conn, err = m.connect(ctx); err != nil {
@@ -76,20 +81,38 @@ func (m *member) connect(ctx context.Context) (*pgx.Conn, error) {
 	return c, nil
 }
 
-// join takes the locks and brings the schema up to date. It waits for a short while for a
-// process that is just ending, and longer for those that start at the same time: the lock of
-// the schema comes first, so that whoever changes it finds the database in the hands of those
-// alone who serve. A crash anywhere leaves at most an epoch that nobody has.
-func (m *member) join(ctx context.Context, patience time.Duration) error {
+// join takes the locks, brings the schema up to date and, once fine finds nothing wrong with
+// it, begins. It waits for a short while for a process that is just ending, and longer for
+// those that start at the same time: the lock of the schema comes first and is kept until this
+// process stands in the table with the release that it is of, so that whoever changes the
+// schema finds the database in the hands of those alone who are to be read there. A crash
+// anywhere leaves at most an epoch that nobody has.
+func (m *member) join(ctx context.Context, patience time.Duration, fine func() error) (err error) {
 	if err := m.wait(ctx, 10*patience, false, lockClass, lockSchema, func(context.Context) error {
 		return fmt.Errorf("%w: it is changing the schema", ErrInUse)
 	}); err != nil {
 		return err
 	}
-	err := m.enter(ctx, patience)
-	_, e := m.conn.Exec(ctx, "SELECT pg_advisory_unlock($1, $2)", int32(lockClass), int32(lockSchema))
-	if err := errors.Join(err, told(e)); err != nil || m.name == "" {
+	defer func() {
+		_, e := m.conn.Exec(ctx, "SELECT pg_advisory_unlock($1, $2)", int32(lockClass), int32(lockSchema))
+		err = errors.Join(err, told(e))
+	}()
+	if err := m.enter(ctx, patience); err != nil {
 		return err
+	}
+	if err := m.itself(ctx, patience); err != nil {
+		return err
+	}
+	if err := fine(); err != nil {
+		return err
+	}
+	return m.begin(ctx)
+}
+
+// itself takes the lock of the authority's own name.
+func (m *member) itself(ctx context.Context, patience time.Duration) error {
+	if m.name == "" {
+		return nil
 	}
 	if _, err := m.conn.Exec(ctx, "INSERT INTO authorities (name) VALUES ($1) ON CONFLICT (name) DO NOTHING", m.name); err != nil {
 		return told(err)
@@ -189,6 +212,9 @@ func (m *member) whoIsIt(ctx context.Context) error {
 // said is a process as a person is told of it.
 func said(p store.Peer) string {
 	out := fmt.Sprintf("%s, process %d, since %s", p.Host, p.PID, p.Since.UTC().Format(time.RFC3339))
+	if p.Release != "" {
+		out += ", release " + p.Release
+	}
 	if p.Name != "" {
 		out = p.Name + " on " + out
 	}
@@ -220,8 +246,8 @@ func (m *member) begin(ctx context.Context) error {
 		return told(err)
 	}
 	var now int64
-	err = tx.QueryRow(ctx, `UPDATE authorities SET process = $2, host = $3, pid = $4, since = `+serverNow+`, seen = `+serverNow+`
-		WHERE number = $1 RETURNING epoch, since`, m.number, m.process, store.Host(), os.Getpid()).Scan(&m.epoch, &now)
+	err = tx.QueryRow(ctx, `UPDATE authorities SET process = $2, host = $3, pid = $4, since = `+serverNow+`, seen = `+serverNow+`,
+		knows = $5, release = $6, said_by = $2 WHERE number = $1 RETURNING epoch, since`, m.number, m.process, store.Host(), os.Getpid(), m.knows, m.release).Scan(&m.epoch, &now)
 	if err != nil {
 		return told(err)
 	}
@@ -298,9 +324,10 @@ func (m *member) round(ctx context.Context) (ended []store.Peer, err error) {
 	if err != nil || m.name == "" {
 		return nil, told(err)
 	}
+	ended, m.dead = m.dead, nil
 	peers, err := peersOf(ctx, m.conn)
 	if err != nil {
-		return nil, err
+		return ended, err
 	}
 	there := map[string]bool{}
 	for _, p := range peers {
@@ -397,7 +424,10 @@ func (m *member) free(ctx context.Context, process string) error {
 
 // peersOf lists the processes that work with the database.
 func peersOf(ctx context.Context, c querier) ([]store.Peer, error) {
-	found, err := c.Query(ctx, `SELECT a.name, a.process, a.host, a.pid, a.since, a.seen, NOT EXISTS (SELECT 1 FROM pg_locks AS l
+	// By way of JSON, since the schema may be from before these columns.
+	found, err := c.Query(ctx, `SELECT a.name, a.process, a.host, a.pid, a.since, a.seen,
+		CASE WHEN to_jsonb(a) ->> 'said_by' = a.process THEN to_jsonb(a) ->> 'release' ELSE '' END,
+		CASE WHEN to_jsonb(a) ->> 'said_by' = a.process THEN (to_jsonb(a) ->> 'knows')::bigint ELSE 0 END, NOT EXISTS (SELECT 1 FROM pg_locks AS l
 			WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2
 			AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
 			AND (a.number > 0 AND l.classid::bigint = $1 AND l.objid::bigint = a.number
@@ -408,7 +438,7 @@ func peersOf(ctx context.Context, c querier) ([]store.Peer, error) {
 	}
 	peers, err := pgx.CollectRows(found, func(from pgx.CollectableRow) (p store.Peer, err error) {
 		var since, seen int64
-		err = from.Scan(&p.Name, &p.Process, &p.Host, &p.PID, &since, &seen, &p.Absent)
+		err = from.Scan(&p.Name, &p.Process, &p.Host, &p.PID, &since, &seen, &p.Release, &p.Knows, &p.Absent)
 		p.Since, p.Seen = time.UnixMilli(since).UTC(), time.UnixMilli(seen).UTC()
 		return p, err
 	})

@@ -218,15 +218,24 @@ func earlier(t *testing.T, c postgres.Config) {
 		"ALTER TABLE requests DROP COLUMN home", "ALTER TABLE messages DROP COLUMN home", "ALTER TABLE freeze_codes DROP COLUMN home",
 		"ALTER TABLE former_contacts DROP COLUMN home", "ALTER TABLE ticks DROP COLUMN home",
 		"ALTER TABLE ceremonies DROP COLUMN home", "ALTER TABLE codes DROP COLUMN home",
+		"ALTER TABLE authorities DROP COLUMN knows", "ALTER TABLE authorities DROP COLUMN release", "ALTER TABLE authorities DROP COLUMN said_by",
 	} {
 		do(t, conn, back)
 	}
 }
 
+// nothing makes a database without tables.
+func nothing(t *testing.T, c postgres.Config) {
+	t.Helper()
+	conn := admin(t, c.DSN)
+	do(t, conn, "DROP SCHEMA public CASCADE")
+	do(t, conn, "CREATE SCHEMA public")
+}
+
 // TestSeveralStartAtOnce: of authorities that start at the same moment, on an earlier schema
 // or on none, one changes it while the others wait, and then all serve.
 func TestSeveralStartAtOnce(t *testing.T) {
-	for name, prepare := range map[string]func(*testing.T, postgres.Config){"earlier schema": earlier, "no schema": func(*testing.T, postgres.Config) {}} {
+	for name, prepare := range map[string]func(*testing.T, postgres.Config){"earlier schema": earlier, "no schema": nothing} {
 		t.Run(name, func(t *testing.T) {
 			c := among(t)
 			prepare(t, c)

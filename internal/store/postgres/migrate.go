@@ -1,16 +1,24 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"embed"
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
+	"regexp"
 	"slices"
+	"strconv"
+	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
+
+	"github.com/liuma-pin/liuma/internal/store"
 )
 
 //go:embed migrations/*.sql
@@ -48,10 +56,6 @@ func Vacant(ctx context.Context, cfg Config) (err error) {
 	return nil
 }
 
-// breaking are the migrations that programs before them cannot work with; all others only
-// add what those do not look at.
-func breaking() []int64 { return []int64{2, 5} }
-
 // migrate brings the schema up to date. It refuses a database with tables of another
 // program (ErrForeign), and one of a later release, unless that says that this program can
 // work with it (ErrTooNew). Where others work with the database, they go on: what the
@@ -71,15 +75,12 @@ func (m *member) migrate(ctx context.Context, alone bool) (failed error) {
 	if others > 0 && versions+ours < 2 {
 		return ErrForeign
 	}
-	dir, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
-	}
-	p, err := goose.NewProvider(goose.DialectPostgres, db, dir, goose.WithDisableGlobalRegistry(true))
+	p, err := goose.NewProvider(goose.DialectPostgres, db, m.known, goose.WithDisableGlobalRegistry(true))
 	if err != nil {
 		return err
 	}
 	current, target, err := p.GetVersions(ctx)
+	m.knows = target
 	switch {
 	case err != nil:
 		return fmt.Errorf("store: migrate: %w", err)
@@ -89,11 +90,17 @@ func (m *member) migrate(ctx context.Context, alone bool) (failed error) {
 		return nil
 	}
 	if !alone {
-		others, err := m.goAlong(ctx, current)
+		need, nobody, err := needed(m.known, p.ListSources(), current)
 		if err != nil {
 			return err
 		}
-		defer func() { failed = errors.Join(failed, others(ctx)) }()
+		next := fmt.Sprintf("stop it, or start a release there first that knows schema %d, as the one before this does; then start this one again", need)
+		if nobody {
+			next = "stop it, start one of this release, and then the others"
+		}
+		if err := m.goAlong(ctx, current, need, next); err != nil {
+			return err
+		}
 	}
 	if _, err := p.Up(ctx); err != nil {
 		return fmt.Errorf("store: migrate: %w", err)
@@ -101,24 +108,95 @@ func (m *member) migrate(ctx context.Context, alone bool) (failed error) {
 	return nil
 }
 
-// goAlong refuses migrations that those who work with the database cannot go along with, and
-// keeps others out while such migrations run: until the function that it returns is called.
-func (m *member) goAlong(ctx context.Context, current int64) (others func(context.Context) error, err error) {
-	if !slices.ContainsFunc(breaking(), func(n int64) bool { return n > current }) {
-		return func(context.Context) error { return nil }, nil
-	}
-	// This process's own shared lock does not keep it out.
-	got, err := tryLock(ctx, m.conn, false, lockClass, lockDatabase)
-	switch {
-	case err != nil:
-		return nil, err
-	case !got:
-		return nil, fmt.Errorf("%w (%w)", ErrServed, m.whoElse(ctx))
-	}
-	return func(ctx context.Context) error {
-		_, err := m.conn.Exec(ctx, "SELECT pg_advisory_unlock($1, $2)", int32(lockClass), int32(lockDatabase))
+// goAlong refuses migrations which authorities that work with the database cannot go along
+// with. Of these, those that are connected are named; one that is not is ended, once it has
+// been gone for as long as a process may be: from then on nothing of it is kept. Nobody starts
+// meanwhile, since the lock of the schema is this process's. next is what to do about those who
+// are named.
+//
+// A crash here leaves the schema as it was, and processes ended that were gone.
+func (m *member) goAlong(ctx context.Context, current, need int64, next string) error {
+	var schema, least int64 // what programs know that work with the schema as it is
+	if err := m.conn.QueryRow(ctx, "SELECT schema, serves_from FROM serving").Scan(&schema, &least); err != nil {
 		return told(err)
-	}, nil
+	}
+	if schema != current {
+		least = current
+	}
+	gone := map[string]time.Time{}
+	for {
+		peers, err := peersOf(ctx, m.conn)
+		if err != nil {
+			return err
+		}
+		older := slices.DeleteFunc(peers, func(p store.Peer) bool { return max(p.Knows, least) >= need })
+		if len(older) == 0 {
+			return nil
+		}
+		var names []string
+		for _, p := range older {
+			if !p.Absent {
+				names = append(names, said(p))
+			}
+		}
+		if len(names) > 0 {
+			return fmt.Errorf("%w: %s: %s", ErrServed, strings.Join(names, "; "), next)
+		}
+		for _, p := range older {
+			if since, ok := gone[p.Process]; !ok {
+				gone[p.Process] = time.Now()
+			} else if time.Since(since) >= m.absence {
+				did, err := m.end(ctx, p)
+				if did {
+					m.dead = append(m.dead, p)
+				}
+				if err != nil {
+					return err
+				}
+			}
+		}
+		pause(ctx, min(m.every, 100*time.Millisecond))
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+}
+
+var (
+	down   = regexp.MustCompile(`(?s)-- \+goose Down.*`)
+	remark = regexp.MustCompile(`(?m)--.*$`)
+	serves = regexp.MustCompile(`(?:UPDATE serving SET schema = (\d+), serves_from = (\d+)|INSERT INTO serving \(schema, serves_from\) VALUES \((\d+), (\d+)\))\s*;`)
+)
+
+// needed is the newest migration that programs must know which go on while those after
+// current run. Each says so itself (the table serving); one that says nothing has nobody go on.
+// nobody says that none of them can know it, since it is a migration that is still to run and
+// serves nobody from before it.
+func needed(files fs.FS, sources []*goose.Source, current int64) (need int64, nobody bool, err error) {
+	for _, f := range sources {
+		if f.Version <= current {
+			continue
+		}
+		text, err := fs.ReadFile(files, path.Base(f.Path))
+		if err != nil {
+			return 0, false, err
+		}
+		from := f.Version
+		if m := serves.FindSubmatch(remark.ReplaceAll(down.ReplaceAll(text, nil), nil)); m != nil {
+			of, says := cmp.Or(string(m[1]), string(m[3])), cmp.Or(string(m[2]), string(m[4]))
+			if of != strconv.FormatInt(f.Version, 10) {
+				return 0, false, fmt.Errorf("store: migration %d says that it leaves schema %s", f.Version, of)
+			}
+			if from, err = strconv.ParseInt(says, 10, 64); err != nil {
+				return 0, false, err
+			}
+		}
+		if from > need {
+			need, nobody = from, false
+		}
+		nobody = nobody || from == need && from == f.Version
+	}
+	return need, nobody, nil
 }
 
 // serves reports whether a schema that a later release made is one that this program can

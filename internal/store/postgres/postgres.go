@@ -27,6 +27,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -48,8 +49,8 @@ var (
 	// ErrSameName means that another process of the same authority works with it.
 	ErrSameName = fmt.Errorf("%w under the same name (on a copy of a data directory, delete authority.id)", ErrInUse)
 	// ErrServed means that the schema is to be changed in a way that authorities which
-	// work with the database cannot go along with. Its text names them.
-	ErrServed = fmt.Errorf("%w, and is of an earlier release: stop all, then start one of this release", ErrInUse)
+	// work with the database cannot go along with. Its text names them, and says what to do.
+	ErrServed = fmt.Errorf("%w, of an earlier release that uses what this one takes away (nothing was changed)", ErrInUse)
 	// ErrTooNew means that a later release has changed the schema.
 	ErrTooNew = errors.New("store: the database is of a later release")
 	// ErrNotEmpty means that the database has a record already.
@@ -100,6 +101,8 @@ type Config struct {
 	// Name is the authority's own among those on the database. Empty: the process has the
 	// database to itself, and nobody else can work with it meanwhile.
 	Name string
+	// Release is that of the program, which others are told.
+	Release string
 	// Prove, if set, is asked before a transaction that read a card's row at a revision
 	// replaces it, for a row that another process may have written last. now reads where
 	// the row stands; an error of store.ErrConflict has the transaction run again.
@@ -109,6 +112,8 @@ type Config struct {
 	// Every is how often the process says that it is there, and looks who is; 2 s if zero.
 	// Absence is how long another is without a connection before it has ended; 8 s if zero.
 	Every, Absence time.Duration
+
+	migrations fs.FS // those of this program, if nil; tests play later releases
 }
 
 func (c Config) withDefaults() (Config, error) {
@@ -130,6 +135,12 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Committed == nil {
 		c.Committed = func(liuma.CardID, uint64, uint64) {}
+	}
+	if c.migrations == nil {
+		var err error
+		if c.migrations, err = fs.Sub(migrations, "migrations"); err != nil {
+			return c, err
+		}
 	}
 	if c.Ended == nil {
 		c.Ended = func(store.Peer) {}
@@ -201,15 +212,12 @@ func open(ctx context.Context, cfg Config, carry bool) (_ *Store, err error) {
 	if s.member, err = connectMember(ctx, cfg, s.dsn.ConnConfig, s.process.String()); err != nil {
 		return nil, err
 	}
-	if err := s.member.join(ctx, 3*time.Second); err != nil {
-		return nil, err
-	}
-	if !carry {
-		if err := errors.Join(carried(ctx, s.member.conn), untouched(ctx, s.member.conn, s.member.later)); err != nil {
-			return nil, err
+	if err := s.member.join(ctx, 3*time.Second, func() error {
+		if carry {
+			return nil
 		}
-	}
-	if err := s.member.begin(ctx); err != nil {
+		return errors.Join(carried(ctx, s.member.conn), untouched(ctx, s.member.conn, s.member.later))
+	}); err != nil {
 		return nil, err
 	}
 	if s.readers, err = s.pool(ctx, cfg.Readers); err != nil {

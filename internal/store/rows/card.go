@@ -329,6 +329,30 @@ func (t *Tx) TakeHandle(ch liuma.ChannelID, h store.Handle, card liuma.CardID) e
 	return err
 }
 
+// DropHandle leaves the claim of a row that fails its seal: its alarm is raised. A crash
+// before the commit leaves a claim that leads nowhere.
+func (t *Tx) DropHandle(ch liuma.ChannelID, h store.Handle, card liuma.CardID) error {
+	key := claimKey(ch, h)
+	there, _, err := get(&t.Reader, &t.codec.claims, key)
+	if err == nil && there.Card != card {
+		return nil
+	}
+	if err == nil {
+		var c *cardState
+		if c, err = t.card(card); err == nil && c.link(ch, h) >= 0 {
+			return nil
+		}
+	}
+	switch {
+	case there.Card.IsZero() && errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrSeal):
+		return nil
+	case err != nil && !errors.Is(err, store.ErrNotFound): // a card that is gone has no link
+		return err
+	}
+	_, err = t.delete(&t.codec.claims.Table, is("", key))
+	return err
+}
+
 func (t *Tx) DeleteLink(ch liuma.ChannelID, h store.Handle) error {
 	l, err := t.LinkByHandle(ch, h)
 	if err != nil {

@@ -69,6 +69,87 @@ func ClaimedNumbers(t *testing.T, open Open) {
 	}
 }
 
+// DroppedHandles: a claim of a handle goes where no link came of it, by whoever's word it
+// was claimed, and no other. While a link is being made, whoever drops its claim and whoever
+// makes it write the same ceremony: one of them is kept, so that a link always has its claim,
+// and no second card gets its handle.
+func DroppedHandles(t *testing.T, open Open) {
+	s, _ := open(t)
+	ch := liuma.ChannelID("app")
+	mustUpdate(t, s, func(tx store.Tx) error { return errors.Join(tx.InsertCard(card(1)), tx.InsertCard(card(2))) })
+	take := func(h store.Handle, i int) error {
+		return alone(t, s, func(tx store.Tx) error { return tx.TakeHandle(ch, h, cardID(i)) })
+	}
+	drop := func(h store.Handle, i int) {
+		t.Helper()
+		mustUpdate(t, s, func(tx store.Tx) error { return tx.DropHandle(ch, h, cardID(i)) })
+	}
+	link := func(h store.Handle, i int) store.Link {
+		return store.Link{Channel: ch, Handle: h, Card: cardID(i), At: at(1)}
+	}
+	leads := func(h store.Handle) (card liuma.CardID) {
+		t.Helper()
+		must(t, s.View(t.Context(), func(r store.Reader) error {
+			l, err := r.LinkByHandle(ch, h)
+			if card = l.Card; errors.Is(err, store.ErrNotFound) {
+				return nil
+			}
+			return err
+		}))
+		return card
+	}
+	must(t, errors.Join(take("left", 1), take("linked", 1), take("another's", 2), take("cardless", 3)))
+	mustUpdate(t, s, func(tx store.Tx) error { return tx.PutLink(link("linked", 1)) })
+	for _, h := range []store.Handle{"left", "linked", "another's", "never taken"} {
+		drop(h, 1)
+	}
+	drop("cardless", 3)
+	for h, free := range map[store.Handle]bool{"left": true, "cardless": true, "linked": false, "another's": false} {
+		other := 2
+		if h == "another's" {
+			other = 1
+		}
+		if err := take(h, other); free != (err == nil) || !free && !errors.Is(err, store.ErrExists) {
+			t.Errorf("handle %q, claimed anew: %v", h, err)
+		}
+	}
+	if leads("linked") != cardID(1) || leads("left") != (liuma.CardID{}) {
+		t.Errorf("handles lead to %s and %s", leads("linked"), leads("left"))
+	}
+
+	for i := range 8 {
+		h := store.Handle(fmt.Sprint("raced ", i))
+		insertCeremonies(t, s, ceremony(i))
+		must(t, take(h, 1))
+		linked := false
+		together(t, 2, func(who int) error {
+			err := update(t, s, func(tx store.Tx) error {
+				c, err := tx.Ceremony(ceremonyID(i))
+				if err != nil {
+					return err
+				}
+				if who == 0 {
+					return errors.Join(tx.DropHandle(ch, h, cardID(1)), tx.DeleteCeremony(c.ID))
+				}
+				return errors.Join(tx.PutLink(link(h, 1)), tx.UpdateCeremony(c))
+			})
+			if who == 1 {
+				linked = err == nil
+			}
+			if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrConflict) {
+				return nil // the other one was first
+			}
+			return err
+		})
+		if got := leads(h); linked != (got == cardID(1)) {
+			t.Errorf("linked %v, and the handle leads to %s", linked, got)
+		}
+		if err := take(h, 2); linked != errors.Is(err, store.ErrExists) {
+			t.Errorf("linked %v, and another card takes its handle: %v", linked, err)
+		}
+	}
+}
+
 // TriesAfterTheirCeremony: the request of a ceremony is dropped before its tries, whose keys
 // come after it. They are found, deleted and counted as before, and what comes later under
 // the same number meets none of them.
