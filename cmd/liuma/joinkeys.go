@@ -4,7 +4,7 @@ import (
 	"errors"
 	"io"
 
-	"github.com/liuma-pin/liuma/internal/keeper"
+	"github.com/liuma-pin/liuma/internal/diskfile"
 	"github.com/liuma-pin/liuma/internal/keeper/remote"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
@@ -85,7 +85,7 @@ func (a *keysTakeCmd) Run(c *cli, t *terminal) error {
 
 // readCarried reads a file that somebody brought. One that is too long is cut, and then is none.
 func readCarried(path string) (content []byte, err error) {
-	f, err := keeper.OpenCarried(path)
+	f, err := diskfile.Open(path)
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/liuma-pin/liuma/internal/diskfile"
 )
 
 // An authority that joins others on their database needs their key file and their file of
@@ -180,24 +182,12 @@ func cutField(b []byte) (field, rest []byte, ok bool) {
 	return b[:n], b[n:], true
 }
 
-// putPrivate writes a file whole, for its owner alone, in one rename. What an earlier crash
-// left half written is replaced.
+// putPrivate writes a file whole, for its owner alone. What an earlier crash left half written
+// is removed.
 func putPrivate(path string, content []byte) error {
-	fresh := path + ".new"
-	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("vault: join: %w", err)
-	}
-	f, err := os.OpenFile(fresh, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return fmt.Errorf("vault: join: %w", err)
-	}
-	if err := writeAndClose(f, content); err != nil {
-		return errors.Join(fmt.Errorf("vault: join: %w", err), os.Remove(fresh))
-	}
-	if err := os.Rename(fresh, path); err != nil {
-		return errors.Join(fmt.Errorf("vault: join: %w", err), os.Remove(fresh))
-	}
-	if err := syncDir(filepath.Dir(path)); err != nil {
+	dir, name := filepath.Dir(path), filepath.Base(path)
+	disk := diskfile.Disk{}
+	if err := errors.Join(disk.Sweep(dir, name), disk.Write(dir, name, content)); err != nil {
 		return fmt.Errorf("vault: join: %w", err)
 	}
 	return nil
@@ -250,7 +240,7 @@ func dropJoinKey(keyFile string) error {
 	}
 	noise := make([]byte, joinFileSize)
 	rand.Read(noise)
-	if err := errors.Join(writeAndClose(f, noise), os.Remove(path), syncDir(filepath.Dir(path))); err != nil {
+	if err := errors.Join(writeAndClose(f, noise), os.Remove(path), diskfile.SyncDir(filepath.Dir(path))); err != nil {
 		return fmt.Errorf("vault: join: the keys are there, and join.key could not be destroyed; delete it: %w", err)
 	}
 	return nil
