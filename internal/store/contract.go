@@ -236,9 +236,8 @@ type Tx interface {
 	// TakeHandle claims a handle for a card, in a transaction of its own and before PutLink
 	// makes the link. ErrExists: it is another card's. Without a link it leads nowhere.
 	TakeHandle(ch liuma.ChannelID, h Handle, card liuma.CardID) error
-	// DropHandle drops what TakeHandle claimed for a card, where the card has no such link;
-	// anything else stays, and is no error. The caller sees to it that no PutLink with that
-	// handle comes any more: both write another row that only one of them gets, say.
+	// DropHandle drops what TakeHandle claimed for a card that has no such link; all else
+	// stays. That no PutLink with it comes any more is the caller's part: both write one row, say.
 	DropHandle(ch liuma.ChannelID, h Handle, card liuma.CardID) error
 
 	// TakeNumber says, in a transaction of its own and before its request is inserted,
@@ -247,8 +246,7 @@ type Tx interface {
 	// together does nothing. Without it InsertRequest does the same, in a transaction that
 	// then writes in two places.
 	TakeNumber(ch liuma.ChannelID, no liuma.BusinessNo, card liuma.CardID, now time.Time) error
-	// PruneNumbers drops at most limit of what TakeNumber said before a time, where there
-	// is no such request, and returns how many.
+	// PruneNumbers drops at most limit of what TakeNumber said before a time of no request.
 	PruneNumbers(before time.Time, limit int) (int64, error)
 	// InsertRequest refuses a second row for (Channel, BusinessNo): I-11.
 	InsertRequest(Request) error
