@@ -202,7 +202,8 @@ func (r *snapshot) Get(t *rows.Table, home, key []byte) (rows.Row, error) {
 		return rows.Row{}, err
 	}
 	of := r.s.tables[t.Name]
-	found, err := []rows.Row(nil), error(nil)
+	var found []rows.Row
+	var err error
 	if came := r.early[earlyOf(t.Name, home, key)]; came != nil {
 		found = *came
 	} else {
