@@ -155,7 +155,10 @@ func TakeInvitation(keyFile string, invitation []byte, digits string) error {
 	}
 	switch there, _, err := readPrivate(keyFile); {
 	case errors.Is(err, fs.ErrNotExist):
-		if err := errors.Join(putPrivate(headsBeside(keyFile), heads), putPrivate(keyFile, keys)); err != nil {
+		if err := putPrivate(headsBeside(keyFile), heads); err != nil {
+			return err
+		}
+		if err := putPrivate(keyFile, keys); err != nil {
 			return err
 		}
 	case err != nil:

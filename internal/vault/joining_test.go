@@ -105,14 +105,35 @@ func TestJoiningAfterACrash(t *testing.T) {
 	noErr(t, err)
 	invitation, err := vault.Invite(from, ask, digits(ask))
 	noErr(t, err)
-	for _, name := range []string{vault.HeadsFile, "vault.key.new", "heads.new"} {
+	for _, name := range []string{vault.HeadsFile, ".vault.key.1", ".heads.2"} {
 		noErr(t, os.WriteFile(filepath.Join(dir, name), []byte("half"), 0o600))
 	}
 	noErr(t, vault.TakeInvitation(to, invitation, digits(invitation)))
 	if !bytes.Equal(read(t, filepath.Join(dir, vault.HeadsFile)), read(t, filepath.Join(filepath.Dir(from), vault.HeadsFile))) {
 		t.Error("heads are those of the crash")
 	}
-	missing(t, filepath.Join(dir, "vault.key.new"))
+	missing(t, filepath.Join(dir, ".vault.key.1"))
+}
+
+// TestNoKeysWithoutHeads: where the heads cannot be written there is no key file either, and
+// the invitation is taken once they can.
+func TestNoKeysWithoutHeads(t *testing.T) {
+	from, to := joined(t)
+	ask, err := vault.AskToJoin(to)
+	noErr(t, err)
+	invitation, err := vault.Invite(from, ask, digits(ask))
+	noErr(t, err)
+	inTheWay := filepath.Join(filepath.Dir(to), vault.HeadsFile)
+	noErr(t, os.Mkdir(inTheWay, 0o700))
+	if err := vault.TakeInvitation(to, invitation, digits(invitation)); err == nil {
+		t.Fatal("a directory gave way to the heads")
+	}
+	missing(t, to)
+	noErr(t, os.Remove(inTheWay))
+	noErr(t, vault.TakeInvitation(to, invitation, digits(invitation)))
+	if !bytes.Equal(read(t, to), read(t, from)) {
+		t.Error("the keys differ")
+	}
 }
 
 // TestJoiningRefuses: nothing goes to who was not compared, and nothing is taken from them;
