@@ -170,6 +170,7 @@ func TestSmallestImports(t *testing.T) {
 		"internal/process",          // no core dumps
 		"internal/split",            // the split check
 		"internal/split/p256",       // its curve
+		"internal/split/pinkey",     // the key pair of a PIN
 		"internal/sqlitefile",       // files of SQLite
 		"internal/token",            // PKCS#11, with the build tag alone
 		"internal/written",          // digits as people type them

@@ -15,7 +15,7 @@ import (
 )
 
 // ErrNoFile: in the place of a file is a pipe, a device or a directory.
-var ErrNoFile = errors.New("a pipe, a device or a directory is in the place of the file; give a file itself")
+var ErrNoFile = errors.New("diskfile: a pipe, a device or a directory is in the place of the file; give a file itself")
 
 // Open opens a file that somebody brought, or that lies where others can put one. A pipe or
 // a device is ErrNoFile: it would be waited for, or have no end. The caller closes the file,
