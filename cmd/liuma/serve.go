@@ -69,11 +69,12 @@ func (s *serveCmd) Run(ctx context.Context, c *cli, t *terminal) (err error) {
 	defer shutMetrics()
 	c.sayWhere(t, conf, base, beside, metricsAt)
 	warn(ctx, conf, system, logger)
-	logger.InfoContext(ctx, "serving", "texts", conf.Texts.Driver, "address", base, "issuer", conf.Issuer, "shape", conf.Keepers.Shape)
 	if err := ready(ctx, system); err != nil {
 		logger.WarnContext(ctx, "not ready yet", "err", err)
 	}
 	shut := system.ServeAdmin(ctx, c.Data)
+	// Said last: whoever waits for it may give the next command at once, and that needs the socket.
+	logger.InfoContext(ctx, "serving", "texts", conf.Texts.Driver, "address", base, "issuer", conf.Issuer, "shape", conf.Keepers.Shape)
 	err = system.Serve(ctx, ln, beside...)
 	shut()
 	if err != nil {

@@ -67,7 +67,7 @@ func (m *machine) starts() {
 	m.t.Helper()
 	line, ready := "exec liuma-keeper serve", "listens at"
 	if m.name == "s" {
-		line, ready = "exec liuma serve --listen 127.0.0.1:0", "\"msg\":\"serving"
+		line, ready = "exec liuma serve --listen 127.0.0.1:0", "\"msg\":\"serving\""
 	}
 	m.log = &printed.Log{}
 	m.serving = m.command(context.Background(), line)

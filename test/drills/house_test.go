@@ -160,7 +160,7 @@ func (h *house) serve(ts *testscript.TestScript) {
 	h.serving.Env = append(os.Environ(), "LIUMA_DATA="+ts.Getenv("LIUMA_DATA"), "LC_ALL=C")
 	h.serving.Stdout, h.serving.Stderr = h.log, h.log
 	ts.Check(h.serving.Start())
-	until(ts, "the server", func() (string, bool) { return h.log.Last(), strings.Contains(h.log.String(), `"msg":"serving`) })
+	until(ts, "the server", func() (string, bool) { return h.log.Last(), strings.Contains(h.log.String(), `"msg":"serving"`) })
 }
 
 // stop ends the server, in order or as a power cut would.

@@ -97,7 +97,7 @@ func (h *house) serve() {
 	h.serving = exec.Command(filepath.Join(h.bin, "liuma"), "--data", h.Dir, "serve", "--listen", "127.0.0.1:0")
 	h.serving.Stdout, h.serving.Stderr = said, said
 	must(h.t, h.serving.Start())
-	for end := time.Now().Add(2 * time.Minute); !strings.Contains(said.String(), `"msg":"serving`); time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); !strings.Contains(said.String(), `"msg":"serving"`); time.Sleep(100 * time.Millisecond) {
 		if time.Now().After(end) {
 			h.t.Fatalf("does not serve\n%s", said)
 		}
