@@ -104,7 +104,7 @@ test-hsm: ## what speaks PKCS#11, built with cgo, against SoftHSM
 	$(SCRATCH) CGO_ENABLED=1 go test -tags pkcs11 -vet=off -timeout 5m -run HSM ./cmd/liuma ./cmd/liuma-keeper
 
 race: ## the rooms under the race detector
-	$(SCRATCH) CGO_ENABLED=1 go test -json -vet=off $(DETECT) -timeout 30m -skip '$(STORIES)' $(RACED) | go run ./test/slowest
+	$(SCRATCH) $(HASTE) CGO_ENABLED=1 go test -json -vet=off $(DETECT) -timeout 30m -skip '$(STORIES)' $(RACED) | go run ./test/slowest
 
 wired: ## a few stories with every keeper behind a connection, as on a machine of its own
 	$(SCRATCH) LIUMA_WIRED=1 go test -vet=off -timeout 10m -run '$(WIRED_FEW)' ./test/attack ./internal/server
