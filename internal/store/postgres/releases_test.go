@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -127,13 +128,16 @@ func TestTakesAwayFromTheGone(t *testing.T) {
 	if err := openAt(t, named(now, "gone")).Close(); err != nil {
 		t.Fatal(err)
 	}
-	openAt(t, named(expands, "stays"))
+	stays := named(expands, "stays")
+	stays.Every, stays.Absence = time.Hour, 2*time.Hour // it does not notice
+	openAt(t, stays)
 	conn := admin(t, c.DSN)
 	// Whoever ran there has no connection, and the others have not noticed yet.
 	do(t, conn, "UPDATE authorities SET process = 'was here', said_by = 'was here', epoch = epoch + 1 WHERE name = 'gone'")
 	var heard atomic.Pointer[store.Peer]
 	contracts.Ended = func(p store.Peer) { heard.Store(&p) }
 	contracts.Name = "new"
+	contracts.Every, contracts.Absence = 2*time.Second, 3*time.Second // so that its start ends it, and not its first round
 	s, err := postgres.Open(context.Background(), contracts)
 	if err != nil {
 		t.Fatal(err)
