@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 	"time"
@@ -92,12 +91,7 @@ const mostCarried = 1 << 20
 // readCarried reads a file that somebody brought, and so what its maker wanted. Of one that
 // is too long, or has no end, no more is read than shows that it is none of ours.
 func readCarried(path string) ([]byte, error) {
-	f, err := diskfile.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, mostCarried+1))
+	return diskfile.Read(path, mostCarried)
 }
 
 func orElse(text, other string) string {

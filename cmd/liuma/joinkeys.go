@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"io"
 
 	"github.com/liuma-pin/liuma/internal/diskfile"
 	"github.com/liuma-pin/liuma/internal/keeper/remote"
@@ -46,7 +45,7 @@ func (a *keysInviteCmd) Run(c *cli, t *terminal) error {
 	if err != nil {
 		return err
 	}
-	ask, err := readCarried(a.From)
+	ask, err := diskfile.Read(a.From, vault.MaxCarried)
 	if err != nil {
 		return err
 	}
@@ -73,7 +72,7 @@ func (a *keysTakeCmd) Run(c *cli, t *terminal) error {
 	if err != nil {
 		return err
 	}
-	sealed, err := readCarried(a.From)
+	sealed, err := diskfile.Read(a.From, vault.MaxCarried)
 	if err != nil {
 		return err
 	}
@@ -81,14 +80,4 @@ func (a *keysTakeCmd) Run(c *cli, t *terminal) error {
 		return err
 	}
 	return t.line(t.shown().KeysTaken(conf.Vault))
-}
-
-// readCarried reads a file that somebody brought. One that is too long is cut, and then is none.
-func readCarried(path string) (content []byte, err error) {
-	f, err := diskfile.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	return io.ReadAll(io.LimitReader(f, vault.MaxCarried+1))
 }

@@ -159,7 +159,7 @@ func (s *subject) countTrips(ctx context.Context, r *Result) (err error) {
 		if i == counted {
 			w.reset()
 		}
-		if err := s.give(ctx, q, i); err != nil {
+		if err := s.give(ctx, q[i]); err != nil {
 			return err
 		}
 	}

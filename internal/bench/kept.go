@@ -13,7 +13,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/config"
-	"github.com/liuma-pin/liuma/internal/keeper/remote"
+	"github.com/liuma-pin/liuma/internal/diskfile"
 	"github.com/liuma-pin/liuma/internal/testkit/world"
 )
 
@@ -94,7 +94,7 @@ func (k *kept) save(c Config) error {
 	if err != nil {
 		return err
 	}
-	return remote.WriteFile(filepath.Join(c.Dir, keptFile), raw)
+	return diskfile.Disk{}.Write(c.Dir, keptFile, raw)
 }
 
 // deal makes the deck of a new directory; its asked cards have no PINs yet.
@@ -111,7 +111,7 @@ func (k *kept) keepPINs(c Config, d *deck, channel world.Party) error {
 	for _, v := range d.verifier {
 		verifiers = append(verifiers, v[:]...)
 	}
-	if err := remote.WriteFile(filepath.Join(c.Dir, verifierFile), verifiers); err != nil {
+	if err := (diskfile.Disk{}).Write(c.Dir, verifierFile, verifiers); err != nil {
 		return err
 	}
 	key, err := x509.MarshalECPrivateKey(channel.Key)

@@ -95,36 +95,30 @@ func (s *subject) chill() error {
 	return s.start()
 }
 
-// sealed is requests that are ready to be sent, as devices would have sealed them.
-type sealed struct {
-	token    string
-	bodies   [][]byte
-	requests [][]byte // to the server, with their heads
-}
-
-// seal prepares requests. The challenge and the token last for minutes, so what is
-// sealed is asked soon.
-func (s *subject) seal(ctx context.Context, n int) (out sealed, err error) {
-	if out.token, err = s.f.token(); err != nil {
-		return out, err
+// seal prepares requests with their heads, as devices would have sealed them. The challenge
+// and the token last for minutes, so what is sealed is asked soon.
+func (s *subject) seal(ctx context.Context, n int) (requests [][]byte, err error) {
+	token, err := s.f.token()
+	if err != nil {
+		return nil, err
 	}
 	if err := s.asker.hangUp(); err != nil {
-		return out, err
+		return nil, err
 	}
-	ch, err := challenge(ctx, s.client, s.server.base, out.token)
+	ch, err := challenge(ctx, s.client, s.server.base, token)
 	if err != nil {
-		return out, err
+		return nil, err
 	}
 	public, err := base64.RawURLEncoding.DecodeString(ch.SealKey.Public)
 	if err != nil {
-		return out, err
+		return nil, err
 	}
 	v, err := vault.Open(s.f.config.Vault)
 	if err != nil {
-		return out, err
+		return nil, err
 	}
 	defer v.Close()
-	out.bodies = make([][]byte, n)
+	requests = make([][]byte, n)
 	first, deck := s.asked, s.f.deck
 	s.asked += n
 	err = parallel(n, func(i int) error {
@@ -137,25 +131,20 @@ func (s *subject) seal(ctx context.Context, n int) (out sealed, err error) {
 		if err != nil {
 			return err
 		}
-		out.bodies[i], err = json.Marshal(map[string]any{"business_no": b.BusinessNo, "subject": map[string]string{"card": b.Subject.Card},
+		body, err := json.Marshal(map[string]any{"business_no": b.BusinessNo, "subject": map[string]string{"card": b.Subject.Card},
 			"purpose": purpose, "challenge": ch.Value, "pin": e})
+		requests[i] = s.asker.request(verifications, token, body)
 		return err
 	})
-	if err != nil {
-		return out, err
-	}
-	for _, body := range out.bodies {
-		out.requests = append(out.requests, s.asker.request(verifications, out.token, body))
-	}
-	return out, nil
+	return requests, err
 }
 
 // verifications is where requests go.
 const verifications = "/v1/verifications"
 
 // give sends a request and wants the verdict that the PIN is right.
-func (s *subject) give(ctx context.Context, q sealed, i int) error {
-	return s.asker.ask(ctx, q.requests[i], right)
+func (s *subject) give(ctx context.Context, request []byte) error {
+	return s.asker.ask(ctx, request, right)
 }
 
 // right is what each answer has to say.
@@ -206,7 +195,7 @@ func (s *subject) slice(ctx context.Context, d time.Duration) (out sliced, err e
 	if err != nil {
 		return out, err
 	}
-	took, times, err := ask(ctx, s.c.Clients, d, len(q.bodies), func(i int) error { return s.give(ctx, q, i) })
+	took, times, err := ask(ctx, s.c.Clients, d, len(q), func(i int) error { return s.give(ctx, q[i]) })
 	if err != nil {
 		return out, err
 	}
@@ -261,7 +250,7 @@ func (s *subject) open(ctx context.Context, rate float64, d time.Duration) (Open
 		return OpenLoop{}, err
 	}
 	var noticed tally
-	paced(ctx, rate, d, mostOpen, func(i int, due time.Time) { noticed.add(due, s.give(ctx, q, i)) })
+	paced(ctx, rate, d, mostOpen, func(i int, due time.Time) { noticed.add(due, s.give(ctx, q[i])) })
 	n := noticed.noticed()
 	if n.Errors > 0 {
 		return OpenLoop{}, fmt.Errorf("bench: open loop: %s", n.errors())
