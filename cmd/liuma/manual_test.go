@@ -1,47 +1,35 @@
 package main
 
 import (
-	"fmt"
-	"os"
-	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/alecthomas/kong"
 
 	"github.com/liuma-pin/liuma/locale"
+	"github.com/liuma-pin/liuma/test/manpage"
 )
 
-// roff writes a text as a line of a manual page.
-func roff(text string) string {
-	text = strings.NewReplacer(`\`, `\e`, "-", `\-`, "\n", " ").Replace(text)
-	if strings.HasPrefix(text, ".") || strings.HasPrefix(text, "'") {
-		text = `\&` + text
-	}
-	return text
-}
-
 // manualCommands is the section of all commands and flags.
-func manualCommands(parser *kong.Kong) string {
-	var b strings.Builder
-	entry := func(name, said string) { fmt.Fprintf(&b, ".TP\n.B %s\n%s\n", roff(name), roff(said)) }
+func manualCommands(parser *kong.Kong) *manpage.Commands {
+	c := &manpage.Commands{}
 	for _, leaf := range parser.Model.Leaves(true) {
-		entry("liuma "+strings.TrimSpace(leaf.Path()), leaf.Help)
+		c.Entry("liuma "+strings.TrimSpace(leaf.Path()), leaf.Help)
 		if len(leaf.Flags) == 0 && len(leaf.Positional) == 0 {
 			continue
 		}
-		b.WriteString(".RS\n")
-		for _, p := range leaf.Positional {
-			entry(strings.ToUpper(p.Name), p.Help)
-		}
-		for _, f := range leaf.Flags {
-			if !f.Hidden {
-				entry("--"+f.Name, f.Help)
+		c.Under(func() {
+			for _, p := range leaf.Positional {
+				c.Entry(strings.ToUpper(p.Name), p.Help)
 			}
-		}
-		b.WriteString(".RE\n")
+			for _, f := range leaf.Flags {
+				if !f.Hidden {
+					c.Entry("--"+f.Name, f.Help)
+				}
+			}
+		})
 	}
-	return b.String()
+	return c
 }
 
 // TestManualPage: the manual page has every command with its flags, as help says them, the
@@ -51,28 +39,9 @@ func TestManualPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const path = "../../deploy/man/liuma.1"
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	section := regexp.MustCompile(`(?s)(\.SH COMMANDS\n)(.*?)(\.SH ENVIRONMENT\n)`)
-	found := section.FindStringSubmatchIndex(string(raw))
-	if found == nil {
-		t.Fatal("no section COMMANDS before ENVIRONMENT")
-	}
-	want := string(raw[:found[4]]) + manualCommands(parser) + string(raw[found[5]:])
-	if *update {
-		if err := os.WriteFile(path, []byte(want), 0o644); err != nil { //nolint:gosec // a page
-			t.Fatal(err)
-		}
-		return
-	}
-	if string(raw) != want {
-		t.Error("deploy/man/liuma.1 has other commands or flags than the program; write it with -update")
-	}
+	page := manpage.Check(t, "../../deploy/man/liuma.1", manualCommands(parser), *update)
 	for _, name := range []string{"LIUMA_DATA", "LIUMA_SESSION", "PGPASSFILE", "GOGC", "3 when"} {
-		if !strings.Contains(want, name) {
+		if !strings.Contains(page, name) {
 			t.Errorf("the manual page does not say %s", name)
 		}
 	}
