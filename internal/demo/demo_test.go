@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -26,6 +27,7 @@ func small(t *testing.T, out *bytes.Buffer) Config {
 	return Config{
 		Dir: filepath.Join(t.TempDir(), "play"), People: 300, Seed: 1,
 		Candidates: 4000, Guessing: 200 * time.Millisecond, Once: true, Out: out,
+		Logger: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
 	}
 }
 

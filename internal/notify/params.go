@@ -92,6 +92,9 @@ var (
 	starRun       = regexp.MustCompile(`\*{4,}`)
 )
 
+// noName stands where a name cannot be shown.
+const noName = "—"
+
 // The largest lengths of names, in units; longer ones are cut.
 const (
 	maxHolder  = 8
@@ -159,7 +162,7 @@ func checkParam(name, v string) (string, bool) {
 func fit(v string, limit int) string {
 	v = strings.Join(strings.Fields(strip(v)), " ")
 	if v == "" || LooksLikeLink(v) || longNumber.MatchString(norm.NFKC.String(v)) {
-		return "—"
+		return noName
 	}
 	if units(v) <= limit {
 		return v

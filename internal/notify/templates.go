@@ -3,6 +3,7 @@ package notify
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -153,6 +154,28 @@ func fill(text string, values map[string]string) string {
 	return placeholder.ReplaceAllStringFunc(text, func(p string) string { return values[p[1:len(p)-1]] })
 }
 
+// fillSafely fills the values in so that nothing looks like a link, and reports whether it
+// could. A name and the sentence around it may look like one together, such as a name that
+// ends with a dot: the names are left out then, in values too, because a message must not
+// fail for them. Codes are not asked about: they are drawn at random, open nothing, and may
+// begin with WWW.
+func fillSafely(text string, values map[string]string) (body string, ok bool) {
+	asked := maps.Clone(values)
+	for _, name := range []string{"code", "freeze"} {
+		if _, has := asked[name]; has {
+			asked[name] = "0"
+		}
+	}
+	if LooksLikeLink(fill(text, asked)) {
+		for _, name := range []string{"holder", "channel", "what"} {
+			if _, has := asked[name]; has {
+				asked[name], values[name] = noName, noName
+			}
+		}
+	}
+	return fill(text, values), !LooksLikeLink(fill(text, asked))
+}
+
 // write puts body and sender mark together and fills the values in.
 func (t *Templates) write(template Template, language string, region liuma.Region, kept map[string]string) (Text, error) {
 	s, ok := t.shapes[template]
@@ -167,8 +190,8 @@ func (t *Templates) write(template Template, language string, region liuma.Regio
 	}
 	language = languageOf(language)
 	values := shown(kept, language)
-	body := t.senderMark[language] + fill(t.wording(template, language, region), values)
-	if LooksLikeLink(body) {
+	body, ok := fillSafely(t.senderMark[language]+t.wording(template, language, region), values)
+	if !ok {
 		return Text{}, fmt.Errorf("%w %s: looks like a link", ErrTemplate, template)
 	}
 	return Text{Kind: s.kind, Body: body, Template: template, Language: language, Region: region,

@@ -223,6 +223,42 @@ func TestNamesAreMadeSafe(t *testing.T) {
 	}
 }
 
+// A notice goes out whatever its freeze code is, which is drawn at random.
+func TestCodesThatSpellALink(t *testing.T) {
+	ts := mustTemplates(t)
+	for _, s := range shapes() {
+		for _, language := range []string{Chinese, English} {
+			for code, shows := range map[string]string{"WWWA234BCDE": "WWW A234 BCDE", "AAAHTTP2345": "AAA HTTP 2345", "2347YQVHTTP": "234 7YQV HTTP"} {
+				p := given()
+				p["freeze"] = code
+				text, err := ts.write(s.name, language, "", p)
+				if err != nil {
+					t.Errorf("%s, %s, %s: %v", s.name, language, code, err)
+				} else if slices.Contains(s.params, "freeze") && !strings.Contains(text.Body, shows) {
+					t.Errorf("%s, %s: %q does not show %q", s.name, language, text.Body, shows)
+				}
+			}
+		}
+	}
+}
+
+// A name that looks like a link only together with the words around it is left out.
+func TestNamesThatMakeALinkWithTheirSentence(t *testing.T) {
+	ts := mustTemplates(t, Override{"33", ChannelLinked, Chinese, "{holder}{at}{channel}使用{freeze}，请拨打12333。"})
+	for _, name := range []string{"Foo Ltd.", "me@", "浙里办.", "Ａ．"} {
+		p := given()
+		p["channel"] = name
+		text, err := ts.write(ChannelLinked, Chinese, "33", p)
+		if err != nil {
+			t.Errorf("%q: %v", name, err)
+			continue
+		}
+		if LooksLikeLink(text.Body) || !strings.Contains(text.Body, "—使用") || text.Params["channel"] != "—" {
+			t.Errorf("%q: %q, %q", name, text.Body, text.Params["channel"])
+		}
+	}
+}
+
 func TestValuesOfFixedForm(t *testing.T) {
 	ts := mustTemplates(t)
 	for param, bad := range map[string][]string{

@@ -78,8 +78,8 @@ func (t *Templates) speak(template Template, language string, region liuma.Regio
 	}
 	language = languageOf(language)
 	values := shown(kept, language)
-	body := fill(s.call(language), aloud(values, language))
-	if LooksLikeLink(body) {
+	body, ok := fillSafely(s.call(language), aloud(values, language))
+	if !ok {
 		return Text{}, fmt.Errorf("%w %s: looks like a link", ErrTemplate, template)
 	}
 	return Text{Kind: s.kind, Way: liuma.ByVoice, Body: body, Template: template, Language: language, Region: region,
