@@ -28,7 +28,7 @@ func TestStandInStaysHome(t *testing.T) {
 		if status := run(t.Context(), append([]string{"init", dir}, tt.init...), &terminal{out: &out, err: &errs}); status != exitOK {
 			t.Fatalf("init: %d %s", status, errs.String())
 		}
-		ctx, stop := context.WithTimeout(t.Context(), 5*time.Second) // one that starts ends by itself
+		ctx, stop := context.WithTimeout(t.Context(), time.Minute) // one that starts ends by itself
 		status := run(ctx, append([]string{"--data", dir, "evidence", "stand-in", "--listen", "127.0.0.1:0"}, tt.args...), &terminal{out: &out, err: &errs})
 		stop()
 		if status == exitOK || !strings.Contains(errs.String(), tt.want) || strings.Contains(errs.String(), "STAND-IN") {

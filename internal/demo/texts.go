@@ -8,7 +8,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/notify"
 )
 
-const textWithin = 15 * time.Second // a text must reach its phone within this time, or the play fails
+const textWithin = time.Minute // a text must reach its phone within this time, or the play fails
 
 // letterbox reads the texts to one number, each once.
 type letterbox struct {

@@ -29,7 +29,7 @@ func TestPipes(t *testing.T) {
 			if !errors.Is(err, ErrNoFile) {
 				t.Errorf("%s: %v", path, err)
 			}
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatalf("%s is waited for", path)
 		}
 	}
