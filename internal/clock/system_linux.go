@@ -3,15 +3,33 @@ package clock
 import (
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
+// bootEvery is how long the boot clock is reckoned from the process's monotonic clock before
+// it is asked again. The two differ only by the time for which the machine was suspended, so
+// a Reading may miss a suspension that ended less than bootEvery ago, and is behind then,
+// never ahead. Asking is a system call, and a verification wants some twenty readings.
+const bootEvery = 5 * time.Millisecond
+
 // system is this machine. Where the kernel does not say which start it is, or
 // has no boot clock, it is like a machine that is started anew with every
 // process: H then goes on from what was kept.
-type system struct{ bootID string }
+type system struct {
+	bootID string
+	began  time.Time // with the monotonic clock's reading; asked and ahead count from it
+	boot   func() (time.Duration, bool)
+	last   atomic.Pointer[asked]
+}
+
+// asked is what the boot clock once said.
+type asked struct {
+	at    time.Duration // since began
+	ahead time.Duration // the boot clock, less the time since began
+}
 
 // System reads this machine's clocks.
 func System() Machine {
@@ -20,14 +38,38 @@ func System() Machine {
 	if _, ok := bootTime(); err != nil || id == "" || !ok {
 		return newPortable()
 	}
-	return system{bootID: id}
+	return newSystem(id, bootTime)
 }
 
-func (s system) Read() Reading {
-	// The boot clock is read first: if the process is held up in between, H
-	// begins a little ahead of W, and W then bounds it.
-	boot, _ := bootTime()
-	return Reading{Wall: time.Now(), Boot: boot, BootID: s.bootID}
+func newSystem(bootID string, boot func() (time.Duration, bool)) *system {
+	return &system{bootID: bootID, began: time.Now(), boot: boot}
+}
+
+func (s *system) Read() Reading {
+	now := time.Now()
+	last := s.last.Load()
+	if last == nil || now.Sub(s.began)-last.at >= bootEvery {
+		now, last = s.ask(last)
+	}
+	return Reading{Wall: now, Boot: now.Sub(s.began) + last.ahead, BootID: s.bootID}
+}
+
+// ask reads the boot clock, and the process's own after it: a process that is held up in
+// between finds the boot clock less far ahead than it is, so it is the larger of two answers
+// that is nearer to the truth, and neither is beyond it.
+func (s *system) ask(last *asked) (time.Time, *asked) {
+	boot, ok := s.boot()
+	now := time.Now()
+	passed := now.Sub(s.began)
+	next := &asked{at: passed}
+	if ok {
+		next.ahead = boot - passed
+	}
+	if last != nil {
+		next.ahead = max(next.ahead, last.ahead)
+	}
+	s.last.Store(next)
+	return now, next
 }
 
 func bootTime() (time.Duration, bool) {

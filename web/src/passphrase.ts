@@ -7,7 +7,6 @@ import { button, hasMouse, make, say } from "./dom";
 import type { Judgement, Role, Step } from "./flow";
 import type { PadConfig } from "./pad";
 import { sealerFor } from "./pad";
-import type { Offer } from "./passphrasechoice";
 import { canonical, fault, isPIN, lengthOf, sealed, weakness } from "./passphraserules";
 import type { PassphraseTexts } from "./passphrasetexts";
 import { broken } from "./rules";
@@ -15,6 +14,14 @@ import { Sender } from "./sender";
 import type { Texts } from "./texts";
 
 const FIELDS = { current: ["current"], new: ["new", "again"], change: ["old", "new", "again"] } as const;
+
+/** What the page says of passphrases. */
+export interface Offer {
+  first: boolean; // the fields for a passphrase stand there first
+  chosen: boolean; // a new PIN may be a passphrase
+  shared: boolean; // the device is not the holder's own: nothing is to be kept on it
+  lang: string | undefined;
+}
 
 interface Wrong {
   text: string;

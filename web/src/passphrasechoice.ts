@@ -3,16 +3,8 @@
 // card to who does not know it: the server begins with six digits for everybody.
 import { button, make } from "./dom";
 import { Pad, type PadConfig } from "./pad";
-import { PassphrasePad } from "./passphrase";
+import { type Offer, PassphrasePad } from "./passphrase";
 import { passphraseTexts, type PassphraseTexts } from "./passphrasetexts";
-
-/** What the page says of passphrases. */
-export interface Offer {
-  first: boolean; // the fields for a passphrase stand there first
-  chosen: boolean; // a new PIN may be a passphrase
-  shared: boolean; // the device is not the holder's own: nothing is to be kept on it
-  lang: string | undefined;
-}
 
 export class PassphraseChoice {
   private pad: Pad | PassphrasePad;
