@@ -69,6 +69,9 @@ func (a *Authority) registered(id liuma.ChannelID) store.Client {
 	if id == "" || strings.HasPrefix(string(id), staffSpace) {
 		return store.Client{}
 	}
+	if c, ok := a.clients.get(string(id)); ok { // as Recall does, without a timer
+		return c
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), lookTime)
 	defer cancel()
 	c, err := a.Recall(ctx, string(id))
