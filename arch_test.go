@@ -38,6 +38,7 @@ var levels = map[string]int{
 	"internal/written":                0,
 	"locale":                          0,
 	"locale/genwords":                 9,
+	"internal/admin/genguarded":       9,
 	"internal/directory":              1,
 	"internal/directory/genregions":   9,
 	"web":                             1,
