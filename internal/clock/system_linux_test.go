@@ -38,6 +38,7 @@ func TestHeldUpReading(t *testing.T) {
 		boot := func() time.Duration { return time.Hour + time.Since(began) }
 		var held time.Duration
 		s := newSystem("start", func() (time.Duration, bool) {
+			time.Sleep(held)
 			said := boot()
 			time.Sleep(held)
 			return said, true
