@@ -54,6 +54,7 @@ type filled struct {
 	deck    *deck
 	filling Filling
 	keepers processes // with Config.Remote
+	kept    *kept
 }
 
 // fill makes the data directory and the cards, with the rows that enrolment
@@ -64,7 +65,7 @@ func fill(ctx context.Context, c Config, on *onServer) (_ *filled, err error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &filled{on: on}
+	f := &filled{on: on, kept: k}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, f.keepers.stop())

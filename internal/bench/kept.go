@@ -41,6 +41,7 @@ type kept struct {
 	KeyID  string    `json:"channel_key_id,omitempty"`
 
 	Filled *Filling `json:"filled,omitempty"` // once all rows are there
+	Used   bool     `json:"used,omitempty"`   // once each card that is asked about was asked about
 }
 
 const (
