@@ -70,7 +70,9 @@ type Config struct {
 	Batched func(updates int)
 	// Readers is how many Views run at once; 4 if zero.
 	Readers int
-	// CacheMiB is the writer's page cache; 64 if zero. Each reader has an
+	// CacheMiB is the writer's page cache; 16 if zero, which holds the inner pages of a
+	// database of millions of cards. SQLite walks the whole cache at each commit that
+	// rebalanced a tree, so a larger one costs more than it saves. Each reader has an
 	// eighth of it: a write empties a reader's cache, so more would not help.
 	CacheMiB int
 	// CheckpointPages is how many 4 KiB pages gather in the WAL before they
@@ -87,7 +89,7 @@ func (c Config) withDefaults() (Config, error) {
 		c.Readers = 4
 	}
 	if c.CacheMiB == 0 {
-		c.CacheMiB = 64
+		c.CacheMiB = 16
 	}
 	if c.CheckpointPages == 0 {
 		c.CheckpointPages = 16384
