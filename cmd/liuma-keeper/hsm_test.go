@@ -41,7 +41,7 @@ func newHall(t *testing.T) *hall {
 		id := string(keeper.IDOf(i))
 		h.hsm.Init(id)
 		h.hsm.Init("spare-" + id)
-		p := &place{t: t, id: keeper.IDOf(i), dir: filepath.Join(base, id), listen: "127.0.0.1:" + got(freePort())(t)}
+		p := &place{t: t, id: keeper.IDOf(i), dir: filepath.Join(base, id), listen: freeAddress(t)}
 		h.places = append(h.places, p)
 		h.setUp(p, id, "--spare", h.spare("spare-"+id, base))
 		t.Cleanup(func() { _ = p.end(syscall.SIGKILL) })
@@ -189,7 +189,7 @@ func (h *hall) away(clients []*wire.Client, card liuma.CardID, guess func()) {
 func (h *hall) await(d *host.Dir, want host.State) {
 	h.t.Helper()
 	var s host.Status
-	for range 200 {
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); {
 		if s = got(d.Ask().Status(h.t.Context()))(h.t); s.State == want {
 			return
 		}

@@ -26,6 +26,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/keeper/keys"
 	"github.com/liuma-pin/liuma/internal/split"
 	"github.com/liuma-pin/liuma/locale"
+	"github.com/liuma-pin/liuma/test/port"
 )
 
 func TestMain(m *testing.M) {
@@ -69,18 +70,23 @@ func quorum(ts *testscript.TestScript, neg bool, args []string) {
 
 // freeport VARIABLE sets a variable to a free port on loopback.
 func freeport(ts *testscript.TestScript, neg bool, args []string) {
-	port, err := freePort()
+	at, release, err := port.Take()
 	ts.Check(err)
-	ts.Setenv(args[0], port)
+	ts.Defer(release)
+	_, number, err := net.SplitHostPort(at)
+	ts.Check(err)
+	ts.Setenv(args[0], number)
 }
 
-func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+// freeAddress is of loopback, and the test's to its end.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	at, release, err := port.Take()
 	if err != nil {
-		return "", err
+		t.Fatal(err)
 	}
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	return port, errors.Join(err, l.Close())
+	t.Cleanup(release)
+	return at
 }
 
 // awaitserved DIR waits until a keeper serves there.
@@ -91,7 +97,7 @@ func awaitServed(ts *testscript.TestScript, neg bool, args []string) {
 // served waits until a keeper serves a directory.
 func served(dir string) error {
 	var last error
-	for range 300 {
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); {
 		d, err := host.Open(dir)
 		if err != nil {
 			return err

@@ -97,11 +97,7 @@ func threeKeepers(t *testing.T) (places []*place) {
 		t.Fatal(err)
 	}
 	for i, dir := range dirs {
-		port, err := freePort()
-		if err != nil {
-			t.Fatal(err)
-		}
-		p := &place{t: t, id: keeper.IDOf(i + 1), dir: dir, listen: "127.0.0.1:" + port}
+		p := &place{t: t, id: keeper.IDOf(i + 1), dir: dir, listen: freeAddress(t)}
 		p.run("init", "--member", fmt.Sprint(i+1), "--address", p.listen, "--listen", p.listen, "--metrics", "127.0.0.1:0")
 		p.start()
 		t.Cleanup(func() { _ = p.end(syscall.SIGKILL) })
@@ -214,7 +210,7 @@ func newQuorum(t *testing.T, clients []keeper.Keeper) *keeper.Quorum {
 func spent(t *testing.T, c *wire.Client, card liuma.CardID) uint64 {
 	t.Helper()
 	var last error
-	for range 100 { // a client that lost its keeper waits before it dials again
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); { // a client that lost its keeper waits before it dials again
 		a, err := c.Status(t.Context(), card)
 		if err == nil {
 			return a.Row.Tally.Spent
@@ -363,7 +359,7 @@ func TestEndAndRenewal(t *testing.T) {
 		t.Fatal(err)
 	}
 	var err error
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end) && err == nil; time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end) && err == nil; time.Sleep(100 * time.Millisecond) {
 		err = c.Admit(t.Context(), now())
 	}
 	if err == nil {
@@ -470,7 +466,7 @@ func spokenOf(t *testing.T, file string) string {
 
 func awaitRepair(t *testing.T, d *host.Dir) host.Status {
 	t.Helper()
-	for range 200 {
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); {
 		s, err := d.Ask().Status(context.Background())
 		if err != nil {
 			t.Fatal(err)

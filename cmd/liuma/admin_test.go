@@ -33,7 +33,7 @@ func awaitfile(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: awaitfile SOCKET")
 	}
-	for range 300 {
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); {
 		conn, err := net.Dial("unix", ts.MkAbs(args[0]))
 		if err == nil {
 			ts.Check(conn.Close())

@@ -194,7 +194,7 @@ func (h *holderOf) codes() (codes []string) {
 
 // codeAfter waits for another code than the first n.
 func (h *holderOf) codeAfter(n int) string {
-	for range 100 {
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); {
 		if codes := h.codes(); len(codes) > n {
 			return codes[len(codes)-1]
 		}

@@ -23,6 +23,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/liuma-pin/liuma/locale"
+	"github.com/liuma-pin/liuma/test/port"
 )
 
 func TestMain(m *testing.M) {
@@ -83,12 +84,12 @@ func freeport(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: freeport VARIABLE")
 	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	at, release, err := port.Take()
 	ts.Check(err)
-	_, port, err := net.SplitHostPort(ln.Addr().String())
+	ts.Defer(release)
+	_, number, err := net.SplitHostPort(at)
 	ts.Check(err)
-	ts.Check(ln.Close())
-	ts.Setenv(args[0], port)
+	ts.Setenv(args[0], number)
 }
 
 // await URL waits until it answers 200.
@@ -96,7 +97,7 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: await URL")
 	}
-	for range 300 {
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); {
 		resp, err := http.Get(args[0])
 		if err == nil {
 			resp.Body.Close()

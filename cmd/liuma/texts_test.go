@@ -77,7 +77,7 @@ func letters(ts *testscript.TestScript, neg bool, args []string) {
 		ctx, stop := context.WithCancel(context.Background())
 		ended := make(chan error, 1)
 		go func() { ended <- o.Run(ctx) }()
-		for until := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		for until := time.Now().Add(2 * time.Minute); ; time.Sleep(10 * time.Millisecond) {
 			s, err := o.Stats(ctx)
 			ts.Check(err)
 			if s.Codes.Letters+s.Notices.Letters == 3 {
@@ -129,7 +129,7 @@ func awaitTexts(ts *testscript.TestScript, neg bool, args []string) {
 	want, err := strconv.Atoi(args[1])
 	ts.Check(err)
 	got := ""
-	for range 200 {
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); {
 		got = listTexts(ts, ts.Getenv("LIUMA_DATA"), args[0])
 		if strings.Count(got, "  "+args[0]+" ") >= want {
 			return

@@ -202,7 +202,7 @@ func (h *household) get(address string) string {
 // code is the one-time code of the latest text in the window.
 func (h *household) code() string {
 	h.t.Helper()
-	for range 200 {
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); {
 		var all struct{ Messages []window.SMS }
 		if err := json.Unmarshal([]byte(h.get(h.window+"/sms.json")), &all); err != nil {
 			h.t.Fatal(err)

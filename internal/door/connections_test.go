@@ -116,7 +116,7 @@ func (s *street) dial(send string) net.Conn {
 func (s *street) open(n int) door.Open {
 	s.t.Helper()
 	var got door.Open
-	for until := time.Now().Add(10 * time.Second); time.Now().Before(until); time.Sleep(time.Millisecond) {
+	for until := time.Now().Add(2 * time.Minute); time.Now().Before(until); time.Sleep(time.Millisecond) {
 		if got = s.connections.Open(); got.Connections == n {
 			return got
 		}
@@ -137,7 +137,7 @@ const get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
 func answered(t *testing.T, conn net.Conn) bool {
 	t.Helper()
-	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(2 * time.Minute))
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
 		t.Log(err)
@@ -341,7 +341,7 @@ func TestStreamsOfOneConnection(t *testing.T) {
 	}
 	var refused int
 	for refused < 10 {
-		_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+		_ = conn.SetReadDeadline(time.Now().Add(2 * time.Minute))
 		frame, err := framer.ReadFrame()
 		if err != nil {
 			break

@@ -204,7 +204,7 @@ func (h *harness) row(i int, card liuma.CardID) ledger.Row {
 // eventually waits until background work has made f true.
 func eventually(t testing.TB, what string, f func() bool) {
 	t.Helper()
-	for range 500 {
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); {
 		if f() {
 			return
 		}

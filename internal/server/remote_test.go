@@ -79,7 +79,7 @@ func (w *far) verdict(pin string) liuma.Verdict {
 // until waits for something that comes by itself.
 func (w *far) until(what string, is func() bool) {
 	w.T.Helper()
-	for range 300 {
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); {
 		if is() {
 			return
 		}

@@ -44,7 +44,7 @@ func (g *gossip) Send(_ context.Context, t notify.Text) (string, error) {
 // outbox sends in the background.
 func (g *gossip) wait(t testing.TB, kind, phone, param string, n int) string {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		var got []string
 		g.mu.Lock()
 		for _, text := range g.texts {

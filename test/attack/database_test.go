@@ -78,7 +78,7 @@ func TestAnInsertedChannelIsNobody(t *testing.T) {
 		t.Errorf("a forged provider: %v", err)
 	}
 	for n := 0; !w.alarmed("clients"); n++ {
-		if time.Sleep(10 * time.Millisecond); n == 500 {
+		if time.Sleep(10 * time.Millisecond); n == 12_000 {
 			t.Fatal("the alarm is not in the record")
 		}
 	}

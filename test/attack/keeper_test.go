@@ -36,7 +36,7 @@ func (w *world) keeperState(id string) admin.KeeperState {
 func (w *world) repaired(id string) admin.KeeperState {
 	w.t.Helper()
 	w.must(w.System.Admin.RepairKeeper(context.Background(), id, "its disk died"))
-	for range 1000 {
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); {
 		if k := w.keeperState(id); k.State != admin.KeeperRepairing {
 			return k
 		}

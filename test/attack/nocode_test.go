@@ -121,7 +121,7 @@ func TestNoCallWithoutVoice(t *testing.T) {
 		t.Errorf("%d sent", len(inbox.Texts("")))
 	}
 	w.do(help, "send-code") // and no ration was spent
-	for end := time.Now().Add(20 * time.Second); len(inbox.Texts(f.Phone)) == 0 && time.Now().Before(end); {
+	for end := time.Now().Add(2 * time.Minute); len(inbox.Texts(f.Phone)) == 0 && time.Now().Before(end); {
 		time.Sleep(time.Millisecond) // the outbox of this world is real, and Sent would take the text from it
 	}
 	if all := inbox.Texts(f.Phone); len(all) != 1 || all[0].Way == liuma.ByVoice {

@@ -79,7 +79,7 @@ func (w *world) rowAlarms() (n int) {
 func (w *world) rowAlarm() {
 	w.t.Helper()
 	for n := 0; w.rowAlarms() == 0; n++ {
-		if time.Sleep(10 * time.Millisecond); n == 500 {
+		if time.Sleep(10 * time.Millisecond); n == 12_000 {
 			w.t.Fatal("the alarm is not in the record")
 		}
 	}

@@ -83,7 +83,7 @@ func (p *party) spray(people []registry.Facts) (through int) {
 func (w *world) alarms(want string) map[string]int {
 	w.t.Helper()
 	count := map[string]int{}
-	for range 200 {
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); {
 		clear(count)
 		w.must(w.System.Store.View(context.Background(), func(r store.Reader) error {
 			all, err := storetest.Record(r)

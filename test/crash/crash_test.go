@@ -89,7 +89,7 @@ func run(t *testing.T, h *house, life time.Duration) {
 	}
 	// A slow machine may not have answered any request yet, so the random
 	// moment counts from the first verdict and change on.
-	for deadline := time.Now().Add(30 * time.Second); (h.verdicts.Load() == 0 || h.changes.Load() == 0) && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(2 * time.Minute); (h.verdicts.Load() == 0 || h.changes.Load() == 0) && time.Now().Before(deadline); {
 		time.Sleep(time.Millisecond)
 	}
 	time.Sleep(life)

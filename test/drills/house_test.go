@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -30,6 +29,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/testkit"
 	"github.com/liuma-pin/liuma/internal/vault"
+	"github.com/liuma-pin/liuma/test/port"
 	"github.com/liuma-pin/liuma/test/printed"
 )
 
@@ -83,10 +83,10 @@ func newGateway() *gateway {
 }
 
 func freePort(ts *testscript.TestScript) string {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	at, release, err := port.Take()
 	ts.Check(err)
-	defer ln.Close()
-	return ln.Addr().String()
+	ts.Defer(release)
+	return at
 }
 
 // found makes the directory, with a channel and a holder's card.

@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"github.com/liuma-pin/liuma/test/port"
 )
 
 const gatewayPassword = "a-password-of-the-test"
@@ -194,7 +196,7 @@ func (g *gateway) kill() {
 
 func (g *gateway) listens(port int) {
 	g.t.Helper()
-	for end := time.Now().Add(15 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		c, err := net.DialTimeout("tcp", "127.0.0.1:"+strconv.Itoa(port), time.Second)
 		if err == nil {
 			c.Close()
@@ -207,7 +209,7 @@ func (g *gateway) listens(port int) {
 // next waits until the centre writes this event, and ignores others.
 func (g *gateway) next(t *testing.T, event string) line {
 	t.Helper()
-	end := time.After(30 * time.Second)
+	end := time.After(2 * time.Minute)
 	for {
 		select {
 		case l, ok := <-g.centre:
@@ -225,18 +227,21 @@ func (g *gateway) next(t *testing.T, event string) line {
 
 func (g *gateway) nextMessage(t *testing.T) line { t.Helper(); return g.next(t, "message") }
 
-// freePorts asks the system for ports. Kannel must be told the numbers, so
-// another process might take one in between; no test here does.
+// freePorts are numbers that Kannel can be told.
 func freePorts(t *testing.T, n int) []int {
 	t.Helper()
 	var got []int
 	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		at, release, err := port.Take()
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer l.Close()
-		got = append(got, l.Addr().(*net.TCPAddr).Port)
+		t.Cleanup(release)
+		address, err := net.ResolveTCPAddr("tcp", at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, address.Port)
 	}
 	return got
 }

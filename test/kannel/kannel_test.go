@@ -127,7 +127,7 @@ func (s *sender) ids() (ids []string) {
 func (s *sender) until(id, what string, ok func(store.Message) bool) {
 	s.t.Helper()
 	var m store.Message
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		err := s.store.View(s.t.Context(), func(r store.Reader) (err error) {
 			m, err = r.Message(id)
 			return err

@@ -71,7 +71,7 @@ func listen(t *testing.T) net.Listener {
 
 func waitFor(t *testing.T, address string) {
 	t.Helper()
-	for range 100 {
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); {
 		if conn, err := net.Dial("tcp", address); err == nil {
 			must(t, conn.Close())
 			return

@@ -22,7 +22,7 @@ func startWith(t *testing.T, script string, strict bool) *channel {
 		Regions: []liuma.Region{""}, Actions: liuma.Actions(), RedirectURIs: []string{redirect}, StrictAudience: strict}, key)}
 	c.Serve()
 	issuer := c.System.Config.Issuer
-	for range 100 { // until the listener answers
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); { // until the listener answers
 		if r, err := http.Get(issuer + "/jwks"); err == nil {
 			must(t, r.Body.Close())
 			break

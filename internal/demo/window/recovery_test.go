@@ -12,7 +12,7 @@ import (
 // next waits for an unread text in the window.
 func (s *stage) next(read *int) window.SMS {
 	s.t.Helper()
-	for range 500 {
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); {
 		var all struct{ Messages []window.SMS }
 		s.must(json.Unmarshal([]byte(s.ask("/sms.json")), &all))
 		if len(all.Messages) > *read {

@@ -77,7 +77,7 @@ func (p *phones) of(phone string, name notify.Template) (found []notify.Received
 // texts waits until a number has received n texts of a template.
 func (p *phones) texts(phone string, name notify.Template, n int) []notify.Received {
 	p.t.Helper()
-	for until := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for until := time.Now().Add(2 * time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		if found := p.of(phone, name); len(found) >= n {
 			return found
 		}

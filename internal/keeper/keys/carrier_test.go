@@ -240,14 +240,14 @@ func TestASwappedAskingIsNoticed(t *testing.T) {
 	t.Parallel()
 	m := newMembers(t, split.Shape{T: 2, N: 3})
 	m.ceremony()
-	ask := must2(Desk{Dir: filepath.Join(t.TempDir(), "new")}.Replace(m.who(1)))(t)
-	thief := must2(Desk{Dir: filepath.Join(t.TempDir(), "thief")}.Replace(m.who(1)))(t)
+	ask := must2(deskAt(filepath.Join(t.TempDir(), "new")).Replace(m.who(1)))(t)
+	thief := must2(deskAt(filepath.Join(t.TempDir(), "thief")).Replace(m.who(1)))(t)
 	if _, err := m.desks[0].Give(t.Context(), file(t, thief), ask.Digits, nil); !errors.Is(err, ErrReading) {
 		t.Errorf("a thief's identity: %v", err)
 	}
 	other := newMembers(t, m.shape)
 	other.ceremony()
-	newcomer := Desk{Dir: filepath.Dir(filepath.Dir(ask.Carry[0]))}
+	newcomer := deskAt(filepath.Dir(filepath.Dir(ask.Carry[0])))
 	mine := must2(m.desks[0].Give(t.Context(), file(t, ask), ask.Digits, nil))(t)
 	theirs := must2(other.desks[0].Give(t.Context(), file(t, ask), ask.Digits, nil))(t)
 	if _, err := newcomer.TakeGift(file(t, theirs), mine.Digits); !errors.Is(err, ErrReading) {
@@ -257,7 +257,7 @@ func TestASwappedAskingIsNoticed(t *testing.T) {
 	f := must2(parse(file(t, mine)))(t).gift
 	f.Sets[0].Keys[0].Sum[0] ^= 1
 	bad := respell(t, f)
-	if _, err := newcomer.TakeGift(bad, digitsOf(hashOf(giftLabel, bad))); !errors.Is(err, ErrFile) {
+	if _, err := newcomer.TakeGift(bad, newcomer.digitsOf(hashOf(giftLabel, bad))); !errors.Is(err, ErrFile) {
 		t.Errorf("a fingerprint that does not fit: %v", err)
 	}
 }
@@ -299,7 +299,7 @@ func FuzzTake(f *testing.F) {
 	for _, seed := range seeds(f) {
 		f.Add(seed)
 	}
-	d := Desk{Dir: filepath.Join(f.TempDir(), "k")}
+	d := deskAt(filepath.Join(f.TempDir(), "k"))
 	if _, err := d.Begin(Who{ID: "k2", Member: 2, Shape: split.Shape{T: 2, N: 3}}, 0); err != nil {
 		f.Fatal(err)
 	}

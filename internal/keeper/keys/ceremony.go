@@ -277,7 +277,7 @@ func (d Desk) where(f *keeper.KeyFile, m *keeper.Member) (Where, error) {
 		if err != nil {
 			return Where{}, fmt.Errorf("%w: %w", ErrDiffer, err)
 		}
-		w.Digits = digitsOf(t)
+		w.Digits = d.digitsOf(t)
 	}
 	return w, nil
 }

@@ -235,8 +235,8 @@ func TestBeginRefuses(t *testing.T) {
 	} {
 		dir := filepath.Join(t.TempDir(), "k")
 		for _, begin := range []func() (Where, error){
-			func() (Where, error) { return Desk{Dir: dir}.Begin(tt.who, 0) },
-			func() (Where, error) { return Desk{Dir: dir}.Replace(tt.who) },
+			func() (Where, error) { return deskAt(dir).Begin(tt.who, 0) },
+			func() (Where, error) { return deskAt(dir).Replace(tt.who) },
 		} {
 			if _, err := begin(); !errors.Is(err, tt.want) {
 				t.Errorf("%s: %v, want %v", name, err, tt.want)

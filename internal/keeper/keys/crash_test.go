@@ -156,7 +156,7 @@ func TestCrashesInAReplacement(t *testing.T) {
 	for _, fail := range []bool{false, true} {
 		for at, ended := 1, false; !ended; at += stride(fail) {
 			c := &crashing{at: at, fail: fail}
-			m.desks[1] = Desk{Dir: filepath.Join(t.TempDir(), "new")}
+			m.desks[1] = deskAt(filepath.Join(t.TempDir(), "new"))
 			m.desks[1].Disk.At = c.moment
 			err := run(m.regain)
 			if ended = c.where == ""; ended {
@@ -211,7 +211,7 @@ func TestNothingIsMadeWhereOthersReach(t *testing.T) {
 	if err := errors.Join(os.Mkdir(dir, 0o755), os.Chmod(dir, 0o755), os.Symlink(elsewhere, filepath.Join(dir, lockFile+".lock"))); err != nil {
 		t.Fatal(err)
 	}
-	d := Desk{Dir: dir}
+	d := deskAt(dir)
 	w := Who{ID: "k1", Member: 1, Shape: split.Shape{T: 2, N: 3}}
 	for name, step := range map[string]func() error{
 		"status":  func() error { _, err := d.Status(); return err },

@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
@@ -27,8 +28,10 @@ const (
 )
 
 // digitsOf are the digits of a hash.
-func digitsOf(h keeper.Hash) string {
-	for range stretch {
+func (d Desk) digitsOf(h keeper.Hash) string { return digitsAfter(cmp.Or(d.steps, stretch), h) }
+
+func digitsAfter(steps int, h keeper.Hash) string {
+	for range steps {
 		h = sha256.Sum256(h[:])
 	}
 	n := new(big.Int).SetBytes(h[:])

@@ -28,7 +28,7 @@ func (d Desk) TakeGift(file []byte, heard string) (Where, error) {
 		if m.gift.Ask != asked || m.shape() != a.Ask.shape() || m.Member == a.Ask.Member || m.ID == a.Ask.ID {
 			return Where{}, fmt.Errorf("%w: a gift of %s", ErrOther, m.ID)
 		}
-		if !sameDigits(heard, digitsOf(hashOf(giftLabel, m.data))) {
+		if !sameDigits(heard, d.digitsOf(hashOf(giftLabel, m.data))) {
 			return Where{}, ErrReading
 		}
 		got, err := openGift(f, a, m, asked)

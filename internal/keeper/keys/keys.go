@@ -157,6 +157,8 @@ type Desk struct {
 	Dir       string
 	Custodian keeper.Custodian // has the share keys; nil: they are in keeper.json
 	Disk      diskfile.Disk    // for tests of crashes
+
+	steps int // of hashing before the digits; 0: stretch. Only tests of hundreds of ceremonies take fewer
 }
 
 // hold keeps other processes from the directory's keys, and clears away what a crash

@@ -144,7 +144,7 @@ func (d Desk) whereAsking(f *keeper.KeyFile, a *askState) (Where, error) {
 	if err != nil {
 		return Where{}, err
 	}
-	w.Carry, w.Digits = []string{path}, digitsOf(hashOf(askLabel, data))
+	w.Carry, w.Digits = []string{path}, d.digitsOf(hashOf(askLabel, data))
 	return w, nil
 }
 
@@ -214,7 +214,7 @@ func (d Desk) Give(ctx context.Context, file []byte, heard string, serves func(c
 			return Where{}, fmt.Errorf("%w: %s", ErrServes, m.ID)
 		}
 		asked := hashOf(askLabel, m.data)
-		if !sameDigits(heard, digitsOf(asked)) {
+		if !sameDigits(heard, d.digitsOf(asked)) {
 			return Where{}, ErrReading
 		}
 		return d.give(f, w, m, asked)
@@ -257,7 +257,7 @@ func (d Desk) give(f *keeper.KeyFile, w Where, m message, asked keeper.Hash) (Wh
 	if err != nil {
 		return Where{}, err
 	}
-	w.Carry, w.Digits = []string{path}, digitsOf(hashOf(giftLabel, data))
+	w.Carry, w.Digits = []string{path}, d.digitsOf(hashOf(giftLabel, data))
 	return w, nil
 }
 

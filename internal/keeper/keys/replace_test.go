@@ -24,7 +24,7 @@ func file(t *testing.T, w Where) []byte {
 // replace loses a member's machine and brings a new one in its place.
 func (m *members) replace(i int) {
 	m.t.Helper()
-	m.desks[i] = Desk{Dir: filepath.Join(m.t.TempDir(), "new")}
+	m.desks[i] = deskAt(filepath.Join(m.t.TempDir(), "new"))
 	ask := must2(m.desks[i].Replace(m.who(i)))(m.t)
 	m.gather(i, ask)
 }
@@ -117,7 +117,7 @@ func TestReplaceRefuses(t *testing.T) {
 	m := newMembers(t, split.Shape{T: 2, N: 3})
 	m.ceremony()
 	giver := m.desks[0]
-	newcomer := Desk{Dir: filepath.Join(t.TempDir(), "new")}
+	newcomer := deskAt(filepath.Join(t.TempDir(), "new"))
 	ask := must2(newcomer.Replace(m.who(1)))(t)
 	asking := file(t, ask)
 	if _, err := giver.Give(t.Context(), asking, "1234", nil); !errors.Is(err, ErrReading) {
@@ -134,7 +134,7 @@ func TestReplaceRefuses(t *testing.T) {
 		"the giver's place": {"k9", 1, m.shape}, "the giver's name": {"k1", 2, m.shape}, "another's name": {"k3", 2, m.shape},
 		"a new name": {"k9", 2, m.shape}, "another shape": {"k2", 2, split.Shape{T: 3, N: 5}},
 	} {
-		other := must2(Desk{Dir: filepath.Join(t.TempDir(), "x")}.Replace(w))(t)
+		other := must2(deskAt(filepath.Join(t.TempDir(), "x")).Replace(w))(t)
 		if _, err := giver.Give(t.Context(), file(t, other), other.Digits, nil); !errors.Is(err, ErrSet) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -186,7 +186,7 @@ func TestTwoGiversMustAgree(t *testing.T) {
 	m.ceremony()
 	liar := newMembers(t, m.shape) // has keys of its own, under the same names
 	liar.ceremony()
-	newcomer := Desk{Dir: filepath.Join(t.TempDir(), "new")}
+	newcomer := deskAt(filepath.Join(t.TempDir(), "new"))
 	ask := must2(newcomer.Replace(m.who(4)))(t)
 	for i, d := range []Desk{m.desks[0], liar.desks[1]} {
 		gift := must2(d.Give(t.Context(), file(t, ask), ask.Digits, nil))(t)
@@ -217,7 +217,7 @@ func TestWhatDoesNotComeWhole(t *testing.T) {
 	at := m.pass()
 	must2(m.desks[0].Finish(t.Context(), at[1].Digits))(t) // and nobody else
 	must2(m.desks[2].Cancel())(t)
-	newcomer := Desk{Dir: filepath.Join(t.TempDir(), "new")}
+	newcomer := deskAt(filepath.Join(t.TempDir(), "new"))
 	ask := must2(newcomer.Replace(m.who(1)))(t)
 	for _, i := range []int{0, 2} {
 		gift := must2(m.desks[i].Give(t.Context(), file(t, ask), ask.Digits, nil))(t)

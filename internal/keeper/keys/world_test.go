@@ -21,11 +21,15 @@ type members struct {
 	seen  [][]byte // all that was ever carried
 }
 
+// deskAt works on a directory. Its digits take few steps: these tests go through hundreds
+// of ceremonies, and TestDigits has those of a desk as it comes.
+func deskAt(dir string) Desk { return Desk{Dir: dir, steps: 4} }
+
 func newMembers(t *testing.T, shape split.Shape) *members {
 	t.Helper()
 	m := &members{t: t, shape: shape}
 	for i := range shape.N {
-		m.desks = append(m.desks, Desk{Dir: filepath.Join(t.TempDir(), idOf(i+1))})
+		m.desks = append(m.desks, deskAt(filepath.Join(t.TempDir(), idOf(i+1))))
 	}
 	return m
 }

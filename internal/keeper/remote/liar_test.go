@@ -317,7 +317,7 @@ func (g *guesses) counted(card liuma.CardID, n uint64, lie string) {
 	g.t.Helper()
 	for _, k := range g.k.Keepers()[:2] {
 		var spent uint64
-		for range 200 { // the verdict does not wait for all
+		for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); { // the verdict does not wait for all
 			a, err := k.Status(g.t.Context(), card)
 			if spent = a.Row.Tally.Spent; err == nil && spent >= n {
 				break

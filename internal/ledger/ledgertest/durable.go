@@ -27,7 +27,7 @@ func SpentOnlyAfterDurable(t *testing.T, place func(testing.TB) Place) {
 		}
 		answers <- spent
 	}()
-	const patience = 20 * time.Second
+	const patience = 2 * time.Minute
 	select {
 	case <-entered:
 	case spent := <-answers:
