@@ -21,7 +21,6 @@ FAULTS := ./test/faults
 FAILOVER := ./test/failover
 # The runbooks, played on real processes: make nightly runs them.
 DRILLS := ./test/drills
-PROMTOOL := github.com/prometheus/prometheus/cmd/promtool@v0.316.0
 # A test's heap is small and full of what is thrown away at once: collected a quarter as
 # often, it is a twentieth of the time less. Three packages at once, because some wait for
 # processes and browsers.
@@ -153,9 +152,9 @@ drills: ## each runbook played by a script: cause, alarm, the commands that it p
 images: ## build and start the container images, where Podman, Docker or Buildah runs
 	go test -count=1 -timeout 30m -v -run TestImages ./test/deployment -images
 
-alerts: ## each alert over series that make it ring and series that do not, by promtool at a pinned version
-	go run $(PROMTOOL) check rules deploy/prometheus/alerts.yml
-	go run $(PROMTOOL) test rules deploy/prometheus/alerts_test.yml
+alerts: ## each alert over series that make it ring and series that do not, by Debian's promtool
+	.ci/promtool check rules deploy/prometheus/alerts.yml
+	.ci/promtool test rules deploy/prometheus/alerts_test.yml
 
 arithmetic: ## ten million field elements beside math/big, a million inputs beside circl
 	go test -count=1 -timeout 3h -v ./internal/split/p256 -thorough

@@ -21,7 +21,7 @@ type docSection struct {
 	code   []string        // lines of code without their comments
 	spans  map[string]bool // code within sentences
 	files  map[string]bool // where its links lead to
-	tables [][]int         // columns of each row of each table
+	tables [][]string      // of each row of each table its cells: x, or - for an empty one
 }
 
 var (
@@ -89,8 +89,16 @@ func (s *docSection) addRow(line string, first bool) {
 	if first {
 		s.tables = append(s.tables, nil)
 	}
-	columns := strings.Count(escapedBar.Replace(inlineCode.ReplaceAllString(line, "")), "|") - 1
-	s.tables[len(s.tables)-1] = append(s.tables[len(s.tables)-1], columns)
+	cells := strings.Split(escapedBar.Replace(inlineCode.ReplaceAllString(line, "x")), "|")
+	row := ""
+	for _, cell := range cells[1 : len(cells)-1] {
+		if strings.TrimSpace(cell) == "" {
+			row += "-"
+		} else {
+			row += "x"
+		}
+	}
+	s.tables[len(s.tables)-1] = append(s.tables[len(s.tables)-1], row)
 }
 
 // apart says what one set has and the other lacks.
@@ -205,6 +213,7 @@ func TestTranslationsApartAreSeen(t *testing.T) {
 		"link":             {"(b.md)", "(c.md)", 1},
 		"no row":           {"| `x|y` | c |\n", "", 2},
 		"cell":             {" | c |", " | c | d |", 1},
+		"empty cell":       {" | c |", " | |", 1},
 	} {
 		if got := translationFaults(text, strings.Replace(text, c.old, c.new, 1)); len(got) != c.faults {
 			t.Errorf("%s: %q", name, got)

@@ -7,10 +7,12 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
+	"path/filepath"
 
 	"github.com/liuma-pin/liuma/internal/consent"
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/policy"
+	"github.com/liuma-pin/liuma/internal/vault"
 	"github.com/liuma-pin/liuma/locale"
 )
 
@@ -52,7 +54,12 @@ func (c Config) Check() error {
 		}
 	}
 	add("issuer", c.checkIssuer())
-	add("vault", private(c.Vault))
+	for _, path := range c.secrets() {
+		add("vault", private(path))
+	}
+	if !c.OnServer() {
+		add("database", private(c.Database))
+	}
 	add("keepers", c.Keepers.check())
 	for _, d := range []struct {
 		name string
@@ -67,6 +74,7 @@ func (c Config) Check() error {
 	if c.Metrics.Certificate != "" {
 		_, err := tls.LoadX509KeyPair(c.Metrics.Certificate, c.Metrics.Key)
 		add("metrics", present(err))
+		add("metrics", closed(c.Metrics.Key))
 	}
 	for _, f := range []struct{ name, path string }{
 		{"texts.webhook.secret_file", c.Texts.Webhook.SecretFile},
@@ -103,6 +111,16 @@ func (c Config) Check() error {
 		add("consent", present(err))
 	}
 	return errors.Join(errs...)
+}
+
+// secrets lists the key file and what the vault keeps beside it. Of the others each is there
+// only at times.
+func (c Config) secrets() []string {
+	out := []string{c.Vault}
+	for _, name := range []string{vault.HeadsFile, vault.DayKeysDir, vault.IdentityFile, vault.JoinFile} {
+		out = append(out, filepath.Join(filepath.Dir(c.Vault), name))
+	}
+	return out
 }
 
 // Layers reads the layers of policy and puts them over the national rule.

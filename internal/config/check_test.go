@@ -3,6 +3,7 @@ package config
 import (
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -67,5 +68,84 @@ func TestCheckLooksAtEveryNamedFile(t *testing.T) {
 	c.HSM.PINFile, c.HSM.Module = file("closed.pin", 0o600), c.Channel.Certificate
 	if err = c.Check(); err != nil && strings.Contains(err.Error(), "hsm.") {
 		t.Errorf("files that are as they should be: %v", err)
+	}
+}
+
+// secretMembers lists the members of a configuration that name a file with a secret, by the
+// names that such members have: a new one is looked at as soon as it is written.
+func secretMembers(v reflect.Value, at string) (out []string) {
+	for i := range v.NumField() {
+		name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("yaml"), ",")
+		name = strings.TrimPrefix(at+"."+name, ".")
+		switch f := v.Field(i); {
+		case f.Kind() == reflect.Struct:
+			out = append(out, secretMembers(f, strings.TrimSuffix(name, "."))...)
+		case f.Kind() != reflect.String:
+		case name == "vault", name == "database", strings.HasSuffix(name, ".key"), strings.HasSuffix(name, "_file"):
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// TestCheckLooksAtTheModeOfEverySecret: of each member that names a file with a secret, and
+// of what the vault keeps beside its key file.
+func TestCheckLooksAtTheModeOfEverySecret(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "secret")
+	if err := os.WriteFile(path, []byte("1234\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	named := map[string]func(c *Config){
+		"vault":                              func(c *Config) { c.Vault = path },
+		"database":                           func(c *Config) { c.Database = path },
+		"database_password_file":             func(c *Config) { c.DatabasePassword = path },
+		"hsm.pin_file":                       func(c *Config) { c.HSM = HSM{Module: path, Token: "one", PINFile: path} },
+		"channel_door.key":                   func(c *Config) { c.Channel.Certificate, c.Channel.Key = path, path },
+		"hosted_door.key":                    func(c *Config) { c.Hosted.Certificate, c.Hosted.Key = path, path },
+		"gateway_door.key":                   func(c *Config) { c.Gateway.Certificate, c.Gateway.Key = path, path },
+		"console_door.key":                   func(c *Config) { c.ConsoleDoor.Certificate, c.ConsoleDoor.Key = path, path },
+		"metrics.key":                        func(c *Config) { c.Metrics.Certificate, c.Metrics.Key = path, path },
+		"keepers.key":                        func(c *Config) { c.Keepers.Key = path },
+		"texts.webhook.secret_file":          func(c *Config) { c.Texts.Webhook.SecretFile = path },
+		"texts.webhook.previous_secret_file": func(c *Config) { c.Texts.Webhook.PreviousFile = path },
+		"texts.kannel.password_file":         func(c *Config) { c.Texts.Kannel.PasswordFile = path },
+	}
+	for _, member := range secretMembers(reflect.ValueOf(Config{}), "") {
+		name, ok := named[member]
+		if !ok {
+			t.Errorf("%s names a secret, and this test does not try it", member)
+			continue
+		}
+		var c Config
+		name(&c)
+		for mode, loose := range map[os.FileMode]bool{0o600: false, 0o644: true} {
+			if err := os.Chmod(path, mode); err != nil {
+				t.Fatal(err)
+			}
+			err := c.Check()
+			if said := err != nil && strings.Contains(err.Error(), path+" can be read or written by others"); said != loose {
+				t.Errorf("%s with mode %o: %v", member, mode, err)
+			}
+		}
+		delete(named, member)
+	}
+	for member := range named {
+		t.Errorf("no member %s", member)
+	}
+	for _, name := range []string{"heads", "daykeys", "identity.key", "join.key"} {
+		t.Run(name, func(t *testing.T) {
+			beside := filepath.Join(t.TempDir(), name)
+			c := Config{Vault: filepath.Join(filepath.Dir(beside), "vault.key")}
+			if err := c.Check(); err != nil && strings.Contains(err.Error(), beside+" ") {
+				t.Errorf("not there: %v", err)
+			}
+			if err := os.Mkdir(beside, 0o750); err != nil {
+				t.Fatal(err)
+			}
+			if err := c.Check(); err == nil || !strings.Contains(err.Error(), beside+" can be read or written by others") {
+				t.Errorf("others can read it: %v", err)
+			}
+		})
 	}
 }

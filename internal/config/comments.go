@@ -76,7 +76,7 @@ func restComments() map[string]string {
 		"metrics":                 "Where a collector reads the process's numbers, at /metrics, and where /healthz and /readyz are asked (docs/OPERATIONS.md).",
 		"metrics.listen":          "host:port; beyond loopback it needs a certificate, or beyond_loopback. Default: no such listener",
 		"metrics.certificate":     "PEM file of the certificate chain, together with key. Default: none",
-		"metrics.key":             "PEM file of its key. Default: none",
+		"metrics.key":             "PEM file of its key, mode 0640 or stricter. Default: none",
 		"metrics.beyond_loopback": "Listen beyond the loopback without a certificate, on a network of the collectors' own. Default false",
 		"letters":                 "What stands on letters to people without a phone.",
 		"letters.sender_zh":       "Who writes, in Chinese: at most 40 characters. Default: the name of the service",
@@ -172,7 +172,7 @@ func addDoors(out map[string]string) {
 	for door, listen := range listens {
 		out[door+".listen"] = "host:port; beyond loopback it needs a certificate, or behind_proxy. Default: " + listen
 		out[door+".certificate"] = "PEM file of the certificate chain, together with key. Default: none"
-		out[door+".key"] = "PEM file of its key. Default: none"
+		out[door+".key"] = "PEM file of its key, mode 0640 or stricter. Default: none"
 		out[door+".behind_proxy"] = "A proxy ends TLS in front of this door. Default false"
 		out[door+".max_connections"] = "Open connections at once. Default: a share of the files that the process may open"
 		out[door+".max_connections_per_source"] = "Of them from one address. Default: a half; a quarter at the hosted door"

@@ -165,6 +165,11 @@ func (k Keepers) check() error {
 	if !k.AreRemote() {
 		return errors.Join(errs...)
 	}
+	if k.Key != "" {
+		if err := private(k.Key); err != nil {
+			return err
+		}
+	}
 	found, err := k.OpenRemote(RemoteOptions{Logger: slog.New(slog.DiscardHandler)})
 	if errors.Is(err, fs.ErrNotExist) {
 		return locale.Refuse(func(w *locale.Words) string { return w.Refused.ConfigKeepersMissing() }) // each file was named before

@@ -17,7 +17,7 @@ type Metrics struct {
 	Listen string `yaml:"listen"`
 	// Certificate is the PEM file of the certificate chain; with Key, or neither.
 	Certificate string `yaml:"certificate"`
-	// Key is the PEM file of its key.
+	// Key is the PEM file of its key, mode 0640 or stricter.
 	Key string `yaml:"key"`
 	// BeyondLoopback lets it listen beyond the loopback without a certificate, on a network
 	// of the collectors' own. Numbers are no secret, and still nobody else's. Default false.
