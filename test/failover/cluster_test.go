@@ -32,7 +32,7 @@ const examples = "../../examples/patroni"
 const (
 	databasePassword = "failover-liuma"
 	// patience is how long anything may take on a machine that does much else.
-	patience = 3 * time.Minute
+	patience = 10 * time.Minute
 )
 
 // cluster is three nodes of a database, with a certificate for each.

@@ -47,7 +47,7 @@ func (h *house) ask(acts []*history.Tried) {
 
 // stands asks another authority than the one that answered, where there are several.
 func (h *house) stands(a *history.Tried) string {
-	v, err := h.client(a.Device+1).Verification(context.Background(), a.Number)
+	v, err := h.client(a.By.Channel(), a.Device+1).Verification(context.Background(), a.Number)
 	switch {
 	case err != nil:
 		return fmt.Sprintf("told %s, and now %v", a.Said, err)
@@ -87,7 +87,7 @@ func (h *house) count() {
 // compare compares one person's answers with the rows.
 func (h *house) compare(r store.Reader, p *history.Person, cards map[*history.Person]liuma.CardID) {
 	h.t.Helper()
-	link, err := r.LinkByHandle(channelID, store.Handle(p.Card))
+	link, err := r.LinkByHandle(liuma.ChannelID(p.Channel()), store.Handle(p.Card))
 	if err != nil {
 		h.t.Errorf("the link of %s, who was told of it: %v", p.Facts.CardNo, err)
 		return
@@ -105,7 +105,7 @@ func (h *house) compare(r store.Reader, p *history.Person, cards map[*history.Pe
 		if !a.Told() {
 			continue
 		}
-		q, err := r.Request(channelID, liuma.BusinessNo(a.Number))
+		q, err := r.Request(liuma.ChannelID(p.Channel()), liuma.BusinessNo(a.Number))
 		switch {
 		case err != nil:
 			h.t.Errorf("%s %s was told %s: %v", a.Kind, a.Number, a.Said, err)

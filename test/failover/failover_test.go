@@ -90,15 +90,19 @@ func TestFailover(t *testing.T) {
 	l := history.NewCrowd(4, h.next)
 	t.Cleanup(l.End)
 	var gaps []time.Duration
+	moved := 0
 	start := time.Now()
 	for i := range *rounds {
 		if *within > 0 && time.Since(start) > *within && i > 0 {
 			break
 		}
 		f := h.draw(i, rng)
-		gap, acts := h.suffers(f, rng, l)
-		gaps = append(gaps, gap)
-		t.Logf("round %d: %s: no answer for %.1f s; %s", i+1, f.name, gap.Seconds(), acts)
+		came := h.suffers(f, rng, l)
+		gaps = append(gaps, came.gap)
+		if came.moved {
+			moved++
+		}
+		t.Logf("round %d: %s: no answer for %.1f s; another node leads: %v; %s", i+1, f.name, came.gap.Seconds(), came.moved, came.acts)
 		if t.Failed() {
 			break
 		}
@@ -107,8 +111,8 @@ func TestFailover(t *testing.T) {
 	operations := h.checkHistories()
 	h.count()
 	slices.Sort(gaps)
-	t.Logf("%d rounds, %d people, %d acts fit the model; no answer for %.1f s at least, %.1f in the middle, %.1f at most",
-		len(gaps), len(h.all), operations, gaps[0].Seconds(), gaps[len(gaps)/2].Seconds(), gaps[len(gaps)-1].Seconds())
+	t.Logf("%d rounds, in %d of which another node took over; %d people, %d acts fit the model; no answer for %.1f s at least, %.1f in the middle, %.1f at most",
+		len(gaps), moved, len(h.all), operations, gaps[0].Seconds(), gaps[len(gaps)/2].Seconds(), gaps[len(gaps)-1].Seconds())
 }
 
 // draw draws the fault of a round.
@@ -130,9 +134,16 @@ func (h *house) draw(round int, rng *rand.Rand) fault {
 	return all[rng.IntN(len(all))]
 }
 
+// course is what came of one fault.
+type course struct {
+	gap   time.Duration // the longest time without an answer
+	moved bool          // another node is the primary than before
+	acts  string        // how many of the acts had which answer
+}
+
 // suffers has a fault befall the database, waits for what should come of it, heals it, and
-// asks for all answers again. The gap is the longest time without an answer meanwhile.
-func (h *house) suffers(f fault, rng *rand.Rand, l *history.Crowd) (gap time.Duration, acts string) {
+// asks for all answers again.
+func (h *house) suffers(f fault, rng *rand.Rand, l *history.Crowd) course {
 	h.t.Helper()
 	primary := h.db.awaitWhole()
 	h.awaitAnswer(time.Now())
@@ -159,7 +170,7 @@ func (h *house) suffers(f fault, rng *rand.Rand, l *history.Crowd) (gap time.Dur
 	h.mu.Unlock()
 	h.ask(since)
 	h.stopped(since)
-	return gapIn(since, began), tellOf(since)
+	return course{gapIn(since, began), now != primary, tellOf(since)}
 }
 
 // awaitAnswer waits until somebody was told something of an act that began after a moment.

@@ -27,9 +27,10 @@ import (
 )
 
 const (
-	channelID = "zj-hrss"
 	nativeAt  = "127.0.0.1:8600" // in each authority's own namespace
 	thePeople = 4000             // in the registry
+	// theChannels are so many that none spends its ration of freezes in a long trial.
+	theChannels = 8
 )
 
 // house is the database, the keepers, which are in this process behind connections, and the
@@ -41,10 +42,10 @@ type house struct {
 	net          *netns.Network
 	db           *cluster
 	keepers      *keepers.House
-	channel      testkit.Party
+	channels     []testkit.Party
 	conf         config.Config
 	at           []*authority
-	service      *history.Service
+	services     []*history.Service // one a channel
 
 	mu     sync.Mutex
 	people []registry.Facts  // guarded by mu: who have no card yet
@@ -61,7 +62,7 @@ type authority struct {
 	site    *netns.Site
 	process *netns.Process
 	log     netns.Log
-	client  *client.Client
+	clients map[string]*client.Client // by channel
 }
 
 // newHouse makes everything and starts n authorities.
@@ -129,20 +130,27 @@ func (h *house) populate(dir string) {
 			c.Log, c.Channel.Listen = "warn", nativeAt
 			c.Database, c.DatabasePassword = h.dsn(), password
 		}})
-	h.channel = h.AddParty(testkit.NationalChannel(channelID))
 	h.people = h.People
 	h.conf = h.System.Config
-	h.service = &history.Service{Channel: channelID, Purpose: "查询社保缴费年限", At: h.client, Evidence: h.World.Evidence, Patience: patience,
-		Took: func(a *history.Tried) {
-			h.mu.Lock()
-			defer h.mu.Unlock()
-			h.acts = append(h.acts, a)
-		}}
+	for i := range theChannels {
+		id := fmt.Sprint("channel-", i+1)
+		h.channels = append(h.channels, h.AddParty(testkit.NationalChannel(id)))
+		h.services = append(h.services, &history.Service{Channel: id, Purpose: "查询社保缴费年限", Evidence: h.World.Evidence, Patience: 3 * time.Minute,
+			At: func(n int) *client.Client { return h.client(id, n) }, Took: h.took})
+	}
 	h.Close()
 }
 
-// client is the nth authority's, from the first again after the last.
-func (h *house) client(n int) *client.Client { return h.at[n%len(h.at)].client }
+func (h *house) took(a *history.Tried) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.acts = append(h.acts, a)
+}
+
+// client is a channel's at the nth authority, from the first again after the last.
+func (h *house) client(channel string, n int) *client.Client {
+	return h.at[n%len(h.at)].clients[channel]
+}
 
 // next is somebody who has no PIN yet, or nobody where everybody has one.
 func (h *house) next() *history.Person {
@@ -151,7 +159,7 @@ func (h *house) next() *history.Person {
 	if len(h.people) == 0 {
 		return nil
 	}
-	p := h.service.NewPerson(h.people[0], uint64(len(h.all)))
+	p := h.services[len(h.all)%len(h.services)].NewPerson(h.people[0], uint64(len(h.all)))
 	h.people = h.people[1:]
 	h.all = append(h.all, p)
 	return p
@@ -165,8 +173,12 @@ func (a *authority) start(h *house) {
 		a.t.Fatalf("the authority: %v\n%s", err, a.log.Last())
 	}
 	dial := func(ctx context.Context, _, address string) (net.Conn, error) { return a.site.Dial(ctx, address) }
-	a.client, err = h.channel.Connect("http://"+nativeAt, &http.Client{Timeout: time.Minute, Transport: &http.Transport{DialContext: dial, MaxIdleConnsPerHost: 64}})
-	must(a.t, err)
+	calls := &http.Client{Timeout: time.Minute, Transport: &http.Transport{DialContext: dial, MaxIdleConnsPerHost: 64}}
+	a.clients = map[string]*client.Client{}
+	for _, party := range h.channels {
+		a.clients[party.ID], err = party.Connect("http://"+nativeAt, calls)
+		must(a.t, err)
+	}
 }
 
 // kill ends the authority as a power cut would.

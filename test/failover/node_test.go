@@ -198,7 +198,7 @@ func (n *node) signal(with, names string) {
 
 // sh runs a line of shell on the node.
 func (n *node) sh(line string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	cmd := n.command("sh", "-c", line)
 	var out bytes.Buffer

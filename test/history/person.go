@@ -92,6 +92,9 @@ func (p *Person) Stopped() (locked, frozen bool) {
 	return p.locked, p.frozen
 }
 
+// Channel is where the person acts.
+func (p *Person) Channel() string { return p.of.Channel }
+
 // Acts are those that may have come about.
 func (p *Person) Acts() []*Tried {
 	p.mu.Lock()
@@ -144,7 +147,7 @@ func (p *Person) end(a *Tried, v *client.Verification, err error) string {
 	switch code := client.CodeOf(err); {
 	case code == "weak_pin":
 		a.Said = Weak
-	case code == "busy", code == "slow_down", code == "rate_limited":
+	case code == "busy", code == "slow_down", code == "rate_limited", code == client.CodeRationSpent:
 		a.Said = Refused
 	case err != nil || v.State != "decided":
 		a.Looked = true
