@@ -159,6 +159,51 @@ func TestWhoWasDismissedStaysOut(t *testing.T) {
 	}
 }
 
+// TestATakenMachineFillsNoFile: who took an authority's machine over says of hundreds of made-up
+// identities that they were dismissed, in its own name and in those of others that it
+// confirms. The others start and take keys as before, and it can still be dismissed, for good.
+func TestATakenMachineFillsNoFile(t *testing.T) {
+	w, all := newWorld(t, "a", "b", "c")
+	a, b, c := all[0], all[1], all[2]
+	confirm(t, a, b)
+	confirm(t, a, c)
+	confirm(t, c, b)
+	w.rounds()
+	thief, err := b.vault.IdentityKey("b")
+	must(t, err)
+	made := w.row()
+	for i := range 1100 { // more than the file holds
+		print := [16]byte{byte(i), byte(i >> 8), 7}
+		sign, err := thief.Sign("liuma/1/keyring/gone", print[:])
+		must(t, err)
+		made.Gone = append(made.Gone, store.KeyringGone{Print: print, By: "b", Sign: sign})
+	}
+	w.put(made)
+	w.rounds()
+	must(t, a.keys.Round(t.Context()))
+	must(t, c.keys.Round(t.Context()))
+	a.stop()
+	must(t, a.start())
+
+	was := w.row()
+	must(t, a.keys.Dismiss(t.Context(), "admin", "b", "its machine was taken over"))
+	b.stop()
+	w.rounds()
+	for _, x := range []*authority{a, c} {
+		now := w.row()
+		now.Members, now.Gone = was.Members, nil
+		w.put(now)
+		_, err := x.keys.NewRootKey(t.Context(), "admin")
+		must(t, err)
+		for _, g := range w.row().Gives {
+			if g.To == "b" {
+				t.Errorf("%s sealed the new keys to b", x.name)
+			}
+		}
+		w.rounds()
+	}
+}
+
 // TestTheGiverIsDismissed: who was down takes the last keys from whoever dismissed it.
 func TestTheGiverIsDismissed(t *testing.T) {
 	w, all := newWorld(t, "a", "b", "c")

@@ -81,9 +81,10 @@ type Keyring struct {
 	c Config
 
 	mu   sync.Mutex
-	me   *vault.IdentityKey // guarded by mu; nil until Join or the first act
-	seen uint64             // guarded by mu: revision of the row that the last round ended with
-	told uint64             // guarded by mu: edition that was refused and recorded
+	me   *vault.IdentityKey  // guarded by mu; nil until Join or the first act
+	seen uint64              // guarded by mu: revision of the row that the last round ended with
+	told uint64              // guarded by mu: edition that was refused and recorded
+	full map[vault.Head]bool // guarded by mu: whose statements are heard no more
 }
 
 // New checks the Config.

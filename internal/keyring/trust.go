@@ -35,23 +35,37 @@ func memberOf(row *store.Keyring, name string) *store.KeyringMember {
 // that who has the vault's key file alone makes up none. Nobody goes by one that was
 // dismissed, whatever words there are.
 func (k *Keyring) trusted(row *store.Keyring, from vault.Identity) map[string]vault.Identity {
-	known := map[string]vault.Identity{from.Name: from}
-	for grew := true; grew; {
-		grew = false
+	known, _ := k.trustedThrough(row, from)
+	return known
+}
+
+// trustedThrough is trusted, and says of each through which one it is known that the
+// authority gave its own word for; of such a one, itself.
+func (k *Keyring) trustedThrough(row *store.Keyring, from vault.Identity) (known map[string]vault.Identity, through map[string]string) {
+	known, through = map[string]vault.Identity{from.Name: from}, map[string]string{from.Name: from.Name}
+	grow := func(ownWords bool) (grew bool) {
 		for _, m := range row.Members {
 			if _, ok := known[m.Name]; ok || k.isGone(identityOf(m).Fingerprint()) {
 				continue
 			}
 			for _, w := range m.Confirmed {
 				by, ok := known[w.By]
-				if ok && by.Fingerprint() == w.Print && by.Verify(wordLabel, w.Sign, wordFields(identityOf(m), w.At)...) {
-					known[m.Name], grew = identityOf(m), true
+				own := w.By == from.Name
+				if ok && own == ownWords && by.Fingerprint() == w.Print && by.Verify(wordLabel, w.Sign, wordFields(identityOf(m), w.At)...) {
+					known[m.Name], through[m.Name], grew = identityOf(m), through[w.By], true
+					if own {
+						through[m.Name] = m.Name
+					}
 					break
 				}
 			}
 		}
+		return grew
 	}
-	return known
+	grow(true)
+	for grow(false) {
+	}
+	return known, through
 }
 
 func wordFields(of vault.Identity, at time.Time) [][]byte {

@@ -92,8 +92,11 @@ var (
 	starRun       = regexp.MustCompile(`\*{4,}`)
 )
 
-// noName stands where a name cannot be shown.
-const noName = "—"
+// noName stands where a name cannot be shown, noHolder where a holder's cannot.
+const (
+	noName   = "—"
+	noHolder = "*"
+)
 
 // The largest lengths of names, in units; longer ones are cut.
 const (
@@ -147,8 +150,13 @@ func checkParam(name, v string) (string, bool) {
 		t, err := time.Parse(time.RFC3339, v)
 		return v, err == nil && !t.IsZero()
 	case "holder":
-		// A name without a star is a mistake of the caller: it is not masked.
-		return fit(starRun.ReplaceAllString(v, "***"), maxHolder), strings.Contains(v, "*")
+		// A name without a star is a mistake of the caller: it is not masked. One that was cut
+		// before its star, or cannot be shown, is left out, so that what is kept passes here
+		// again when it is sent.
+		if name := fit(starRun.ReplaceAllString(v, "***"), maxHolder); strings.Contains(name, "*") {
+			return name, true
+		}
+		return noHolder, strings.Contains(v, "*")
 	case "what":
 		return fit(v, maxWhat), true
 	case "channel":

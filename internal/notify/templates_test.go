@@ -223,6 +223,35 @@ func TestNamesAreMadeSafe(t *testing.T) {
 	}
 }
 
+// TestWhatWasQueuedIsSent: whatever name a holder, a channel or a region has, what Queue takes
+// is written when it is sent. Anything else is given up for good, and the holder not told.
+func TestWhatWasQueuedIsSent(t *testing.T) {
+	ts := mustTemplates(t)
+	marks := strings.Repeat("\u0301", 7) // one letter to who counts letters
+	names := []string{"王*", "*", "A***n", "A" + marks + "*n", "A" + marks + "***n" + marks, "王***n" + marks, "😀😀😀😀*", "𠮷" + strings.Repeat("\u3099", 9) + "*",
+		"J*.cn", "*@a", "１２３４５６*", "www*", "【*】", "\u200b*", strings.Repeat("*", 90), "王" + strings.Repeat(" ", 20) + "*"}
+	for _, s := range shapes() {
+		for _, language := range []string{Chinese, English} {
+			for _, name := range append(names, "", "省.省", strings.Repeat("省", 90), strings.Repeat("a"+marks, 20), "12345 6 7", "…", "——") {
+				p := given()
+				if p["channel"], p["what"] = name, name; strings.Contains(name, "*") {
+					p["holder"] = name
+				}
+				kept, err := s.checkParams(p)
+				if err != nil {
+					t.Fatalf("%s, %q: not queued: %v", s.name, name, err)
+				}
+				text, err := ts.write(s.name, language, "", kept)
+				if err != nil {
+					t.Errorf("%s, %s, %q: queued and not sent: %v", s.name, language, name, err)
+				} else if strings.Contains(name, "*") && !strings.Contains(text.Params["holder"], "*") {
+					t.Errorf("%s, %s, %q: shown as %q", s.name, language, name, text.Params["holder"])
+				}
+			}
+		}
+	}
+}
+
 // A notice goes out whatever its freeze code is, which is drawn at random.
 func TestCodesThatSpellALink(t *testing.T) {
 	ts := mustTemplates(t)

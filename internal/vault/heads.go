@@ -25,9 +25,9 @@ const HeadsFile = "heads"
 const (
 	headsTitle   = "liuma-heads 1\n"
 	headsMAC     = "mac "
-	maxHeads     = 200
+	maxHeads     = 1000
 	maxHeadName  = 40
-	maxHeadsFile = 16384
+	maxHeadsFile = 65536 // a full file has 62 KiB
 )
 
 // Errors of the file of heads.

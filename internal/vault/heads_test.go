@@ -180,7 +180,7 @@ func TestHeadNames(t *testing.T) {
 	if err := h.Raise("one-more", 1); !errors.Is(err, ErrHeadName) {
 		t.Errorf("one too many: %v", err)
 	}
-	if got := headsOf(t, v, filepath.Dir(h.path)).Get(Head(strings.Repeat("a", maxHeadName-4) + "-199")); got != 1<<64-1 {
+	if got := headsOf(t, v, filepath.Dir(h.path)).Get(Head(strings.Repeat("a", maxHeadName-4) + "-999")); got != 1<<64-1 {
 		t.Errorf("a full file: %d", got)
 	}
 }

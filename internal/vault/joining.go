@@ -39,7 +39,7 @@ const (
 	askSize      = len(askMagic) + pointSize
 
 	// MaxCarried bounds both files that are carried.
-	MaxCarried = 64 << 10
+	MaxCarried = 128 << 10
 )
 
 // Errors of joining.

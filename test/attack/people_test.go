@@ -95,6 +95,25 @@ func TestAChangedNameLocksNobodyOut(t *testing.T) {
 	}
 }
 
+// TestAHolderOfAnyNameIsTold: a registry that gives somebody a name whose first letter is longer
+// than a masked name may be keeps neither notices nor codes from them.
+func TestAHolderOfAnyNameIsTold(t *testing.T) {
+	w := newWorld(t, false)
+	is := w.who
+	is.Name = "Q" + strings.Repeat("\u0301", 9) + "wx"
+	if left := w.imported(is); len(left) > 0 {
+		t.Fatal(left)
+	}
+	if told := w.maintained(is.Phone); len(told) != 1 || told[0].Template != notify.PersonChanged {
+		t.Fatalf("of the name: %d notices", len(told))
+	}
+	_, err := w.home.native.Freeze(context.Background(), client.FreezeRequest{BusinessNo: w.number(), Subject: client.Subject{Card: w.card}})
+	must(t, w.card, err)
+	if told := w.maintained(is.Phone); len(told) != 1 || told[0].Template != notify.CardFrozen {
+		t.Fatalf("of a freeze: %d notices", len(told))
+	}
+}
+
 // TestTheRegistrysPhoneIsNoContact: who can change a phone in the registry gets
 // neither the notice of it nor a code.
 func TestTheRegistrysPhoneIsNoContact(t *testing.T) {
