@@ -10,26 +10,28 @@ import (
 	"github.com/liuma-pin/liuma/internal/split"
 )
 
-// ErrCertificate: the certificate of one side is not, or no longer, good to the other.
+// ErrCertificate: the authority or the keeper does not accept the other's certificate,
+// or no longer accepts it.
 var ErrCertificate = errors.New("keeper: the certificates of authority and keeper do not let them speak")
 
-// About is what a keeper says of itself. Nothing in it is secret.
+// About is what a keeper reports about itself. Nothing in it is secret.
 type About struct {
 	ID      ID
 	Member  int
 	Shape   split.Shape
-	Release string // of its program; may be empty
-	// Wall is its machine's clock; zero while that is behind the time of its ledger.
+	Release string // of the keeper's program; may be empty
+	// Wall is the clock of the keeper's machine; zero while that clock is behind the
+	// time of the keeper's ledger.
 	Wall time.Time
-	// Machine is its machine's start (clock.Clock.Start): who has the same has the same
-	// clock. Zero: it does not know.
+	// Machine identifies the start of the keeper's machine (clock.Clock.Start). Keepers
+	// with the same value share one clock. Zero: the keeper does not know it.
 	Machine [clock.StartSize]byte
 	Answer
 	KeySets []HeldKeySet // rising
 }
 
-// HeldKeySet is a key set as one member holds it: a fingerprint of each of its share
-// keys, in the order of Shape.SubsetsOf.
+// HeldKeySet is one member's part of a key set, described by a fingerprint of each of
+// its share keys, in the order of Shape.SubsetsOf.
 type HeldKeySet struct {
 	ID     uint32
 	Prints []Fingerprint
@@ -45,7 +47,7 @@ func (a About) Holds(id uint32) (HeldKeySet, bool) {
 	return HeldKeySet{}, false
 }
 
-// About says what this keeper is and which share keys it holds.
+// About reports this keeper's identity and which share keys it holds.
 func (n *Node) About(context.Context) (About, error) {
 	leave, err := n.enter()
 	if err != nil {
@@ -68,7 +70,7 @@ func (n *Node) About(context.Context) (About, error) {
 	return a, nil
 }
 
-// fingerprints are those of the share keys that the member holds.
+// fingerprints returns the fingerprints of the share keys that the member holds.
 func (s KeySet) fingerprints() ([]Fingerprint, error) {
 	var out []Fingerprint
 	for _, m := range s.Shape.SubsetsOf(s.Member) {

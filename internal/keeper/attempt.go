@@ -28,7 +28,7 @@ func (q *Quorum) Attempt(ctx context.Context, target Target, how Guess, secret [
 	case err != nil:
 		q.log.WarnContext(ctx, "attempt not made", "card", target.Card, "error", err)
 		return Outcome{Verdict: liuma.Unavailable}, nil
-	case behind > 0: // the row was put back: no keeper is asked (I-13)
+	case behind > 0: // an old row was put back: no keeper is asked (I-13)
 		return Outcome{Verdict: liuma.Unavailable, Behind: behind}, nil
 	}
 	guess, err := split.Blind(secret, q.random)
@@ -44,8 +44,8 @@ func (q *Quorum) Attempt(ctx context.Context, target Target, how Guess, secret [
 		return Outcome{}, err
 	}
 	out, err := a.run(ctx)
-	// A keeper that answers after the verdict has counted too: its settlement
-	// is still sent, and its answer is compared with the others.
+	// A keeper that answers after the verdict has counted the guess too: it is
+	// still sent its settlement, and its answer is compared with the others.
 	if a.waiting == 0 || !q.background(func() { a.linger(start) }) {
 		a.finish()
 	}
@@ -64,14 +64,14 @@ func (t Target) validate(how Guess) error {
 	return nil
 }
 
-// commitment is the commit that made the target current.
+// commitment returns the commit that made the target's version current.
 func (t Target) commitment() ledger.Commitment {
 	return ledger.Commitment{
 		Card: t.Card, Version: t.Version, Replaces: t.Replaces, KeySet: t.KeySet, Verifier: t.Verifier, Tag: t.Tag,
 	}
 }
 
-// state is how far one keeper has come with an attempt.
+// state is the state of one keeper's answer to an attempt.
 type state uint8
 
 const (
@@ -83,7 +83,7 @@ const (
 // answered is one keeper's answer.
 type answered struct {
 	state   state
-	settled bool // a settlement was signed that covers its spend
+	settled bool // a settlement that covers its spend was signed
 	AttemptAnswer
 }
 
@@ -103,10 +103,10 @@ type attempt struct {
 	right   []split.Share // the shares that yielded key
 }
 
-// call asks one keeper. It runs beside the others and touches nothing of a that
-// changes. It is never repeated (I-1), since an error does not tell whether the
-// keeper counted; but for the answer that the row is behind, by which the keeper
-// counted nothing.
+// call asks one keeper. It runs in parallel with the calls to the others and
+// touches nothing of a that changes. It is never repeated (I-1), because an
+// error does not tell whether the keeper counted. The one exception is the
+// answer that the row is behind: then the keeper has counted nothing.
 func (a *attempt) call(ctx context.Context, m *member) (ans AttemptAnswer, err error) {
 	err = a.q.withHead(ctx, m, a.target.Card, a.target.Head, func(head uint64) (*ledger.Refusal, error) {
 		ans, err = a.send(ctx, m, head)
@@ -140,12 +140,12 @@ func (a *attempt) send(ctx context.Context, m *member, head uint64) (AttemptAnsw
 	return ans, nil
 }
 
-// errForm is an answer that no correct keeper gives: a wrong number or kind of
-// shares.
+// errForm: no correct keeper gives such an answer; it has a wrong number or
+// kind of shares.
 var errForm = errors.New("keeper: malformed answer")
 
-// wellFormed wants a refusal, or the number of the spend and one share for each of
-// the member's subsets.
+// wellFormed accepts a refusal without shares, or a spend number with one share
+// for each of the member's subsets.
 func (m *member) wellFormed(ans AttemptAnswer) error {
 	if ans.Refusal != nil {
 		if len(ans.Shares) != 0 {
@@ -209,7 +209,7 @@ func (a *attempt) run(ctx context.Context) (Outcome, error) {
 	}
 }
 
-// take notes one reply and looks whether the guess is right with it.
+// take records one reply and checks whether it shows the guess to be right.
 func (a *attempt) take(r reply[AttemptAnswer]) {
 	a.waiting--
 	if r.err != nil {
@@ -228,10 +228,10 @@ func (a *attempt) take(r reply[AttemptAnswer]) {
 	}
 }
 
-// noteStale handles a keeper that answered stale. If it missed a commit, the
-// commit is sent again, but not the attempt: the holder's one guess is with the
-// other keepers, and t of them can evaluate it. If it has a later version, the
-// caller learns it from Outcome.Stale.
+// noteStale handles a keeper that answered stale. If the keeper missed a
+// commit, the commit is sent again, but not the attempt: the other keepers have
+// the holder's one guess, and t of them can evaluate it. If the keeper has a
+// later version, the caller learns it from Outcome.Stale.
 func (a *attempt) noteStale(m *member, ref *ledger.Refusal) {
 	if ref.Reason != ledger.Stale {
 		return
@@ -314,8 +314,8 @@ func mergeShares(into, from []split.Share) ([]split.Share, bool) {
 	return into, true
 }
 
-// decide gives the verdict, if there is one yet; over says that no more answers
-// are waited for.
+// decide gives the verdict, if there is one yet; over means that no more
+// answers are waited for.
 func (a *attempt) decide(over bool) (Outcome, bool) {
 	out := Outcome{Stale: a.stale, Behind: a.behind()}
 	var left []int
@@ -343,8 +343,8 @@ func (a *attempt) decide(over bool) (Outcome, bool) {
 	return out, true
 }
 
-// behind is the lowest head of the keepers that have seen a later row, if they
-// leave fewer than t, and else 0.
+// behind returns 0 if at least t keepers have not seen a later row of the card.
+// Otherwise it returns the lowest head of the keepers that have.
 func (a *attempt) behind() (head uint64) {
 	open := len(a.answers)
 	for _, at := range a.answers {
@@ -362,9 +362,9 @@ func (a *attempt) behind() (head uint64) {
 	return head
 }
 
-// barred is Locked or Blocked if the refusals alone prevent a quorum: fewer
-// than t keepers are left, so their answers cannot matter. A closed stranger
-// lane counts as blocked, since time does not lift it either.
+// barred returns Locked or Blocked if the refusals alone prevent a quorum:
+// fewer than t other keepers are left, so their answers cannot matter. A closed
+// stranger lane counts as blocked, because it does not end with time either.
 func (a *attempt) barred() (verdict liuma.Verdict, until time.Time) {
 	open := len(a.answers)
 	var ends []time.Time
@@ -390,8 +390,8 @@ func (a *attempt) barred() (verdict liuma.Verdict, until time.Time) {
 	return "", time.Time{}
 }
 
-// linger takes the replies that come after the verdict, until all are there or
-// the calls have run out of time.
+// linger takes the replies that come after the verdict, until all have come or
+// the calls' time is over.
 func (a *attempt) linger(start time.Time) {
 	defer a.finish()
 	end := time.NewTimer(a.q.timing.Call - time.Since(start))
@@ -424,7 +424,7 @@ func (a *attempt) finish() {
 	a.guess.Wipe()
 }
 
-// differing lists the keepers with a share other than the right one.
+// differing lists the keepers that gave a share different from the right one.
 func (a *attempt) differing(right []split.Share) (out []int) {
 	for i, shares := range a.shares() {
 		if _, ok := mergeShares(slices.Clone(right), shares); !ok {
@@ -434,8 +434,8 @@ func (a *attempt) differing(right []split.Share) (out []int) {
 	return out
 }
 
-// shares lists the shares that each keeper evaluated; nil for a keeper that did
-// not evaluate.
+// shares lists the shares that each keeper evaluated; nil for a keeper that
+// evaluated none.
 func (a *attempt) shares() [][]split.Share {
 	out := make([][]split.Share, len(a.answers))
 	for i, at := range a.answers {
@@ -447,8 +447,8 @@ func (a *attempt) shares() [][]split.Share {
 }
 
 // suspects lists the keepers that differ from the most others. It is only a
-// guess, for attempts where nothing says which shares are right: a liar that
-// differs from one keeper alone is named together with that keeper.
+// guess, for attempts where nothing shows which shares are right: if a keeper
+// that lies differs from only one other, both are listed.
 func suspects(answers [][]split.Share) (out []int) {
 	against, most := make([]int, len(answers)), 0
 	for i := range answers {

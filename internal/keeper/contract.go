@@ -1,14 +1,14 @@
-// Package keeper is a node that holds key shares and counts guesses, and the
-// quorum client that asks several of them. A node guarantees that it evaluates
-// a committed version only in exchange for a ledger.Spent, which is to say
-// after a durable count (I-1). The quorum guarantees that right and wrong rest
-// on t evaluations (I-9) and that keepers which disagree give no verdict. A
-// node does not trust the authority; the quorum does not trust any t-1 nodes.
+// Package keeper is a node that holds key shares and counts guesses, and the quorum
+// client that asks several of them. A node guarantees that it evaluates a committed
+// version only in exchange for a ledger.Spent, that is, after a durable count (I-1).
+// The quorum guarantees that right and wrong rest on t evaluations (I-9) and that
+// keepers which disagree give no verdict. A node does not trust the authority; the
+// quorum does not trust any t-1 nodes.
 //
 // docs/ARCHITECTURE.md ("Walk 1: an attempt, from thumb to verdict") and
-// docs/ARCHITECTURE.md ("Rollback and time") tell it in order;
-// docs/decisions/0004-no-consensus-across-keepers.md says why keepers do not
-// talk to one another.
+// docs/ARCHITECTURE.md ("Rollback and time") describe this in order;
+// docs/decisions/0004-no-consensus-across-keepers.md says why keepers do not talk to
+// one another.
 //
 // Start here: Keeper, then Node.Attempt and Quorum.Attempt.
 package keeper
@@ -23,37 +23,37 @@ import (
 	"github.com/liuma-pin/liuma/internal/split"
 )
 
-// ID names a keeper, for example "k1". It is signed into settlements, and has at
-// most ledger.MaxKeeperName bytes.
+// ID names a keeper, for example "k1". Settlements contain it under their signature. It
+// has at most ledger.MaxKeeperName bytes.
 type ID string
 
-// Header comes with every request that a keeper answers durably.
+// Header is part of every request that a keeper answers durably.
 type Header struct {
 	Now  time.Time // the sender's wall clock
-	Seen uint64    // highest sequence that the sender has had from this keeper
+	Seen uint64    // the highest sequence that the sender ever received from this keeper
 }
 
-// Answer comes with every durable answer.
+// Answer is part of every durable answer.
 type Answer struct {
 	Sequence    uint64
 	Incarnation [16]byte
-	here        bool // of an attempt: the ledger is in this process. No wire carries it.
+	here        bool // of an attempt: the ledger is in this process. Not sent over the network.
 }
 
-// AttemptRequest asks for one guess to be counted and evaluated. KeySet is the
-// key set of Version; a keeper that lacks it says so before it counts.
+// AttemptRequest asks for one guess to be counted and evaluated. KeySet is the key set
+// of Version; a keeper without that key set refuses before it counts.
 type AttemptRequest struct {
 	Header
 	Card    liuma.CardID
-	Head    uint64 // of the card's row at the sender
+	Head    uint64 // the revision of the card's row that the sender has
 	Version liuma.Version
 	KeySet  uint32
 	Blinded split.Point
 	Lane    ledger.Lane
 	Reserve int
 	Limits  ledger.Limits
-	// Commit, when set, is a commit that this keeper may have missed; it is
-	// applied first. Settlements are those of this card that the keeper has not
+	// Commit, when set, is a commit that this keeper may have missed; it is applied
+	// first. Settlements are the settlements of this card that the keeper has not
 	// acknowledged.
 	Commit      *ledger.Commitment
 	Settlements []ledger.Settlement
@@ -68,14 +68,14 @@ type AttemptAnswer struct {
 	Refusal *ledger.Refusal
 }
 
-// ProposeRequest asks a keeper to evaluate a version that is not committed yet;
-// it does so once per version.
+// ProposeRequest asks a keeper to evaluate a version that is not committed yet. A
+// keeper does that once per version.
 type ProposeRequest struct {
 	Header
 	Card     liuma.CardID
 	Head     uint64
 	Version  liuma.Version
-	Replaces liuma.Version // the current version; 0 at enrolment, which names the holder's tag
+	Replaces liuma.Version // the current version; 0 at enrolment, when the request also names the holder's tag
 	Tag      ledger.Tag
 	KeySet   uint32
 	Blinded  split.Point
@@ -95,7 +95,7 @@ type CommitRequest struct {
 	Head uint64
 }
 
-// CommitAnswer holds a Refusal where the commit was not taken.
+// CommitAnswer holds a Refusal if the commit was refused.
 type CommitAnswer struct {
 	Answer
 	Refusal *ledger.Refusal
@@ -109,14 +109,14 @@ type RetagRequest struct {
 	Old, New ledger.Tag
 }
 
-// HeadAnswer names the cards of which the keeper has seen a later row, with
-// their heads.
+// HeadAnswer lists the cards of which the keeper has seen a later row, with the
+// keeper's heads.
 type HeadAnswer struct {
 	Answer
 	Behind []ledger.Head
 }
 
-// StatusAnswer is a keeper's state of a card. Nothing in it is secret.
+// StatusAnswer is a keeper's state of one card. Nothing in it is secret.
 type StatusAnswer struct {
 	Answer
 	Row ledger.Row
@@ -125,11 +125,10 @@ type StatusAnswer struct {
 // Keeper is the contract of one keeper, in process or behind a network
 // connection.
 //
-// Attempt, Propose and Commit are durable before they return without error. An
-// error does not tell whether the keeper did it, so Attempt is never repeated
-// by a transport; Propose may be repeated only with a higher version; Commit
-// and Settle are idempotent and may be repeated at will. A refusal is an
-// answer, not an error.
+// Attempt, Propose and Commit are durable before they return without error. An error
+// does not tell whether the keeper did the act, so a transport never repeats Attempt;
+// Propose may be repeated only with a higher version; Commit and Settle are idempotent
+// and may be repeated at will. A refusal is an answer, not an error.
 type Keeper interface {
 	ID() ID
 	Attempt(context.Context, AttemptRequest) (AttemptAnswer, error)
@@ -139,42 +138,42 @@ type Keeper interface {
 	// only leaves a guess counted. A proof that does not verify is an error.
 	Settle(context.Context, Header, []ledger.Settlement) (Answer, error)
 	Status(context.Context, liuma.CardID) (StatusAnswer, error)
-	// StatusOfTag is the state of the card in use that has the tag; a Row
-	// without a card if there is none.
+	// StatusOfTag returns the state of the card in use that has the tag; a Row without
+	// a card if there is none.
 	StatusOfTag(context.Context, ledger.Tag) (StatusAnswer, error)
-	// Head raises the heads of cards. Like Settle it may return before they are
-	// on disk.
+	// Head raises the heads of cards. Like Settle it may return before they are written
+	// to disk.
 	Head(context.Context, Header, []ledger.Head) (HeadAnswer, error)
 	// Retag moves a card to another tag. A refusal is an answer.
 	Retag(context.Context, RetagRequest) (CommitAnswer, error)
-	// Admit returns the error that every request with this header would get before
-	// its card is looked at; nil: it would be served.
+	// Admit returns the error that every request with this header would get before the
+	// keeper looks at its card, or nil if such a request would be served.
 	Admit(context.Context, Header) error
 	// Retire stops a card at this keeper; Unretire undoes it within 30 days.
 	Retire(context.Context, Header, liuma.CardID) (Answer, error)
 	Unretire(context.Context, Header, liuma.CardID) (Answer, error)
 }
 
-// Target is the PIN that an attempt is made against, as the authority holds it.
+// Target is the PIN that an attempt is checked against, as the authority holds it.
 type Target struct {
 	Card     liuma.CardID
 	Version  liuma.Version
 	KeySet   uint32
 	Verifier liuma.Verifier
-	Tag      ledger.Tag // of the holder, for a keeper that missed the enrolment
+	Tag      ledger.Tag // of the holder; for a keeper that missed the enrolment
 	Head     Head
-	// Unacknowledged is set while some keeper has not acknowledged the commit
-	// of Version; the attempt then carries it, as the successor of Replaces.
+	// Unacknowledged is set while some keeper has not acknowledged the commit of
+	// Version; the attempt then carries that commit, which replaces the version
+	// Replaces.
 	Unacknowledged bool
 	Replaces       liuma.Version
 }
 
-// Head says from which revision of a card's row a request is made.
+// Head is the revision of a card's row on which a request is based.
 type Head struct {
 	At uint64
-	// Again reads the row's revision once more, because a keeper has seen a
-	// later one. Without it, or where it gives no later one, the keeper's refusal
-	// stands.
+	// Again reads the row's revision once more if a keeper has seen a later row. If
+	// Again is nil or returns no later revision, the keeper's refusal stands.
 	Again func(context.Context) (uint64, error)
 }
 
@@ -189,35 +188,34 @@ type Guess struct {
 // Outcome is a quorum's verdict on an attempt.
 type Outcome struct {
 	Verdict liuma.Verdict // Right, Wrong, Locked, Blocked or Unavailable
-	// Evaluated is how many keepers counted and evaluated the guess. It is
-	// at least t with Right and Wrong, and may be above 0 with the others.
+	// Evaluated is how many keepers counted and evaluated the guess. It is at least t
+	// with Right and Wrong, and may be above 0 with the other verdicts.
 	Evaluated int
-	// TriesLeft is how many more guesses a quorum would evaluate now, in the
-	// lane of the guess. A keeper that gave no answer counts as having none
-	// left. With Right, guesses that the settlement gives back are not included
-	// yet.
+	// TriesLeft is how many more guesses a quorum would evaluate now, in the lane of
+	// the guess. A keeper that gave no answer counts as having none left. With Right,
+	// it does not yet include the guesses that the settlement will give back.
 	TriesLeft int
 	Until     time.Time // with Locked: when a quorum evaluates again, by the wall clock
-	// Stale is set when a keeper holds a later version than the target's: an
-	// intent was committed and not finished, so finish it and attempt again.
+	// Stale is set if a keeper holds a later version than the target's: an intent was
+	// committed but not finished. Finish it and attempt again.
 	Stale bool
-	// Behind is set when so many keepers have seen a later row of the card that
-	// the others are too few: the row was put back, and an operator has to look at
-	// it. It is the lowest head that they named.
+	// Behind is set if so many keepers have seen a later row of the card that too few
+	// others remain: an old row was put back into the database, and an operator has to
+	// look at it. Behind is the lowest head that those keepers named.
 	Behind uint64
 }
 
-// Alarm reports a keeper that misbehaved: it answered differently from the
-// others, was rolled back, or its clock is off. Where the PIN was not right,
-// two keepers that differ cannot always be told apart, and both are named.
+// Alarm reports a keeper that misbehaved: it answered differently from the others, was
+// rolled back, or its clock is off. If the PIN was not right, it is not always possible
+// to tell which of two differing keepers is wrong; then both are named.
 type Alarm struct {
 	Keeper ID
 	Card   liuma.CardID
 	Fault  Fault
-	Head   uint64 // with RowBehind: the head that was seen
-	// Proved, with RowBehind, says that the row was read below Head before this
-	// process wrote it, so that its revision now shows nothing. Keeper is empty
-	// where it was this process that had seen Head.
+	Head   uint64 // with RowBehind: the head that the keeper has seen
+	// Proved, with RowBehind, means that the row was read below Head before this
+	// process wrote it, so its present revision proves nothing. Keeper is empty if this
+	// process itself had seen Head.
 	Proved bool
 }
 
@@ -229,47 +227,48 @@ const (
 	Disagrees  Fault = "disagrees"
 	RolledBack Fault = "rolled_back"
 	ClockOff   Fault = "clock"
-	// Gone is a keeper whose keys or ledger are not there, or not its own; it is
-	// repaired from the others.
+	// Gone: the keeper's keys or ledger are missing, or belong to another keeper. It is
+	// repaired from the other keepers.
 	Gone Fault = "gone"
-	// NoShareKeys is a keeper whose share keys do not answer: its token is away.
+	// NoShareKeys: the keeper's share keys do not answer, because its token is not
+	// reachable.
 	NoShareKeys Fault = "share_keys"
-	// Uncounted is a keeper whose share keys were asked too often for what its ledger
-	// refused.
+	// Uncounted: the keeper's share keys were used too often for requests that its
+	// ledger then refused.
 	Uncounted Fault = "uncounted"
-	// CertificateBad is a keeper that the authority may not speak to: the certificate of
-	// one of them has ended, was dismissed, or lacks the role.
+	// CertificateBad: the authority may not talk to the keeper, because the certificate
+	// of one of the two has expired, was dismissed, or lacks the role.
 	CertificateBad Fault = "certificate"
-	// Stranger is another keeper in this one's place: another id, member, shape or issuer,
-	// or share keys that are not those of the others.
+	// Stranger: another keeper answers in this one's place. It has another id, member
+	// number, shape or issuer, or its share keys differ from those of the other keepers.
 	Stranger Fault = "stranger"
-	// DiskBad is a keeper whose disk has no room or failed: it counts nothing, and gives no
-	// answer.
+	// DiskBad: the keeper's disk is full or failed. It counts nothing and gives no answer.
 	DiskBad Fault = "disk"
-	// Silent is a keeper that gave no answer, for whatever other reason.
+	// Silent: the keeper gave no answer, for any other reason.
 	Silent Fault = "silent"
-	// Slow is a keeper that serves and takes longer to answer than a wrong PIN may wait.
+	// Slow: the keeper serves, but its answers take longer than a wrong PIN may wait.
 	Slow Fault = "slow"
-	// RowBehind is the database's fault, not the keeper's: the keeper has seen a
-	// later row of the card, unless the row moved on while the keeper answered.
+	// RowBehind is the database's fault, not the keeper's: the keeper has seen a later
+	// row of the card. It may also be that the row changed while the keeper answered.
 	RowBehind Fault = "row_behind"
-	// SecondCard is the database's fault as well: keepers hold another card in use
-	// of the holder whose first PIN was to be committed.
+	// SecondCard is also the database's fault: a first PIN was to be committed for a
+	// holder for whom the keepers already hold another card in use.
 	SecondCard Fault = "second_card"
 )
 
-// Errors of a node. It has counted and evaluated nothing then.
+// Errors of a node. If it returns one of them, it has counted and evaluated nothing.
 var (
 	ErrKeySet  = errors.New("keeper: no such key set here, or not that of the version")
 	ErrRequest = errors.New("keeper: malformed request")
 	ErrMetered = errors.New("keeper: too many commits, retirements or corrections within the hour")
-	// ErrShareKeys: a share key gave no answer, because the token that it lives in is
-	// away, or the ring is wiped.
+	// ErrShareKeys: a share key gave no answer, because its token is not reachable or
+	// the ring is wiped.
 	ErrShareKeys = errors.New("keeper: the share keys do not answer; nothing was counted")
-	// ErrUncounted: somebody makes this keeper ask its share keys again and again for
-	// what its ledger then refuses.
+	// ErrUncounted: somebody makes this keeper use its share keys again and again for
+	// requests that its ledger then refuses.
 	ErrUncounted = errors.New("keeper: the share keys were asked too often, within the hour, for what the ledger refused")
-	// ErrGone: there is no keeper in its place, or not the one that belongs there.
+	// ErrGone: there is no keeper in this place, or it is another keeper than the right
+	// one.
 	ErrGone = errors.New("keeper: gone")
 )
 

@@ -9,28 +9,29 @@ import (
 	"github.com/liuma-pin/liuma/internal/split"
 )
 
-// Custodian is where keepers' identities and share keys are kept: in keeper.json, where
-// a nil one is given, or in a device.
+// Custodian stores keepers' identities and share keys: in a device or, if the Custodian
+// is nil, in keeper.json.
 type Custodian interface {
 	// Make makes the identity of a keeper.
 	Make(id ID) (Custody, error)
-	// Find finds an identity again by what its Save gave.
+	// Find finds an identity again by the value that Custody.Save returned.
 	Find(saved []byte) (Custody, error)
 }
 
-// DeviceMark begins what is saved, and what is shown, of an identity whose share keys are
-// in a device.
+// DeviceMark is the first line of the saved and the shown form of an identity whose share
+// keys are in a device.
 const DeviceMark = "liuma-token-identity/1\n"
 
 // Errors of custody.
 var (
-	// ErrMixed: of the members of a key set, some have their share keys in tokens and
-	// some in files. Each share key is held by several of them, so that a copy in a
-	// file would make the token of another one worth nothing.
+	// ErrMixed: some members of a key set keep their share keys in tokens and some in
+	// files. Several members hold each share key, so a copy in a file would make
+	// another member's token worthless.
 	ErrMixed = errors.New("keeper: share keys in tokens and in files do not go together in one key set")
-	// ErrKept: a share key in use does not leave its token, not for another keeper either.
+	// ErrKept: a share key in use does not leave its token, not even for another keeper.
 	ErrKept = errors.New("keeper: the share keys are in a token, which does not give them away")
-	// ErrElsewhere: keeper.json is of another custody than the one that was named.
+	// ErrElsewhere: keeper.json was made with another kind of custody than the
+	// configured one.
 	ErrElsewhere = errors.New("keeper: keeper.json and host.json do not agree on where the share keys are")
 )
 
@@ -40,45 +41,48 @@ type Slot struct {
 	Subset split.Subset
 }
 
-// Custody is where a keeper's identity and share keys are: in this process's
-// memory and in keeper.json, or in a device that keeps them to itself. Whoever
-// works with share keys otherwise only names them, so that a device takes the
-// place of memory by this interface alone.
+// Custody holds a keeper's identity and share keys: in this process's memory and in
+// keeper.json, or in a device that does not give them out. All other code refers to
+// share keys by this interface only, so a device can take the place of memory.
 type Custody interface {
-	// Public is the identity, to which other members seal share keys.
+	// Public returns the public half of the identity. Other members seal share keys to
+	// it.
 	Public() []byte
-	// Check is an error for an identity of another member to which no share key can
-	// be sealed here.
+	// Check returns an error if no share key can be sealed to this identity of another
+	// member.
 	Check(public []byte) error
-	// Generate makes a share key. A key of its slot that was never locked gives way.
+	// Generate makes a share key. It replaces a key of the same slot that was never
+	// locked.
 	Generate(Slot) (HeldKey, error)
-	// Open takes in a share key that was sealed to the identity, with the text that it
-	// is bound to. A key of its slot that was never locked gives way.
+	// Open takes in a share key that was sealed to the identity and bound to the text
+	// info. It replaces a key of the same slot that was never locked.
 	Open(sealed, info []byte, to Slot) (HeldKey, error)
-	// Load finds a share key again by what its Save gave.
+	// Load finds a share key again by the value that HeldKey.Save returned.
 	Load(saved []byte) (HeldKey, error)
-	// Save is what keeper.json keeps of the identity. The caller wipes it.
+	// Save returns the form of the identity that keeper.json stores. The caller wipes
+	// it.
 	Save() ([]byte, error)
-	// Gives reports whether share keys that are in use can be sealed to others.
+	// Gives reports whether share keys that are in use can be sealed to other members.
 	Gives() bool
 }
 
 // HeldKey is one share key in custody.
 type HeldKey interface {
 	split.ShareMAC
-	// Seal seals the key to a member's identity, bound to a text.
+	// Seal seals the key to a member's identity, bound to the text info.
 	Seal(to, info []byte) ([]byte, error)
-	// Save is what keeper.json keeps of the key: the key, or its name in a device. The
-	// caller wipes it.
+	// Save returns the form of the key that keeper.json stores: the key itself, or its
+	// name in a device. The caller wipes it.
 	Save() ([]byte, error)
-	// Lock ends that a device seals the key to anybody. It is done before the key is
-	// taken into use, and may be repeated.
+	// Lock makes a device refuse from now on to seal the key to anybody. It is called
+	// before the key is used, and may be repeated.
 	Lock() error
-	// Check is an error for a key that was not locked, or is another one in its place.
+	// Check returns an error if the key was not locked, or if another key is in its
+	// place.
 	Check() error
-	// Drop destroys a key that is not taken into use.
+	// Drop destroys a key that will not be used.
 	Drop() error
-	// Wipe ends the use of the key by this process.
+	// Wipe ends this process's use of the key.
 	Wipe()
 }
 
@@ -91,7 +95,7 @@ func offerAEAD() hpke.AEAD  { return hpke.AES256GCM() }
 // Identity is the key pair to which other members seal.
 type Identity struct{ private hpke.PrivateKey }
 
-// NewIdentity makes one.
+// NewIdentity makes a new key pair.
 func NewIdentity() (Identity, error) {
 	private, err := identityKEM().GenerateKey()
 	if err != nil {
@@ -100,7 +104,7 @@ func NewIdentity() (Identity, error) {
 	return Identity{private}, nil
 }
 
-// LoadIdentity reads what Save gave.
+// LoadIdentity reads the value that Save returned.
 func LoadIdentity(saved []byte) (Identity, error) {
 	private, err := identityKEM().NewPrivateKey(saved)
 	if err != nil {
@@ -109,24 +113,24 @@ func LoadIdentity(saved []byte) (Identity, error) {
 	return Identity{private}, nil
 }
 
-// Public is what others seal to.
+// Public returns the public key that others seal to.
 func (i Identity) Public() []byte { return i.private.PublicKey().Bytes() }
 
-// Save is the private key. The caller wipes it.
+// Save returns the private key. The caller wipes it.
 func (i Identity) Save() ([]byte, error) { return i.private.Bytes() }
 
-// Unseal opens what was sealed to the identity, bound to a text.
+// Unseal opens a secret that was sealed to the identity and bound to the text info.
 func (i Identity) Unseal(sealed, info []byte) ([]byte, error) {
 	return hpke.Open(i.private, offerKDF(), offerAEAD(), info, sealed)
 }
 
-// CheckIdentity is an error for what is no public half of an identity.
+// CheckIdentity returns an error if public is not the public half of an identity.
 func CheckIdentity(public []byte) error {
 	_, err := identityKEM().NewPublicKey(public)
 	return err
 }
 
-// SealTo seals to an identity, bound to a text.
+// SealTo seals a secret to an identity, bound to the text info.
 func SealTo(public, info, secret []byte) ([]byte, error) {
 	to, err := identityKEM().NewPublicKey(public)
 	if err != nil {
@@ -147,7 +151,7 @@ func (inMemory) Find(saved []byte) (Custody, error) {
 	return loadMemory(saved)
 }
 
-// orMemory is c, or the custodian of who names none.
+// orMemory returns c, or the in-memory custodian if c is nil.
 func orMemory(c Custodian) Custodian {
 	if c == nil {
 		return inMemory{}
@@ -198,7 +202,8 @@ func (memory) Load(saved []byte) (HeldKey, error) {
 
 func (memory) Gives() bool { return true }
 
-// memoryKey is a share key in memory. It prints redacted, as what it embeds.
+// memoryKey is a share key in memory. It prints redacted, like the split.ShareKey in
+// it.
 type memoryKey struct{ split.ShareKey }
 
 func (k memoryKey) Seal(to, info []byte) (sealed []byte, err error) {
@@ -212,7 +217,7 @@ func (k memoryKey) Seal(to, info []byte) (sealed []byte, err error) {
 	return sealed, err
 }
 
-// Lock, Check and Drop have nothing to do: the key is where its bytes are.
+// Lock, Check and Drop do nothing: a key in memory has no protection to change.
 func (memoryKey) Lock() error  { return nil }
 func (memoryKey) Check() error { return nil }
 func (memoryKey) Drop() error  { return nil }

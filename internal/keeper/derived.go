@@ -9,19 +9,20 @@ import (
 	"github.com/liuma-pin/liuma/internal/split"
 )
 
-// derived are the k_S of one version of one card's PIN, for all subsets that this
-// keeper is a member of. They are derived before the guess is counted, because a
-// share key may live in a token that does not answer: then nothing is counted, and
-// six tries against a dead token lock nobody. They evaluate only together with the
-// grant, which comes after the count (I-1). Whoever derives them wipes them.
+// derived holds the scalars k_S of one version of one card's PIN, for all subsets
+// that this keeper is a member of. They are derived before the guess is counted,
+// because a share key may be in a token that does not answer: then nothing is
+// counted, and six tries against a dead token lock nobody. They can evaluate only
+// together with the grant, which comes after the count (I-1). The caller wipes
+// them.
 type derived struct {
 	card    liuma.CardID
 	version liuma.Version
 	scalars []*split.Scalar // by rising subset
 }
 
-// derive makes the k_S of a version of a card's PIN. Errors: ErrKeySet, and
-// ErrShareKeys where a share key does not answer.
+// derive makes the scalars k_S of a version of a card's PIN. Errors: ErrKeySet,
+// and ErrShareKeys if a share key does not answer.
 func (r *Ring) derive(keySet uint32, card liuma.CardID, version liuma.Version) (*derived, error) {
 	set, ok := r.set(keySet)
 	if !ok {
@@ -45,8 +46,8 @@ func (d *derived) wipe() {
 	}
 }
 
-// grant is permission to evaluate once. A ledger makes it, after it wrote down
-// the guess or the proposal. No other type can be one.
+// grant is permission to evaluate once. A ledger makes it, after it has written
+// the guess or the proposal to disk. No other types are grants.
 type grant interface {
 	*ledger.Spent | *ledger.Proposed
 	Redeem() error
@@ -54,12 +55,12 @@ type grant interface {
 	Version() liuma.Version
 }
 
-// errOtherGrant is a fault of this program.
+// errOtherGrant can only come from a bug in this program.
 var errOtherGrant = errors.New("keeper: the grant is for another card or version than the keys")
 
-// evaluate redeems a grant for the shares of all this keeper's subsets. It is
-// the only function that evaluates with a share key, so nothing is evaluated
-// that a ledger has not counted (I-1) or marked (I-3).
+// evaluate redeems a grant and evaluates with the share keys of all this
+// keeper's subsets. It is the only function that evaluates with a share key, so
+// nothing is evaluated that a ledger has not counted (I-1) or marked (I-3).
 //
 // A crash in here leaves a guess counted and unanswered: lost, never free.
 func evaluate[G grant](d *derived, g G, blinded split.Point) ([]split.Share, error) {

@@ -42,8 +42,8 @@ var (
 	ErrExists = errors.New("keeper: the directory has a keeper already")
 	ErrMode   = errors.New("keeper: readable by others than its owner")
 	ErrFile   = errors.New("keeper: keeper.json is damaged or of another version")
-	// ErrNoKeySet: the keeper has an identity and no key set yet; its key ceremony is
-	// not finished.
+	// ErrNoKeySet: the keeper has an identity but no key set yet, because its key
+	// ceremony is not finished.
 	ErrNoKeySet = errors.New("keeper: no key set yet")
 )
 
@@ -61,8 +61,8 @@ type storedKeySet struct {
 	N      int           `json:"n"`
 	Member int           `json:"member"`
 	Keys   []storedShare `json:"share_keys"`
-	// Members are the ids of all members, in the order of their numbers; absent where
-	// the key set was made within one process.
+	// Members are the ids of all members, in the order of their numbers; absent if the
+	// key set was made within one process.
 	Members []ID `json:"members,omitempty"`
 }
 
@@ -73,7 +73,7 @@ type storedShare struct {
 
 func (s storedKeySet) shape() split.Shape { return split.Shape{T: s.T, N: s.N} }
 
-// share is the key of a subset; nil if it is not held.
+// share returns the share key of a subset, or nil if this keeper does not hold it.
 func (s storedKeySet) share(m split.Subset) []byte {
 	for _, k := range s.Keys {
 		if k.Subset == m {
@@ -112,14 +112,14 @@ func (k *storedKeeper) wipe() {
 	}
 }
 
-// CreateQuorum makes a directory for each member of the shape and, by the key
-// ceremony, their first key set, whose number it returns. Keeper i is named "k"
-// and i. No directory may have a keeper in it. The members run in this one
-// process, which therefore sees every share key once; keepers under several
-// administrations exchange the same messages between machines.
+// CreateQuorum makes a directory for each member of the shape and, by a key ceremony,
+// their first key set. It returns the number of the key set. Keeper i is named "k" and
+// i. No directory may have a keeper in it. All members run in this process, so it sees
+// every share key once; keepers under several administrations exchange the same
+// messages between machines.
 //
-// A crash in here leaves directories without keeper.json, or some with one. No
-// card was ever set with them, so delete all and begin again.
+// A crash in here leaves directories without keeper.json, or some with one. No PIN was
+// ever set with them, so delete all directories and begin again.
 func CreateQuorum(ctx context.Context, dirs []string, shape split.Shape) (keySet uint32, err error) {
 	if err := shape.Validate(); err != nil {
 		return 0, err
@@ -252,8 +252,8 @@ func prepareDir(dir string) error {
 	return nil
 }
 
-// readKeeper reads keeper.json. It refuses a directory or file that anyone but
-// the owner can reach, unknown members and other versions.
+// readKeeper reads keeper.json. It refuses a directory or file that anyone but the
+// owner can access, unknown JSON members, and other format versions.
 func readKeeper(dir string) (*storedKeeper, error) {
 	d, err := OpenPrivate(dir, fs.ModeDir)
 	if err != nil {
@@ -292,10 +292,10 @@ func parseKeeper(data []byte) (*storedKeeper, error) {
 	return &k, nil
 }
 
-// ring builds the ring of a stored keeper, whose keys c has.
+// ring builds the ring of a stored keeper; c holds its share keys.
 func (k *storedKeeper) ring(c Custodian) (*Ring, error) {
-	// The identity is only needed in later key ceremonies, but damage should
-	// show now.
+	// The identity is needed only in later key ceremonies, but damage to it should show
+	// now.
 	custody, err := orMemory(c).Find(k.Identity)
 	if err != nil {
 		return nil, err
@@ -318,11 +318,11 @@ func (k *storedKeeper) ring(c Custodian) (*Ring, error) {
 	return r, nil
 }
 
-// OpenConfig holds the values that OpenNode needs besides the directory. Limits
-// and Logger are required.
+// OpenConfig holds the values that OpenNode needs besides the directory. Limits and
+// Logger are required.
 type OpenConfig struct {
 	Machine            clock.Machine // this machine's clocks when nil
-	Custodian          Custodian     // has the share keys; nil: keeper.json has them
+	Custodian          Custodian     // holds the share keys; nil: they are in keeper.json
 	Limits             ledger.Limits // the keeper's own; requests can only tighten them
 	Logger             *slog.Logger
 	SQLite             sqlite.Config
@@ -333,8 +333,9 @@ type OpenConfig struct {
 }
 
 // OpenNode opens the keeper in a directory and takes its ledger's lease
-// (ledger.ErrLeased if another process has it). A keeper without its ledger is
-// not opened with an empty one: ledger.ErrMissing. The caller closes the node.
+// (ledger.ErrLeased if another process has it). If the ledger is missing, OpenNode
+// returns ledger.ErrMissing; it does not start an empty one. The caller closes the
+// node.
 func OpenNode(ctx context.Context, dir string, c OpenConfig) (*Node, error) {
 	if c.Logger == nil {
 		return nil, errors.New("keeper: a node needs a logger")

@@ -8,8 +8,9 @@ import (
 	"github.com/liuma-pin/liuma/internal/split"
 )
 
-// Draft is a Member between two processes: what it drew, and what it took in from
-// the others. It holds share keys, so it is kept like keeper.json, and wiped.
+// Draft is the state of a Member that is saved between two processes: what it
+// generated itself, and what it received from the others. It holds share keys, so
+// it is protected like keeper.json, and wiped.
 type Draft struct {
 	Hello  Hello
 	Met    []Hello // of the other members
@@ -17,7 +18,7 @@ type Draft struct {
 	Prints []Fingerprint // of the other members
 }
 
-// SavedKey is what custody gave of a share key to keep.
+// SavedKey is a share key in the form that its custody returned for saving.
 type SavedKey struct {
 	Subset split.Subset
 	Saved  []byte
@@ -30,7 +31,7 @@ func (d Draft) Wipe() {
 	}
 }
 
-// Draft is the member's state. The caller wipes it.
+// Draft returns the member's state. The caller wipes it.
 func (m *Member) Draft() (d Draft, err error) {
 	d.Hello = m.hello
 	for i := 1; i <= m.hello.Shape.N; i++ {
@@ -56,7 +57,7 @@ func (m *Member) Draft() (d Draft, err error) {
 	return d, nil
 }
 
-// Resume is the Member that a Draft was made of. It checks all of it anew.
+// Resume restores the Member from its Draft. It checks all of the draft again.
 func Resume(d Draft, custody Custody) (*Member, error) {
 	m, err := newMember(d.Hello, custody)
 	if err != nil {
@@ -99,10 +100,10 @@ func (m *Member) resume(d Draft) error {
 	return nil
 }
 
-// Stage is how far a member is in a ceremony.
+// Stage is a member's progress in a ceremony.
 type Stage int
 
-// The stages, in order: what the member waits for.
+// The stages in order, named after what the member waits for.
 const (
 	AwaitsHellos Stage = iota + 1
 	AwaitsOffers
@@ -110,7 +111,7 @@ const (
 	AwaitsReading
 )
 
-// Stage says what the member waits for, and from which members.
+// Stage reports what the member waits for, and from which members.
 func (m *Member) Stage() (stage Stage, from []int) {
 	shape, own := m.hello.Shape, m.hello.Member
 	for i := 1; i <= shape.N; i++ {
@@ -142,8 +143,8 @@ func (m *Member) Stage() (stage Stage, from []int) {
 	return AwaitsReading, nil
 }
 
-// Members are the ids of the members that were met, in the order of their numbers;
-// empty where one was not met yet.
+// Members returns the ids of all members, in the order of their numbers; an id is
+// empty if that member's Hello has not come yet.
 func (m *Member) Members() []ID {
 	out := make([]ID, m.hello.Shape.N)
 	for i := range out {

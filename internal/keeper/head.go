@@ -12,14 +12,15 @@ import (
 // headsPerSend bounds the heads in one request.
 const headsPerSend = 256
 
-// headTries is how often one keeper is asked again because other acts of the
-// same card moved its row on meanwhile.
+// headTries is how often one keeper is asked again because other acts on the same card
+// changed its row meanwhile.
 const headTries = 3
 
-// withHead makes a request with the head of the card's row. A keeper that has
-// seen a later row has done nothing; if the row has moved on to what the keeper
-// saw, the request is made again from there. If it has not, the database holds
-// less than it once did: an alarm, and the refusal stands (I-13).
+// withHead makes a request that carries the head of the card's row. A keeper that has
+// seen a later row has done nothing. If the row has meanwhile reached the revision that
+// the keeper saw, the request is made again with it. If not, the database holds an
+// older row than it once did: that raises an alarm, and the keeper's refusal stands
+// (I-13).
 func (q *Quorum) withHead(ctx context.Context, m *member, card liuma.CardID, head Head, send func(head uint64) (*ledger.Refusal, error)) error {
 	at := head.At
 	for try := 0; ; try++ {
@@ -42,14 +43,15 @@ func (q *Quorum) withHead(ctx context.Context, m *member, card liuma.CardID, hea
 	}
 }
 
-// behindPerMinute is of how many later rows that one keeper says to have seen an alarm is
-// raised within a minute. Each has all keepers asked and an entry written, so that one which
-// makes them up would be more work than all holders. What is left out loses nothing: the
-// keepers refuse the row, and the next refusal tells of it.
+// behindPerMinute bounds, for each keeper, for how many rows that it calls too old an alarm
+// is raised within a minute. Each alarm makes the authority ask all keepers and write an
+// entry, so a keeper that makes up heads could cause more work than all holders. Alarms
+// beyond the bound lose nothing: the keepers refuse the row, and the next refusal raises the
+// alarm.
 const behindPerMinute = 60
 
-// raiseBehind tells that m has seen a later row of a card. Whoever hears it
-// compares with the row, which may have moved on.
+// raiseBehind raises the alarm that m has seen a later row of a card. The receiver
+// compares with the database's row, which may have changed meanwhile.
 func (q *Quorum) raiseBehind(m *member, seen ledger.Head) {
 	if q.alarm != nil && m.mayTellBehind(time.Now()) {
 		q.alarm(Alarm{Keeper: m.id, Card: seen.Card, Fault: RowBehind, Head: seen.Head})
@@ -66,8 +68,8 @@ func (m *member) mayTellBehind(now time.Time) bool {
 	return m.behind <= behindPerMinute
 }
 
-// raise holds the highest head of a card until it is sent; false if there is no
-// room.
+// raise keeps a card's highest head until it is sent to the keeper; it returns false if
+// there is no room.
 func (m *member) raise(card liuma.CardID, head uint64, maxCards int) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -93,8 +95,8 @@ func (m *member) risen(n int) (out []ledger.Head) {
 	return out
 }
 
-// sendHeads sends m the heads that rose, many at once, for as long as the quorum
-// is open. What a call that fails carried is sent again later.
+// sendHeads sends m the heads that rose, many at once, for as long as the quorum is
+// open. If a call fails, its heads are sent again later.
 func (q *Quorum) sendHeads(m *member) {
 	pause := time.Duration(0)
 	for {
@@ -121,7 +123,7 @@ func (q *Quorum) sendHeads(m *member) {
 	}
 }
 
-// sleep waits; false if the quorum was closed.
+// sleep waits; it returns false if the quorum was closed.
 func (q *Quorum) sleep(d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -133,7 +135,7 @@ func (q *Quorum) sleep(d time.Duration) bool {
 	}
 }
 
-// sendSome reports whether m took the heads.
+// sendSome sends heads to m and reports whether m took them.
 func (q *Quorum) sendSome(ctx context.Context, m *member, heads []ledger.Head) bool {
 	ctx, cancel := context.WithTimeout(ctx, q.timing.Call)
 	defer cancel()
@@ -157,7 +159,7 @@ func (q *Quorum) sendSome(ctx context.Context, m *member, heads []ledger.Head) b
 	return true
 }
 
-// wellFormedBehind wants later rows only of the cards that were sent, each once.
+// wellFormedBehind accepts only cards that were in the request, each once.
 func wellFormedBehind(sent, behind []ledger.Head) error {
 	if len(behind) == 0 {
 		return nil
@@ -176,7 +178,7 @@ func wellFormedBehind(sent, behind []ledger.Head) error {
 	return nil
 }
 
-// lastHeads sends, at an orderly end, what the keepers were not told yet.
+// lastHeads sends the heads that the keepers do not have yet, at an orderly end.
 func (q *Quorum) lastHeads() {
 	ctx, cancel := context.WithTimeout(context.Background(), q.timing.Propose)
 	defer cancel()

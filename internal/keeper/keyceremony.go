@@ -35,11 +35,11 @@ const (
 	transcriptLabel  = "liuma/1/key-transcript"
 )
 
-// ErrCeremony is a message that does not fit the key ceremony, which must then
-// be begun anew; no card has a version under an unfinished key set.
+// ErrCeremony: a message does not fit the key ceremony. The ceremony must then be
+// started again; no card has a version under an unfinished key set.
 var ErrCeremony = errors.New("keeper: ceremony")
 
-// Hash is a SHA-256 or HMAC value, in hexadecimal where it is text.
+// Hash is a SHA-256 or HMAC value; as text it is hexadecimal.
 type Hash [sha256.Size]byte
 
 // MarshalText implements encoding.TextMarshaler.
@@ -61,7 +61,7 @@ type Hello struct {
 	Member int
 	ID     ID
 	Public []byte
-	Nonce  [16]byte // drawn for this ceremony alone
+	Nonce  [16]byte // random, for this ceremony only
 }
 
 // Offer is one share key, sealed to one member.
@@ -72,8 +72,8 @@ type Offer struct {
 	Sealed   []byte
 }
 
-// Fingerprint identifies the share key of a subset that a member holds. It
-// reveals nothing about the key.
+// Fingerprint identifies the share key that a member holds for a subset. It reveals
+// nothing about the key.
 type Fingerprint struct {
 	Member int
 	Subset split.Subset
@@ -86,10 +86,10 @@ type Member struct {
 	custody Custody
 	met     map[int]Hello
 	keys    map[split.Subset]HeldKey
-	sums    map[split.Subset]map[int]Hash // what other members have shown
+	sums    map[split.Subset]map[int]Hash // fingerprints that other members have sent
 }
 
-// NewMember begins a key ceremony for one keeper, whose identity it uses.
+// NewMember begins a key ceremony for one keeper; custody holds the keeper's identity.
 func NewMember(keySet uint32, shape split.Shape, number int, id ID, custody Custody) (*Member, error) {
 	h := Hello{KeySet: keySet, Shape: shape, Member: number, ID: id}
 	rand.Read(h.Nonce[:]) // never fails since Go 1.24
@@ -129,7 +129,7 @@ func newMember(h Hello, custody Custody) (*Member, error) {
 // Hello introduces the member to the others.
 func (m *Member) Hello() Hello { return m.hello }
 
-// Meet takes another member's Hello. A number is met once.
+// Meet takes another member's Hello. Each member number is taken once.
 func (m *Member) Meet(h Hello) error {
 	shape := m.hello.Shape
 	fits := h.KeySet == m.hello.KeySet && h.Shape == shape && h.Member >= 1 && h.Member <= shape.N && h.ID != ""
@@ -146,8 +146,8 @@ func (m *Member) Meet(h Hello) error {
 	return nil
 }
 
-// Meeting is a hash of all hellos, the same at all members that met the same
-// members in this ceremony.
+// Meeting returns a hash of all hellos. It is the same at all members that received the
+// same hellos in this ceremony.
 func (m *Member) Meeting() (Hash, error) {
 	shape := m.hello.Shape
 	if len(m.met) != shape.N {
@@ -196,14 +196,14 @@ func (m *Member) Offer() ([]Offer, error) {
 	return out, nil
 }
 
-// OfferInfo is the text that an offer is bound to: key set, shape, subset, sender,
-// receiver, and the meeting, which has all identities and was not there before.
+// OfferInfo returns the text that an offer is bound to: key set, shape, subset, sender,
+// receiver, and the meeting, which contains all identities and is new in each ceremony.
 func OfferInfo(meeting Hash, shape split.Shape, o Offer) []byte {
 	return appendFields(nil, []byte(offerLabel), binary.BigEndian.AppendUint32(nil, o.KeySet),
 		[]byte{byte(shape.T), byte(shape.N), byte(o.Subset), byte(o.From), byte(o.To)}, meeting[:])
 }
 
-// Accept opens an offer to this member. It takes one key per subset, from the
+// Accept opens an offer to this member. It accepts one key per subset, from the
 // subset's first member.
 func (m *Member) Accept(o Offer) error {
 	meeting, err := m.Meeting()
@@ -245,7 +245,7 @@ func (m *Member) fingerprint(s split.Subset) (Hash, error) {
 	return fingerprint(m.hello.KeySet, s, k)
 }
 
-// fingerprint tells a share key from others without revealing anything of it.
+// fingerprint identifies a share key without revealing anything about it.
 func fingerprint(keySet uint32, s split.Subset, k split.ShareMAC) (Hash, error) {
 	b := appendFields(nil, []byte(fingerprintLabel))
 	b = binary.BigEndian.AppendUint32(b, keySet)
@@ -253,8 +253,9 @@ func fingerprint(keySet uint32, s split.Subset, k split.ShareMAC) (Hash, error) 
 	return sum, err
 }
 
-// Check compares another member's fingerprint with this member's own, or, of a
-// subset that this member is not in, with that of the subset's other members.
+// Check compares another member's fingerprint with this member's own. For a subset that
+// this member is not in, it compares the fingerprints of the subset's members with one
+// another.
 func (m *Member) Check(f Fingerprint) error {
 	own, shape := m.hello.Member, m.hello.Shape
 	if f.Member < 1 || f.Member > shape.N || f.Member == own || !f.Subset.Has(f.Member) || !slices.Contains(shape.Subsets(), f.Subset) {
@@ -281,8 +282,8 @@ func (m *Member) Check(f Fingerprint) error {
 	return nil
 }
 
-// Done gives this member's part of the key set, once all holders of each of its
-// subsets have shown the same fingerprint.
+// Done returns this member's part of the key set, once all members of each of its
+// subsets have sent the same fingerprint.
 func (m *Member) Done() (KeySet, error) {
 	set := KeySet{ID: m.hello.KeySet, Shape: m.hello.Shape, Member: m.hello.Member, Keys: map[split.Subset]split.ShareMAC{}}
 	for _, s := range set.Shape.SubsetsOf(set.Member) {
@@ -294,9 +295,9 @@ func (m *Member) Done() (KeySet, error) {
 	return set, set.validate()
 }
 
-// Transcript is a hash of all that the ceremony agreed on: who met, with which
-// identities, and the fingerprints of all share keys, also of those that this
-// member does not hold. Members whose transcripts are the same saw the same.
+// Transcript returns a hash of everything that the ceremony agreed on: the members,
+// their identities, and the fingerprints of all share keys, including keys that this
+// member does not hold. Members with the same transcript saw the same ceremony.
 func (m *Member) Transcript() (Hash, error) {
 	meeting, err := m.Meeting()
 	if err != nil {
@@ -306,7 +307,7 @@ func (m *Member) Transcript() (Hash, error) {
 	for _, s := range m.hello.Shape.Subsets() {
 		shown := len(m.sums[s])
 		var sum Hash
-		for _, sum = range m.sums[s] { // all the same (Check)
+		for _, sum = range m.sums[s] { // all are the same (Check)
 			break
 		}
 		if s.Has(m.hello.Member) {
@@ -323,8 +324,7 @@ func (m *Member) Transcript() (Hash, error) {
 	return sha256.Sum256(b), nil
 }
 
-// Drop destroys the share keys of a key ceremony that is given up, also where they are
-// in a device.
+// Drop destroys the share keys of a key ceremony that is given up, also in a device.
 func (m *Member) Drop() error {
 	var failed error
 	for _, k := range m.keys {
@@ -333,7 +333,7 @@ func (m *Member) Drop() error {
 	return failed
 }
 
-// Wipe clears the share keys of an abandoned key ceremony.
+// Wipe clears the share keys of an abandoned key ceremony from memory.
 func (m *Member) Wipe() {
 	for _, k := range m.keys {
 		k.Wipe()

@@ -16,8 +16,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/split"
 )
 
-// KeyFile is keeper.json for whoever works on a keeper's key sets. One process at a
-// time may have it. It holds share keys and is wiped after use.
+// KeyFile gives access to keeper.json for work on a keeper's key sets. One process at a
+// time may open it. It holds share keys and is wiped after use.
 type KeyFile struct {
 	disk    diskfile.Disk
 	dir     string
@@ -26,9 +26,9 @@ type KeyFile struct {
 }
 
 // MakeKeyFile makes a keeper's directory, if there is none, and in it the keeper's
-// identity, which has no key set yet. ErrExists: a keeper with key sets, or a
-// ledger, is there. An identity without a key set is made anew unless it has the
-// same id: nothing rests on it.
+// identity, which has no key set yet. It returns ErrExists if a keeper with key sets,
+// or a ledger, is there. An identity without a key set and with another id is replaced:
+// nothing depends on it yet.
 //
 // A crash in here leaves no keeper.json, or one without a key set: begin again.
 func MakeKeyFile(d diskfile.Disk, dir string, id ID, c Custodian) (*KeyFile, error) {
@@ -68,8 +68,9 @@ func MakeKeyFile(d diskfile.Disk, dir string, id ID, c Custodian) (*KeyFile, err
 	return f, nil
 }
 
-// OpenKeyFile reads keeper.json. fs.ErrNotExist: there is none, and so nothing that
-// others could read in the directory. c has the keys; nil: they are in the file.
+// OpenKeyFile reads keeper.json. It returns fs.ErrNotExist if there is none; then the
+// directory also has no secret that others could read. c holds the keys; nil: they are
+// in the file.
 func OpenKeyFile(d diskfile.Disk, dir string, c Custodian) (*KeyFile, error) {
 	if _, err := os.Lstat(filepath.Join(dir, keeperFile)); errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("keeper: %w", err)
@@ -81,7 +82,7 @@ func OpenKeyFile(d diskfile.Disk, dir string, c Custodian) (*KeyFile, error) {
 	f := &KeyFile{disk: d, dir: dir, stored: stored}
 	if f.custody, err = orMemory(c).Find(stored.Identity); err == nil && len(stored.KeySets) > 0 {
 		var r *Ring
-		if r, err = stored.ring(c); err == nil { // whole, or not worked with
+		if r, err = stored.ring(c); err == nil { // refuse a file that is not complete
 			r.wipe()
 		}
 	}
@@ -92,25 +93,25 @@ func OpenKeyFile(d diskfile.Disk, dir string, c Custodian) (*KeyFile, error) {
 	return f, nil
 }
 
-// ID is the keeper's.
+// ID returns the keeper's id.
 func (f *KeyFile) ID() ID { return f.stored.ID }
 
-// Custody has the keeper's identity.
+// Custody returns the custody of the keeper's identity.
 func (f *KeyFile) Custody() Custody { return f.custody }
 
 // Wipe clears the secrets.
 func (f *KeyFile) Wipe() { f.stored.wipe() }
 
-// SetInfo describes a key set that a keeper holds its part of; nothing in it is
+// SetInfo describes a key set of which the keeper holds a part; nothing in it is
 // secret.
 type SetInfo struct {
 	ID      uint32
 	Shape   split.Shape
 	Member  int
-	Members []ID // empty where it was made within one process
+	Members []ID // empty if the key set was made within one process
 }
 
-// KeySets describes the key sets, by rising number.
+// KeySets describes the keeper's key sets, in the order of their numbers.
 func (f *KeyFile) KeySets() (out []SetInfo) {
 	for _, s := range f.stored.KeySets {
 		out = append(out, SetInfo{ID: s.ID, Shape: s.shape(), Member: s.Member, Members: slices.Clone(s.Members)})
@@ -119,7 +120,7 @@ func (f *KeyFile) KeySets() (out []SetInfo) {
 	return out
 }
 
-// Keys are the share keys of a key set. The caller wipes them.
+// Keys returns the share keys of a key set. The caller wipes them.
 func (f *KeyFile) Keys(id uint32) (map[split.Subset]HeldKey, error) {
 	s, ok := f.stored.set(id)
 	if !ok {
@@ -136,19 +137,19 @@ func (f *KeyFile) Keys(id uint32) (map[split.Subset]HeldKey, error) {
 	return out, nil
 }
 
-// FingerprintOf tells a share key from others without revealing anything of it.
+// FingerprintOf identifies a share key without revealing anything about it.
 func FingerprintOf(keySet uint32, s split.Subset, k split.ShareMAC) (Hash, error) {
 	return fingerprint(keySet, s, k)
 }
 
-// NewSet is a key set to be added to a keeper.
+// NewSet is a key set to add to a keeper.
 type NewSet struct {
 	KeySet
 	Members []ID
 }
 
-// Add takes in key sets, all in one step. It refuses a number that is there, and a
-// member or shape other than that of the key sets which are there.
+// Add adds key sets, all in one step. It refuses a number that is already used, and a
+// member number or shape that differs from the existing key sets.
 func (f *KeyFile) Add(sets ...NewSet) error {
 	next := &storedKeeper{Format: f.stored.Format, ID: f.stored.ID, Identity: f.stored.Identity, KeySets: slices.Clone(f.stored.KeySets)}
 	taken := false
@@ -185,11 +186,13 @@ func (f *KeyFile) Add(sets ...NewSet) error {
 	return nil
 }
 
-// TakeOver takes in all key sets of another keeper.json, that of the same keeper on a
-// machine that is lost, whose share keys are in a device: move brings each into this
-// one's custody by what was saved of it. It refuses a file of another keeper.
+// TakeOver takes in all key sets from another keeper.json of the same keeper, which was
+// on a machine that is lost; their share keys are in a device. For each key, move
+// brings it into this file's custody by its saved form. It refuses a file of another
+// keeper.
 //
-// A crash in here leaves the keys in the device and none in keeper.json: do it again.
+// A crash in here leaves the keys in the device and none of them in keeper.json: call
+// it again.
 func (f *KeyFile) TakeOver(other []byte, member int, shape split.Shape, move func(to Custody, saved []byte) (HeldKey, error)) error {
 	from, err := parseKeeper(other)
 	if err != nil {
@@ -223,8 +226,8 @@ func (f *KeyFile) TakeOver(other []byte, member int, shape split.Shape, move fun
 	return f.Add(sets...)
 }
 
-// MakeLedger makes the ledger of a keeper that gets its first key set, and leaves
-// one that is there.
+// MakeLedger makes the ledger of a keeper that gets its first key set. A ledger that
+// exists stays as it is.
 func (f *KeyFile) MakeLedger(ctx context.Context) error {
 	b, err := sqlite.Open(ctx, filepath.Join(f.dir, ledgerFile), sqlite.Config{})
 	if err != nil {
@@ -233,8 +236,8 @@ func (f *KeyFile) MakeLedger(ctx context.Context) error {
 	return b.Close()
 }
 
-// lock has every key locked before keeper.json names it: what can still be taken out of
-// a device is not used.
+// lock locks every key before keeper.json names it: a key that could still be taken out
+// of a device must not be used.
 func (s KeySet) lock() error {
 	for m, k := range s.Keys {
 		held, ok := k.(HeldKey)
@@ -248,7 +251,7 @@ func (s KeySet) lock() error {
 	return nil
 }
 
-// stored is the key set as keeper.json has it.
+// stored returns the form of the key set that keeper.json stores.
 func (s KeySet) stored() (storedKeySet, error) {
 	out := storedKeySet{ID: s.ID, T: s.Shape.T, N: s.Shape.N, Member: s.Member}
 	for _, m := range slices.Sorted(maps.Keys(s.Keys)) {

@@ -9,70 +9,71 @@ import (
 	"github.com/liuma-pin/liuma"
 )
 
-// A row that was put back by one change gets, with the next change, the same
-// revision as the row that it replaced. So comparing revisions after a change
-// shows nothing; what must be compared is the revision at which the row was
-// read. Each process therefore remembers of the cards that it works on where
-// their rows were read first and where they stand now, and
+// Suppose somebody puts a card's row back to an older one. The next change then gives it
+// the same revision as the row that it replaced, so comparing revisions after a change
+// proves nothing. What must be compared is the revision at which the row was read. So for
+// each card that it works on, a process remembers the revision at which it first read the
+// row and the row's revision now, and
 //
 //   - tells keepers a head, and asks them to evaluate, only after q of them said
 //     that they have seen nothing later than the row as it was first read;
-//   - refuses a row that is below what the process itself wrote.
+//   - refuses a row that is below the revision that the process itself wrote.
 //
-// Where several authorities write to one database, keepers may have seen a later row
-// because another of them wrote it meanwhile. Between the moment at which a transaction
-// read a row and the one at which it replaces it, by comparing revisions, nobody else wrote
-// it; so a process asks the keepers in between (Prove). What they have seen above it then
-// was there before. Only where too few of them answered it asks afterwards, and takes a
-// row that another authority moved on for what it says.
+// If several authorities write to one database, keepers may have seen a later row because
+// another authority wrote it meanwhile. A transaction that compares revisions when it
+// replaces a row knows that nobody else wrote the row since the transaction read it. So the
+// process asks the keepers between that read and that write (Prove): a later row that they
+// have seen then existed before. Only if too few keepers answered does it ask afterwards,
+// and then it accepts a row that another authority has changed.
 
 // lineage is what this process knows about the row of one card.
 type lineage struct {
-	base uint64 // the lowest revision at which the row was read; what came after is this process's work
-	rev  uint64 // where the row stands
+	base uint64 // the lowest revision at which the row was read; later revisions are this process's own work
+	rev  uint64 // the row's revision now
 	own  uint64 // the highest revision that this process wrote; 0: none
-	// asked is when the keepers last said, before a transaction, that they have seen
-	// nothing later, and work what that transaction was part of.
+	// asked is when the keepers last said, before a transaction, that they had seen
+	// nothing later. work names the hold under which that transaction ran.
 	asked time.Time
 	work  string
-	// proved: q keepers had seen nothing later than base before they were told of rev.
+	// proved is set once q keepers said that they had seen nothing later than base,
+	// before they were told of rev.
 	proved bool
-	// lost, if not 0, is a revision that was seen before the row was put back below
-	// it. It stays until an operator raises the row (Forget).
+	// lost, if not 0, is a revision that was seen before the row was put back to an
+	// older one. It stays until an operator raises the row (Forget).
 	lost uint64
-	told uint64 // the value of lost that an alarm was raised for
+	told uint64 // the value of lost for which an alarm was raised
 }
 
 const (
-	// maxLineages bounds the cards that are remembered. A card that is forgotten is
-	// proved anew at its next use.
+	// maxLineages bounds the cards that are remembered. A card that was forgotten is
+	// proved again at its next use.
 	maxLineages = 100_000
-	// proveWait lets the attempt or proposal that a row was written for ask the
-	// keepers first.
+	// proveWait delays the proof in the background, so that the attempt or proposal for
+	// which the row was written can ask the keepers first.
 	proveWait = 100 * time.Millisecond
 )
 
-// Head is told of every commit that wrote a card's row: the revision that it was
-// read at and the one that it has now, for each card in the order of commits. It
-// waits for nobody and may be called while a database commits. The keepers are
-// told in the background, once the row is proved; one that is not reached is told
-// again for as long as this process runs.
+// Head is called after every commit that wrote a card's row, with the revision at which
+// the row was read and its new revision, for each card in the order of commits. It does
+// not block and may be called while a database commits. The keepers are told in the
+// background, once the row is proved. A keeper that cannot be reached is told again for
+// as long as this process runs.
 //
 // A crash before the keepers were told leaves them with an older head: they would
-// take the row from before the change (docs/SECURITY.md).
+// accept the row from before the change (docs/SECURITY.md).
 func (q *Quorum) Head(card liuma.CardID, read, head uint64) {
 	q.rowMu.Lock()
 	l := q.lineageAt(card, read)
 	switch {
 	case q.row != nil && read >= l.own && read < l.rev:
-		// Another authority's row was read before this process told of its own.
+		// Another authority's row was read before this process reported its own.
 		l.own = head
 		q.rowMu.Unlock()
 		return
-	case read < l.rev: // the row was put back under this process
+	case read < l.rev: // an older row was put back while this process ran
 		l.lost, l.proved = max(l.lost, l.rev), false
 		l.base = min(l.base, read)
-	case read > l.rev: // another process moved it on
+	case read > l.rev: // another process changed it
 		l.base, l.proved = read, false
 	}
 	l.rev, l.own = head, head
@@ -87,12 +88,12 @@ func (q *Quorum) Head(card liuma.CardID, read, head uint64) {
 	}
 	select {
 	case q.doubt <- struct{}{}:
-	default: // proveRows is awake already
+	default: // proveRows is already woken
 	}
 }
 
-// Stands is ErrBehind for a row that is below what this process wrote. It is for
-// the transactions that write, which see the newest row.
+// Stands returns ErrBehind for a row below the revision that this process wrote. Only
+// transactions that write may use it, because they see the newest row.
 func (q *Quorum) Stands(card liuma.CardID, rev uint64) error {
 	q.rowMu.Lock()
 	defer q.rowMu.Unlock()
@@ -105,9 +106,9 @@ func (q *Quorum) Stands(card liuma.CardID, rev uint64) error {
 	return fmt.Errorf("%w: at %d, was at %d", ErrBehind, rev, l.rev)
 }
 
-// Wrote is the revision at which this process knows a card's row to stand; 0 if it does
-// not. Unlike Stands it draws no conclusion: a transaction on a snapshot may read the row
-// as it was before.
+// Wrote returns the revision that a card's row has as far as this process knows; 0 if it
+// does not know the row. Unlike Stands it draws no conclusion: a transaction on a
+// snapshot may read an older row.
 func (q *Quorum) Wrote(card liuma.CardID) uint64 {
 	q.rowMu.Lock()
 	defer q.rowMu.Unlock()
@@ -117,8 +118,8 @@ func (q *Quorum) Wrote(card liuma.CardID) uint64 {
 	return 0
 }
 
-// Lost is the revision that a card's row had before it was put back, as far as
-// this process knows; 0 if it was not.
+// Lost returns the revision that a card's row had before an older row was put back, as
+// far as this process knows; 0 if that did not happen.
 func (q *Quorum) Lost(card liuma.CardID) uint64 {
 	q.rowMu.Lock()
 	defer q.rowMu.Unlock()
@@ -128,8 +129,8 @@ func (q *Quorum) Lost(card liuma.CardID) uint64 {
 	return 0
 }
 
-// Written is the highest revision of a card's row that this process knows of; 0 if
-// it knows of none. Keepers may not have been told of it yet.
+// Written returns the highest revision of a card's row that this process knows of; 0 if
+// it knows none. The keepers may not know of it yet.
 func (q *Quorum) Written(card liuma.CardID) uint64 {
 	q.rowMu.Lock()
 	defer q.rowMu.Unlock()
@@ -139,9 +140,9 @@ func (q *Quorum) Written(card liuma.CardID) uint64 {
 	return 0
 }
 
-// Forget drops what this process knows of a card's row, on the word of an
-// operator who takes the row as it is. It returns the highest revision that it
-// knew; the row is to be raised above it.
+// Forget drops what this process knows about a card's row, after an operator decided to
+// accept the row as it is. It returns the highest revision that was known; the row must
+// be raised above it.
 func (q *Quorum) Forget(card liuma.CardID) uint64 {
 	q.rowMu.Lock()
 	defer q.rowMu.Unlock()
@@ -154,8 +155,8 @@ func (q *Quorum) Forget(card liuma.CardID) uint64 {
 	return max(l.rev, l.lost)
 }
 
-// lineageAt finds a card's lineage, or begins it where the row was read. The
-// caller holds rowMu.
+// lineageAt finds a card's lineage, or begins it at the revision at which the row was
+// read. The caller holds rowMu.
 func (q *Quorum) lineageAt(card liuma.CardID, read uint64) *lineage {
 	if l := q.lineages[card]; l != nil {
 		return l
@@ -168,7 +169,7 @@ func (q *Quorum) lineageAt(card liuma.CardID, read uint64) *lineage {
 	return l
 }
 
-// forgetOne makes room. It prefers a card about which nothing is open.
+// forgetOne makes room. It prefers a card for which no proof or alarm is pending.
 func (q *Quorum) forgetOne() {
 	const look = 64
 	var any liuma.CardID
@@ -183,8 +184,8 @@ func (q *Quorum) forgetOne() {
 	delete(q.unproved, any)
 }
 
-// alarmLost raises the alarm for a row that was put back, once. The caller holds
-// rowMu; an alarm does not block.
+// alarmLost raises the alarm for a row that was put back to an older one, once. The
+// caller holds rowMu; an alarm does not block.
 func (q *Quorum) alarmLost(card liuma.CardID, l *lineage, by ID, read uint64) {
 	if l.told == l.lost || q.alarm == nil {
 		return
@@ -194,14 +195,14 @@ func (q *Quorum) alarmLost(card liuma.CardID, l *lineage, by ID, read uint64) {
 	q.log.Error("a card's row was put back", "card", card, "read", read, "seen", l.lost)
 }
 
-// prove makes sure that the keepers have seen no later row of a card than the one
-// that this process read first. It asks them once for each card. behind, if not
-// 0, is the head that was seen: the row was put back. An error says that too few
+// prove makes sure that the keepers have seen no later row of a card than the one that
+// this process first read. It asks them once for each card. behind, if not 0, is the
+// head that a keeper has seen: an older row was put back. An error means that too few
 // keepers answered; nothing is evaluated then.
 func (q *Quorum) prove(ctx context.Context, card liuma.CardID, at uint64) (behind uint64, err error) {
 	q.rowMu.Lock()
 	l := q.lineageAt(card, at)
-	if at > l.rev { // moved on by another process
+	if at > l.rev { // another process changed it
 		l.base, l.rev, l.proved = at, at, false
 	}
 	base, proved, lost := l.base, l.proved, l.lost
@@ -222,12 +223,12 @@ func (q *Quorum) prove(ctx context.Context, card liuma.CardID, at uint64) (behin
 	}
 	q.rowMu.Lock()
 	now := q.lineages[card]
-	if now != l { // forgotten while the keepers answered
+	if now != l { // the lineage was forgotten while the keepers answered
 		q.rowMu.Unlock()
 		return q.prove(ctx, card, at)
 	}
 	defer q.rowMu.Unlock()
-	if l.proved { // by another request, which then told the keepers what was seen here
+	if l.proved { // another request proved it and then told the keepers, so they may have seen this process's own head
 		return l.lost, nil
 	}
 	delete(q.unproved, card)
@@ -242,8 +243,9 @@ func (q *Quorum) prove(ctx context.Context, card liuma.CardID, at uint64) (behin
 	return l.lost, nil
 }
 
-// movedOn reports whether another authority has moved a card's row on to what keepers have
-// seen, since this process read or wrote it, and begins its lineage there.
+// movedOn reports whether another authority has changed a card's row since this process
+// read or wrote it, up to the head that keepers have seen. If so, the lineage begins again
+// there.
 func (q *Quorum) movedOn(ctx context.Context, card liuma.CardID, l *lineage, base, seen uint64) (bool, uint64, error) {
 	at, err := q.row(ctx, card)
 	if err != nil {
@@ -253,7 +255,7 @@ func (q *Quorum) movedOn(ctx context.Context, card liuma.CardID, l *lineage, bas
 	defer q.rowMu.Unlock()
 	switch {
 	case q.lineages[card] != l || l.base != base || l.proved || l.lost > 0:
-		return true, max(at, l.rev), nil // another request has come further
+		return true, max(at, l.rev), nil // another request has gone further
 	case at <= l.rev || at < seen:
 		return false, 0, nil
 	}
@@ -264,27 +266,28 @@ func (q *Quorum) movedOn(ctx context.Context, card liuma.CardID, l *lineage, bas
 // askBefore is how long a transaction waits for the keepers before it replaces a row.
 const askBefore = 500 * time.Millisecond
 
-// Prove asks the keepers about a card's row that a transaction read at a revision and is
-// about to replace, unless it asked a moment ago (Timing.Proof) for the same work, which is
-// what is done under one hold; empty: none. Whatever is not the same work may come after
-// another authority's change that somebody took back since. now reads where the row
-// stands. ErrMoved: it has moved on, and the transaction is to be run again.
-// ErrBehind: it was put back. Where too few keepers answer the transaction goes on, and they
-// are asked afterwards: before they evaluate anything by the row, and before they are told
-// of it.
+// Prove asks the keepers about a card's row that a transaction has read at revision read and
+// is about to replace. It does not ask if it asked a moment ago (Timing.Proof) for the same
+// work, that is, under the same hold (empty: no hold). Under another hold, another authority
+// may have changed the row since and somebody may have put it back, so the keepers are asked
+// again. now reads the row's present revision. ErrMoved: the row has changed, and the
+// transaction must run again. ErrBehind: an older row was put back. If too few keepers
+// answer, the transaction goes on, and the keepers are asked later: before they evaluate
+// anything for this row, and before they are told of it.
 func (q *Quorum) Prove(ctx context.Context, card liuma.CardID, read uint64, work string, now func(context.Context) (uint64, error)) error {
 	q.rowMu.Lock()
 	l := q.lineageAt(card, read)
-	if read > l.rev { // moved on by another process
+	if read > l.rev { // another process changed it
 		l.base, l.rev, l.proved = read, read, false
 	}
-	// Whatever this process knows of the row, another may have written it since, so that
-	// one put back to where this process left it looks right.
+	// Whatever this process knows of the row, another authority may have written it
+	// since. Then a row that was put back to the revision that this process wrote would
+	// look right.
 	lately := work != "" && work == l.work && time.Since(l.asked) < q.timing.Proof
 	known := l.lost > 0 || l.rev != read || lately || !l.proved && l.base != read
 	q.rowMu.Unlock()
 	if known {
-		return nil // or the comparison of revisions, or what the keepers are asked later, decides
+		return nil // or else the database's comparison of revisions, or a later question to the keepers, decides
 	}
 	asking, cancel := context.WithTimeout(ctx, askBefore)
 	defer cancel()
@@ -313,8 +316,9 @@ func (q *Quorum) Prove(ctx context.Context, card liuma.CardID, read uint64, work
 	return nil
 }
 
-// doubtRow has the keepers asked about a row as it was read now: what they said before is
-// about another, where an authority moved it on since and somebody put it back.
+// doubtRow makes prove ask the keepers about the row as it was read now. Their earlier
+// answer was about another row if an authority has changed it since and somebody put it
+// back.
 func (q *Quorum) doubtRow(card liuma.CardID, l *lineage, read uint64) {
 	q.rowMu.Lock()
 	defer q.rowMu.Unlock()
@@ -323,23 +327,23 @@ func (q *Quorum) doubtRow(card liuma.CardID, l *lineage, read uint64) {
 	}
 }
 
-// Proved is for an act that relies on a card's row and otherwise asks keepers for
-// nothing. It is called when the act has written the row and before it answers:
-// ErrBehind if the row had been put back before this process read it. The keepers
-// are asked only if this process has not had the row proved yet.
+// Proved is for an act that relies on a card's row and asks keepers for nothing else.
+// The act calls it after it has written the row and before it answers. It returns
+// ErrBehind if an older row had been put back before this process read it. It asks the
+// keepers only if the row is not proved yet.
 func (q *Quorum) Proved(ctx context.Context, card liuma.CardID) error {
 	q.rowMu.Lock()
 	l := q.lineages[card]
 	if l == nil {
 		q.rowMu.Unlock()
-		return nil // not a row that was written
+		return nil // this process did not write the row
 	}
 	rev := l.rev
 	q.rowMu.Unlock()
 	return q.provedAt(ctx, card, rev)
 }
 
-// provedAt is prove, with a row that was put back as an error.
+// provedAt is like prove, but returns an error if an older row was put back.
 func (q *Quorum) provedAt(ctx context.Context, card liuma.CardID, rev uint64) error {
 	behind, err := q.prove(ctx, card, rev)
 	if err == nil && behind > 0 {
@@ -348,8 +352,9 @@ func (q *Quorum) provedAt(ctx context.Context, card liuma.CardID, rev uint64) er
 	return err
 }
 
-// seenAbove asks the keepers whether they have seen a row later than base. Nobody
-// has if q keepers say so. Else it is the lowest head of those that have.
+// seenAbove asks the keepers whether they have seen a row later than base. If q keepers
+// say no, it returns head 0. Otherwise it returns the lowest head of the keepers that
+// have seen a later row.
 func (q *Quorum) seenAbove(ctx context.Context, card liuma.CardID, base uint64) (head uint64, by ID, err error) {
 	replies, err := ask(ctx, q, func(ctx context.Context, m *member) (StatusAnswer, error) {
 		h := q.header(m)
@@ -395,8 +400,8 @@ func (q *Quorum) seenAbove(ctx context.Context, card liuma.CardID, base uint64) 
 	return head, by, nil
 }
 
-// proveRows proves, in the background, the rows that were written without asking
-// a keeper for anything: a freeze, a loss, a link that went.
+// proveRows proves in the background the rows of acts that asked no keeper for
+// anything: a freeze, a loss, a removed link.
 func (q *Quorum) proveRows() {
 	wait := proveWait
 	for {
@@ -420,8 +425,8 @@ func (q *Quorum) proveRows() {
 	}
 }
 
-// proveAll reports whether a row could not be proved because too few keepers
-// answered.
+// proveAll tries to prove all written rows. It reports whether a row is left because
+// too few keepers answered.
 func (q *Quorum) proveAll() (left bool) {
 	q.rowMu.Lock()
 	var cards []liuma.CardID
@@ -449,7 +454,7 @@ func (q *Quorum) proveAll() (left bool) {
 	return false
 }
 
-// tell tells all keepers, in the background, that a card's row has moved on.
+// tell tells all keepers, in the background, the new head of a card's row.
 func (q *Quorum) tell(card liuma.CardID, head uint64) {
 	for _, m := range q.members {
 		if !m.raise(card, head, q.maxPending) {
@@ -457,7 +462,7 @@ func (q *Quorum) tell(card liuma.CardID, head uint64) {
 		}
 		select {
 		case m.rose <- struct{}{}:
-		default: // sendHeads is awake already
+		default: // sendHeads is already woken
 		}
 	}
 }

@@ -6,22 +6,22 @@ import (
 )
 
 // meter limits an act to a number per hour, with bursts up to that number. It
-// starts full and is kept in memory, so everyone who can restart a keeper can
-// exceed it. Its purpose: a stolen authority cannot replace or stop every card
-// within minutes without being noticed.
+// starts full and is kept in memory, so a restart of the keeper allows a full
+// burst again. Its purpose: a stolen authority cannot replace or stop every
+// card within minutes without being noticed.
 type meter struct {
 	perHour float64
 
 	mu   sync.Mutex
 	left float64   // guarded by mu
-	at   time.Time // guarded by mu: when left was brought up to date
+	at   time.Time // guarded by mu: when left was last computed
 }
 
 func newMeter(perHour int, now time.Time) *meter {
 	return &meter{perHour: float64(perHour), left: float64(perHour), at: now}
 }
 
-// take uses one act up, or returns ErrMetered. A clock that goes back refills
+// take uses up one act, or returns ErrMetered. A clock that goes back adds
 // nothing.
 func (m *meter) take(now time.Time) error {
 	m.mu.Lock()
@@ -37,7 +37,7 @@ func (m *meter) take(now time.Time) error {
 	return nil
 }
 
-// give takes one act back.
+// give gives one act back.
 func (m *meter) give() {
 	m.mu.Lock()
 	defer m.mu.Unlock()

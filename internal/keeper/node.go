@@ -15,21 +15,21 @@ import (
 	"github.com/liuma-pin/liuma/internal/ledger"
 )
 
-// Ceilings per hour, where a NodeConfig names none.
+// Default ceilings per hour.
 const (
-	// DefaultCommitsPerHour is enough for a province's first weeks (28 new PINs
-	// a second) and far below what replacing every card would take.
+	// DefaultCommitsPerHour is enough for a province's first weeks (28 new PINs a
+	// second) and far below the number that replacing every card's PIN would take.
 	DefaultCommitsPerHour = 100_000
-	// DefaultProposalsPerHour is twice as many as may be committed: what is proposed in
-	// vain is a change that was cut off, or two at once.
+	// DefaultProposalsPerHour is twice the number of commits, because some proposals
+	// are never committed: a change that was cut off, or two changes at once.
 	DefaultProposalsPerHour = 2 * DefaultCommitsPerHour
 	// DefaultRetirementsPerHour covers deaths and cancellations.
 	DefaultRetirementsPerHour = 1_000
 )
 
-// uncountedPerHour is how often the share keys may be asked, within an hour, for what
-// the ledger then refuses; beyond it requests get ErrUncounted. A correct authority
-// stops at the limits itself, so few of its requests are refused.
+// uncountedPerHour is how often within an hour the share keys may be used for requests
+// that the ledger then refuses; beyond it requests get ErrUncounted. A correct
+// authority stops at the limits itself, so few of its requests are refused.
 const uncountedPerHour = 10_000
 
 // NodeConfig holds the parts of a node. All but the ceilings and Rows are
@@ -41,9 +41,9 @@ type NodeConfig struct {
 	Logger *slog.Logger
 	// Rows lists the ledger's rows for the repair of other keepers.
 	Rows RowSource
-	// CommitsPerHour, ProposalsPerHour and RetirementsPerHour are ceilings; beyond
-	// them requests get ErrMetered, which is an error and not a refusal: it says
-	// nothing about the card. Zero takes the defaults.
+	// CommitsPerHour, ProposalsPerHour and RetirementsPerHour are ceilings. Beyond them
+	// requests get ErrMetered, which is an error and not a refusal: it says nothing
+	// about the card. Zero takes the defaults.
 	CommitsPerHour     int
 	ProposalsPerHour   int
 	RetirementsPerHour int
@@ -58,11 +58,12 @@ type Node struct {
 	rows    RowSource
 	log     *slog.Logger
 	commits *meter
-	// proposes gets back what a refusal or an error took: a mark that was made is spent.
+	// proposes is given back an act after a refusal or an error. Only a mark that was
+	// made uses it up.
 	proposes *meter
 	retires  *meter
-	// uncounted gets back what every grant took: what it has lost are derivations
-	// that the ledger then refused.
+	// uncounted is given back an act for every grant. So it only loses derivations
+	// whose requests the ledger then refused.
 	uncounted *meter
 
 	life   sync.RWMutex // held for reading by every request
@@ -105,11 +106,12 @@ func (n *Node) ID() ID { return n.id }
 func (n *Node) KeySets() []uint32 { return n.ring.KeySets() }
 
 // TakeKeySets takes in the key sets that were added to the keeper's key file since the
-// node was opened from it, and says how many came; c has its share keys, nil: the file
-// itself. Those that the node has stay as they are.
-// ErrStranger: the file is another keeper's now, or has another shape or member.
+// node was opened from it, and returns how many. c holds their share keys; nil: they
+// are in the file. Key sets that the node already has stay as they are. It returns
+// ErrStranger if the file now belongs to another keeper, or has another shape or member
+// number.
 func (n *Node) TakeKeySets(dir string, c Custodian) (came int, err error) {
-	leave, err := n.enter() // Close wipes what came
+	leave, err := n.enter() // Close wipes the new key sets too
 	if err != nil {
 		return 0, err
 	}
@@ -159,13 +161,13 @@ func (n *Node) enter() (leave func(), err error) {
 	return n.life.RUnlock, nil
 }
 
-// answer is the ledger's state, for answers that wrote nothing themselves.
+// answer returns the ledger's state, for answers that wrote nothing.
 func (n *Node) answer() Answer {
 	m := n.ledger.Meta()
 	return Answer{Sequence: m.Sequence, Incarnation: m.Incarnation}
 }
 
-// refusal tells a ledger's refusal, which is an answer, from an error.
+// refusal separates a ledger's refusal, which is an answer, from an error.
 func refusal(err error) (*ledger.Refusal, error) {
 	if ref, ok := errors.AsType[*ledger.Refusal](err); ok {
 		return ref, nil
@@ -176,7 +178,7 @@ func refusal(err error) (*ledger.Refusal, error) {
 	return nil, err
 }
 
-// Attempt implements Keeper. Faults that show without counting are refused
+// Attempt implements Keeper. Faults that can be found without counting are refused
 // first: an invalid point, an unknown key set, share keys that do not answer.
 func (n *Node) Attempt(ctx context.Context, req AttemptRequest) (AttemptAnswer, error) {
 	leave, err := n.enter()
@@ -218,22 +220,22 @@ func (n *Node) Attempt(ctx context.Context, req AttemptRequest) (AttemptAnswer, 
 	}, nil
 }
 
-// derive asks the share keys before anything is written down. It takes from the
-// meter what weigh gives back.
+// derive uses the share keys before anything is written down. It takes one act from the
+// meter; weigh gives it back.
 func (n *Node) derive(keySet uint32, card liuma.CardID, version liuma.Version) (*derived, error) {
 	if n.uncounted.take(n.ledger.Times().High) != nil {
 		return nil, ErrUncounted
 	}
 	keys, err := n.ring.derive(keySet, card, version)
 	if err != nil {
-		n.uncounted.give() // no key came out
+		n.uncounted.give() // no key was derived
 		return nil, err
 	}
 	return keys, nil
 }
 
-// weigh is told how the ledger answered the request that keys were derived for.
-// Only its refusals use the meter up: a full disk is nobody's attack.
+// weigh gets the ledger's answer to the request for which keys were derived. Only
+// refusals use up the meter: a full disk, for example, is no attack.
 func (n *Node) weigh(answer error) {
 	if ref, _ := refusal(answer); ref == nil && !errors.Is(answer, ledger.ErrKeySet) {
 		n.uncounted.give()
@@ -247,8 +249,8 @@ func (n *Node) catchUp(ctx context.Context, req AttemptRequest) error {
 		if c.Card != req.Card {
 			return fmt.Errorf("%w: a commit for another card", ErrRequest)
 		}
-		// A crash here leaves the commit taken and the guess not counted. A
-		// refusal is ignored: Spend meets the same version and refuses as well.
+		// A crash here leaves the commit done and the guess not counted. A refusal is
+		// ignored: Spend then finds the same version and refuses as well.
 		if _, err := n.commit(ctx, req.Header, *c, req.Head); err != nil {
 			return err
 		}
@@ -270,8 +272,8 @@ func (n *Node) catchUp(ctx context.Context, req AttemptRequest) error {
 	return err
 }
 
-// Propose implements Keeper. It is metered: each raises the mark of a card, and a stolen
-// authority key could else use up the versions of every card.
+// Propose implements Keeper. It is metered: each proposal raises a card's mark, and
+// otherwise a stolen authority key could use up the version numbers of every card.
 func (n *Node) Propose(ctx context.Context, req ProposeRequest) (ProposeAnswer, error) {
 	leave, err := n.enter()
 	if err != nil {
@@ -328,17 +330,16 @@ func (n *Node) Commit(ctx context.Context, req CommitRequest) (CommitAnswer, err
 	return CommitAnswer{Answer: n.answer(), Refusal: ref}, nil
 }
 
-// commit makes a version current. It is metered, unless it repeats a commit
-// that was taken before.
+// commit makes a version current. It is metered, unless it repeats an earlier commit.
 //
-// A crash in here leaves the old version or the new one, with a clean count
-// only if it is the new one (I-7).
+// A crash in here leaves the old version or the new one. The count is cleared only with
+// the new one (I-7).
 func (n *Node) commit(ctx context.Context, h Header, c ledger.Commitment, head uint64) (*ledger.Refusal, error) {
 	if c.Card.IsZero() || c.Version == 0 || c.Verifier.IsZero() {
 		return nil, fmt.Errorf("%w: a commit needs card, version and verifier", ErrRequest)
 	}
 	if !n.ring.has(c.KeySet) {
-		// Committed here, the version would refuse every guess until the key
+		// If it were committed here, the version would refuse every guess until the key
 		// set is found.
 		return nil, fmt.Errorf("%w: %d", ErrKeySet, c.KeySet)
 	}
@@ -397,8 +398,8 @@ func (n *Node) StatusOfTag(ctx context.Context, tag ledger.Tag) (StatusAnswer, e
 	return StatusAnswer{Answer: n.answer(), Row: row}, nil
 }
 
-// Head implements Keeper. It is not metered: a head gives no guess away, and
-// only the authority that sends too high a one is refused by it.
+// Head implements Keeper. It is not metered: a head gives no guess away, and too high a
+// head only makes the keeper refuse the authority that sent it.
 func (n *Node) Head(ctx context.Context, h Header, heads []ledger.Head) (HeadAnswer, error) {
 	leave, err := n.enter()
 	if err != nil {
@@ -412,8 +413,8 @@ func (n *Node) Head(ctx context.Context, h Header, heads []ledger.Head) (HeadAns
 	return HeadAnswer{Answer: n.answer(), Behind: behind}, nil
 }
 
-// Retag implements Keeper. It is metered together with Retire, because both
-// change who a card belongs to; repeating one that was taken before is not.
+// Retag implements Keeper. It shares a meter with Retire, because both change to whom a
+// card belongs. Repeating an earlier retag is not metered.
 func (n *Node) Retag(ctx context.Context, req RetagRequest) (CommitAnswer, error) {
 	leave, err := n.enter()
 	if err != nil {
@@ -429,7 +430,7 @@ func (n *Node) Retag(ctx context.Context, req RetagRequest) (CommitAnswer, error
 			return CommitAnswer{}, err
 		}
 	}
-	// A crash here leaves the old tag or the new one; it may be repeated.
+	// A crash here leaves the old tag or the new one; the request may be repeated.
 	_, err = n.ledger.Retag(ctx, ledger.RetagRequest{
 		Card: req.Card, Head: req.Head, Old: req.Old, New: req.New, Sender: req.Now, Seen: req.Seen,
 	})
@@ -453,12 +454,11 @@ func (n *Node) Admit(ctx context.Context, h Header) error {
 	return n.pulse.of(n.ring)
 }
 
-// Times are the keeper's own high-water time and its wall clock.
+// Times returns the keeper's own high-water time and its wall clock.
 func (n *Node) Times() clock.Times { return n.ledger.Times() }
 
-// AcceptTime moves the keeper's time up to its wall clock; see
-// ledger.AcceptTime. Only who runs the keeper's machine may ask for it, so it is
-// no part of Keeper.
+// AcceptTime moves the keeper's time up to its wall clock; see ledger.AcceptTime. Only
+// the operator of the keeper's machine may ask for it, so it is not part of Keeper.
 func (n *Node) AcceptTime(ctx context.Context) error {
 	leave, err := n.enter()
 	if err != nil {
@@ -478,15 +478,15 @@ func (n *Node) Retire(ctx context.Context, h Header, card liuma.CardID) (Answer,
 	if err := n.retires.take(n.ledger.Times().High); err != nil {
 		return Answer{}, err
 	}
-	// A crash here leaves the card in use or retired; it may be repeated.
+	// A crash here leaves the card in use or retired; the request may be repeated.
 	if _, err := n.ledger.Retire(ctx, ledger.RetireRequest{Card: card, Sender: h.Now, Seen: h.Seen}); err != nil {
 		return Answer{}, err
 	}
 	return n.answer(), nil
 }
 
-// Unretire implements Keeper. It is not metered: it gives no guesses away,
-// since the counts stay as they were.
+// Unretire implements Keeper. It is not metered: it gives no guesses away, because the
+// counts stay as they were.
 func (n *Node) Unretire(ctx context.Context, h Header, card liuma.CardID) (Answer, error) {
 	leave, err := n.enter()
 	if err != nil {

@@ -10,15 +10,16 @@ import (
 	"github.com/liuma-pin/liuma/internal/diskfile"
 )
 
-// ErrOwner: a file or directory of a keeper belongs to another user than who works on it.
-// What root wrote there the keeper could not read any more; and who owns the directory
-// could read, or exchange, what root trusts.
+// ErrOwner: a keeper's file or directory belongs to another user than the one that runs
+// this process. If root wrote there, the keeper could not read root's files any more; and
+// the directory's owner could read or exchange files that root trusts.
 var ErrOwner = errors.New("keeper: it belongs to another account than the one that runs this; run it as its owner")
 
-// MakePrivate makes a directory that only the user of this process can reach, with those
-// above it. One that is there is taken if it is so, or is this user's and empty: then it is
-// closed. Into one that others could write to, somebody may have put files, or a link to
-// another directory in its place, of which the mode is not changed. ErrMode, ErrOwner.
+// MakePrivate makes a directory that only the user of this process can access, and its
+// parents. It accepts an existing directory if it is already private. If it belongs to this
+// user and is empty, it makes it private. Others may have put files into a directory that
+// they could write to, or a link to another directory in its place; such a directory is
+// refused and its mode stays. Errors: ErrMode, ErrOwner.
 func MakePrivate(path string) error {
 	if err := os.MkdirAll(path, dirMode); err != nil {
 		return fmt.Errorf("keeper: make directory: %w", err)
@@ -48,7 +49,7 @@ func MakePrivate(path string) error {
 	return vacant(path, f) // nobody put anything there meanwhile
 }
 
-// vacant is ErrMode for a directory with something in it.
+// vacant returns ErrMode for a directory that is not empty.
 func vacant(path string, dir *os.File) error {
 	if _, err := dir.Seek(0, io.SeekStart); err != nil {
 		return fmt.Errorf("keeper: look into directory: %w", err)
@@ -62,8 +63,9 @@ func vacant(path string, dir *os.File) error {
 	return fmt.Errorf("%w: %s has files in it, and others could reach them", ErrMode, path)
 }
 
-// OpenPrivate opens a file, or with kind fs.ModeDir a directory, that only its owner can
-// reach, who is the user of this process. ErrMode, ErrOwner. The caller closes it.
+// OpenPrivate opens a file (or, with kind fs.ModeDir, a directory) that only its owner
+// can access; the owner must be the user of this process. Errors: ErrMode, ErrOwner. The
+// caller closes it.
 func OpenPrivate(path string, kind fs.FileMode) (*os.File, error) {
 	f, err := os.OpenFile(path, diskfile.Flags, 0)
 	if err != nil {

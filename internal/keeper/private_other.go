@@ -4,5 +4,6 @@ package keeper
 
 import "io/fs"
 
-// ownedHere does not know: this system is for trying Liuma out.
+// ownedHere always returns true: it cannot check on this system, which is only
+// for trying Liuma out.
 func ownedHere(fs.FileInfo) bool { return true }

@@ -9,18 +9,18 @@ import (
 // pulseEvery is how often share keys are asked whether they answer.
 const pulseEvery = time.Second
 
-// pulse is whether the share keys of a ring answer: asked once a second at most, by one
-// caller, while the others take the last answer. So a token that is away shows in what
-// asks for readiness, before a guess meets it, and no flood of askings reaches it.
+// pulse knows whether the share keys of a ring answer. One caller asks them, once a
+// second at most, and the others take the last answer. So readiness shows an
+// unreachable token before a guess needs it, and many checks do not flood the token.
 type pulse struct {
-	asking sync.Mutex // held by whoever asks
+	asking sync.Mutex // held by the caller that asks
 
 	mu    sync.Mutex
 	asked time.Time // guarded by mu
 	last  error     // guarded by mu
 }
 
-// of is nil, or ErrShareKeys. The first callers of all wait for an answer.
+// of returns nil or ErrShareKeys. The first callers all wait for the first answer.
 func (p *pulse) of(r *Ring) error {
 	asked, last := p.read()
 	if !asked.IsZero() && time.Since(asked) < pulseEvery {
@@ -48,7 +48,7 @@ func (p *pulse) read() (time.Time, error) {
 	return p.asked, p.last
 }
 
-// answers asks one share key of each key set for a fingerprint, which is no secret.
+// answers asks one share key of each key set for its fingerprint, which is not secret.
 func (r *Ring) answers() error {
 	for _, id := range r.KeySets() {
 		set := r.sets[id]

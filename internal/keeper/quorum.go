@@ -15,8 +15,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/split"
 )
 
-// QuorumConfig holds the parts of a quorum client. All members are required but
-// Seen, Alarm, Timing and MaxPending.
+// QuorumConfig holds the parts of a quorum client. All members are required except
+// Seen, Alarm, Row, Timing and MaxPending.
 type QuorumConfig struct {
 	// Keepers are all n, in the order of their member numbers: Keepers[0] is
 	// member 1 of every key set.
@@ -25,29 +25,30 @@ type QuorumConfig struct {
 	KeySet  uint32 // the key set that new versions are made with; 0: see SetKeySet
 	Now     func() time.Time
 	Random  io.Reader     // for blinding: crypto/rand.Reader outside of tests
-	Seen    map[ID]uint64 // highest sequences, from Quorum.Seen of an earlier process
-	// Alarm is called with each keeper that misbehaves, while an attempt runs,
-	// so it must not block. Alarms are logged as well.
+	Seen    map[ID]uint64 // highest sequences, as returned by Quorum.Seen of an earlier process
+	// Alarm is called for each keeper that misbehaves, while an attempt runs, so it
+	// must not block. Alarms are logged as well.
 	Alarm func(Alarm)
-	// Row, if set, reads the revision of a card's row as it stands, for a database that
-	// other authorities write to as well: what keepers have seen may be theirs.
+	// Row, if set, reads the present revision of a card's row. It is set for a database
+	// that other authorities write to as well: a later row that keepers have seen may
+	// be theirs.
 	Row    func(ctx context.Context, card liuma.CardID) (uint64, error)
 	Logger *slog.Logger
 	Timing Timing // zero members take the defaults
-	// MaxPending bounds the cards whose settlements, and those whose heads, wait
-	// for one keeper; 10,000 if zero. Beyond it settlements are dropped, which
-	// only leaves guesses counted, and heads, which the card's next attempt
-	// carries.
+	// MaxPending bounds, for each keeper, the number of cards with waiting settlements
+	// and the number of cards with waiting heads; 10,000 if zero. Beyond it settlements
+	// are dropped, which only leaves guesses counted, and heads are dropped, which the
+	// card's next attempt carries.
 	MaxPending int
 }
 
 // Timing is how long the quorum waits; zero members take the defaults below.
 type Timing struct {
-	Wrong     time.Duration // 500 ms: then t agreeing answers are enough for wrong
+	Wrong     time.Duration // 500 ms: after that, t agreeing answers are enough for the verdict wrong
 	Propose   time.Duration // 1 s: for all n to evaluate a proposal
 	Straggler time.Duration // 100 ms: after q acknowledgements of a commit, for the rest
 	Call      time.Duration // 5 s: for one call; a keeper that takes longer gave no answer
-	Proof     time.Duration // 1 s: what the keepers said of a card's row holds for what is done under one hold, beside other authorities
+	Proof     time.Duration // 1 s: how long the keepers' answer about a card's row holds for work under one hold, if other authorities share the database
 	Resend    time.Duration // 1 s: before a settlement is sent again; doubles up to a minute
 }
 
@@ -68,16 +69,15 @@ func (t Timing) withDefaults() Timing {
 
 const (
 	defaultMaxPending = 10_000
-	// maxCalls bounds the calls under way to one keeper of several, so that
-	// calls to a keeper that hangs do not fill the memory. Beyond it the keeper
-	// is not called, and so gives no answer.
+	// maxCalls bounds the calls under way to one keeper of several, so that calls to a
+	// keeper that hangs do not fill the memory. Beyond it the keeper is not called and
+	// counts as giving no answer.
 	maxCalls  = 2_000
 	maxResend = time.Minute
 )
 
-// Quorum asks all n keepers and believes none of them alone. It is safe for use
-// by many goroutines; a caller makes sure that one card has one attempt under
-// way.
+// Quorum asks all n keepers and believes none of them alone. It is safe for use by many
+// goroutines; the caller makes sure that each card has at most one attempt under way.
 type Quorum struct {
 	shape      split.Shape
 	keySet     atomic.Uint32 // 0: not known
@@ -85,21 +85,21 @@ type Quorum struct {
 	now        func() time.Time
 	random     io.Reader
 	alarm      func(Alarm)
-	row        func(context.Context, liuma.CardID) (uint64, error) // nil: nobody else writes rows
+	row        func(context.Context, liuma.CardID) (uint64, error) // nil: no other authority writes rows
 	log        *slog.Logger
 	timing     Timing
 	maxPending int
 
 	rowMu    sync.Mutex
 	lineages map[liuma.CardID]*lineage // guarded by rowMu
-	unproved map[liuma.CardID]bool     // guarded by rowMu: to be proved in the background
-	doubt    chan struct{}             // capacity 1: signals that rows are to be proved
+	unproved map[liuma.CardID]bool     // guarded by rowMu: rows to prove in the background
+	doubt    chan struct{}             // capacity 1: signals that unproved has rows
 
 	base context.Context // for calls that outlive the request that made them
 	stop context.CancelFunc
 	mu   sync.Mutex
 	shut bool           // guarded by mu
-	jobs sync.WaitGroup // added to under mu while not shut
+	jobs sync.WaitGroup // added to under mu, and only while not shut
 }
 
 // member is one keeper as the quorum sees it.
@@ -113,19 +113,19 @@ type member struct {
 	calls   atomic.Int32  // under way
 
 	mu      sync.Mutex
-	seen    uint64                               // guarded by mu: highest sequence had from this keeper
+	seen    uint64                               // guarded by mu: the highest sequence received from this keeper
 	pending map[liuma.CardID][]ledger.Settlement // guarded by mu: not acknowledged
-	heads   map[liuma.CardID]uint64              // guarded by mu: risen, and not sent yet
+	heads   map[liuma.CardID]uint64              // guarded by mu: raised, and not sent yet
 	trouble trouble                              // guarded by mu: why it does not serve
-	late    int                                  // guarded by mu: looks in a row that took long
-	slow    time.Time                            // guarded by mu: when the first of them was, by the quorum's clock
-	gaveUp  time.Time                            // guarded by mu: when it was told that settlements are given up
-	// Later rows that it said to have seen, within the minute that began then; by this
-	// machine's running time.
+	late    int                                  // guarded by mu: slow answers in a row
+	slow    time.Time                            // guarded by mu: when the first slow answer came, by the quorum's clock
+	gaveUp  time.Time                            // guarded by mu: when it was last reported that settlements are dropped
+	// How many later rows the keeper claimed to have seen, within the minute that began
+	// at behindAt (by this machine's monotonic clock).
 	behind   int       // guarded by mu
 	behindAt time.Time // guarded by mu
-	// When it answered otherwise than the others: first, by the quorum's clock, and last,
-	// by this machine's running time.
+	// When the keeper's answer differed from the others': the first time by the quorum's
+	// clock, and the last time by this machine's monotonic clock.
 	differs, differed time.Time // guarded by mu
 }
 
@@ -183,16 +183,16 @@ func (c QuorumConfig) validate() error {
 	return nil
 }
 
-// KeySet is the key set that new versions are made with; 0 while it is not known, as
-// long as too few keepers on other machines have said what they hold.
+// KeySet returns the key set that new versions are made with. It is 0 while too few
+// keepers on other machines have reported their key sets.
 func (q *Quorum) KeySet() uint32 { return q.keySet.Load() }
 
-// SetKeySet has new versions made with another key set. Those that were reserved under
-// the one before go on with it.
+// SetKeySet makes new versions use another key set. Versions that were reserved before
+// stay with their key set.
 func (q *Quorum) SetKeySet(id uint32) { q.keySet.Store(id) }
 
-// Seen returns the highest sequence had from each keeper. Save it and pass it
-// to the next quorum: then a keeper that was rolled back in between is noticed.
+// Seen returns the highest sequence received from each keeper. Save it and pass it to
+// the next quorum: then it notices a keeper that was rolled back in between.
 func (q *Quorum) Seen() map[ID]uint64 {
 	out := make(map[ID]uint64, len(q.members))
 	for _, m := range q.members {
@@ -201,9 +201,9 @@ func (q *Quorum) Seen() map[ID]uint64 {
 	return out
 }
 
-// Ready is nil if at least t keepers would serve an attempt: it asks what every
-// request is asked before its card is looked at (clock, rollback, room on the
-// disk).
+// Ready returns nil if at least t keepers would serve an attempt. It makes the checks
+// that every request passes before the keeper looks at its card (clock, rollback, room
+// on the disk).
 func (q *Quorum) Ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, q.timing.Call)
 	defer cancel()
@@ -234,9 +234,9 @@ func (q *Quorum) Ready(ctx context.Context) error {
 	return fmt.Errorf("%w: %d of %d: %w", ErrNoQuorum, up, q.shape.N, why)
 }
 
-// Close stops the resending, waits for calls under way and tells the keepers the
-// last heads. Settlements that were not acknowledged are lost, which only leaves
-// those guesses counted. The keepers are not closed.
+// Close stops the resending, waits for calls under way and sends the keepers the last
+// heads. Settlements that were not acknowledged are lost, which only leaves those
+// guesses counted. The keepers are not closed.
 func (q *Quorum) Close() error {
 	q.mu.Lock()
 	q.shut = true
@@ -259,7 +259,7 @@ func (q *Quorum) background(f func()) bool {
 	return true
 }
 
-// hold makes Close wait until jobs.Done; false if Close was called before.
+// hold makes Close wait until jobs.Done; it returns false if Close was already called.
 func (q *Quorum) hold() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -280,29 +280,30 @@ func (q *Quorum) raise(m *member, card liuma.CardID, fault Fault) {
 	}
 }
 
-// errBelowSeen is an answer below the sequence that the request named. A
-// correct keeper that was rolled back refuses such a request. This one did not
-// even compare, so its answer is not used.
+// errBelowSeen is an answer below the sequence that the request named. A correct keeper
+// that was rolled back refuses such a request. This keeper did not even compare, so its
+// answer is not used.
 var errBelowSeen = errors.New("keeper: answered below a sequence that it once answered")
 
-// errHangs is a keeper that is not called, because too many calls to it hang.
+// errHangs: the keeper is not called, because too many calls to it hang.
 var errHangs = errors.New("keeper: too many calls under way")
 
 const (
-	// mostCounted is what no keeper has counted to by itself: a write a microsecond for
-	// nine years.
+	// mostCounted is a sequence that no keeper reaches by counting: one write each
+	// microsecond for nine years.
 	mostCounted = 1 << 48
-	// mostSkipped is how far above that, or above what was had from the keeper, one answer
-	// may be: after a repair that took up what a keeper made up.
+	// mostSkipped is how far one answer may be above mostCounted, or above the last
+	// sequence received from the keeper. Such a step is possible after a repair that took
+	// over a sequence that a keeper had made up.
 	mostSkipped = 1 << 24
 )
 
-// errMadeUp is an answer with a sequence that no keeper counts to. If it were believed, the
-// keeper that is put in this one's place would be taken for an older copy of it for good,
-// and no repair brings it there.
+// errMadeUp is an answer with a sequence that no keeper reaches by counting. If it were
+// believed, a keeper that replaces this one would look like an older copy of it for ever,
+// and no repair could raise its sequence so far.
 var errMadeUp = fmt.Errorf("%w: a sequence that no keeper counts to", errForm)
 
-// header comes with every request to m.
+// header makes the header of a request to m.
 func (q *Quorum) header(m *member) Header { return Header{Now: q.now(), Seen: m.lastSeen()} }
 
 func (m *member) lastSeen() uint64 {
@@ -311,7 +312,7 @@ func (m *member) lastSeen() uint64 {
 	return m.seen
 }
 
-// heard notes an answer's sequence, or refuses the answer.
+// heard records an answer's sequence, or refuses the answer.
 func (m *member) heard(sent Header, a Answer) error {
 	if a.Sequence < sent.Seen {
 		return errBelowSeen
@@ -333,11 +334,11 @@ type reply[T any] struct {
 	err    error
 }
 
-// ask calls all keepers in parallel, and returns a channel that gets one reply
-// of each and never blocks the sender. A single keeper is called in the
-// caller's own goroutine.
+// ask calls all keepers in parallel, and returns a channel that gets one reply from
+// each keeper and never blocks the sender. A single keeper is called in the caller's
+// own goroutine.
 //
-// The calls go on when the caller's request is cancelled, since that does not
+// The calls go on if the caller's request is cancelled, because cancelling does not
 // undo a write that a keeper has begun; they end after timing.Call.
 func ask[T any](ctx context.Context, q *Quorum, call func(context.Context, *member) (T, error)) (<-chan reply[T], error) {
 	replies := make(chan reply[T], len(q.members))
@@ -366,7 +367,7 @@ func ask[T any](ctx context.Context, q *Quorum, call func(context.Context, *memb
 		if !started && i == 0 {
 			return nil, ErrClosed
 		}
-		if !started { // closed in between: the other keepers give no answer
+		if !started { // closed meanwhile: the other keepers give no answer
 			replies <- reply[T]{from: m, err: ErrClosed}
 		}
 	}

@@ -20,13 +20,13 @@ var (
 	ErrUnderWay = errors.New("keeper: a keeper is being repaired")
 )
 
-// Repair is the repair of one keeper of Seats. Run does it, once; Drop ends it,
-// whether it was run or not.
+// Repair is the repair of one keeper of Seats. Run does it, once. Drop ends it,
+// whether Run was called or not.
 type Repair struct {
 	s      *Seats
-	i      int // of the keeper
+	i      int // the keeper's index
 	seen   map[ID]uint64
-	from   []int // the peers
+	from   []int // indexes of the peers
 	ctx    context.Context
 	cancel context.CancelFunc
 	node   *Node // guarded by Seats.mu; nil before rows are taken in
@@ -34,18 +34,18 @@ type Repair struct {
 
 // Repaired says what a repair did.
 type Repaired struct {
-	From      []ID   // whose rows and keys it took
-	KeyFile   bool   // keeper.json was made anew from the others' share keys
+	From      []ID   // the keepers whose rows and keys it took
+	KeyFile   bool   // keeper.json was rebuilt from the others' share keys
 	NewLedger bool   // the ledger was made anew
-	Aside     string // name of the directory that what was there was moved to, in the keeper's; perhaps empty
-	Rows      uint64 // of other keepers, that were taken in
-	Sequence  uint64 // of the keeper's ledger, with which it serves again
+	Aside     string // name of the directory, in the keeper's directory, to which the old files were moved; may be empty
+	Rows      uint64 // rows taken in from other keepers
+	Sequence  uint64 // the sequence of the keeper's ledger with which it serves again
 }
 
-// BeginRepair prepares the repair of a keeper and changes nothing yet. seen are the
-// highest sequences that were had from the keepers. ErrPeers: too few of the
-// others are there and whole. A keeper that seems whole may be repaired too: it
-// takes in what it missed.
+// BeginRepair prepares the repair of a keeper and changes nothing yet. seen holds
+// the highest sequences received from the keepers. It returns ErrPeers if too few
+// of the other keepers are present and whole. A keeper that seems whole may be
+// repaired too: it takes in the rows that it missed.
 func (s *Seats) BeginRepair(ctx context.Context, id ID, seen map[ID]uint64) (*Repair, error) {
 	r := &Repair{s: s, i: -1, seen: seen}
 	for i, seat := range s.seats {
@@ -77,7 +77,8 @@ func (s *Seats) BeginRepair(ctx context.Context, id ID, seen map[ID]uint64) (*Re
 	return r, nil
 }
 
-// sound is nil if the keeper is there and would serve somebody who has seen seen.
+// sound returns nil if the keeper is present and would serve a sender that has
+// seen the sequence seen.
 func (s *Seats) sound(ctx context.Context, i int, seen uint64) error {
 	n, err := s.seats[i].sits()
 	if err != nil {
@@ -86,8 +87,8 @@ func (s *Seats) sound(ctx context.Context, i int, seen uint64) error {
 	return n.Admit(ctx, Header{Now: n.Times().Wall, Seen: seen})
 }
 
-// UnderWay is the keeper that is being repaired, and how many rows were taken in;
-// empty if none is.
+// UnderWay returns the keeper that is being repaired, and how many rows were
+// taken in so far; id is empty if none is being repaired.
 func (s *Seats) UnderWay() (id ID, rows uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -100,7 +101,7 @@ func (s *Seats) UnderWay() (id ID, rows uint64) {
 	return s.seats[s.repairing.i].id, rows
 }
 
-// Drop ends the repair: another can be begun.
+// Drop ends the repair; then another one can begin.
 func (r *Repair) Drop() {
 	r.cancel()
 	r.s.mu.Lock()
@@ -111,19 +112,20 @@ func (r *Repair) Drop() {
 	}
 }
 
-// Run brings the keeper back: a key file from the share keys of the others, if it
-// has none; a ledger, made anew if it has none that is its own and whole; the
-// others' rows, highest counts winning; a new incarnation, and a sequence above
-// every one that was seen. Then it serves, and takes in once more what the others
+// Run restores the keeper. It makes a key file from the other keepers' share
+// keys, if it has none; makes a new ledger, if its own is missing, damaged or
+// another keeper's; takes in the others' rows, where the highest counts win; and
+// gives the ledger a new incarnation and a sequence above every one that was
+// seen. Then the keeper serves, and takes in once more what the others have
 // counted meanwhile. It serves nobody before that.
 //
 // A crash in here leaves the keeper gone, in one of these states, and the repair
-// is begun again: no key file; a key file and no ledger; a ledger that says that
-// its repair has not ended.
+// is started again: no key file; a key file and no ledger; a ledger that says
+// that its repair has not ended.
 func (r *Repair) Run() (out Repaired, err error) {
 	seat := r.s.seats[r.i]
 	if old := seat.empty(ErrUnderWay); old != nil {
-		if err := old.Close(); err != nil { // a poisoned ledger closes like this
+		if err := old.Close(); err != nil { // closing a poisoned ledger returns an error
 			r.s.open.Logger.Warn("keeper to be repaired not closed well", "keeper", string(seat.id), "error", err)
 		}
 	}
@@ -141,7 +143,7 @@ func (r *Repair) Run() (out Repaired, err error) {
 	}
 	defer stored.wipe()
 	node, err := r.ownLedger(stored, &out)
-	if errors.Is(err, errOwnLedger) && !stops(err) && !errors.Is(err, ledger.ErrFull) { // what it has contradicts the others, or is damaged
+	if errors.Is(err, errOwnLedger) && !stops(err) && !errors.Is(err, ledger.ErrFull) { // its rows contradict the others', or it is damaged
 		r.s.open.Logger.Warn("the keeper's own ledger is of no use", "keeper", string(seat.id), "error", err)
 		node, err = r.newLedger(stored, &out)
 	}
@@ -156,7 +158,7 @@ func (r *Repair) Run() (out Repaired, err error) {
 	return out, nil
 }
 
-// peers are the others as sources of rows.
+// peers returns the other keepers as sources of rows.
 func (r *Repair) peers() (out []RowSource) {
 	for _, i := range r.from {
 		if n, err := r.s.seats[i].sits(); err == nil {
@@ -166,9 +168,9 @@ func (r *Repair) peers() (out []RowSource) {
 	return out
 }
 
-// keyFile reads the keeper's key file, or makes it anew. A key file of somebody
-// else is left alone: kept beside the new one, it could give one directory every
-// share key (I-5).
+// keyFile reads the keeper's key file, or rebuilds it. The key file of another
+// keeper is left alone: kept beside the new one, it could bring every share key
+// into one directory (I-5).
 func (r *Repair) keyFile(out *Repaired) (*storedKeeper, error) {
 	dir, s := r.s.dirs[r.i], r.s
 	var peers []*storedKeeper
@@ -205,7 +207,8 @@ func (r *Repair) keyFile(out *Repaired) (*storedKeeper, error) {
 	if k, err = rebuildKeys(r.i+1, peers); err != nil {
 		return nil, err
 	}
-	// A crash before it is there leaves what was there: nothing, or a damaged file.
+	// A crash before the new file is written leaves the old state: no file, or a
+	// damaged one.
 	if err := k.write(diskfile.Disk{}, dir); err != nil {
 		k.wipe()
 		return nil, err
@@ -214,10 +217,10 @@ func (r *Repair) keyFile(out *Repaired) (*storedKeeper, error) {
 	return k, nil
 }
 
-// rebuildKeys makes the key file of a member from those of the others: every
-// share key that it held is held by others too, and they must agree on it. So the
-// keeper gets the keys that it had, and none besides (I-5). Its identity, which
-// only later key ceremonies need, is a new one.
+// rebuildKeys makes a member's key file from the key files of the others: other
+// members hold every share key that it held, and they must agree on each. So the
+// keeper gets back exactly the keys that it had (I-5). It gets a new identity,
+// which only later key ceremonies need.
 func rebuildKeys(member int, peers []*storedKeeper) (*storedKeeper, error) {
 	k := &storedKeeper{Format: keeperFormat, ID: IDOf(member)}
 	for _, of := range peers[0].KeySets {
@@ -260,7 +263,7 @@ func rebuildKeys(member int, peers []*storedKeeper) (*storedKeeper, error) {
 
 func equalKeys(a, b []byte) bool { return subtle.ConstantTimeCompare(a, b) == 1 }
 
-// ownLedger repairs the ledger that is there. errOwnLedger: it is of no use.
+// ownLedger repairs the existing ledger. errOwnLedger: that ledger is useless.
 func (r *Repair) ownLedger(stored *storedKeeper, out *Repaired) (*Node, error) {
 	n, err := openStored(r.ctx, r.s.dirs[r.i], stored, r.s.open, sqlite.MakeNone)
 	switch {
@@ -276,7 +279,7 @@ func (r *Repair) ownLedger(stored *storedKeeper, out *Repaired) (*Node, error) {
 	return r.takeIn(n, out)
 }
 
-// newLedger moves what is there aside and repairs an empty ledger.
+// newLedger moves the old ledger aside and repairs an empty one.
 func (r *Repair) newLedger(stored *storedKeeper, out *Repaired) (*Node, error) {
 	aside, err := setAside(r.s.dirs[r.i])
 	if err != nil {
@@ -292,14 +295,14 @@ func (r *Repair) newLedger(stored *storedKeeper, out *Repaired) (*Node, error) {
 	return r.takeIn(n, out)
 }
 
-// takeIn fills a node with the rows of the others.
+// takeIn fills a node with the rows of the other keepers.
 func (r *Repair) takeIn(n *Node, out *Repaired) (*Node, error) {
 	r.s.mu.Lock()
 	r.node = n
 	r.s.mu.Unlock()
 	err := n.Repair(r.ctx, r.seen[n.id], r.peers()...)
 	for _, i := range r.from {
-		if err == nil { // what a keeper had that stopped meanwhile is not to be relied on
+		if err == nil { // if a peer stopped meanwhile, its rows cannot be relied on
 			err = r.s.sound(r.ctx, i, r.seen[r.s.seats[i].id])
 		}
 	}
@@ -310,10 +313,10 @@ func (r *Repair) takeIn(n *Node, out *Repaired) (*Node, error) {
 	return n, nil
 }
 
-// setAside moves the files of a ledger into a directory of their own beside it,
-// and returns its name; empty if there were none. The log goes first: a crash in
-// between leaves the ledger as it was at its last checkpoint, never a new ledger
-// with an old log.
+// setAside moves the files of a ledger into a new directory beside it, and
+// returns its name; empty if there were no files. The write-ahead log is moved
+// first: a crash in between leaves the ledger as it was at its last checkpoint,
+// never a new ledger with an old log.
 func setAside(dir string) (name string, err error) {
 	var there []string
 	for _, file := range []string{ledgerFile + "-wal", ledgerFile + "-shm", ledgerFile} {
@@ -341,7 +344,7 @@ func setAside(dir string) (name string, err error) {
 	return filepath.Base(aside), nil
 }
 
-// examine looks at the node's whole ledger.
+// examine checks the node's whole ledger.
 func (n *Node) examine(ctx context.Context) error {
 	if b, ok := n.rows.(interface{ Examine(context.Context) error }); ok {
 		return b.Examine(ctx)

@@ -11,27 +11,27 @@ import (
 	"github.com/liuma-pin/liuma/internal/split"
 )
 
-// RowSource lists a keeper's rows in card order, after a given card. A ledger's
-// backend is one, and so is a Node.
+// RowSource lists a keeper's rows in card order, after a given card. A ledger's Backend
+// is a RowSource, and so is a Node.
 type RowSource interface {
 	Scan(ctx context.Context, after liuma.CardID, visit func(ledger.Row) error) error
 }
 
-// mergeRows is how many rows Repair hands to the ledger at once.
+// mergeRows is how many rows Repair passes to the ledger at once.
 const mergeRows = 256
 
 // Errors of Repair.
 var (
-	// ErrPeers: there are too few other keepers to be sure that every counted
-	// guess and every commit is at one of them.
+	// ErrPeers: there are too few other keepers to be sure that one of them has every
+	// counted guess and every commit.
 	ErrPeers = errors.New("keeper: too few keepers to repair from")
-	// ErrNoRows is returned by Scan of a node that was made without Rows.
+	// ErrNoRows is returned by Scan if the node was made without Rows.
 	ErrNoRows = errors.New("keeper: rows cannot be listed here")
 )
 
-// Scan implements RowSource. A ledger that has stopped gives no rows: guesses that were
-// counted since may be missing in them, and whoever repairs itself from here would give
-// them back (I-2).
+// Scan implements RowSource. A ledger that has stopped gives no rows: they may lack
+// guesses that were counted since, and a keeper that repaired itself from them would
+// give those guesses back (I-2).
 func (n *Node) Scan(ctx context.Context, after liuma.CardID, visit func(ledger.Row) error) error {
 	if n.rows == nil {
 		return ErrNoRows
@@ -47,19 +47,19 @@ func (n *Node) Scan(ctx context.Context, after liuma.CardID, visit func(ledger.R
 	if err := n.rows.Scan(ctx, after, visit); err != nil {
 		return err
 	}
-	return n.ledger.Poisoned() // it may have stopped meanwhile
+	return n.ledger.Poisoned() // the ledger may have stopped meanwhile
 }
 
-// Repair brings back a keeper whose ledger was lost or rolled back. It takes in
-// the rows of the other keepers, where the highest counts win, and then gives
-// the ledger a new incarnation and a sequence above seen, the highest that any
-// authority has had from it. Only the keeper's operator calls it, and it trusts
-// the peers that the operator names.
+// Repair brings back a keeper whose ledger was lost or rolled back. It takes in the
+// rows of the other keepers, where the highest counts win, and then gives the ledger a
+// new incarnation and a sequence above seen, the highest that any authority received
+// from it. Only the keeper's operator calls it, and it trusts the peers that the
+// operator names.
 //
-// It needs at least n-t+1 peers: every verdict and every commit rests on t
-// keepers, so the t-1 others that counted cannot all be missing among them. A
-// keeper of 1 of 1 has no peers; see Readmit. ErrManyRows: one peer gives far more than
-// the others (Expect).
+// It needs at least n-t+1 peers: every verdict and every commit rests on t keepers, so
+// the t-1 others that counted cannot all be missing among them. A keeper of 1 of 1 has
+// no peers; see Readmit. ErrManyRows: one peer gives far more rows than the others
+// (Expect).
 //
 // A crash in here leaves rows that count more than before and a ledger that says
 // that its repair has not ended, and so serves nobody: call it again.
@@ -88,8 +88,8 @@ func (n *Node) Repair(ctx context.Context, seen uint64, peers ...RowSource) erro
 }
 
 // Level takes in the rows of the other keepers once more, while the node serves:
-// what they counted while it was repaired and could not count itself. Highest
-// counts win, so it may be repeated at any time.
+// guesses and commits that they counted while it was being repaired. The highest counts
+// win, so it may be repeated at any time.
 func (n *Node) Level(ctx context.Context, peers ...RowSource) error {
 	leave, err := n.enter()
 	if err != nil {
@@ -99,20 +99,20 @@ func (n *Node) Level(ctx context.Context, peers ...RowSource) error {
 	return n.takeInAll(ctx, peers)
 }
 
-// extraRows is how many rows one keeper may give beyond four times what the others have,
-// where Expect names no other number.
+// extraRows is how many rows one keeper may give beyond four times the number that the
+// others have, unless Expect sets another number.
 const extraRows = 1_000_000
 
-// ErrManyRows: one keeper gives far more rows than the others that have given theirs. One
-// that lies could make up rows without end, and fill the disk.
+// ErrManyRows: one keeper gives far more rows than the others that have given all of
+// theirs. A keeper that lies could make up rows without end and fill the disk.
 var ErrManyRows = errors.New("keeper: one keeper gives far more rows than the others")
 
-// Expect lets one keeper give n rows beyond four times what the others have: where one
-// of them has missed very many cards.
+// Expect lets one keeper give n rows beyond four times the number that the others have,
+// for the case that the others missed very many cards.
 func (n *Node) Expect(rows uint64) { n.extra.Store(rows) }
 
-// takeInAll takes in the rows of all peers, a little of each in turn, so that one that has
-// no end shows against those that have.
+// takeInAll takes in the rows of all peers, a few from each in turn, so that a peer that
+// never ends is noticed when the others have ended.
 func (n *Node) takeInAll(ctx context.Context, peers []RowSource) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -125,7 +125,7 @@ func (n *Node) takeInAll(ctx context.Context, peers []RowSource) error {
 	for i, p := range peers {
 		open = append(open, rowsOf(ctx, i+1, p))
 	}
-	ended := uint64(0) // the most rows that one gave which has ended
+	ended := uint64(0) // the most rows from a peer that has ended
 	for all := len(open); len(open) > 0; {
 		for i := 0; i < len(open); {
 			s := open[i]
@@ -150,7 +150,7 @@ func (n *Node) takeInAll(ctx context.Context, peers []RowSource) error {
 	return nil
 }
 
-// errOwnLedger is a fault of the ledger that is repaired, not of a peer's.
+// errOwnLedger is a fault of the ledger that is being repaired, not of a peer's ledger.
 var errOwnLedger = errors.New("keeper: merge rows")
 
 // source is a peer whose rows are read.
@@ -161,7 +161,7 @@ type source struct {
 	close  func()
 }
 
-// errClosed ends a Scan that nobody reads any more.
+// errClosed ends a Scan whose rows nobody reads any more.
 var errClosed = errors.New("keeper: enough rows")
 
 func rowsOf(ctx context.Context, number int, p RowSource) *source {
@@ -180,7 +180,7 @@ func rowsOf(ctx context.Context, number int, p RowSource) *source {
 	return s
 }
 
-// takeSome takes in the next rows of a peer; false: there are no more.
+// takeSome takes in the next rows of a peer. It returns false if there are no more.
 func (n *Node) takeSome(ctx context.Context, s *source) (more bool, err error) {
 	rows := make([]ledger.Row, 0, mergeRows)
 	for more = true; more && len(rows) < mergeRows; {
@@ -200,9 +200,9 @@ func (n *Node) takeSome(ctx context.Context, s *source) (more bool, err error) {
 	return more, nil
 }
 
-// Readmit lets the only keeper of 1 of 1 serve again on a ledger that was put
-// back from an older copy. There is no other keeper to copy counts from, so the
-// guesses since that copy are refunded, one guess window per card. Only an
+// Readmit lets the only keeper of 1 of 1 serve again on a ledger that was put back from
+// an older copy. There is no other keeper to copy counts from, so guesses counted since
+// then are lost, and each card gets up to one guess window of guesses again. Only an
 // operator may accept that.
 func (n *Node) Readmit(ctx context.Context, seen uint64) error {
 	leave, err := n.enter()

@@ -7,14 +7,15 @@ import (
 	"github.com/liuma-pin/liuma/internal/ledger"
 )
 
-// Retag moves a card to another tag of its holder at all n keepers: its holder's
-// number was corrected. current has the tag that the card had. It returns nil once
-// q keepers hold the new tag durably; all says that every keeper does. It may be
-// repeated at will.
+// Retag moves a card to another tag of its holder at all n keepers, after the
+// holder's number was corrected. current has the card's old tag. It returns nil
+// once q keepers hold the new tag durably; all is true once every keeper does. It
+// may be repeated at will.
 //
-// A crash or an error leaves the new tag at some keepers. The caller lets nobody
-// apply for a card under either tag meanwhile, and repeats Retag until it returns
-// nil, then until all is true, or takes it back by retagging the other way.
+// A crash or an error leaves the new tag at some keepers. Until Retag returns nil,
+// the caller lets nobody apply for a card under either tag, and repeats Retag,
+// then goes on repeating it until all is true; or it undoes it by retagging the
+// other way.
 func (q *Quorum) Retag(ctx context.Context, current Target, to ledger.Tag) (all bool, err error) {
 	if current.Card.IsZero() || current.Version == 0 || current.Tag.IsZero() || to.IsZero() || to == current.Tag {
 		return false, fmt.Errorf("%w: a retag needs a card with a PIN and two tags", ErrRequest)
@@ -32,7 +33,7 @@ func (q *Quorum) Retag(ctx context.Context, current Target, to ledger.Tag) (all 
 }
 
 // retagAt retags at one keeper. A keeper that missed the commit of the current
-// version has it first, since one that does not know the card knows no tag of it.
+// version gets that commit first, because it does not know the card's tag yet.
 func (q *Quorum) retagAt(ctx context.Context, m *member, current Target, to ledger.Tag) (ans CommitAnswer, err error) {
 	retag := func() error {
 		return q.withHead(ctx, m, current.Card, current.Head, func(head uint64) (*ledger.Refusal, error) {
@@ -45,8 +46,8 @@ func (q *Quorum) retagAt(ctx context.Context, m *member, current Target, to ledg
 	}
 	c := current.commitment()
 	c.Replaces = ans.Refusal.At
-	// A crash here leaves the keeper with the current version and the old tag, as
-	// one that was there all the time.
+	// A crash here leaves the keeper with the current version and the old tag,
+	// like a keeper that missed nothing.
 	if done, err := q.commitAt(ctx, m, c, current.Head); err != nil || done.Refusal != nil {
 		return ans, err
 	}

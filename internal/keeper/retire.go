@@ -8,14 +8,14 @@ import (
 	"github.com/liuma-pin/liuma"
 )
 
-// Retire stops a card at all n keepers, for a person who is to be erased. It
-// returns nil only once every keeper has it durably: one that missed it would hold
-// the person's tag for ever, and refuse the card of whoever applies anew. It may be
-// repeated at will; the thirty days within which keepers can undo it do not begin
-// again.
+// Retire stops a card at all n keepers, for a person whose data is to be erased. It
+// returns nil only once every keeper has done so durably: a keeper that missed it
+// would hold the person's tag for ever, and refuse a new card for that person. It
+// may be repeated at will; the thirty days within which keepers can undo it do not
+// start again.
 //
-// A crash or an error leaves it retired at some keepers, which changes nothing for a
-// card that is cancelled.
+// A crash or an error leaves the card retired at some keepers, which makes no
+// difference for a cancelled card.
 func (q *Quorum) Retire(ctx context.Context, card liuma.CardID) error {
 	if card.IsZero() {
 		return fmt.Errorf("%w: no card", ErrRequest)

@@ -10,8 +10,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/split"
 )
 
-// KeySet is one keeper's part of a key set: the share keys of the subsets that
-// it is a member of, and of no others (I-5).
+// KeySet is one keeper's part of a key set: the share keys of the subsets that the
+// keeper is a member of, and of no others (I-5).
 type KeySet struct {
 	ID     uint32 // from 1
 	Shape  split.Shape
@@ -47,14 +47,14 @@ func (s KeySet) wipe() {
 	}
 }
 
-// Ring holds a keeper's key sets. Key sets are added while it is used; one that is there
-// neither changes nor goes. It is safe for use by many goroutines.
+// Ring holds a keeper's key sets. Key sets can be added while it is used; they are never
+// changed or removed. It is safe for use by many goroutines.
 type Ring struct {
 	mu   sync.RWMutex
 	sets map[uint32]KeySet // guarded by mu
 }
 
-// NewRing takes the key sets over; it wants at least one.
+// NewRing takes ownership of the key sets; there must be at least one.
 func NewRing(sets ...KeySet) (*Ring, error) {
 	r := &Ring{sets: map[uint32]KeySet{}}
 	for _, s := range sets {
@@ -79,7 +79,7 @@ func (r *Ring) KeySets() []uint32 {
 	return slices.Sorted(maps.Keys(r.sets))
 }
 
-// set is one of the key sets.
+// set returns the key set with the number id.
 func (r *Ring) set(id uint32) (KeySet, bool) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
@@ -89,8 +89,8 @@ func (r *Ring) set(id uint32) (KeySet, bool) {
 
 func (r *Ring) has(id uint32) bool { _, ok := r.set(id); return ok }
 
-// takeOver moves those key sets of another ring here that this one lacks, and wipes the
-// others. It says how many came.
+// takeOver moves the key sets that this ring lacks here from another ring, and wipes
+// the other ring's remaining key sets. It returns how many came.
 func (r *Ring) takeOver(from *Ring) (came int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -9,20 +9,20 @@ import (
 	"github.com/liuma-pin/liuma/internal/ledger"
 )
 
-// seat is one keeper's place in a quorum. It is a Keeper that answers for the
-// node in it, or says why there is none (ErrGone), so that a node can be taken
-// out, repaired and put back while the quorum goes on.
+// seat is one keeper's place in a quorum. It is a Keeper that passes requests
+// to the node in it, or returns why there is none (ErrGone). So a node can be
+// taken out, repaired and put back while the quorum goes on.
 type seat struct {
 	id ID
 
 	mu   sync.RWMutex
 	node *Node // guarded by mu; nil: the seat is empty
-	why  error // guarded by mu; with an empty seat
+	why  error // guarded by mu; why the seat is empty
 }
 
 var _ Keeper = (*seat)(nil)
 
-// sits is the node in the seat, or an ErrGone.
+// sits returns the node in the seat, or ErrGone.
 func (s *seat) sits() (*Node, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -39,7 +39,8 @@ func (s *seat) fill(n *Node) {
 	s.node, s.why = n, nil
 }
 
-// empty takes the node out, which the caller closes; nil if there was none.
+// empty takes the node out and returns it for the caller to close; nil if the
+// seat was empty.
 func (s *seat) empty(why error) *Node {
 	s.mu.Lock()
 	defer s.mu.Unlock()

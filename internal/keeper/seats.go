@@ -23,17 +23,17 @@ import (
 // Errors of seats. ErrTooFew names every keeper that is gone.
 var (
 	ErrTooFew = errors.New("keeper: too few keepers are there")
-	// ErrStranger: in a keeper's directory, or at its address, is another keeper than the
-	// one that belongs there, or one of another quorum.
+	// ErrStranger: a keeper's directory or address has another keeper than the right one,
+	// or a keeper of another quorum.
 	ErrStranger = errors.New("keeper: another keeper than the one that belongs there")
 )
 
-// IDOf is the name of a member of a quorum whose keepers are in one process.
+// IDOf returns the name of a member of a quorum whose keepers are in one process.
 func IDOf(member int) ID { return ID(fmt.Sprintf("k%d", member)) }
 
-// Seats are the places of a quorum whose keepers are in this process, each with
-// its directory. A keeper that is not there, or is not the one that belongs
-// there, leaves its seat empty; the others serve.
+// Seats are the places of a quorum whose keepers are in this process, each with its own
+// directory. A keeper that is missing, or is not the right one, leaves its seat empty;
+// the others serve.
 type Seats struct {
 	shape split.Shape
 	dirs  []string
@@ -42,15 +42,15 @@ type Seats struct {
 
 	mu        sync.Mutex
 	repairing *Repair // guarded by mu: one at a time
-	closed    bool    // guarded by mu: no repair begins any more
+	closed    bool    // guarded by mu: no new repair may begin
 	running   sync.WaitGroup
 }
 
-// OpenSeats opens the keepers of a quorum, directory i that of member i+1. What is
-// wrong with one of them alone leaves its seat empty; Enough says whether the
-// others are enough. An error means that the directories must not be worked with:
-// another process has one of them (ledger.ErrLeased), others than the owner can
-// read it (ErrMode), or a later release wrote it.
+// OpenSeats opens the keepers of a quorum; dirs[i] is the directory of member i+1. A
+// fault of one keeper alone leaves its seat empty; Enough reports whether the others
+// are enough. An error means that nobody may work with the directories: another process
+// has one of them (ledger.ErrLeased), others than the owner can read it (ErrMode), or a
+// later release wrote it.
 func OpenSeats(ctx context.Context, dirs []string, shape split.Shape, c OpenConfig) (_ *Seats, err error) {
 	if err := shape.Validate(); err != nil {
 		return nil, err
@@ -85,7 +85,7 @@ func OpenSeats(ctx context.Context, dirs []string, shape split.Shape, c OpenConf
 			continue
 		}
 		n, err := openStored(ctx, dirs[i], k, c, sqlite.MakeNone)
-		if err == nil && n.ledger.Poisoned() != nil { // a repair that was cut off
+		if err == nil && n.ledger.Poisoned() != nil { // its repair was cut off
 			err = errors.Join(n.ledger.Poisoned(), n.Close())
 		}
 		if err := s.alone(i, err); err != nil {
@@ -98,8 +98,8 @@ func OpenSeats(ctx context.Context, dirs []string, shape split.Shape, c OpenConf
 	return s, nil
 }
 
-// alone leaves a seat empty for an error that concerns one keeper alone, and
-// returns every other error.
+// alone leaves a seat empty if err concerns that keeper alone, and returns every other
+// error.
 func (s *Seats) alone(i int, err error) error {
 	switch {
 	case err == nil:
@@ -111,19 +111,20 @@ func (s *Seats) alone(i int, err error) error {
 	return nil
 }
 
-// stops reports whether an error of one directory must stop the work with all.
+// stops reports whether an error of one directory must stop the work with all
+// directories.
 func stops(err error) bool {
 	return errors.Is(err, ledger.ErrLeased) || errors.Is(err, ErrMode) || errors.Is(err, sqlitefile.ErrTooNew) || errors.Is(err, ErrShareKeys) ||
 		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// readMember reads the key file of a directory and wants the keeper in it to be
-// that member.
+// readMember reads the key file of a directory and checks that it belongs to that
+// member.
 func readMember(dir string, member int, shape split.Shape) (*storedKeeper, error) {
 	k, err := readKeeper(dir)
 	if errors.Is(err, ErrMode) {
-		// A directory that others can enter gives nothing away while nothing is in it:
-		// the place of a disk that is not mounted.
+		// A directory that others can enter gives nothing away while it is empty: it
+		// may be the mount point of a disk that is not mounted.
 		if _, gone := os.Lstat(filepath.Join(dir, keeperFile)); errors.Is(gone, fs.ErrNotExist) {
 			err = fmt.Errorf("keeper: %w", gone)
 		}
@@ -138,7 +139,7 @@ func readMember(dir string, member int, shape split.Shape) (*storedKeeper, error
 	return k, nil
 }
 
-// fits compares a stored keeper with the place that it was found in.
+// fits checks that a stored keeper belongs to the place in which it was found.
 func (k *storedKeeper) fits(member int, shape split.Shape) error {
 	r, err := k.ring(nil)
 	if err != nil {
@@ -153,9 +154,9 @@ func (k *storedKeeper) fits(member int, shape split.Shape) error {
 	return nil
 }
 
-// leaveOutStrangers empties the seats of keepers whose share keys are not those of
-// the others. Where it cannot be told who the strangers are, all stay: verdicts
-// rest on what the keepers answer.
+// leaveOutStrangers empties the seats of keepers whose share keys differ from the
+// others'. If it cannot tell which keepers are the strangers, all stay: verdicts depend
+// on the keepers' answers anyway.
 func (s *Seats) leaveOutStrangers(found []*storedKeeper) {
 	strange, unsure := Strangers(len(found), s.shape.T,
 		func(i int) bool { return found[i] != nil }, func(i, j int) bool { return sameKeys(found[i], found[j]) })
@@ -171,7 +172,7 @@ func (s *Seats) leaveOutStrangers(found []*storedKeeper) {
 	}
 }
 
-// sameKeys reports whether two keepers have the same key sets, with the same key
+// sameKeys reports whether two keepers have the same key sets, and the same key
 // wherever both hold one.
 func sameKeys(a, b *storedKeeper) bool {
 	if len(a.KeySets) != len(b.KeySets) {
@@ -191,7 +192,7 @@ func sameKeys(a, b *storedKeeper) bool {
 	return true
 }
 
-// Keepers are the seats as keepers, in the order of their member numbers.
+// Keepers returns the seats as keepers, in the order of their member numbers.
 func (s *Seats) Keepers() []Keeper {
 	out := make([]Keeper, len(s.seats))
 	for i, seat := range s.seats {
@@ -200,7 +201,7 @@ func (s *Seats) Keepers() []Keeper {
 	return out
 }
 
-// Nodes are the keepers that are there.
+// Nodes returns the keepers in the seats that are not empty.
 func (s *Seats) Nodes() (out []*Node) {
 	for _, seat := range s.seats {
 		if n, err := seat.sits(); err == nil {
@@ -210,7 +211,7 @@ func (s *Seats) Nodes() (out []*Node) {
 	return out
 }
 
-// KeySets lists the key sets that every keeper which is there holds, rising.
+// KeySets lists the key sets that all keepers in the seats hold, rising.
 func (s *Seats) KeySets() (common []uint32) {
 	for i, n := range s.Nodes() {
 		if i == 0 {
@@ -221,8 +222,7 @@ func (s *Seats) KeySets() (common []uint32) {
 	return common
 }
 
-// Enough is ErrTooFew where so few keepers are there that no verdict can be
-// given.
+// Enough returns ErrTooFew if too few keepers are present for a verdict.
 func (s *Seats) Enough() error {
 	var gone []string
 	for _, seat := range s.seats {
@@ -236,8 +236,8 @@ func (s *Seats) Enough() error {
 	return nil
 }
 
-// Conditions is how the keepers stand for somebody who has had these sequences
-// from them; for a process that has no Quorum.
+// Conditions returns each keeper's condition for a caller that has received these
+// sequences from them; for a process without a Quorum.
 func (s *Seats) Conditions(ctx context.Context, now time.Time, seen map[ID]uint64) []Condition {
 	out := make([]Condition, len(s.seats))
 	for i, seat := range s.seats {
@@ -252,7 +252,7 @@ func (s *Seats) Conditions(ctx context.Context, now time.Time, seen map[ID]uint6
 	return out
 }
 
-// Close ends a repair under way, which can be begun again, and closes the
+// Close stops a repair under way, which can be started again later, and closes the
 // keepers.
 func (s *Seats) Close() error {
 	s.mu.Lock()
@@ -271,8 +271,8 @@ func (s *Seats) Close() error {
 	return errors.Join(errs...)
 }
 
-// owner tells the ledger of this keeper from every other keeper's: a hash of its
-// id and of its share keys' fingerprints, which a rebuilt key file has again.
+// owner returns a value that identifies this keeper's ledger: a hash of the keeper's id
+// and of its share keys' fingerprints. A rebuilt key file gives the same value.
 func (k *storedKeeper) owner(r *Ring) (out [32]byte, err error) {
 	h := sha256.New()
 	field := func(b []byte) {

@@ -14,14 +14,15 @@ import (
 // counts: no two proposals of one version both reach it (I-3).
 func (q *Quorum) majority() int { return q.shape.Majority() }
 
-// Propose has a version that is not committed evaluated under a key set, and returns
-// the verifier of the secret under it. It replaces current, which at enrolment has
-// only card, tag and head. It waits up to timing.Propose for all n,
-// since only shares that two keepers hold can be checked. The caller wipes
-// secret. After any error the version is used up: reserve a higher one.
+// Propose lets the keepers evaluate a version that is not committed, under the given
+// key set, and returns the verifier of the secret. The version is to replace
+// current, which at enrolment has only card, tag and head. Propose waits up to
+// timing.Propose for all n keepers, because only shares that two keepers hold can be
+// checked. The caller wipes secret. After any error the version is used up: reserve
+// a higher one.
 //
-// A crash during or after it leaves marks at some keepers and no commit
-// anywhere, so the old PIN stays (I-7).
+// A crash during or after it leaves marks at some keepers and no commit anywhere, so
+// the old PIN stays (I-7).
 func (q *Quorum) Propose(ctx context.Context, current Target, version liuma.Version, keySet uint32, secret []byte) (liuma.Verifier, error) {
 	if current.Card.IsZero() || version == 0 || keySet == 0 || current.Tag.IsZero() {
 		return liuma.Verifier{}, fmt.Errorf("%w: a proposal needs card, tag, version and key set", ErrRequest)
@@ -52,7 +53,8 @@ func (q *Quorum) Propose(ctx context.Context, current Target, version liuma.Vers
 }
 
 // proposeAt proposes at one keeper. A keeper that missed the commit of the
-// current version gets it first; its refusal marked and evaluated nothing.
+// current version refuses first, with nothing marked or evaluated; it then gets
+// that commit and the proposal again.
 func (q *Quorum) proposeAt(ctx context.Context, m *member, req ProposeRequest, current Target) (ans ProposeAnswer, err error) {
 	propose := func() error {
 		return q.withHead(ctx, m, req.Card, current.Head, func(head uint64) (*ledger.Refusal, error) {
@@ -67,7 +69,8 @@ func (q *Quorum) proposeAt(ctx context.Context, m *member, req ProposeRequest, c
 	c := current.commitment()
 	c.Replaces = ans.Refusal.At
 	// A crash or an error here leaves the keeper with the version that it had, or
-	// with the current one; in either case without a mark for the new one (I-7).
+	// with the current one. In both cases it has no mark for the new version
+	// (I-7).
 	if done, err := q.commitAt(ctx, m, c, current.Head); err != nil || done.Refusal != nil {
 		return ans, err
 	}
@@ -116,9 +119,9 @@ func (q *Quorum) gatherProposals(ctx context.Context, replies <-chan reply[Propo
 // tallied counts keepers by the reason of their refusal.
 type tallied map[ledger.Reason]int
 
-// cause is the error behind a quorum that was not reached, by the refusals that
-// came. The first of them is the one to act upon: what the database does not
-// know comes before a version number that is merely used.
+// cause returns the error for a quorum that was not reached, from the refusals.
+// The first match is the one to act on: a refusal because the database lacks
+// something is more important than a version number that is already used.
 func (t tallied) cause() error {
 	for _, c := range []struct {
 		reason ledger.Reason
@@ -164,12 +167,12 @@ func (q *Quorum) verifierOf(card liuma.CardID, guess *split.Guess, answers [][]s
 }
 
 // Commit makes a version current at all n keepers. It returns nil once q
-// keepers hold it durably; all says that every keeper does. It may be repeated
+// keepers hold it durably; all is true if every keeper does. It may be repeated
 // at will.
 //
-// A crash or an error leaves the commit at some keepers. The caller, which
-// recorded the verifier before, repeats Commit until it returns nil, then until
-// all is true (I-7).
+// A crash or an error leaves the commit at some keepers. The caller has
+// recorded the verifier before. It repeats Commit until it returns nil, then
+// until all is true (I-7).
 func (q *Quorum) Commit(ctx context.Context, c ledger.Commitment, head Head) (all bool, err error) {
 	if c.Card.IsZero() || c.Version == 0 || c.KeySet == 0 || c.Verifier.IsZero() || c.Tag.IsZero() {
 		return false, fmt.Errorf("%w: a commit needs card, version, key set, verifier and tag", ErrRequest)
@@ -186,8 +189,8 @@ func (q *Quorum) Commit(ctx context.Context, c ledger.Commitment, head Head) (al
 	return q.gatherCommits(ctx, replies)
 }
 
-// commitAt commits at one keeper. If it missed an earlier commit, the version
-// replaces what the keeper holds.
+// commitAt commits at one keeper. If the keeper missed an earlier commit, the
+// version replaces the one that the keeper holds.
 func (q *Quorum) commitAt(ctx context.Context, m *member, c ledger.Commitment, head Head) (ans CommitAnswer, err error) {
 	commit := func() error {
 		return q.withHead(ctx, m, c.Card, head, func(head uint64) (*ledger.Refusal, error) {

@@ -12,20 +12,20 @@ import (
 )
 
 const (
-	// perCard bounds the settlements of one card that wait for one keeper. A
-	// later settlement clears everything that an earlier one would, except in
-	// the other lane.
+	// perCard bounds the settlements of one card that wait for one keeper. A later
+	// settlement clears everything that an earlier one clears, except in the other
+	// lane.
 	perCard = 4
-	// MaxSettlements bounds the settlements in one request. So many of the largest
-	// fit into a frame between machines.
+	// MaxSettlements bounds the settlements in one request. That many of the largest
+	// size fit into one frame between machines.
 	MaxSettlements = 128
 )
 
-// settle signs (or, where all keepers are in this process, proves) one settlement for all spends of a right guess that have none yet,
-// and hands it to each of their keepers. It first takes the replies that are
-// there already, so that most often one signature covers all keepers; one that
-// answers later gets a settlement of its own. It is not waited for, since the
-// card's next attempt is to find its settlement waiting.
+// settle makes one settlement for all spends of a right guess that have none yet, and hands it to
+// the keepers of those spends. It signs the settlement or, if all keepers are in this process,
+// proves it. First it takes the replies that have already come, so that usually one signature
+// covers all keepers; a keeper that answers later gets its own settlement. All this is done
+// before the verdict is returned, so that the card's next attempt finds its settlement waiting.
 func (a *attempt) settle() {
 	if a.key == nil {
 		return
@@ -48,8 +48,8 @@ func (a *attempt) settle() {
 		}
 		at.settled = true
 		to, here = append(to, m), here && at.here
-		// The name is that of the connection, whatever the keeper says: it can
-		// spoil its own part, and nobody else's.
+		// The name comes from the connection, whatever the keeper says: a keeper can
+		// spoil its own part, but nobody else's.
 		s.Spends = append(s.Spends, ledger.SettledSpend{Keeper: string(m.id), Incarnation: at.Incarnation, S: at.Spend})
 	}
 	if len(to) == 0 {
@@ -66,10 +66,10 @@ func (a *attempt) settle() {
 	}
 }
 
-// settle hands a proof to one of its keepers. A right verdict does not wait until
-// the proof is on disk: losing it only leaves a guess counted. With one keeper in
-// process it is handed over before the verdict is given, so that the card's
-// next attempt finds it; with several it also travels with that attempt.
+// settle hands a proof to one of its keepers. A right verdict does not wait until the
+// proof is on disk: losing it only leaves a guess counted. A single keeper in this
+// process gets the proof before the verdict is given, so that the card's next attempt
+// finds it applied. With several keepers the next attempt also carries it.
 func (q *Quorum) settle(m *member, s ledger.Settlement) {
 	if len(q.members) == 1 {
 		ctx, cancel := context.WithTimeout(q.base, q.timing.Call)
@@ -84,7 +84,7 @@ func (q *Quorum) settle(m *member, s ledger.Settlement) {
 	}
 	select {
 	case m.wake <- struct{}{}:
-	default: // resend is awake already
+	default: // resend is already woken
 	}
 }
 
@@ -152,7 +152,7 @@ func (q *Quorum) trySend(m *member, batch []ledger.Settlement) bool {
 	return true
 }
 
-// keep holds s until it is acknowledged; false if there is no room.
+// keep stores s until it is acknowledged; it returns false if there is no room.
 func (m *member) keep(s ledger.Settlement, maxCards int) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -160,7 +160,7 @@ func (m *member) keep(s ledger.Settlement, maxCards int) bool {
 	if !known && len(m.pending) >= maxCards {
 		return false
 	}
-	// Proofs of an earlier version clear nothing any more.
+	// A proof of an earlier version clears nothing any more.
 	have = slices.DeleteFunc(have, func(o ledger.Settlement) bool { return o.Version != s.Version })
 	if len(have) == perCard {
 		have = have[1:]
@@ -206,8 +206,8 @@ func (m *member) acknowledged(list []ledger.Settlement) {
 	}
 }
 
-// same: two settlements of one card that prove the same. Signatures and proofs are of the
-// whole message, and the same for the same one.
+// same reports whether two settlements of one card prove the same. Signature and proof
+// cover the whole message, and are the same for the same message.
 func same(x, y ledger.Settlement) bool {
 	return x.Version == y.Version && x.Signature == y.Signature && x.Proof == y.Proof && slices.Equal(x.Spends, y.Spends)
 }

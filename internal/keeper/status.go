@@ -9,8 +9,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/ledger"
 )
 
-// statuses asks all keepers for a state, and returns the rows of those that
-// answered. It waits up to timing.Propose for the last of them.
+// statuses asks all keepers for a card's state, and returns the rows of the
+// keepers that answered. It waits up to timing.Propose for the last of them.
 func (q *Quorum) statuses(ctx context.Context, card liuma.CardID, status func(context.Context, *member) (StatusAnswer, error)) ([]ledger.Row, error) {
 	ctx, cancel := context.WithTimeout(ctx, q.timing.Propose)
 	defer cancel()
@@ -42,10 +42,10 @@ func (q *Quorum) statuses(ctx context.Context, card liuma.CardID, status func(co
 	return rows, nil
 }
 
-// Tagged is the card that keepers hold in use for a holder: version, key set
-// and verifier that q keepers agree on. It is a zero Row if so few hold one that
-// no PIN can have been set under it. Everything between is an error: too few
-// answered, or they contradict one another (ErrDisagree).
+// Tagged returns the card in use that keepers hold for a holder: version, key
+// set and verifier on which q keepers agree. It returns a zero Row if so few
+// keepers hold one that no PIN can have been set for it. Everything else is an
+// error: too few keepers answered, or they contradict one another (ErrDisagree).
 func (q *Quorum) Tagged(ctx context.Context, tag ledger.Tag) (ledger.Row, error) {
 	if tag.IsZero() {
 		return ledger.Row{}, fmt.Errorf("%w: no tag", ErrRequest)
@@ -69,7 +69,8 @@ func (q *Quorum) Tagged(ctx context.Context, tag ledger.Tag) (ledger.Row, error)
 	return ledger.Row{}, nil
 }
 
-// agreed is the row whose card, version, key set and verifier q keepers hold.
+// agreed returns the row whose card, version, key set and verifier q keepers
+// hold.
 func (q *Quorum) agreed(rows []ledger.Row) (ledger.Row, bool) {
 	for _, r := range rows {
 		same := 0
@@ -85,15 +86,15 @@ func (q *Quorum) agreed(rows []ledger.Row) (ledger.Row, bool) {
 	return ledger.Row{}, false
 }
 
-// headSpan is how far above the others one keeper's head may be to be believed:
-// more changes of one card than there will ever be, and so few that the others take
-// the row which is brought up to it (ledger.MaxHeadStep). A keeper that lies cannot
-// use up all heads.
+// headSpan is how far one keeper's head may be above the others' to be believed. It
+// is more changes of one card than will ever happen, and it is small enough that
+// the other keepers accept a row that is raised to that head (ledger.MaxHeadStep).
+// So a keeper that lies cannot use up all heads.
 const headSpan = ledger.MaxHeadStep / 2
 
-// Held is what keepers hold of a card: version, key set and verifier that q of
-// them agree on, and the highest head of any. It is what an operator brings a
-// restored row up to.
+// Held returns what keepers hold of a card: the version, key set and verifier
+// on which q of them agree, and the highest believable head. An operator raises
+// a restored row to that.
 func (q *Quorum) Held(ctx context.Context, card liuma.CardID) (ledger.Row, error) {
 	rows, err := q.statuses(ctx, card, func(ctx context.Context, m *member) (StatusAnswer, error) {
 		return m.Status(ctx, card)

@@ -2,11 +2,12 @@ package keeper
 
 import "math/bits"
 
-// Strangers says of each of n members whether it is there and its share keys are not those
-// of the others: it is outside the largest set of members that agree with one another.
-// Where two sets are the largest and each could give a verdict, it cannot be told who the
-// strangers are, and nobody is one: verdicts rest on what the keepers answer. unsure is
-// set then. agree is only asked about members that are there, the second before the first.
+// Strangers reports, for each of n members, whether it is a stranger: it is present, but
+// its share keys put it outside the largest set of members that agree with one another. If
+// two largest sets exist and each could give a verdict, it is impossible to tell who the
+// strangers are: then nobody is reported, because verdicts depend on the keepers' answers
+// anyway, and unsure is set. agree is only called for members that are present, with i <
+// j.
 func Strangers(n, t int, there func(i int) bool, agree func(i, j int) bool) (strange []bool, unsure bool) {
 	best, several := uint(0), false
 	for set := uint(1); set < 1<<n; set++ {
@@ -30,7 +31,8 @@ func Strangers(n, t int, there func(i int) bool, agree func(i, j int) bool) (str
 	return strange, false
 }
 
-// together reports whether the members of a set, by bit, are all there and agree.
+// together reports whether the members of a set (one bit each) are all present and
+// agree.
 func together(n int, set uint, there func(i int) bool, agree func(i, j int) bool) bool {
 	for i := range n {
 		if set>>i&1 == 0 {

@@ -10,48 +10,47 @@ import (
 	"github.com/liuma-pin/liuma/internal/ledger"
 )
 
-// Condition is how one keeper of the quorum stands, as this process knows it.
+// Condition is the state of one keeper of the quorum, as this process knows it.
 type Condition struct {
 	ID       ID
-	Sequence uint64    // the highest that was had from it
+	Sequence uint64    // the highest received from it
 	Fault    Fault     // empty: it is whole
-	Since    time.Time // with Fault: when this process first found it so
+	Since    time.Time // with Fault: when this process first found it
 	Why      error     // with Fault
 }
 
-// tellEvery is how often the same trouble of a keeper is logged, and an alarm of
-// it raised.
+// tellEvery is how often the same trouble of a keeper is logged and raised as an alarm.
 const tellEvery = time.Minute
 
-// differsFor is how long a keeper that answered otherwise than the others is told of: it
-// may answer as it should in between.
+// differsFor is how long a keeper is still reported after its answer differed from the
+// others': it may answer correctly in between.
 const differsFor = 10 * time.Minute
 
 // slowAfter is how long an answer may take: as long as a wrong PIN waits for the last
-// keeper. Two in a row that take longer are a fault, one is a moment's load.
+// keeper. Two slow answers in a row are a fault; one may come from a moment's load.
 const slowAfter = 500 * time.Millisecond
 
-// errSlow is why a keeper is told of that serves.
+// errSlow is the reason of the fault Slow; the keeper serves.
 var errSlow = errors.New("keeper: its answers take longer than half a second")
 
-// errDiffers is why a keeper is told of that serves.
+// errDiffers is the reason of the fault Disagrees; the keeper serves.
 var errDiffers = errors.New("keeper: it answered otherwise than the others")
 
-// trouble is why a keeper does not serve. It ends with the next answer of the
-// keeper that can be used.
+// trouble says why a keeper does not serve. It ends with the keeper's next usable
+// answer.
 type trouble struct {
 	fault Fault // empty: it serves
 	why   error
 	since time.Time // by the quorum's clock, for people
-	// What was told last stays after the trouble has ended, so that a keeper that
-	// serves one kind of request and refuses another is not told of each time.
+	// The last report stays after the trouble has ended, so that a keeper that serves
+	// one kind of request and refuses another is not reported each time.
 	told  Fault
-	at    time.Time // by this machine's running time
+	at    time.Time // by this machine's monotonic clock
 	quiet int       // errors since then
 }
 
-// faultOf says what an error tells about the keeper itself; empty if the fault
-// may be the request's.
+// faultOf returns the fault of the keeper that an error shows; empty if the fault may
+// be the request's.
 func faultOf(err error) Fault {
 	switch {
 	case errors.Is(err, ErrRequest), errors.Is(err, ErrMetered), errors.Is(err, ledger.ErrRequest), errors.Is(err, ledger.ErrSettlement),
@@ -79,11 +78,11 @@ func faultOf(err error) Fault {
 	return Silent
 }
 
-// ConditionOf asks one keeper how it stands for somebody who has had this sequence from
-// it; for a process that has no Quorum.
+// ConditionOf asks one keeper for its condition, for a caller that has received the
+// sequence seen from it; for a process without a Quorum.
 func ConditionOf(ctx context.Context, k Keeper, now time.Time, seen uint64) Condition {
 	c := Condition{ID: k.ID(), Sequence: seen}
-	for range 2 { // one that is slow is asked again
+	for range 2 { // a slow keeper is asked again
 		began := time.Now()
 		if err := k.Admit(ctx, Header{Now: now, Seen: seen}); err != nil {
 			c.Fault, c.Why, c.Since = faultOf(err), err, now
@@ -97,14 +96,14 @@ func ConditionOf(ctx context.Context, k Keeper, now time.Time, seen uint64) Cond
 	return c
 }
 
-// failed notes an error of a keeper. It is logged, and for a fault of the keeper
-// itself an alarm raised, when the trouble begins and then once in a while, not
-// with every request.
+// failed records an error of a keeper. The error is logged and, if it is a fault of the
+// keeper itself, raised as an alarm: when the trouble begins and then once in a while,
+// not with every request.
 func (q *Quorum) failed(m *member, card liuma.CardID, err error) {
 	fault := faultOf(err)
 	switch {
 	case fault == "" && (errors.Is(err, context.Canceled) || errors.Is(err, ErrClosed)):
-		return // we asked no longer, as at an end or once enough others had answered
+		return // this process stopped asking: it is closing, or enough others had answered
 	case fault == "":
 		q.log.Warn("keeper refused a request", "keeper", string(m.id), "error", err)
 		return
@@ -131,7 +130,7 @@ func (q *Quorum) failed(m *member, card liuma.CardID, err error) {
 	}
 	level := slog.LevelWarn
 	if fault == Gone {
-		level = slog.LevelError // recorded once, at the start
+		level = slog.LevelError // reported once, at the start
 	}
 	q.log.Log(context.Background(), level, "keeper gave no answer", "keeper", string(m.id), "fault", string(fault),
 		"since", since, "times", times, "error", err)
@@ -140,8 +139,8 @@ func (q *Quorum) failed(m *member, card liuma.CardID, err error) {
 	}
 }
 
-// Raised reports whether a Quorum raises an alarm of such a fault by itself, so that
-// nobody else has to.
+// Raised reports whether a Quorum itself raises an alarm for such a fault, so that no
+// other code has to.
 func (f Fault) Raised() bool {
 	switch f {
 	case Disagrees, RolledBack, ClockOff, NoShareKeys, Uncounted, RowBehind, SecondCard:
@@ -151,8 +150,8 @@ func (f Fault) Raised() bool {
 	}
 }
 
-// gaveUp tells, once in a while, that settlements are given up because too many
-// wait for a keeper, as for one that is gone for long.
+// gaveUp reports, once in a while, that settlements are dropped because too many wait
+// for a keeper, for example for one that has been gone for long.
 func (q *Quorum) gaveUp(m *member) {
 	now := time.Now()
 	m.mu.Lock()
@@ -169,7 +168,8 @@ func (q *Quorum) gaveUp(m *member) {
 // well ends the keeper's trouble. The caller holds m.mu.
 func (m *member) well() { m.trouble.fault, m.trouble.why = "", nil }
 
-// admit asks m what every request is asked before its card is looked at.
+// admit makes the checks at m that every request passes before the keeper looks at its
+// card.
 func (q *Quorum) admit(ctx context.Context, m *member) error {
 	began := time.Now()
 	err := m.Admit(ctx, q.header(m))
@@ -190,15 +190,15 @@ func (q *Quorum) admit(ctx context.Context, m *member) error {
 	return nil
 }
 
-// Conditions asks every keeper how it stands. A keeper that does not answer in
-// time is in trouble as well.
+// Conditions asks every keeper for its condition. A keeper that does not answer in time
+// is in trouble as well.
 func (q *Quorum) Conditions(ctx context.Context) []Condition {
 	ctx, cancel := context.WithTimeout(ctx, q.timing.Call)
 	defer cancel()
 	done := make(chan struct{}, len(q.members))
 	waiting := 0
 	for _, m := range q.members {
-		if q.background(func() { _ = q.admit(ctx, m); done <- struct{}{} }) { // admit notes its error
+		if q.background(func() { _ = q.admit(ctx, m); done <- struct{}{} }) { // admit records its error
 			waiting++
 		}
 	}
@@ -215,8 +215,8 @@ func (q *Quorum) Conditions(ctx context.Context) []Condition {
 	return out
 }
 
-// condition is how the keeper stood when it was last asked. One that serves and answered
-// otherwise than the others a while ago is not whole.
+// condition returns the keeper's condition when it was last asked. A keeper that serves
+// but whose answer recently differed from the others' is not whole.
 func (m *member) condition() Condition {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -230,7 +230,7 @@ func (m *member) condition() Condition {
 	return c
 }
 
-// differing notes that the keeper answered otherwise than the others.
+// differing records that the keeper's answer differed from the others'.
 func (m *member) differing(now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

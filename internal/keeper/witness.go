@@ -7,10 +7,11 @@ import (
 	"github.com/liuma-pin/liuma/internal/clock"
 )
 
-// Witnesses are the clocks among what keepers said of themselves by which somebody on a
-// machine may tell whether its clock is right: those of machines that are neither this one
-// (here, clock.Clock.Start) nor one another, since who moves a machine's clock moves it
-// for every keeper and container on it. Who does not know its machine is none.
+// Witnesses returns, from the keepers' reports, the clocks that can show whether this
+// machine's clock is right. They must be on other machines than this one (here,
+// clock.Clock.Start) and on different machines from one another, because whoever sets a
+// machine's clock sets it for every keeper and container on it. A keeper that does not
+// know its machine is not used.
 func Witnesses(said []*About, here [clock.StartSize]byte) (clocks []time.Time) {
 	var none [clock.StartSize]byte
 	if here == none {
@@ -27,10 +28,11 @@ func Witnesses(said []*About, here [clock.StartSize]byte) (clocks []time.Time) {
 	return clocks
 }
 
-// WitnessTime moves the keeper's time up to its wall clock if what keepers on other
-// machines said just now shows that this clock is right: q of them, which must have been
-// asked over connections to other machines. It returns by how much. Errors:
-// clock.ErrNotAhead (too few have the clock, or there is nothing to move), clock.ErrBehind.
+// WitnessTime moves the keeper's time up to its wall clock if the reports (said) that
+// keepers on other machines gave just now show that this clock is right. At least q of them
+// must agree, and they must have been asked over connections to other machines. It returns
+// how far the time moved. Errors: clock.ErrNotAhead (too few clocks agree, or there is
+// nothing to move), clock.ErrBehind.
 func (n *Node) WitnessTime(ctx context.Context, said []*About, q int) (by time.Duration, err error) {
 	leave, err := n.enter()
 	if err != nil {

@@ -13,13 +13,13 @@ import (
 
 // op is one request on its way through the writer.
 type op struct {
-	cards []liuma.CardID // cards whose rows work reads
-	tags  []Tag          // holders whose cards' rows work reads
+	cards []liuma.CardID // the cards whose rows work reads
+	tags  []Tag          // the tags whose cards' rows work reads
 	now   time.Time      // when it was admitted
 	// work runs in the writer, in order. It changes rows through the batch and
 	// returns nil, or changes nothing and returns the reason.
 	work func(*batch) error
-	// A patient op may wait for other requests to share a write with.
+	// A patient op may wait until other requests share its write.
 	patient bool
 	spend   bool         // counts a guess
 	repair  bool         // also runs on a ledger that was rolled back or is being repaired
@@ -38,11 +38,11 @@ type batch struct {
 	meta  Meta
 	rows  map[liuma.CardID]*Row // private copies
 	dirty map[liuma.CardID]bool
-	// repaired is set where a repair begins or ends: meta must be written, and once
-	// it is, the ledger stops, or serves again.
+	// repaired is set if a repair begins or ends: then meta must be written. Once
+	// it is written, the ledger stops serving, or serves again.
 	repaired bool
-	// high is set where the batch keeps the time and may write nothing else:
-	// meta is written with it.
+	// high is set if the batch saves the ledger's time although it may write
+	// nothing else: meta is written with it.
 	high clock.State
 }
 
@@ -52,8 +52,8 @@ func (b *batch) row(card liuma.CardID) *Row { return b.rows[card] }
 
 func (b *batch) touch(card liuma.CardID) { b.dirty[card] = true }
 
-// tick is the time of a request, which is never before that of one that was
-// counted earlier.
+// tick returns the time of a request. It is never before the time of a request
+// that was counted earlier.
 func (b *batch) tick(now time.Time) time.Time {
 	if now.After(b.meta.High.High) {
 		return now
@@ -81,7 +81,7 @@ func (l *Ledger) next() []*op {
 		l.mu.Lock()
 		n := len(l.queue)
 		wait, many := l.cfg.SettleWait, n >= l.cfg.MaxBatch
-		if l.full { // proofs that are kept do not ask the disk all the time
+		if l.full { // on a full disk, waiting proofs try to write only once in a while
 			wait, many = max(wait, roomWait), false
 		}
 		if n > 0 && (l.asks > 0 || l.closing || waited || many) {
@@ -159,7 +159,7 @@ func (l *Ledger) run(ops []*op) {
 	}
 }
 
-// wrote tells how many guesses a write counted, if any.
+// wrote reports how many guesses a write counted, if it counted any.
 func (l *Ledger) wrote(ops []*op, errs []error) {
 	if l.cfg.Wrote == nil {
 		return
@@ -175,8 +175,8 @@ func (l *Ledger) wrote(ops []*op, errs []error) {
 	}
 }
 
-// gather loads the rows of the distinct cards once. On a stopped ledger it
-// loads only the rows that repair needs, on a poisoned one none.
+// gather loads the rows of all cards in the batch, each card once. On a stopped
+// ledger it loads only the rows that a repair needs; on a poisoned ledger none.
 func (l *Ledger) gather(ops []*op, meta Meta, stopped error) (*batch, error) {
 	b := &batch{meta: meta, rows: make(map[liuma.CardID]*Row, len(ops)), dirty: make(map[liuma.CardID]bool, len(ops))}
 	if errors.Is(stopped, ErrPoisoned) {
@@ -222,7 +222,7 @@ func (l *Ledger) gather(ops []*op, meta Meta, stopped error) (*batch, error) {
 	return b, nil
 }
 
-// tagged lists the cards that have one of the tags on disk.
+// tagged lists the cards on disk that have one of the tags.
 func (l *Ledger) tagged(tags []Tag) (cards []liuma.CardID, err error) {
 	for _, tag := range tags {
 		if tag.IsZero() {
@@ -244,8 +244,8 @@ func (l *Ledger) persist(b *batch) error {
 		return nil // nothing changed: refusals write nothing
 	}
 	b.meta.Sequence++
-	// The time goes with every write, so a stamp is never later than the time that
-	// is kept beside it (I-15).
+	// The time is saved with every write, so a stamp is never later than the time
+	// that is saved beside it (I-15).
 	if b.meta.High = l.clock.State(); b.high.High.After(b.meta.High.High) {
 		b.meta.High = b.high
 	}

@@ -9,8 +9,9 @@ import (
 )
 
 // Admit returns the error that every request with this header would get before
-// its card is looked at, and nil if it would be served. A ledger that found no
-// room is asked to write, since only that shows whether there is room again.
+// the ledger looks at its card, or nil if such a request would be served. A
+// ledger whose disk was full tries a write, because only a write shows whether
+// there is room again.
 func (l *Ledger) Admit(ctx context.Context, sender time.Time, seen uint64) error {
 	if _, err := l.admit(header{sender, seen}); err != nil {
 		return err
@@ -27,7 +28,8 @@ func (l *Ledger) Admit(ctx context.Context, sender time.Time, seen uint64) error
 // Times are the ledger's high-water time and this machine's wall clock.
 func (l *Ledger) Times() clock.Times { return l.clock.Read() }
 
-// Start tells the machine that this ledger is on from others; see clock.Clock.Start.
+// Start returns a mark that tells other processes that this ledger runs on the same
+// start of the machine as they do; see clock.Clock.Start.
 func (l *Ledger) Start() [clock.StartSize]byte { return l.clock.Start() }
 
 // KeepTime makes the ledger's time durable. A crash before it only makes locks
@@ -35,7 +37,7 @@ func (l *Ledger) Start() [clock.StartSize]byte { return l.clock.Start() }
 // was started anew (I-15).
 func (l *Ledger) KeepTime(ctx context.Context) error {
 	_, err := l.ask(ctx, &op{work: func(b *batch) error {
-		if s := l.clock.State(); s.High.After(b.high.High) { // nothing takes back an accepted jump
+		if s := l.clock.State(); s.High.After(b.high.High) { // a jump of the time that was accepted is never taken back
 			b.high = s
 		}
 		return nil
@@ -44,13 +46,15 @@ func (l *Ledger) KeepTime(ctx context.Context) error {
 }
 
 // AcceptTime moves the ledger's time up to the wall clock: locks and waits end
-// as if the time in between had passed. The caller has recorded who wants it and
-// why. A crash before the write is durable leaves the time as it was, and the
-// act can be repeated. Errors: clock.ErrNotAhead, clock.ErrBehind.
+// as if the time in between had passed. The caller has already recorded the
+// person who asked for it and the reason. A crash before the write is durable
+// leaves the time as it was, and the call can be repeated. Errors:
+// clock.ErrNotAhead, clock.ErrBehind.
 func (l *Ledger) AcceptTime(ctx context.Context) error { return l.jump(ctx, l.clock.Accept) }
 
-// WitnessTime is AcceptTime without a person, where the clocks of q keepers on other
-// machines are within a minute of the wall clock; see clock.Clock.Witnessed.
+// WitnessTime does the same as AcceptTime, but no person asks for it: the clocks of
+// q keepers on other machines must be within a minute of the wall clock; see
+// clock.Clock.Witnessed.
 func (l *Ledger) WitnessTime(ctx context.Context, others []time.Time, q int) error {
 	return l.jump(ctx, func() (clock.State, error) { return l.clock.Witnessed(others, q) })
 }
@@ -66,8 +70,8 @@ func (l *Ledger) jump(ctx context.Context, to func() (clock.State, error)) error
 	return nil
 }
 
-// keep keeps the time while no request does, until the ledger is closed. What
-// it cannot write is written by the next request, or is lost without harm.
+// keep saves the time while no request does, until the ledger is closed. If it
+// cannot write, the next request writes the time, or it is lost without harm.
 func (l *Ledger) keep() {
 	t := time.NewTicker(keepEvery)
 	defer t.Stop()

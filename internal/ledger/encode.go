@@ -11,10 +11,10 @@ import (
 	"github.com/liuma-pin/liuma"
 )
 
-// Rows and tallies have exactly one encoding each, versioned. The decoder
-// refuses every other one: a number in more bytes than it needs, an impossible
-// tally, a byte too many. So a row that was read is exactly the row that was
-// written.
+// Rows and tallies have exactly one encoding each, with a format number. The
+// decoder refuses everything else: a number in more bytes than it needs, an
+// impossible tally, an extra byte. So a row that was read is exactly the row
+// that was written.
 const (
 	tallyFormat = 1
 	rowFormat   = 1
@@ -60,7 +60,8 @@ func (t Tally) AppendBinary(b []byte) ([]byte, error) {
 	return b, nil
 }
 
-// UnmarshalBinary decodes what AppendBinary wrote, and nothing else.
+// UnmarshalBinary decodes an encoding that AppendBinary wrote, and nothing
+// else.
 func (t *Tally) UnmarshalBinary(data []byte) error {
 	d := decoder{data: data}
 	if d.byte() != tallyFormat {
@@ -124,7 +125,7 @@ func AppendRow(b []byte, r Row) ([]byte, error) {
 	return r.Tally.AppendBinary(b)
 }
 
-// ParseRow decodes what AppendRow wrote for the card.
+// ParseRow decodes a row that AppendRow wrote for the card.
 func ParseRow(card liuma.CardID, data []byte) (Row, error) {
 	d := decoder{data: data}
 	if d.byte() != rowFormat {
@@ -174,8 +175,8 @@ func (r Row) validate() error {
 	return nil
 }
 
-// decoder reads from data; once something is wrong, bad stays set and all
-// reads give zero.
+// decoder reads from data. After the first error, bad stays set and all reads
+// return zero.
 type decoder struct {
 	data []byte
 	bad  bool

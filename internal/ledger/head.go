@@ -9,49 +9,51 @@ import (
 	"github.com/liuma-pin/liuma"
 )
 
-// maxHead is the highest head of a card: what a database keeps in a signed
-// number of eight bytes.
+// maxHead is the highest head of a card, because a database keeps heads in signed
+// numbers of eight bytes.
 const maxHead = math.MaxInt64
 
-// MaxHeadStep is how far above the head that is kept here one request may raise a card's
-// head: more changes than a card has in a lifetime, all of them missed by this ledger.
-// Whoever has the authority's key could else raise heads to the highest there is, and no
-// row of the database would come up to them again. Heads never fall: the row is brought up
-// instead, by a person's recorded act at the authority.
+// MaxHeadStep is how far one request may raise a card's head above the head kept here:
+// more changes than a card sees in a lifetime. Otherwise somebody with the authority's key
+// could raise heads to the highest possible number, and no row in the database could reach
+// them again. Heads never fall: if a card's row is behind, a person raises the row's
+// revision at the authority, and that act is recorded.
 const MaxHeadStep = 1 << 20
 
-// ErrHeadStep: a request would raise a head by more than MaxHeadStep. Nothing was done.
+// ErrHeadStep: a request would raise a head by more than MaxHeadStep. Nothing was
+// changed.
 var ErrHeadStep = fmt.Errorf("%w: it raises the card's head too far", ErrRequest)
 
-// leaps reports whether a head is further above the row's than a request may raise it.
+// leaps reports whether head is more than MaxHeadStep above the row's head.
 func (r *Row) leaps(head uint64) bool { return head > r.Head && head-r.Head > MaxHeadStep }
 
-// Head names a card's head: the revision of its row in the authority's
-// database. A ledger that has seen it refuses every later request that was made
-// from an older row, so a row that was put back serves nobody (I-13).
+// Head names a card's head: the revision of its row in the authority's database. A
+// ledger that has seen it refuses every later request that was made from an older row.
+// So if somebody puts an old row back into the database, no request works with it
+// (I-13).
 type Head struct {
 	Card liuma.CardID
 	Head uint64
 }
 
-// HeadRequest brings heads of cards that changed without a guess.
+// HeadRequest carries new heads of cards whose rows changed without a guess.
 type HeadRequest struct {
 	Heads  []Head
 	Sender time.Time
 	Seen   uint64
 }
 
-// Head raises the heads of cards. It may be repeated at will; a head that is not
-// above the kept one changes nothing, and neither does one of a card that was
-// never proposed here, or one that is more than MaxHeadStep above: the others that came
-// with it are taken. It returns the cards whose kept heads are higher than the
-// ones that came: either a later request was faster, or the sender's row was put
-// back. Like a settlement it need not wait for the disk: a Spend,
-// Propose or Commit that is called after Head has returned sees it, and it is
-// written with the next request.
+// Head raises the heads of cards. It may be repeated at will. A head changes nothing if
+// it is not above the kept one, if its card was never proposed here, or if it is more
+// than MaxHeadStep above the kept one; the other heads of the request are taken all the
+// same. Head returns the cards whose kept heads are higher than the heads in the
+// request: either a later request was faster, or the sender's row was put back. Like
+// Settle, it need not wait for the disk: a Spend, Propose or Commit that is called
+// after Head has returned sees the new head, and the head is written with the next
+// request.
 //
-// A crash that loses a head leaves the card as if Head had not been called: the
-// card's next request carries it (I-13).
+// A crash that loses a head leaves the card as if Head had not been called: the card's
+// next request carries the head (I-13).
 func (l *Ledger) Head(ctx context.Context, req HeadRequest) (behind []Head, err error) {
 	for _, h := range req.Heads {
 		if h.Card.IsZero() || h.Head > maxHead {
@@ -90,8 +92,8 @@ func (l *Ledger) Head(ctx context.Context, req HeadRequest) (behind []Head, err 
 	return behind, nil
 }
 
-// queuePatient queues an op that nobody waits for, unless the queue is so long
-// that waiting is what keeps it from filling the memory.
+// queuePatient queues an op and does not wait for it. If the queue is long, it does
+// wait, so that the queue cannot fill the memory.
 func (l *Ledger) queuePatient(ctx context.Context, o *op) error {
 	l.mu.Lock()
 	full := len(l.queue) >= backlog
@@ -103,7 +105,7 @@ func (l *Ledger) queuePatient(ctx context.Context, o *op) error {
 	return l.enqueue(o)
 }
 
-// raise raises the row's head; it never falls.
+// raise raises the row's head; a lower head changes nothing.
 func (b *batch) raise(r *Row, head uint64) {
 	if head > r.Head {
 		r.Head = head

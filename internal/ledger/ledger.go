@@ -12,42 +12,43 @@ import (
 	"github.com/liuma-pin/liuma/internal/clock"
 )
 
-// maxSkew is how far the ledger's wall clock may be from a sender's.
+// maxSkew is how far the ledger's wall clock may differ from the sender's.
 const maxSkew = clock.MaxBehind
 
-// keepEvery is how often the ledger's time is kept where no request does it, so
-// that after a reboot locks do not begin anew from the last request.
+// keepEvery is how often the ledger's time is saved while no request saves it.
+// Otherwise, after a reboot, locks would start again from the last request.
 const keepEvery = time.Minute
 
 // Config holds the parts of a Ledger. Keeper, Backend and Limits are required.
 type Config struct {
-	// Keeper is the name of the keeper whose ledger this is, of at most
-	// MaxKeeperName bytes. Settlements without it are refused.
+	// Keeper is the name of the keeper that this ledger belongs to, at most
+	// MaxKeeperName bytes. A settlement that does not contain it is refused.
 	Keeper string
-	// Owner tells this keeper's ledger from every other: a ledger that says
-	// another is refused (ErrOwner), and one that says none is taken for this
-	// keeper's from its next write on. Zero: nothing is compared.
+	// Owner identifies the keeper that this ledger belongs to. A ledger with
+	// another owner is refused (ErrOwner). A ledger without an owner gets this
+	// one with its next write. Zero: nothing is compared.
 	Owner [32]byte
 	// Backend holds the rows. Open takes it over and Close closes it; if Open
 	// fails, the caller closes it.
 	Backend Backend
 	// Limits are the ledger's own; requests can only tighten them.
 	Limits Limits
-	// Machine has the clocks that the ledger goes by; this machine's when nil.
+	// Machine has the clocks that the ledger uses; nil: this machine's.
 	Machine clock.Machine
-	// Logger gets the errors that stop the ledger; nothing about cards. May be
-	// nil.
+	// Logger gets the errors that stop the ledger, and nothing about cards. May
+	// be nil.
 	Logger *slog.Logger
-	// SettleWait is how long settlements wait for a request that they can
-	// share a write with. 5 ms when zero.
+	// SettleWait is how long settlements wait for a request to share a write
+	// with. 5 ms when zero.
 	SettleWait time.Duration
 	// MaxBatch is how many requests share a write at most. 256 when zero.
 	MaxBatch int
 	// CacheRows is how many rows are kept in memory, about 700 bytes each, so
-	// that a settlement finds the row of its spend. 8192 when zero.
+	// that a settlement finds the row of its spend without a read. 8192 when
+	// zero.
 	CacheRows int
-	// Wrote, if set, hears after each durable write how many guesses it counted. It
-	// must return at once.
+	// Wrote, if set, is called after each durable write with the number of guesses
+	// that the write counted. It must return at once.
 	Wrote func(spends int)
 }
 
@@ -79,13 +80,13 @@ func (c Config) validate() (Config, error) {
 	return c, nil
 }
 
-// Ledger counts guesses. Its methods may be called from any goroutine; one
-// writer goroutine applies the requests in the order in which they came and
-// makes many of them durable with one write, before it answers any.
+// Ledger counts guesses. Its methods may be called from any goroutine. One
+// writer goroutine applies the requests in the order in which they came, and
+// makes many of them durable with one write before it answers any.
 //
 // A method whose ctx ends before the answer returns ctx's error. Its request
-// may have been counted all the same; for a Spend or Propose nothing can then
-// be evaluated for it, so it is only a lost guess or version.
+// may have been counted all the same. After a Spend or Propose nothing can then
+// be evaluated for it, so only a guess or a version is lost.
 type Ledger struct {
 	cfg      Config
 	cache    *cache
@@ -95,12 +96,12 @@ type Ledger struct {
 	close    func() error  // runs once: drains, then closes the backend
 
 	mu      sync.Mutex
-	queue   []*op // guarded by mu; in the order in which they were taken
-	asks    int   // guarded by mu; members of queue that are not patient
+	queue   []*op // guarded by mu; in the order in which they came
+	asks    int   // guarded by mu; the ops in queue that are not patient
 	closing bool  // guarded by mu
 	stopped error // guarded by mu; ErrPoisoned, ErrRolledBack or ErrRepairing, with the cause
-	full    bool  // guarded by mu; the last write found no room
-	meta    Meta  // guarded by mu; as last made durable
+	full    bool  // guarded by mu; the last write found the disk full
+	meta    Meta  // guarded by mu; as last written to disk
 }
 
 // Open starts a ledger on a backend.
@@ -155,24 +156,25 @@ func (l *Ledger) drain() error {
 	return nil
 }
 
-// Meta is the ledger's state as last made durable. It goes with refusals and
-// settlements; other answers carry the sequence of their own write.
+// Meta returns the ledger's state as last written to disk. Refusals and
+// settlements are answered with it; other answers carry the sequence of their
+// own write.
 func (l *Ledger) Meta() Meta {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.meta
 }
 
-// Poisoned returns ErrPoisoned, ErrRolledBack or ErrRepairing, with the cause,
-// once the ledger has stopped serving, and else nil.
+// Poisoned returns why the ledger stopped serving: ErrPoisoned, ErrRolledBack
+// or ErrRepairing, with the cause. It returns nil while the ledger serves.
 func (l *Ledger) Poisoned() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.stopped
 }
 
-// Row returns the durable row of a card; a card that was never seen gives a
-// row with only Card set.
+// Row returns the durable row of a card. For a card that was never seen it
+// returns a row with only Card set.
 func (l *Ledger) Row(ctx context.Context, card liuma.CardID) (Row, error) {
 	l.mu.Lock()
 	closing, stopped := l.closing, l.stopped
@@ -203,8 +205,8 @@ func (l *Ledger) row(ctx context.Context, card liuma.CardID) (Row, error) {
 	if closing {
 		return Row{}, ErrClosed
 	}
-	// Nothing was written, but a row that cannot be read cannot be counted on
-	// either.
+	// Nothing was written, but counts in a row that cannot be read cannot be
+	// trusted either.
 	return Row{}, l.poison(err)
 }
 
@@ -225,8 +227,8 @@ func load(ctx context.Context, b Backend, cards []liuma.CardID) ([]Row, error) {
 	return rows, nil
 }
 
-// poison stops the ledger until it is opened again: it is unknown what is on
-// disk, and a guess that may not be counted must not be answered (I-1).
+// poison stops the ledger until it is opened again: the state on disk is
+// unknown, and a guess that may not be counted must not be answered (I-1).
 func (l *Ledger) poison(cause error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -237,13 +239,14 @@ func (l *Ledger) poison(cause error) error {
 	return l.stopped
 }
 
-// roomWait is how long proofs wait on a full disk, unless a request comes.
+// roomWait is how long proofs wait on a full disk before the next try, unless a
+// request comes.
 const roomWait = time.Second
 
-// stop answers a write that failed. On a full disk the ledger goes on: nothing
-// was counted, everybody who waits is refused, and only proofs, for which nobody
-// waits, are kept for the next write, in their order. Any other error poisons
-// the ledger.
+// stop handles a failed write. If the disk is full, the ledger goes on: nothing
+// was counted, every waiting caller is refused, and only proofs, for which no
+// caller waits, stay queued in their order for the next write. Any other error
+// poisons the ledger.
 func (l *Ledger) stop(cause error, ops []*op) error {
 	if !errors.Is(cause, ErrFull) {
 		return l.poison(cause)
@@ -264,10 +267,10 @@ func (l *Ledger) stop(cause error, ops []*op) error {
 		}
 	}
 	if l.closing {
-		proofs = nil // a lost proof leaves a guess counted
+		proofs = nil // losing a proof only leaves a guess counted
 	}
 	l.queue, l.asks = proofs, 0
-	if !l.full { // said once, not for every request
+	if !l.full { // logged once, not for every request
 		l.full = true
 		l.cfg.Logger.Error("ledger has no room on its disk", "keeper", l.cfg.Keeper, "sequence", l.meta.Sequence, "cause", cause)
 	}
@@ -280,7 +283,8 @@ type header struct {
 	seen   uint64
 }
 
-// admit checks a header and returns the times that the request is decided at.
+// admit checks a header and returns the clock readings by which the request is
+// decided.
 func (l *Ledger) admit(h header) (clock.Times, error) {
 	now := l.clock.Read()
 	l.mu.Lock()
@@ -291,8 +295,8 @@ func (l *Ledger) admit(h header) (clock.Times, error) {
 	case l.stopped != nil:
 		return now, l.stopped
 	case h.seen > l.meta.Sequence:
-		// The sender has an answer that is not on this disk, so the disk holds
-		// an older copy. Guesses counted since then are missing, so every
+		// The sender received an answer that is not on this disk, so the disk
+		// holds an older copy. Guesses counted since then are missing, so every
 		// request is refused until the keeper is repaired.
 		l.stopped = fmt.Errorf("%w: at %d, answered %d", ErrRolledBack, l.meta.Sequence, h.seen)
 		l.cfg.Logger.Error("ledger rolled back", "keeper", l.cfg.Keeper, "sequence", l.meta.Sequence, "seen", h.seen)

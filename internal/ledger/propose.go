@@ -20,15 +20,15 @@ type ProposeRequest struct {
 	Card     liuma.CardID
 	Head     uint64 // of the sender's row of the card
 	Version  liuma.Version
-	Replaces liuma.Version // the version that is current; 0 at enrolment
-	Tag      Tag           // of the holder; wanted where Replaces is 0
-	Sender   time.Time     // the sender's clock
-	Seen     uint64        // highest Sequence that it has had from this ledger
+	Replaces liuma.Version // the version that is current now; 0 at enrolment
+	Tag      Tag           // of the holder; required if Replaces is 0
+	Sender   time.Time     // the sender's wall clock
+	Seen     uint64        // the highest Sequence that the sender ever received from this ledger
 }
 
-// Proposed is a version whose mark is on disk. Only Propose makes one, once
-// per version, and a node evaluates an uncommitted version only in exchange
-// for one (I-3). Copies share their one use.
+// Proposed is a version whose mark is on disk. Only Propose makes one, once per
+// version, and a node evaluates an uncommitted version only in exchange for a
+// Proposed (I-3). All copies share one use.
 type Proposed struct {
 	used    *atomic.Bool // nil in a value that no ledger made
 	card    liuma.CardID
@@ -59,9 +59,9 @@ func (p *Proposed) Redeem() error {
 
 // Propose marks a version above the mark, and at most 1,000 above it. It counts
 // no guess: evaluating a version that is not committed reveals nothing about
-// the PIN. A sender that knows less of the card than this ledger, whose head is
-// lower or who means to replace another version than the current one, is
-// refused, and nothing is marked (I-3, I-13).
+// the PIN. A sender with an outdated view of the card, that is with a lower
+// head or with another current version than this ledger has, is refused, and
+// nothing is marked (I-3, I-13).
 func (l *Ledger) Propose(ctx context.Context, req ProposeRequest) (*Proposed, error) {
 	if req.Card.IsZero() || req.Version == 0 || req.Head > maxHead || req.Replaces == 0 && req.Tag.IsZero() {
 		return nil, ErrRequest
@@ -110,12 +110,12 @@ type CommitRequest struct {
 	Seen   uint64
 }
 
-// Commit makes a version current in the place of the one that it names, raises
+// Commit makes a version current in place of the one that Replaces names, raises
 // the mark to it and clears both lanes (I-7). The first commit of a card records
-// the holder's tag. If the same version comes again with its verifier, Commit
-// returns without an error and changes no more than the head, whichever version
-// it names and however old its head is: clearing the lanes again would refund
-// guesses (I-2). It returns the sequence that the commitment is durable at.
+// the holder's tag. If the same version comes again with the same verifier,
+// Commit returns no error and changes nothing but the head, whatever Replaces
+// and the request's head are: clearing the lanes again would give guesses back
+// (I-2). It returns the sequence of the write that holds the commitment.
 func (l *Ledger) Commit(ctx context.Context, req CommitRequest) (seq uint64, err error) {
 	if req.Card.IsZero() || req.Version == 0 || req.Verifier.IsZero() || req.Head > maxHead ||
 		req.Replaces == 0 && req.Tag.IsZero() {
@@ -173,8 +173,8 @@ type RetireRequest struct {
 	Seen   uint64
 }
 
-// Retire stops a card here: every later request about it is refused, but for
-// Unretire. Doing it again changes nothing.
+// Retire stops a card here: every later request for it is refused, except
+// Unretire. Retiring a card again changes nothing.
 func (l *Ledger) Retire(ctx context.Context, req RetireRequest) (seq uint64, err error) {
 	return l.retire(ctx, req, func(r *Row, now time.Time) (bool, error) {
 		if !r.Retired.IsZero() {

@@ -11,29 +11,30 @@ import (
 	"github.com/liuma-pin/liuma"
 )
 
-// Repair is for a keeper whose ledger was lost or rolled back: BeginRepair, Merge
-// the rows of the other keepers, then Readmit. All work on a ledger that stopped
-// with ErrRolledBack or ErrRepairing, and only the keeper's own operator calls
-// them. In between the file itself says that rows may be missing: the writes of
-// a repair raise its sequence, so after a crash it could be above what senders
-// have seen, and nobody would notice (I-2).
+// A repair restores the ledger of a keeper that was lost or rolled back: BeginRepair,
+// then Merge with the rows of the other keepers, then Readmit. All three work on a
+// ledger that stopped with ErrRolledBack or ErrRepairing; only the keeper's own
+// operator calls them. During the repair the file itself says that rows may be missing.
+// The repair's writes raise its sequence, so after a crash the sequence could be above
+// the highest that senders have seen, and without that note nobody would notice the
+// missing rows (I-2).
 
-// BeginRepair stops the ledger until Readmit, also when it is opened again.
+// BeginRepair stops the ledger until Readmit, even if it is closed and opened again.
 func (l *Ledger) BeginRepair(ctx context.Context) error {
 	_, err := l.ask(ctx, &op{repair: true, work: func(b *batch) error {
-		// A crash before this is durable leaves the ledger as it was, and nothing
-		// of the repair is done.
+		// A crash before this is durable leaves the ledger as it was; the repair has
+		// not begun.
 		b.meta.Repairing, b.repaired = true, true
 		return nil
 	}})
 	return err
 }
 
-// Merge takes in rows of other keepers. Per card the higher version wins with
-// its verifier; at the same version the higher counts win, lane by lane, so a
-// merge never makes a guess free. Marks, heads and spent only rise, the tag comes
-// from the higher head, and a card that any keeper retired is retired. ErrConflict names two verifiers of one
-// version; the rows before that one may have been taken.
+// Merge takes in rows of other keepers. Per card the higher version wins with its verifier; at
+// the same version the higher counts win, lane by lane, so a merge never makes a guess free.
+// Marks, heads and spent only rise, the tag comes from the higher head, and a card that any
+// keeper retired is retired. ErrConflict means that two rows have different verifiers for one
+// version; rows before that one may already have been merged.
 func (l *Ledger) Merge(ctx context.Context, rows []Row) error {
 	for _, r := range rows {
 		if err := r.check(); err != nil {
@@ -57,8 +58,8 @@ func (l *Ledger) Merge(ctx context.Context, rows []Row) error {
 					b.touch(r.Card)
 				}
 			}
-			// A crash from here on leaves rows that count more than before and, if the
-			// ledger had stopped, one that stays so.
+			// A crash from here on leaves rows that count more than before. A ledger
+			// that had stopped stays stopped.
 			b.meta.Repairing = b.meta.Repairing || l.Poisoned() != nil
 			return nil
 		}})
@@ -69,9 +70,9 @@ func (l *Ledger) Merge(ctx context.Context, rows []Row) error {
 	return nil
 }
 
-// Readmit gives the ledger a fresh incarnation, so that no settlement from
-// before it counts, and a sequence above seen, the highest that any sender ever
-// had from this keeper. A ledger that stopped with ErrRolledBack or ErrRepairing
+// Readmit gives the ledger a fresh incarnation, so that no settlement from before it
+// counts, and a sequence above seen, which is the highest that any sender ever received
+// from this keeper. A ledger that stopped with ErrRolledBack or ErrRepairing then
 // serves again.
 func (l *Ledger) Readmit(ctx context.Context, seen uint64) (Meta, error) {
 	if seen == math.MaxUint64 {
@@ -80,9 +81,8 @@ func (l *Ledger) Readmit(ctx context.Context, seen uint64) (Meta, error) {
 	var fresh [16]byte
 	rand.Read(fresh[:]) // never fails since Go 1.24
 	return l.ask(ctx, &op{repair: true, work: func(b *batch) error {
-		// A crash before this is durable leaves the old incarnation, and a
-		// ledger that stops again at the next request; then the repair is
-		// repeated.
+		// A crash before this is durable leaves the old incarnation, and the ledger
+		// stops again at the next request; then the repair is done again.
 		b.meta.Incarnation = fresh
 		b.meta.Sequence = max(b.meta.Sequence, seen)
 		b.meta.Repairing, b.repaired = false, true
@@ -101,9 +101,10 @@ func (r Row) check() error {
 	return r.Tally.Validate()
 }
 
-// mostTaken is the highest number of spends that is taken over from another keeper,
-// beyond all that were ever made. Above it the numbers of this ledger could run over and
-// begin anew, and then a proof of an old spend would clear a later one (I-2).
+// mostTaken is the highest number of spends that a merge takes from another keeper; no
+// card ever has so many. With a higher number, this ledger's spend numbers could
+// overflow and start again, and then a proof of an old spend would clear a later one
+// (I-2).
 const mostTaken = 1 << 62
 
 // merge returns r, raised where other is higher.
@@ -111,7 +112,8 @@ func (r Row) merge(other Row) (Row, error) {
 	other.Tally = other.Tally.within(mostTaken)
 	m := r
 	m.Mark = max(r.Mark, other.Mark)
-	// A tag moves under a head of its own (Retag), so the higher head knows it.
+	// A tag is changed under a new head (Retag), so the row with the higher head has
+	// the newer tag.
 	if other.Head > r.Head && !other.Tag.IsZero() || r.Tag.IsZero() {
 		m.Tag = other.Tag
 	}
@@ -122,7 +124,7 @@ func (r Row) merge(other Row) (Row, error) {
 	switch {
 	case other.Version > r.Version:
 		m.Version, m.KeySet, m.Verifier = other.Version, other.KeySet, other.Verifier
-		m.Tally.Reset() // this ledger counted guesses at an older PIN
+		m.Tally.Reset() // this ledger's counts belong to an older PIN
 		m.Tally = m.Tally.merge(other.Tally)
 	case other.Version < r.Version:
 		m.Tally.Spent = max(r.Tally.Spent, other.Tally.Spent)
@@ -134,8 +136,8 @@ func (r Row) merge(other Row) (Row, error) {
 	return m, nil
 }
 
-// within is t with no number of spends above most. The spends that it keeps are numbered
-// anew by who takes them over.
+// within returns t with no spend number above most. The caller renumbers the kept spends
+// when it merges them.
 func (t Tally) within(most uint64) Tally {
 	t.Spent = min(t.Spent, most)
 	for lane := range t.Cleared {
@@ -144,10 +146,10 @@ func (t Tally) within(most uint64) Tally {
 	return t
 }
 
-// merge takes each lane whole from the tally with more failures in it; if both
-// have as many, from the one with the newer guess. The kept spends get new
-// numbers, above every number that either tally gave: otherwise a proof for an
-// old number could clear another guess that now has that number.
+// merge takes each lane whole from the tally with more failures in it or, if both have
+// the same number, from the tally with the newer guess. The kept spends get new
+// numbers, above every number that either tally gave out: otherwise a proof for an old
+// number could clear another guess that now has that number.
 func (t Tally) merge(other Tally) Tally {
 	m := Tally{Spent: max(t.Spent, other.Spent)}
 	var marks []Mark
@@ -168,7 +170,7 @@ func (t Tally) merge(other Tally) Tally {
 		}
 	}
 	if own && m.Spent == t.Spent && m.Cleared == t.Cleared {
-		return t // other has nothing more: keep the numbers
+		return t // other adds nothing: keep the numbers
 	}
 	m.Spent += total
 	slices.SortStableFunc(marks, func(x, y Mark) int { return x.At.Compare(y.At) })

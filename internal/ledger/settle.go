@@ -10,22 +10,23 @@ import (
 	"github.com/liuma-pin/liuma"
 )
 
-// settleLabel tells settlements from everything else that a PIN's key may sign.
-// The 1 of it was a settlement of one keeper alone.
+// settleLabel separates settlements from everything else that a PIN's key may sign. The
+// number is 2 because settlements with the number 1 covered one keeper only.
 const settleLabel = "liuma/2/settle"
 
-// suite names the curve and the functions of the split check, of which there is
-// one. A settlement of another does not verify here.
+// suite names the curve and the functions of the split check; there is only one suite.
+// A settlement made for another suite does not verify here.
 const suite = "nist"
 
-// backlog is the length of the queue from which Settle waits for its own
-// requests to be done, so that a flood of proofs cannot fill the memory.
+// backlog is the length of the queue from which Settle waits until its own requests are
+// done, so that a flood of proofs cannot fill the memory.
 const backlog = 4096
 
 // SettlementMessage returns the bytes that a settlement's signature or proof covers: the
-// label, the suite, every member but signature and proof, and then for each spend
-// keeper, incarnation and s; each after its length as four bytes, big endian.
-// Numbers are big endian: key set and version four bytes, s eight, reopen one.
+// label, the suite, every member except signature and proof, and then the keeper,
+// incarnation and s of each spend. Each part is preceded by its length as four bytes,
+// big endian. Numbers are big endian: key set and version four bytes, s eight, reopen
+// one.
 func SettlementMessage(s Settlement) []byte {
 	m := make([]byte, 0, 96+64*len(s.Spends))
 	add := func(part []byte) {
@@ -50,10 +51,10 @@ func SettlementMessage(s Settlement) []byte {
 	return m
 }
 
-// Validate wants one to MaxSettled spends in the one order that they can have:
-// strictly rising names, so that no keeper stands there twice. It looks at
-// nothing else that a keeper says of itself: a keeper that answers nonsense must
-// not spoil the proof for the others.
+// Validate requires one to MaxSettled spends with strictly rising keeper names, so that
+// there is only one order and no keeper is in it twice. It checks nothing that a keeper
+// says of itself: a keeper that answers nonsense must not spoil the proof for the
+// others.
 func (s Settlement) Validate() error {
 	if len(s.Spends) == 0 || len(s.Spends) > MaxSettled {
 		return ErrSettlement
@@ -68,7 +69,7 @@ func (s Settlement) Validate() error {
 	return nil
 }
 
-// Of is the keeper's part of a valid settlement, if it has one.
+// Of returns the given keeper's spend in a valid settlement, if there is one.
 func (s Settlement) Of(keeper string) (SettledSpend, bool) {
 	for _, spend := range s.Spends {
 		if spend.Keeper == keeper {
@@ -78,7 +79,7 @@ func (s Settlement) Of(keeper string) (SettledSpend, bool) {
 	return SettledSpend{}, false
 }
 
-// SettleRequest brings settlements.
+// SettleRequest carries settlements.
 type SettleRequest struct {
 	Settlements []Settlement
 	Sender      time.Time
@@ -122,7 +123,7 @@ func (l *Ledger) Settle(ctx context.Context, req SettleRequest) error {
 type proof struct {
 	own    SettledSpend // this ledger's part, the only one that clears anything here
 	reopen bool
-	row    Row // as it was then
+	row    Row // as it was at the check
 }
 
 // verify checks a proof against the card's row. It runs in the caller, beside
@@ -163,7 +164,7 @@ func (l *Ledger) queueProof(ctx context.Context, p proof, now time.Time) error {
 		now:     now,
 		patient: true,
 		work: func(b *batch) error {
-			// The row may have changed since the proof was checked against it.
+			// The row may have changed since the proof was checked.
 			r := b.row(card)
 			if b.meta.Incarnation != p.own.Incarnation || r.Version != p.row.Version || r.Verifier != p.row.Verifier {
 				return nil

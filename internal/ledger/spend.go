@@ -11,8 +11,8 @@ import (
 )
 
 // Spent is one guess that is counted on disk. Only Spend makes one, after the
-// write that holds it was durable, and a node evaluates a committed version
-// only in exchange for one (I-1). Copies share their one use.
+// write that holds the count is durable, and a node evaluates a committed
+// version only in exchange for a Spent (I-1). All copies share one use.
 type Spent struct {
 	used    *atomic.Bool // nil in a value that no ledger made
 	card    liuma.CardID
@@ -79,7 +79,7 @@ func (l *Ledger) Spend(ctx context.Context, req SpendRequest) (*Spent, error) {
 		work:  func(b *batch) error { return spent.count(b, req, now.High, limits) },
 	})
 	if refusal, ok := errors.AsType[*Refusal](err); ok {
-		// Senders share the wall clock with the ledger, not its own time.
+		// The sender knows the wall clock, but not the ledger's own time.
 		told := *refusal
 		told.Until = now.ToWall(told.Until)
 		return nil, &told

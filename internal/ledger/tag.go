@@ -9,22 +9,22 @@ import (
 )
 
 // Tag stands for a card's holder: a blind index that the authority computes
-// under a key which no ledger has. A ledger keeps one card in use for each tag,
-// so a card whose row the authority has lost cannot be enrolled anew over its
-// owner (I-13).
+// with a key that no ledger has. A ledger allows one card in use for each tag.
+// So if the authority has lost a card's row, nobody can enrol the holder's card
+// anew and take it over (I-13).
 type Tag [32]byte
 
 // IsZero reports whether t is no tag.
 func (t Tag) IsZero() bool { return t == Tag{} }
 
-// inUse reports whether the row keeps its tag from other cards: it has a PIN,
-// and was not retired for good.
+// inUse reports whether the row keeps other cards from having its tag: the card
+// has a PIN, and was not retired for good.
 func (r *Row) inUse(now time.Time) bool {
 	return r.Version > 0 && (r.Retired.IsZero() || now.Sub(r.Retired) <= reversible)
 }
 
-// taken reports whether another card in use has the tag. The op that asks has
-// named the tag, so every row that can have it is in the batch.
+// taken reports whether another card in use has the tag. The op has named the
+// tag beforehand, so every row that may have it is in the batch.
 func (b *batch) taken(tag Tag, card liuma.CardID, now time.Time) bool {
 	for _, r := range b.rows {
 		if r.Tag == tag && r.Card != card && r.inUse(now) {
@@ -34,8 +34,8 @@ func (b *batch) taken(tag Tag, card liuma.CardID, now time.Time) bool {
 	return false
 }
 
-// firstTag is the tag that a first version must find free; a later version does
-// not touch it.
+// firstTag returns the tag that must be free for a first version. A later
+// version does not touch the tag.
 func firstTag(replaces liuma.Version, tag Tag) []Tag {
 	if replaces != 0 {
 		return nil
@@ -46,14 +46,15 @@ func firstTag(replaces liuma.Version, tag Tag) []Tag {
 // RetagRequest moves a card to another tag of its holder.
 type RetagRequest struct {
 	Card     liuma.CardID
-	Head     uint64 // of the sender's row of the card, which has the new holder
+	Head     uint64 // the revision of the sender's row of the card, which already has the new holder
 	Old, New Tag
 	Sender   time.Time
 	Seen     uint64
 }
 
-// Retag moves a card's tag, after the holder's document was corrected. Doing it
-// again changes nothing. It returns the sequence that it is durable at.
+// Retag changes a card's tag after the number of the holder's document was
+// corrected. Repeating it changes nothing. It returns the sequence of the write
+// that holds the new tag.
 //
 // A crash before the write leaves the old tag, and the request may be repeated.
 func (l *Ledger) Retag(ctx context.Context, req RetagRequest) (seq uint64, err error) {
@@ -93,9 +94,9 @@ func (l *Ledger) Retag(ctx context.Context, req RetagRequest) (seq uint64, err e
 	return meta.Sequence, err
 }
 
-// Tagged returns the row of the card in use that has the tag, or a zero Row.
-// Two of them are ErrConflict, which only a merge of contradicting ledgers
-// leaves behind.
+// Tagged returns the row of the card in use that has the tag, or a zero Row. If
+// two cards have it, it returns ErrConflict; only a merge of contradicting
+// ledgers causes that.
 func (l *Ledger) Tagged(ctx context.Context, tag Tag) (Row, error) {
 	if tag.IsZero() {
 		return Row{}, ErrRequest

@@ -25,12 +25,12 @@ func (l Lane) String() string {
 // Check reports whether a guess in the lane may be counted now. If refusal is
 // nil it may, and left is how many guesses the lane may make before it is
 // refused, this one included. reserve is how many of l.Attempts are kept for
-// known links; at least one remains for strangers, and zero or less means
-// that the card has no known link. l must be valid; under invalid limits
+// known links; at least one remains for strangers. A reserve of zero or less
+// means that the card has no known link. l must be valid; under invalid limits
 // every guess is refused.
 //
-// No lock is stored: it follows from the uncleared spends, so clearing a spend
-// undoes exactly the lock that the spend caused.
+// No lock is stored: locks follow from the uncleared spends, so clearing a
+// spend undoes exactly the lock that the spend caused.
 func (t Tally) Check(now time.Time, lane Lane, reserve int, l Limits) (left int, refusal *Refusal) {
 	if l.Validate() != nil {
 		return 0, &Refusal{Reason: Blocked}
@@ -56,7 +56,7 @@ func (t Tally) Check(now time.Time, lane Lane, reserve int, l Limits) (left int,
 	return min(left, failuresLeft), nil
 }
 
-// failuresLeft applies the rules that time does not lift: the block and the
+// failuresLeft applies the rules that do not end with time: the block and the
 // closed lane.
 func (t Tally) failuresLeft(lane Lane, reserve, limit int) (left int, reason Reason) {
 	stranger, known := int(t.Failures[Stranger]), int(t.Failures[Known])
@@ -76,8 +76,8 @@ func (t Tally) failuresLeft(lane Lane, reserve, limit int) (left int, reason Rea
 	return limit - stranger, ""
 }
 
-// room applies the rule of n spends within the guess window to the spends in
-// the lanes that counts accepts. until is zero unless they are locked.
+// room applies the rule of at most n spends within the guess window, counting
+// only lanes that counts accepts. until is zero unless they are locked.
 func (t Tally) room(now time.Time, n int, l Limits, counts func(Lane) bool) (left int, until time.Time) {
 	var newest time.Time
 	seen, within := 0, 0
@@ -101,8 +101,8 @@ func (t Tally) room(now time.Time, n int, l Limits, counts func(Lane) bool) (lef
 	return n - min(within, n-1), time.Time{}
 }
 
-// clock is now, or the time of the newest uncleared spend if that is later: a
-// clock that jumps back must not make spends look older than they are.
+// clock returns now, or the time of the newest uncleared spend if that is
+// later: a clock that jumps back must not make spends look older than they are.
 func (t Tally) clock(now time.Time) time.Time {
 	now = millis(now)
 	if t.Kept > 0 && t.Recent[t.Kept-1].At.After(now) {
@@ -111,8 +111,8 @@ func (t Tally) clock(now time.Time) time.Time {
 	return now
 }
 
-// millis rounds down to the precision of a row, so that a time that is read
-// back equals the time that was written.
+// millis rounds down to milliseconds, the precision of a row, so that a time
+// that is read back equals the time that was written.
 func millis(at time.Time) time.Time { return time.UnixMilli(at.UnixMilli()).UTC() }
 
 // Spend counts one guess and returns its number. It applies no limit: call
@@ -132,13 +132,13 @@ func (t *Tally) Spend(now time.Time, lane Lane) (s uint64) {
 	return t.Spent
 }
 
-// Clear takes the proof that spend s was right. It clears the lane of s up to
-// s, and the other lane too if a stranger proved it or both is set. Nothing
-// later than s is cleared. It reports whether anything changed.
+// Clear handles the proof that spend s was right. It clears the lane of s up to
+// s. It clears the other lane too if s was a stranger's spend or if both is
+// set. Nothing later than s is cleared. It reports whether anything changed.
 //
-// A spend with six or more uncleared ones after it is ignored. Losing a proof
-// only leaves guesses counted, and under the limit of six such a proof comes
-// after the guess window has passed.
+// If six or more uncleared spends follow spend s, the proof is ignored. Losing
+// a proof only leaves guesses counted, and with the limit of six such a proof
+// comes after the guess window has passed.
 func (t *Tally) Clear(s uint64, both bool) bool {
 	i := t.find(s)
 	if i < 0 || t.Kept-i > maxRecent {
@@ -154,8 +154,9 @@ func (t *Tally) Clear(s uint64, both bool) bool {
 	return true
 }
 
-// clear drops the lane's spends up to s. Clear has made sure that at most five
-// uncleared spends are later than s, so all of them are kept and countable.
+// clear drops the lane's spends up to s. Clear has checked that at most five
+// uncleared spends are later than s, so all of those are kept and can be
+// counted.
 func (t *Tally) clear(lane Lane, s uint64) {
 	t.Cleared[lane] = max(t.Cleared[lane], s)
 	for i := 0; i < t.Kept; {
@@ -173,9 +174,9 @@ func (t *Tally) Reset() {
 	*t = Tally{Spent: t.Spent, Cleared: [2]uint64{t.Spent, t.Spent}}
 }
 
-// Refund takes back spend s, which no keeper evaluated. It is for the
-// authority's own record only: a ledger never takes a spend back (I-2). The
-// number is not used again.
+// Refund takes back spend s, which no keeper evaluated. Only the authority's
+// own record uses it: a ledger never takes a spend back (I-2). The number is
+// not used again.
 func (t *Tally) Refund(s uint64) {
 	i := t.find(s)
 	if i < 0 {
@@ -185,8 +186,8 @@ func (t *Tally) Refund(s uint64) {
 	t.drop(i)
 }
 
-// Validate refuses a tally that the methods above cannot have made, because it
-// was damaged.
+// Validate refuses a tally that the methods above cannot have made; such a
+// tally was damaged.
 func (t Tally) Validate() error {
 	if t.Kept < 0 || t.Kept > len(t.Recent) {
 		return errors.New("tally: impossible number of kept spends")

@@ -66,12 +66,13 @@ type AdministerConfig struct {
 	Config  config.Config // the directory's configuration
 	Machine clock.Machine // default: this machine
 	Logger  *slog.Logger  // default: discard
-	// Origin is where the caller is: what it may do here, and as whom it is recorded.
-	// A running server believes its kernel about the account, and not this.
+	// Origin is the caller's place: it decides what the caller may do here, and which
+	// actor the audit record names. A running server does not believe it: it asks its
+	// kernel which account called.
 	Origin admin.Origin
-	// Patience is how long Administer waits for a directory that another process
-	// holds without answering: a server that is starting, or a command that is
-	// almost done. Default 2 s.
+	// Patience is how long Administer waits while another process holds the
+	// directory and does not answer: a server that is starting, or a command
+	// that is almost done. Default 2 s.
 	Patience time.Duration
 }
 
@@ -97,9 +98,9 @@ type Administration struct {
 // Close releases the directory, or closes the connection to its server.
 func (a *Administration) Close() error { return a.close() }
 
-// Administer connects to the server of a data directory or, if there is none,
-// opens the directory itself. An error that InUse knows: another process has it, and
-// does not answer at the administration door.
+// Administer connects to the server of a data directory or, if there is none, opens
+// the directory itself. If InUse reports true for the error, another process has the
+// directory and does not answer at the administration door.
 func Administer(ctx context.Context, c AdministerConfig) (*Administration, error) {
 	if err := c.fill(); err != nil {
 		return nil, err

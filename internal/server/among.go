@@ -21,22 +21,24 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// NameFile, beside the vault's key, keeps the name of an authority among those on its
-// database. It is made at the first start and belongs to one data directory: a copy of the
-// directory for another machine leaves it out.
+// NameFile, beside the vault's key, keeps the name that tells this authority from the
+// others on the same database. It is made at the first start and belongs to one data
+// directory: do not copy it with the directory to another machine.
 const NameFile = "authority.id"
 
-// ErrName says that the file of the name does not hold one.
+// ErrName means that NameFile holds something that cannot be a name.
 var ErrName = errors.New("server: " + NameFile + " holds no name; delete it, and the next start makes another")
 
-// nameShape is what a name may be.
+// nameShape is the form of a valid name.
 var nameShape = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
 
-// nameOf is the name under which a served directory works with its database: none where
-// nobody else can work with it, because it is a file, or because the keepers are in this
-// process, where no other authority reaches them.
+// nameOf returns the name under which a served directory works with its database. It is
+// empty if no other authority can share the database: because the database is a file, or
+// because the keepers run inside this process, where another authority cannot reach
+// them.
 //
-// A crash while the file is made leaves none or an empty one, which is made again.
+// A crash while the file is made leaves no file or an empty one; the next start makes it
+// again.
 func nameOf(c config.Config) (string, error) {
 	if !c.OnServer() || !c.Keepers.AreRemote() {
 		return "", nil
@@ -61,7 +63,8 @@ func nameOf(c config.Config) (string, error) {
 	}
 }
 
-// nameThere is the name that nameOf made at an earlier start; empty: there is none.
+// nameThere returns the name that nameOf made at an earlier start, or an empty
+// string.
 func nameThere(c config.Config) string {
 	if !c.OnServer() || !c.Keepers.AreRemote() {
 		return ""
@@ -73,7 +76,8 @@ func nameThere(c config.Config) string {
 	return ""
 }
 
-// prove has a transaction run again for a card's row that another authority moved on.
+// prove makes a transaction run again (store.ErrConflict) if another authority has
+// changed the card's row since the transaction read it.
 func (d *Data) prove(ctx context.Context, card liuma.CardID, read uint64, now func(context.Context) (uint64, error)) error {
 	q := d.heads.Load()
 	if q == nil {
@@ -86,7 +90,8 @@ func (d *Data) prove(ctx context.Context, card liuma.CardID, read uint64, now fu
 	return err
 }
 
-// workOf names the holds that an act is done under; empty: none.
+// workOf returns the tokens of the holds that an act runs under, as one string;
+// empty if there are none.
 func workOf(ctx context.Context) string {
 	var work []byte
 	for _, h := range store.HoldsIn(ctx) {
@@ -95,7 +100,8 @@ func workOf(ctx context.Context) string {
 	return string(work)
 }
 
-// rowNow reads where a card's row stands; nil where nobody else writes rows.
+// rowNow returns a function that reads the current revision of a card's row, or
+// nil if no other authority writes rows.
 func (d *Data) rowNow() func(context.Context, liuma.CardID) (uint64, error) {
 	if !d.shared() {
 		return nil
@@ -113,8 +119,9 @@ func (d *Data) rowNow() func(context.Context, liuma.CardID) (uint64, error) {
 // shared reports whether other authorities may work with the database.
 func (d *Data) shared() bool { return d.Database.Self().Name != "" }
 
-// ended records that another authority has ended without a word, and that this one ended
-// it. A crash before the entry is written leaves it out; the other's next start is recorded.
+// ended records that another authority stopped without signing off, and that this authority
+// ended its process in the database. A crash before the entry is written loses the entry;
+// the other authority's next start is recorded.
 func (d *Data) ended(o Options) func(store.Peer) {
 	return func(p store.Peer) {
 		o.Logger.Error("AN AUTHORITY IS GONE: what it held is free, and nothing that it still sends is kept", "authority", p.Name, "host", p.Host, "process", p.PID, "since", p.Since)
@@ -137,8 +144,8 @@ func (d *Data) tellPeer(o Options, event audit.Event, p store.Peer, outcome stri
 	}
 }
 
-// join takes the keys that the others have, and follows them; and it records that this
-// authority serves, and at its end that it does no more.
+// join takes over the keys that the other authorities use, and keeps following them.
+// It records that this authority serves now and, at its end, that it has left.
 func (s *System) join(ctx context.Context) error {
 	if !s.shared() {
 		return nil

@@ -20,10 +20,10 @@ var (
 	ErrOlderFile = errors.New("server: the file of the database is of an earlier release; start the server once with this one, stop it, and try again")
 )
 
-// Carry copies the database of a directory from its SQLite file to the server that to
-// names, which is otherwise configured as c is. The file is only read, and its lease held, so that no
-// authority works with it meanwhile. Neither the configuration nor the file of heads
-// changes. Interrupted anywhere, it is called again. progress hears of each page.
+// Carry copies the database of a directory from its SQLite file to the server that the
+// configuration to names; in all else to is like c. Carry only reads the file, and holds its
+// lease so that no authority works with it meanwhile. Neither the configuration nor the file of
+// heads changes. If it is interrupted, call it again. It calls progress after each page.
 func Carry(ctx context.Context, c, to config.Config, progress func(postgres.Carrying)) (err error) {
 	if c.OnServer() {
 		return ErrOnServer
@@ -32,7 +32,7 @@ func Carry(ctx context.Context, c, to config.Config, progress func(postgres.Carr
 		return postgres.ErrDSN
 	}
 	if _, err := os.Stat(c.Database); err != nil {
-		return err // the lease would make an empty file
+		return err // checked first: taking the lease would make an empty file
 	}
 	var open closers
 	defer func() { err = errors.Join(err, open.close()) }()

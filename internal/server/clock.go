@@ -16,12 +16,14 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// ErrNoTime says that a database which holds a record does not say what time it
-// is. Beginning anew at the wall clock would free all that waits.
+// ErrNoTime means that a database which holds a record has lost its own time.
+// Starting again from the wall clock would end every wait and lock, so the
+// database is refused.
 var ErrNoTime = errors.New("server: the database has lost its time; put back a backup")
 
-// openClock goes on with the time of a database, or begins it. A crash before a
-// new database has its time leaves it empty, and it is begun again.
+// openClock continues the time that the database keeps, or starts it in a new
+// database. A crash before a new database has its time leaves the database
+// empty, and the next call starts its time.
 func openClock(ctx context.Context, db store.Store, m clock.Machine) (*clock.Clock, error) {
 	var kept clock.State
 	err := db.View(ctx, func(r store.Reader) (err error) {
@@ -46,16 +48,18 @@ func openClock(ctx context.Context, db store.Store, m clock.Machine) (*clock.Clo
 	return c, err
 }
 
-// timely is a store that answers nobody while the wall clock is more than a
-// minute behind the time that is kept. Every door and every act needs the store,
-// so none of them has to ask by itself. Administration uses the store behind it.
+// timely is a store that refuses all work while the wall clock is more than a
+// minute behind the time that the database keeps. Every door and every act needs
+// the store, so none of them has to check the clock itself. Administration uses
+// the store behind this one.
 type timely struct {
 	store.Store
 	clock *clock.Clock
-	// standing says why nothing may be decided by the rules that run here; nil: it may.
+	// standing returns why the policy that runs here may not decide anything, or nil if
+	// it may.
 	standing func() error
 	logger   *slog.Logger
-	behind   atomic.Bool // it is known that the clock is behind
+	behind   atomic.Bool // the log and the record already say that the clock is behind
 }
 
 func (t *timely) View(ctx context.Context, f func(store.Reader) error) error {
@@ -72,8 +76,9 @@ func (t *timely) Update(ctx context.Context, f func(store.Tx) (audit.Entry, erro
 	return t.Store.Update(ctx, f)
 }
 
-// check refuses, and says so once in the log and in the record. An entry that
-// finds no room is lost; the refusals stay.
+// check refuses while the clock is behind, and says so once in the log and in
+// the record. If the disk has no room for the entry, the entry is lost, but
+// requests are refused all the same.
 func (t *timely) check(ctx context.Context) error {
 	now := t.clock.Read()
 	err := now.Check()
@@ -99,7 +104,7 @@ func (t *timely) check(ctx context.Context) error {
 	return &liuma.Error{Code: liuma.CodeUnavailable, Reason: authority.ReasonClock, Cause: err}
 }
 
-// nodes are the keepers inside this process that are there.
+// nodes returns the keepers inside this process, without those that are gone.
 func (s *System) nodes() []*keeper.Node {
 	if s.seats == nil {
 		return nil
@@ -107,8 +112,8 @@ func (s *System) nodes() []*keeper.Node {
 	return s.seats.Nodes()
 }
 
-// Times is how the time of each embedded keeper that is there stands, by the
-// keeper's id.
+// Times returns the clock readings of each embedded keeper that is not gone, by
+// the keeper's id.
 func (s *System) Times() map[string]clock.Times {
 	out := map[string]clock.Times{}
 	for _, n := range s.nodes() {
@@ -117,9 +122,9 @@ func (s *System) Times() map[string]clock.Times {
 	return out
 }
 
-// AcceptTime moves the time of every embedded keeper up to the wall clock. It
-// goes on where one fails, and may be repeated: a keeper that is there already
-// is no error.
+// AcceptTime moves the time of every embedded keeper up to the wall clock. If
+// one keeper fails it goes on with the others. It may be repeated: a keeper
+// whose time is already there is no error.
 func (s *System) AcceptTime(ctx context.Context) error {
 	var errs []error
 	for _, n := range s.nodes() {

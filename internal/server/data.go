@@ -32,7 +32,7 @@ import (
 type Data struct {
 	Config   config.Config
 	Store    store.Store
-	Database store.Store // behind Store, without what stands between
+	Database store.Store // behind Store, without the checks that Store adds
 	Vault    *vault.Vault
 	Registry *registry.Registry
 	Agencies *agency.Book
@@ -42,22 +42,23 @@ type Data struct {
 	Letters  *letter.Letters  // the print queue
 	Keyring  *keyring.Keyring // how keys are handed over between authorities
 	closers  closers
-	opened   atomic.Bool // all of the above is there
-	// heads hears of every card whose row was written, once there are keepers.
+	opened   atomic.Bool // everything above has been opened
+	// heads is told of every card whose row was written, once the keepers are
+	// opened.
 	heads atomic.Pointer[keeper.Quorum]
-	// refused is when a row of each table was first refused.
+	// refused returns, for each table, when one of its rows was first refused.
 	refused func() map[string]time.Time
 }
 
-// committed tells the keepers that a card's row has moved on (I-13). Before they
-// are there nothing is told: the card's next request carries its head.
+// committed tells the keepers the new head of a card's row (I-13). Before the
+// keepers are opened nothing is told: the card's next request carries its head.
 func (d *Data) committed(card liuma.CardID, read, head uint64) {
 	if q := d.heads.Load(); q != nil {
 		q.Head(card, read, head)
 	}
 }
 
-// stands refuses a card's row that is older than one which this process wrote.
+// stands refuses a card's row that is older than one that this process wrote.
 func (d *Data) stands(card liuma.CardID, rev uint64) error {
 	if q := d.heads.Load(); q != nil {
 		return q.Stands(card, rev)
@@ -65,7 +66,7 @@ func (d *Data) stands(card liuma.CardID, rev uint64) error {
 	return nil
 }
 
-// wrote is where this process knows a card's row to stand.
+// wrote returns the newest revision of a card's row that this process knows of.
 func (d *Data) wrote(card liuma.CardID) uint64 {
 	if q := d.heads.Load(); q != nil {
 		return q.Wrote(card)
@@ -77,7 +78,7 @@ type closers []func() error
 
 func (c *closers) add(f func() error) { *c = append(*c, f) }
 
-// close runs the closers in reverse order, each once.
+// close runs the closers in reverse order, each of them once.
 func (c *closers) close() error {
 	var errs []error
 	for i := len(*c) - 1; i >= 0; i-- {
@@ -87,8 +88,8 @@ func (c *closers) close() error {
 	return errors.Join(errs...)
 }
 
-// Close closes everything that was opened, of a System too; running requests
-// end with an error.
+// Close closes everything that was opened, also everything that a System
+// opened; running requests end with an error.
 func (d *Data) Close() error { return d.closers.close() }
 
 // Init makes a data directory: configuration, vault key, keepers and empty
@@ -132,8 +133,8 @@ func Init(ctx context.Context, dir string, c config.Config) error {
 	return config.Write(dir, c)
 }
 
-// newKeepers makes the keepers inside this process. Those on machines of their own are
-// made there.
+// newKeepers makes the keepers inside this process. Keepers on other machines are made
+// on those machines.
 func newKeepers(ctx context.Context, in func(string) string, c config.Keepers) error {
 	if c.AreRemote() {
 		return nil
@@ -166,16 +167,18 @@ func newDatabase(ctx context.Context, c config.Config) error {
 	return errors.Join(db.Close(), v.Close())
 }
 
-// OpenData opens a data directory without serving it. An error that InUse knows: another
-// process has it. vault.ErrNoHeads: there is no file of heads; store.ErrOldDatabase:
-// the database is older than it says. AcceptHeads is for both.
+// OpenData opens a data directory without serving it. Errors: one for which InUse
+// reports true, if another process has the directory; vault.ErrNoHeads if there is no
+// file of heads; store.ErrOldDatabase if the database is older than that file says.
+// AcceptHeads resolves the last two.
 //
-// Where the database is on a server, no authority works with it meanwhile.
+// If the database is on a server, no authority may work with it at the same time.
 func OpenData(ctx context.Context, c config.Config, o Options) (*Data, error) {
 	return openData(ctx, c, o, "")
 }
 
-// openData is OpenData for an authority with a name among others, or alone.
+// openData is OpenData for an authority that has a name among others; with an
+// empty name it has the database to itself.
 func openData(ctx context.Context, c config.Config, o Options, name string) (_ *Data, err error) {
 	o.fill()
 	d := &Data{Config: c}
@@ -251,23 +254,23 @@ func (d *Data) openBooks(c config.Config, o Options, heads *vault.Heads, name st
 	return err
 }
 
-// RegionsFile is the path of the operator's list of regions, which need not be
-// there.
+// RegionsFile is the path of the operator's list of regions. The file is
+// optional.
 func RegionsFile(c config.Config) string {
 	return filepath.Join(home(c), directory.File)
 }
 
-// Regions reads the list of regions that an authority goes by.
+// Regions reads the list of regions that an authority uses.
 func Regions(c config.Config) (*directory.Regions, error) { return directory.Open(RegionsFile(c)) }
 
-// keepTime saves the time at an orderly end. Where it fails, the last save of
-// Maintain stands.
+// keepTime saves the time at an orderly end. If that fails, the time that
+// Maintain saved last remains.
 func (d *Data) keepTime(ctx context.Context) error {
 	err := d.Database.Update(context.WithoutCancel(ctx), func(tx store.Tx) (audit.Entry, error) {
 		return audit.Entry{}, tx.SaveClock(d.Clock.State())
 	})
 	if errors.Is(err, store.ErrFull) || errors.Is(err, store.ErrFailed) || errors.Is(err, store.ErrUndecided) || errors.Is(err, store.ErrUnreachable) {
-		return nil // it was said when it happened
+		return nil // logged when it happened
 	}
 	return err
 }

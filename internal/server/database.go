@@ -14,14 +14,16 @@ import (
 	"github.com/liuma-pin/liuma/internal/store/sqlite"
 )
 
-// ErrNoFile is returned where a file of the database is wanted, and it is on a server.
+// ErrNoFile is returned if an act needs the database's file, but the database is on a
+// server.
 var ErrNoFile = errors.New("server: the database is on a PostgreSQL server, and not a file")
 
-// ErrInside says that others work with the database, and this authority's keepers are in
-// its process.
+// ErrInside means that several authorities work with the database, but this authority's
+// keepers run inside its own process.
 var ErrInside = errors.New("server: keepers inside the process belong to one authority, which has the database to itself; with several authorities each keeper is on a machine of its own")
 
-// database says how an opened database seals and whom it tells.
+// database says how an opened database seals its rows, and which functions it
+// calls.
 type database struct {
 	seal      rows.Sealer
 	alarm     func(table string, err error)
@@ -29,11 +31,12 @@ type database struct {
 	stands    func(card liuma.CardID, rev uint64) error
 	wrote     func(card liuma.CardID) uint64
 	head      rows.SharedHead
-	batched   func(updates int) // hears of commits of a file; nil: nobody
-	// name is the authority's among others; empty: the process has the database to itself.
+	batched   func(updates int) // called after commits to a database file; may be nil
+	// name is this authority's name among others; empty if the process has the database to
+	// itself.
 	name  string
 	ended func(store.Peer)
-	// before, if set, is called before anything is read that a root key seals.
+	// before, if set, is called before anything that a root key seals is read.
 	before func(context.Context, store.Store) error
 	prove  func(ctx context.Context, card liuma.CardID, read uint64, now func(context.Context) (uint64, error)) error
 }
@@ -56,8 +59,9 @@ func (d database) open(ctx context.Context, c config.Config) (store.Store, error
 	return orNil(postgres.Open(ctx, conf))
 }
 
-// vacant refuses a database on a server that does not answer, or that holds a record
-// already, before any key is made: the second try needs no other directory.
+// vacant refuses a database server that does not answer, or a database that already
+// holds a record. Init calls it before it makes any key, so that a second try can use
+// the same directory.
 func vacant(ctx context.Context, c config.Config) error {
 	if !c.OnServer() {
 		return nil
@@ -78,13 +82,13 @@ func orNil[S store.Store](s S, err error) (store.Store, error) {
 	return s, nil
 }
 
-// InUse reports that another process works with a database.
+// InUse reports whether err means that another process works with the database.
 func InUse(err error) bool {
 	return errors.Is(err, sqlite.ErrInUse) || errors.Is(err, postgres.ErrInUse)
 }
 
-// Backup writes a consistent copy of the database to a new file. ErrNoFile: it is on a
-// server, which has its own ways.
+// Backup writes a consistent copy of the database to a new file. It returns ErrNoFile
+// if the database is on a server, which must be backed up with the server's own tools.
 func (d *Data) Backup(ctx context.Context, path string) error {
 	if s, ok := d.Database.(*sqlite.Store); ok {
 		return s.Backup(ctx, path)
@@ -92,7 +96,7 @@ func (d *Data) Backup(ctx context.Context, path string) error {
 	return ErrNoFile
 }
 
-// bytes is the size of the database; zero: not known.
+// bytes returns the size of the database, or zero if it is not known.
 func (d *Data) bytes(ctx context.Context) int64 {
 	switch s := d.Database.(type) {
 	case *sqlite.Store:
@@ -107,8 +111,9 @@ func (d *Data) bytes(ctx context.Context) int64 {
 	return 0
 }
 
-// home is the directory that files beside the database stand in: that of its file, or
-// where it is on a server that of the vault's key.
+// home returns the directory of the files that belong beside the database: the
+// directory of the database's file or, with a database server, the directory of the
+// vault's key.
 func home(c config.Config) string {
 	if c.OnServer() {
 		return filepath.Dir(c.Vault)

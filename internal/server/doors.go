@@ -9,15 +9,16 @@ import (
 	"github.com/liuma-pin/liuma/internal/process"
 )
 
-// bounded is what one door takes at once.
+// bounded holds the limits of one door: how many requests and connections it
+// takes at once.
 type bounded struct {
 	name        string
 	inFlight    *door.InFlight
 	connections *door.Connections
 }
 
-// openBounds works out what each configured door takes at once, before the doors
-// are made.
+// openBounds works out the limits of each configured door, before the doors are
+// made.
 func (s *System) openBounds() error {
 	files, err := process.Files()
 	if err != nil {
@@ -34,7 +35,7 @@ func (s *System) openBounds() error {
 		bounds config.Bounds
 		body   int64
 	}{
-		{&s.channelBounds, "channel", s.Config.Channel, bounds.Channel, 0}, // which knows the client before it reads a body
+		{&s.channelBounds, "channel", s.Config.Channel, bounds.Channel, 0}, // reads a body only after it knows the client
 		{&s.hostedBounds, "hosted", s.Config.Hosted, bounds.Hosted, hostedBody},
 		{&s.gatewayBounds, "gateway", s.Config.Gateway, bounds.Gateway, hostedBody},
 		{&s.consoleBounds, "console", s.Config.ConsoleDoor, bounds.Console, consoleBody},
@@ -84,7 +85,7 @@ func (s *System) guard() {
 	}
 }
 
-// Doors says how full the doors are.
+// Doors reports how full the doors are.
 func (s *System) Doors() []admin.DoorState {
 	var out []admin.DoorState
 	for _, b := range []bounded{s.channelBounds, s.hostedBounds, s.gatewayBounds, s.consoleBounds} {

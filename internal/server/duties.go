@@ -12,31 +12,36 @@ import (
 )
 
 const (
-	// dutyFor is how long a duty stays with who says nothing more, dutyEvery how often it
-	// is said: a duty of an authority that died goes over within seconds.
+	// dutyFor is how long an authority keeps a duty that it does not renew, and dutyEvery
+	// how often it renews. So the duty of an authority that died passes to another within
+	// seconds.
 	dutyFor   = 8 * time.Second
 	dutyEvery = 2 * time.Second
-	// dutySpare is how much earlier than the database who has a duty thinks that it ends.
+	// dutyDeaf is how long the database may fail to say who has the duties before this
+	// process is no longer ready: ten rounds, as a failover of the database may take
+	// that long.
 	dutySpare = time.Second
-	// dutyDeaf is how long nothing was heard of duties when this process is not ready any
-	// more: ten rounds, which a failover of the database may take.
+	// dutyDeaf is how long the database may leave open who has the duties before this
+	// process is no longer ready: ten rounds, longer than a failover of the database
+	// usually takes.
 	dutyDeaf = 10 * dutyEvery
 )
 
-// duties are the works that this process does for all authorities on the database. What is
-// done twice for a moment, because a process that was suspended does not know yet that its
-// duty is another's, does no harm: each compares what it read when it writes.
+// duties are the jobs that this process does for all authorities on the database. A
+// process that was suspended may go on with a duty for a moment after another took it.
+// That does no harm: before a job writes, it checks that the rows that it read have not
+// changed.
 type duties struct {
 	among  store.Among
 	logger *slog.Logger
 	names  []store.Duty
 
 	mu   sync.Mutex
-	held map[store.Duty]time.Time // guarded by mu: until when, by the machine's boot clock
-	told time.Time                // guarded by mu: when the database last said whose all of them are
+	held map[store.Duty]time.Time // guarded by mu: the end of each duty, by the machine's boot clock
+	told time.Time                // guarded by mu: when the database last answered for all duties
 }
 
-// openDuties takes what nobody has.
+// openDuties takes the duties that no other authority has.
 func openDuties(ctx context.Context, among store.Among, logger *slog.Logger) *duties {
 	d := &duties{among: among, logger: logger, held: map[store.Duty]time.Time{},
 		names: []store.Duty{store.DutyOutbox, store.DutyDigests, store.DutyUpkeep, store.DutyRetention, store.DutyReseal}}
@@ -51,8 +56,8 @@ func (d *duties) has(name store.Duty) bool {
 	return time.Now().Before(d.held[name])
 }
 
-// heard is an error where the database has not said for dutyDeaf whose the duties are: what
-// is done once for all may be done by nobody.
+// heard returns an error if the database has not answered for dutyDeaf who has the duties:
+// then it may be that no authority does those jobs.
 func (d *duties) heard() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -79,7 +84,7 @@ func (d *duties) take(ctx context.Context) {
 		}
 		if err != nil {
 			all = false
-			continue // it ends by its time
+			continue // the duty ends when its time is over
 		}
 		d.mu.Lock()
 		_, had := d.held[name]
@@ -107,17 +112,17 @@ func (d *duties) keep(ctx context.Context) {
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), dutyEvery)
 			defer cancel()
 			for _, name := range d.names {
-				_ = d.among.DropDuty(last, name) // or it ends by its time
+				_ = d.among.DropDuty(last, name) // on an error the duty ends when its time is over
 			}
 			return
 		}
 	}
 }
 
-// while runs work as long as this process has a duty, and again when it has it again.
+// while wraps work so that it runs whenever this process has the duty.
 func (d *duties) while(name store.Duty, work ...func(context.Context)) (out []func(context.Context)) {
 	if d.among.Self().Name == "" {
-		return slices.Clone(work) // nobody else could have it
+		return slices.Clone(work) // no other authority could have it
 	}
 	for _, f := range work {
 		out = append(out, func(ctx context.Context) {
@@ -129,7 +134,7 @@ func (d *duties) while(name store.Duty, work ...func(context.Context)) (out []fu
 	return out
 }
 
-// turn runs work until the duty is another's.
+// turn runs work until another authority has the duty.
 func (d *duties) turn(ctx context.Context, name store.Duty, f func(context.Context)) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -138,12 +143,13 @@ func (d *duties) turn(ctx context.Context, name store.Duty, f func(context.Conte
 		stop()
 	}()
 	f(ctx)
-	if ctx.Err() == nil { // it ended by itself, and would at once again
+	if ctx.Err() == nil { // work ended by itself and would end at once again: wait for the duty to pass
 		d.wait(ctx, name, false)
 	}
 }
 
-// wait waits until this process has the duty, or has it no more; false where ctx ended.
+// wait waits until this process has the duty (has) or has lost it (!has). It returns
+// false if ctx ended.
 func (d *duties) wait(ctx context.Context, name store.Duty, has bool) bool {
 	t := time.NewTicker(250 * time.Millisecond)
 	defer t.Stop()

@@ -22,8 +22,8 @@ type Front struct {
 }
 
 // Ready reports whether a verdict could be given now (authority.Authority.Ready), and
-// whether this process still hears who does what is done once for all authorities: one that
-// does not would give verdicts and send no code.
+// whether this process still hears from the database who has the duties. Without the latter
+// it could give verdicts, but perhaps no authority would send codes.
 func (f Front) Ready(ctx context.Context) error {
 	if err := f.duties.heard(); err != nil {
 		return liuma.Fail(liuma.CodeUnavailable, err)
@@ -31,7 +31,7 @@ func (f Front) Ready(ctx context.Context) error {
 	return f.Authority.Ready(ctx)
 }
 
-// Keeps reports the same of acts that need no keeper.
+// Keeps reports the same for acts that need no keeper.
 func (f Front) Keeps(ctx context.Context) error {
 	if err := f.duties.heard(); err != nil {
 		return liuma.Fail(liuma.CodeUnavailable, err)
@@ -98,8 +98,9 @@ func (s *System) openAuthority(ctx context.Context) error {
 	return nil
 }
 
-// tellReserved says in the log that a client of an earlier release has an identifier that
-// none gets any more. It goes on working: the counter's own client has another.
+// tellReserved logs a warning if a client that an earlier release registered has an
+// identifier that is reserved now. The client goes on working: the counter's own client
+// has another identifier.
 func (s *System) tellReserved(ctx context.Context) {
 	var c store.Client
 	err := s.Store.View(ctx, func(r store.Reader) (err error) {

@@ -18,7 +18,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// sharedHead is the version of the database's clients and seal keys.
+// sharedHead names the head of the database's shared row: the version of its
+// clients and seal keys.
 const sharedHead vault.Head = "shared"
 
 // upToDate refuses a database that is older than its head, before anything is
@@ -33,12 +34,13 @@ func upToDate(ctx context.Context, db store.Store, heads *vault.Heads) error {
 	})
 }
 
-// AcceptHeads takes the database of a data directory for good, though it is
-// older than the file of heads or there is no such file: its version is raised
-// above the head, with an entry that has the reason, and then the head to it. A
-// crash in between leaves a file that is lower than the database, which the
-// next start raises, or still none, and then this is done again. It returns the
-// new version. An error that InUse knows: another process works with the directory.
+// AcceptHeads accepts the database of a data directory for good, although it is
+// older than the file of heads or that file is missing. It raises the database's
+// version above the head, with an audit entry that has the reason, and then raises
+// the head to that version. A crash in between leaves the head lower than the
+// database, and the next start raises it; or no file of heads, and then AcceptHeads
+// is called again. It returns the new version. If InUse reports true for the error,
+// another process works with the directory.
 func AcceptHeads(ctx context.Context, c config.Config, reason audit.Reason, m clock.Machine) (_ uint64, err error) {
 	if reason, err = audit.ParseReason(string(reason)); err != nil {
 		return 0, err
@@ -82,8 +84,9 @@ func AcceptHeads(ctx context.Context, c config.Config, reason audit.Reason, m cl
 	return n, heads.Raise(sharedHead, n)
 }
 
-// acceptKeys has the keyring's row go on above what this directory has seen of it, with the
-// keys of its file. A crash before it is done leaves the head lower, and it is done again.
+// acceptKeys raises the version of the keyring's row above the head that this directory has
+// seen, and keeps the keys of the vault's file. A crash before it is done leaves the head
+// lower; then it is called again.
 func acceptKeys(ctx context.Context, c config.Config, db store.Store, v *vault.Vault, heads *vault.Heads, actor string, now func() time.Time) error {
 	k, err := keyring.New(keyring.Config{Store: db, Vault: v, Heads: heads, Name: nameThere(c), Now: now})
 	if err != nil {
@@ -92,8 +95,8 @@ func acceptKeys(ctx context.Context, c config.Config, db store.Store, v *vault.V
 	return k.Accept(ctx, actor)
 }
 
-// actorHere is the member of staff whom the account that runs this stands for in the
-// database, which is an old one, or admin.Actor.
+// actorHere returns the member of staff whom the database (an old one here) binds to
+// the account that runs this process, or admin.Actor if there is none.
 func actorHere(ctx context.Context, db store.Store, v *vault.Vault) string {
 	uid := os.Getuid()
 	who, err := staff.New(staff.Config{Store: db, Challenges: v, Now: time.Now})

@@ -68,8 +68,8 @@ func (s *System) hostedDoor() (*http.Server, error) {
 	}, s.options.Logger), nil
 }
 
-// hotlines are the numbers that people may call: the nation's, the configured one, and
-// those of the policy that runs.
+// hotlines are the numbers that people may call: the national ones, the configured
+// one, and the numbers of the running policy.
 func hotlines(configured string, rules *policy.Running) func() []string {
 	return func() []string {
 		lines := []string{locale.NationalHotline, locale.MedicalLine, configured, rules.For("", "").Hotline}

@@ -23,8 +23,8 @@ func OpenToken(h config.HSM, log *slog.Logger) (token.Token, error) {
 	return t, nil
 }
 
-// OpenKeyFile names the authority's key file, and opens the token that it may be
-// sealed to; shut closes it again.
+// OpenKeyFile returns the authority's key file, and opens the token if the file
+// is sealed to one; shut closes that token.
 func OpenKeyFile(c config.Config, log *slog.Logger) (f vault.KeyFile, shut func() error, err error) {
 	f = vault.At(c.Vault)
 	if !c.HSM.Used() {
@@ -38,7 +38,8 @@ func OpenKeyFile(c config.Config, log *slog.Logger) (f vault.KeyFile, shut func(
 	return f, t.Close, nil
 }
 
-// openVault opens the key file, and the token before it, for as long as the directory.
+// openVault opens the token, if there is one, and then the key file. Both stay open as
+// long as the directory.
 func (d *Data) openVault(o Options) error {
 	file, log := vault.KeyFile{Path: d.Config.Vault, Token: o.Token}, o.Logger
 	if o.Token == nil {
@@ -63,7 +64,7 @@ func (d *Data) openVault(o Options) error {
 	return nil
 }
 
-// openVaultOf opens the vault of a directory that is not opened otherwise.
+// openVaultOf opens the vault of a directory of which nothing else is opened.
 func openVaultOf(c config.Config, open *closers) (*vault.Vault, error) {
 	file, shut, err := OpenKeyFile(c, slog.New(slog.DiscardHandler))
 	if err != nil {

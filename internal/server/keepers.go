@@ -27,7 +27,8 @@ func (d *Data) openSeats(ctx context.Context, o Options) (*keeper.Seats, error) 
 		keeper.OpenConfig{Limits: ledger.NationalLimits(), Machine: o.Machine, Logger: o.Logger, Wrote: o.wrote()})
 }
 
-// keepersSeen are the highest sequences that were saved of the keepers.
+// keepersSeen returns the highest ledger sequence that was saved for each
+// keeper.
 func (d *Data) keepersSeen(ctx context.Context) (map[keeper.ID]uint64, error) {
 	seen := map[keeper.ID]uint64{}
 	err := d.Database.View(ctx, func(r store.Reader) error {
@@ -40,9 +41,9 @@ func (d *Data) keepersSeen(ctx context.Context) (map[keeper.ID]uint64, error) {
 	return seen, err
 }
 
-// openKeepers opens a quorum over the keepers. Each is asked at once with what was seen
-// of it, so that one that was put back stops before its own writes could bring it up to
-// that.
+// openKeepers opens a quorum over the keepers. It asks each keeper at once, with the
+// sequence that was saved for it: a keeper whose ledger was put back must stop before
+// its own new writes raise its sequence that far again.
 func (s *System) openKeepers(ctx context.Context) error {
 	open := s.openHere
 	if s.Config.Keepers.AreRemote() {
@@ -80,8 +81,8 @@ func (s *System) openKeepers(ctx context.Context) error {
 	return nil
 }
 
-// openHere opens the keepers of this process. One that is gone is left out and told of;
-// with too few nothing opens.
+// openHere opens the keepers of this process. A keeper that is gone is left out and
+// logged; with too few keepers nothing opens.
 func (s *System) openHere(ctx context.Context) ([]keeper.Keeper, uint32, error) {
 	seats, err := s.openSeats(ctx, s.options)
 	if err != nil {
@@ -100,7 +101,7 @@ func (s *System) openHere(ctx context.Context) ([]keeper.Keeper, uint32, error) 
 }
 
 // tellTrouble records, once for each start, the keepers that did not serve when
-// they were opened. Where it finds no room it is only in the log.
+// they were opened. If the disk has no room for the entry, only the log has it.
 func (s *System) tellTrouble(ctx context.Context) {
 	for _, c := range s.found {
 		if c.Fault == "" {
@@ -116,15 +117,15 @@ func (s *System) tellTrouble(ctx context.Context) {
 type upkeep struct {
 	data    *Data
 	options Options
-	quorum  *keeper.Quorum // nil where this process does not serve
+	quorum  *keeper.Quorum // nil if this process does not serve
 
 	mu    sync.Mutex
-	seats *keeper.Seats                       // guarded by mu: nil where this process does not serve and did not look yet
+	seats *keeper.Seats                       // guarded by mu: nil if this process does not serve and has not looked yet
 	did   map[keeper.ID]*admin.KeeperRepaired // guarded by mu
 }
 
-// opened are the seats. A process that does not serve opens them when it is asked
-// for them, and keeps them as long as the directory.
+// opened returns the seats. A process that does not serve opens them when they
+// are first asked for, and keeps them open as long as the directory.
 func (u *upkeep) opened(ctx context.Context) (*keeper.Seats, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -139,7 +140,8 @@ func (u *upkeep) opened(ctx context.Context) (*keeper.Seats, error) {
 	return u.seats, nil
 }
 
-// seen are the highest sequences that anybody had from the keepers.
+// seen returns the highest ledger sequences that the database or the running
+// quorum knows of the keepers.
 func (u *upkeep) seen(ctx context.Context) (map[keeper.ID]uint64, error) {
 	seen, err := u.data.keepersSeen(ctx)
 	if err == nil && u.quorum != nil {
@@ -150,8 +152,8 @@ func (u *upkeep) seen(ctx context.Context) (map[keeper.ID]uint64, error) {
 	return seen, err
 }
 
-// Keepers implements admin.Upkeep. Keepers that cannot be looked at are of an
-// unknown state, and the rest of the status is told.
+// Keepers implements admin.Upkeep. If the keepers cannot be opened, their state
+// is given as unknown, and the rest of the status is still reported.
 func (u *upkeep) Keepers(ctx context.Context) ([]admin.KeeperState, error) {
 	seen, err := u.seen(ctx)
 	if err != nil {
@@ -186,7 +188,7 @@ func (u *upkeep) Keepers(ctx context.Context) ([]admin.KeeperState, error) {
 	return out, nil
 }
 
-// stateOf tells a keeper's condition to administration.
+// stateOf translates a keeper's condition for administration.
 func stateOf(c keeper.Condition) admin.KeeperState {
 	k := admin.KeeperState{ID: string(c.ID), Sequence: c.Sequence, State: admin.KeeperWhole}
 	if c.Fault != "" {
@@ -196,11 +198,12 @@ func stateOf(c keeper.Condition) admin.KeeperState {
 	return k
 }
 
-// Repair implements admin.Upkeep. That it begins is recorded before anything is
-// changed, and how it ended before it is said to have ended.
+// Repair implements admin.Upkeep. It records the beginning of the repair before
+// it changes anything, and the end of the repair before it reports that end.
 //
-// A crash in between leaves an entry that it began and none that it ended, and
-// the keeper gone until it is repaired again (Repair.Run says in which state).
+// A crash in between leaves an entry for the beginning and none for the end,
+// and the keeper gone until it is repaired again (Repair.Run says in which
+// state).
 func (u *upkeep) Repair(ctx context.Context, id string, reason audit.Reason) error {
 	seats, err := u.opened(ctx)
 	if err != nil {
@@ -230,7 +233,8 @@ func (u *upkeep) Repair(ctx context.Context, id string, reason audit.Reason) err
 	return nil
 }
 
-// run repairs, and ends the repair. ctx names who began it, and does not end.
+// run does the repair and records its end. ctx carries the name of the person
+// who started the repair; it is never cancelled.
 func (u *upkeep) run(ctx context.Context, r *keeper.Repair, id keeper.ID, reason audit.Reason) {
 	defer r.Drop()
 	log := u.options.Logger
@@ -247,8 +251,8 @@ func (u *upkeep) run(ctx context.Context, r *keeper.Repair, id keeper.ID, reason
 		out.From = append(out.From, string(from))
 	}
 	words := fmt.Sprintf("keeper=%s from=%s rows=%d key_file=%t new_ledger=%t", id, strings.Join(out.From, ","), did.Rows, did.KeyFile, did.NewLedger)
-	// With the entry goes the new sequence: the ledger as it was before the repair
-	// is below it from now on.
+	// The new sequence is saved with the entry, so a ledger from before the repair
+	// counts as rolled back from now on.
 	if err := u.tell(ctx, "ok", reason.Note(words), map[string]uint64{string(id): did.Sequence}); err != nil {
 		log.ErrorContext(ctx, "not recorded that a keeper was repaired", "keeper", string(id), "err", err)
 	}
@@ -261,7 +265,7 @@ func (u *upkeep) run(ctx context.Context, r *keeper.Repair, id keeper.ID, reason
 	u.did[id] = out
 }
 
-// tell writes an entry, with the sequences that are known from now on.
+// tell writes an entry, and with it saves the keepers' sequences in seen.
 func (u *upkeep) tell(ctx context.Context, outcome, note string, seen map[string]uint64) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()

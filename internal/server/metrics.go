@@ -17,8 +17,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// newMetrics makes the numbers of the process before anything that they measure is opened;
-// nil where the configuration has no listener for them, so that nothing is measured.
+// newMetrics makes the process's metrics before anything that they measure is opened. It
+// returns nil if no listener is configured for them; then nothing is measured.
 func newMetrics(c config.Config) *metrics.Metrics {
 	if c.Metrics.Listen == "" {
 		return nil
@@ -26,7 +26,8 @@ func newMetrics(c config.Config) *metrics.Metrics {
 	return metrics.New(process.Release())
 }
 
-// measuredStore and measuredKeeper put the measuring between the rooms.
+// measuredStore and measuredKeeper wrap a store or a keeper so that its calls
+// are measured.
 func (o Options) measuredStore(s store.Store) store.Store {
 	if o.metrics == nil {
 		return s
@@ -41,8 +42,8 @@ func (o Options) measuredKeeper(k keeper.Keeper) keeper.Keeper {
 	return o.metrics.Keeper(k)
 }
 
-// committed and wrote hear of batches: of the database in a file, and of the ledgers of this
-// process; nil: nobody does.
+// committed and wrote return the functions that are called after a batch was written: to the
+// database's file, and to a ledger of this process. nil: nothing is measured.
 func (o Options) committed() func(updates int) {
 	if o.metrics == nil {
 		return nil
@@ -57,7 +58,8 @@ func (o Options) wrote() func(spends int) {
 	return o.metrics.Wrote
 }
 
-// finished is who hears of requests that a door answered; nil: nobody.
+// finished returns the function that is called for each request that a door
+// answered. nil: nothing is measured.
 func (o Options) finished() func(door.Finished) {
 	if o.metrics == nil {
 		return nil
@@ -65,7 +67,8 @@ func (o Options) finished() func(door.Finished) {
 	return o.metrics.Finished
 }
 
-// lookForMetrics lets collectors see how the system stands, once there is administration.
+// lookForMetrics lets collectors read the state of the system, once administration is
+// opened.
 func (s *System) lookForMetrics() {
 	if s.options.metrics == nil {
 		return
@@ -82,8 +85,8 @@ func metricsTimes() door.Bounds {
 	return door.Bounds{Read: 10 * time.Second, Write: 30 * time.Second, Idle: 2 * time.Minute, HeaderBytes: 8 << 10}
 }
 
-// ServeMetrics serves the numbers of the process, and whether it lives and is ready, until
-// shut is called. at is where it listens; empty where none is configured.
+// ServeMetrics serves the metrics, liveness and readiness of the process until shut is
+// called. at is the address that it listens at; empty if none is configured.
 func (s *System) ServeMetrics() (at string, shut func(), err error) {
 	if s.options.metrics == nil {
 		return "", func() {}, nil
@@ -107,8 +110,8 @@ func (s *System) ServeMetrics() (at string, shut func(), err error) {
 	}, nil
 }
 
-// metricsRoutes are the three paths of the listener. Whether the process is ready is asked
-// as at the hosted door, and who asks learns no cause: it is in the log and in 'liuma status'.
+// metricsRoutes are the three paths of the listener. Readiness is checked as at the hosted
+// door. The answer does not give the cause: the log and 'liuma status' do.
 func (s *System) metricsRoutes() http.Handler {
 	m := http.NewServeMux()
 	m.Handle("GET /metrics", s.options.metrics.Handler())

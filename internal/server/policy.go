@@ -29,8 +29,8 @@ func (d *Data) openPolicy(ctx context.Context, o Options) (*edition.Editions, er
 	return edition.Open(ctx, c)
 }
 
-// tellPolicy says in the log which policy runs, and that files of the configuration are
-// not it.
+// tellPolicy logs which policy runs and, if the configuration names policy files that
+// are not used, that they are not.
 func (s *System) tellPolicy(ctx context.Context) {
 	log := s.options.Logger
 	state, err := s.Policy.State(ctx)

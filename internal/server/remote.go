@@ -16,16 +16,17 @@ import (
 )
 
 const (
-	// lookTime is how long a keeper on another machine has to say what it is.
+	// lookTime is how long a keeper on another machine has to answer when its
+	// state is asked for.
 	lookTime = 3 * time.Second
-	// quietFor is how long such a keeper is silent before it is an alarm on the record: a
-	// restart, or a moment without a network, is none.
+	// quietFor is how long such a keeper must be silent before an alarm is recorded: a
+	// restart or a short loss of the network is no alarm.
 	quietFor = 10 * time.Second
 )
 
-// openRemote opens the keepers on machines of their own. Wrong settings stop the start;
-// keepers that cannot be reached do not, however many: the service is not ready then, and
-// becomes so by itself.
+// openRemote opens the keepers that are on other machines. Wrong settings stop the start.
+// Keepers that cannot be reached do not, however many they are: the service is not ready
+// then, and becomes ready by itself.
 func (s *System) openRemote(ctx context.Context) ([]keeper.Keeper, uint32, error) {
 	found, err := s.Config.Keepers.OpenRemote(config.RemoteOptions{Machine: s.Clock.Start(), Dial: s.options.DialKeepers, Logger: s.options.Logger})
 	if err != nil {
@@ -43,7 +44,8 @@ func look(ctx context.Context, k *remote.Keepers) {
 	k.Look(ctx)
 }
 
-// witnesses are the clocks of keepers on other machines. Keepers of this process are none.
+// witnesses returns the clocks of keepers on other machines; nil if the keepers run in
+// this process, because they share its clock.
 func (s *System) witnesses() func(context.Context) ([]time.Time, int) {
 	if s.remote == nil {
 		return nil
@@ -55,12 +57,13 @@ func (s *System) witnesses() func(context.Context) ([]time.Time, int) {
 	}
 }
 
-// watchKeepers looks at the keepers on machines of their own for as long as the system is
-// open: which key set new PINs are made with, who does not serve, and who does again.
+// watchKeepers looks at the keepers on other machines for as long as the system is open:
+// which key set new PINs are made with, which keepers do not serve, and which serve
+// again.
 func (s *System) watchKeepers(ctx context.Context) {
 	told := map[keeper.ID]keeper.Fault{}
 	for _, c := range s.found {
-		told[c.ID] = c.Fault // at the start
+		told[c.ID] = c.Fault // as found at the start
 	}
 	t := time.NewTicker(s.options.WatchKeepers)
 	defer t.Stop()
@@ -82,11 +85,11 @@ func (s *System) watchKeepers(ctx context.Context) {
 	}
 }
 
-// tellChange records that a keeper does not serve, once for each time that it begins.
-// What the quorum raises an alarm of by itself is not told twice.
+// tellChange records that a keeper has stopped serving, once each time. Faults for
+// which the quorum raises an alarm itself are not recorded twice.
 func (s *System) tellChange(ctx context.Context, c keeper.Condition, told map[keeper.ID]keeper.Fault) {
 	if c.Fault == keeper.Disagrees {
-		c.Fault = "" // it serves, and each lie was told of
+		c.Fault = "" // it serves, and each differing answer raised an alarm of its own
 	}
 	switch {
 	case c.Fault == told[c.ID]:
@@ -108,7 +111,7 @@ func (s *System) tellChange(ctx context.Context, c keeper.Condition, told map[ke
 	}
 }
 
-// upkeep is administration's side of the keepers of a running system.
+// upkeep returns administration's view of the keepers of a running system.
 func (s *System) upkeep() admin.Upkeep {
 	if s.remote != nil {
 		return &remoteUpkeep{data: s.Data, logger: s.options.Logger, quorum: s.Quorum, keepers: s.remote}
@@ -116,7 +119,8 @@ func (s *System) upkeep() admin.Upkeep {
 	return &upkeep{data: s.Data, options: s.options, seats: s.seats, quorum: s.Quorum}
 }
 
-// upkeep is that of a directory which this process does not serve.
+// upkeep returns administration's view of the keepers of a directory that this
+// process does not serve.
 func (d *Data) upkeep(o Options) admin.Upkeep {
 	if d.Config.Keepers.AreRemote() {
 		return &remoteUpkeep{data: d, logger: o.Logger}
@@ -124,19 +128,19 @@ func (d *Data) upkeep(o Options) admin.Upkeep {
 	return &upkeep{data: d, options: o}
 }
 
-// remoteUpkeep is administration's side of keepers on machines of their own. Each is
-// looked after there; here it is said how they stand.
+// remoteUpkeep is administration's view of keepers on other machines. They are
+// maintained on those machines; here only their state is reported.
 type remoteUpkeep struct {
 	data   *Data
 	logger *slog.Logger
-	quorum *keeper.Quorum // nil where this process does not serve
+	quorum *keeper.Quorum // nil if this process does not serve
 
 	mu      sync.Mutex
-	keepers *remote.Keepers // guarded by mu: nil where this process does not serve and did not look yet
+	keepers *remote.Keepers // guarded by mu: nil if this process does not serve and has not looked yet
 }
 
-// opened are the keepers. A process that does not serve opens them when it is asked for
-// them, and keeps them as long as the directory.
+// opened returns the keepers. A process that does not serve connects to them when they
+// are first asked for, and keeps the connections as long as the directory is open.
 func (u *remoteUpkeep) opened() (*remote.Keepers, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -151,8 +155,8 @@ func (u *remoteUpkeep) opened() (*remote.Keepers, error) {
 	return u.keepers, nil
 }
 
-// Keepers implements admin.Upkeep. Keepers whose settings cannot be used are of an unknown
-// state, and the rest of the status is told.
+// Keepers implements admin.Upkeep. If the keepers' settings cannot be used, their state is
+// given as unknown, and the rest of the status is still reported.
 func (u *remoteUpkeep) Keepers(ctx context.Context) ([]admin.KeeperState, error) {
 	found, err := u.opened()
 	if err != nil {
@@ -178,7 +182,7 @@ func (u *remoteUpkeep) Keepers(ctx context.Context) ([]admin.KeeperState, error)
 	return out, nil
 }
 
-// ask asks the keepers how they stand, without a quorum.
+// ask asks the keepers for their state, without a quorum.
 func (u *remoteUpkeep) ask(ctx context.Context, found *remote.Keepers) ([]keeper.Condition, error) {
 	seen, err := u.data.keepersSeen(ctx)
 	if err != nil {
@@ -196,7 +200,8 @@ func (u *remoteUpkeep) ask(ctx context.Context, found *remote.Keepers) ([]keeper
 	return out, nil
 }
 
-// Repair implements admin.Upkeep: it is not done from here.
+// Repair implements admin.Upkeep. It always refuses: a keeper on another
+// machine is repaired there.
 func (u *remoteUpkeep) Repair(_ context.Context, id string, _ audit.Reason) error {
 	if !slices.ContainsFunc(u.data.Config.Keepers.Remote, func(r config.RemoteKeeper) bool { return r.ID == id }) {
 		return fmt.Errorf("%w: %q", admin.ErrNoKeeper, id)

@@ -11,21 +11,20 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// alarmEvery is how often a table's alarm is logged and recorded at most: a
+// alarmEvery is how often at most a table's alarm is logged and recorded: a
 // queue meets the same altered row every few seconds.
 const alarmEvery = time.Minute
 
 // rowAlarm logs and records that the store refused a row (I-13). The store
-// calls raise in the middle of a transaction, so the entry is written by a
-// goroutine of its own.
+// calls raise inside a transaction, so a separate goroutine writes the entry.
 type rowAlarm struct {
 	logger *slog.Logger
 	now    func() time.Time
-	tables chan string // to be recorded
+	tables chan string // waiting to be recorded
 
 	mu   sync.Mutex
-	last map[string]time.Time // by mu; when a table's alarm was last raised, by the machine's clock
-	// first is when it was first raised, by mu.
+	last map[string]time.Time // guarded by mu; when each table's alarm was last raised, by the machine's clock
+	// first is when each table's alarm was first raised; guarded by mu.
 	first map[string]time.Time
 }
 
@@ -33,7 +32,7 @@ func newRowAlarm(logger *slog.Logger, now func() time.Time) *rowAlarm {
 	return &rowAlarm{logger: logger, now: now, tables: make(chan string, 64), last: map[string]time.Time{}, first: map[string]time.Time{}}
 }
 
-// raise never waits. An alarm that finds the queue full is only logged.
+// raise never blocks. If the queue is full, the alarm is only logged.
 func (a *rowAlarm) raise(table string, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -52,16 +51,16 @@ func (a *rowAlarm) raise(table string, err error) {
 	}
 }
 
-// refused is when the alarm of each table was first raised.
+// refused returns when the alarm of each table was first raised.
 func (a *rowAlarm) refused() map[string]time.Time {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return maps.Clone(a.first)
 }
 
-// record writes an entry for each alarm until the returned function is called.
-// A crash between alarm and entry loses the entry: the log has it, and the row
-// raises the alarm again when it is next read.
+// record writes an entry for each alarm until stop is called. A crash between
+// alarm and entry loses the entry: the log has it, and the row raises the alarm
+// again when it is next read.
 func (a *rowAlarm) record(s store.Store) (stop func() error) {
 	quit, done := make(chan struct{}), make(chan struct{})
 	go func() {

@@ -42,7 +42,8 @@ func (s *System) ListenConsole() (net.Listener, error) {
 	return listen("console_door", s.Config.ConsoleDoor)
 }
 
-// CertificateError says that certificate and key of a door do not load.
+// CertificateError means that the certificate and key of a door cannot be
+// loaded.
 type CertificateError struct {
 	Door string // its member of the configuration, such as hosted_door
 	Err  error
@@ -54,7 +55,7 @@ func (e *CertificateError) Error() string { return fmt.Sprintf("%s: %v", e.Door,
 // Unwrap returns why.
 func (e *CertificateError) Unwrap() error { return e.Err }
 
-// listen opens the listener that a member of the configuration names; its error is a
+// listen opens the listener of the door that member names. Its error is a
 // *process.ListenError or a *CertificateError.
 func listen(member string, d config.Door) (net.Listener, error) {
 	ln, err := process.Listen(member+".listen", d.Listen)
@@ -75,11 +76,11 @@ func listen(member string, d config.Door) (net.Listener, error) {
 	}), nil
 }
 
-// Serve answers on the native door's listener, then on the hosted door's, the
-// gateway door's and the console's (others, in this order, nil for a door that is not
-// configured), until ctx ends or one of them fails. Then it gives running
-// requests the configured time. Requests that are cut off stay undecided, as
-// after a crash.
+// Serve answers at the native door's listener and at the others, which are those of
+// the hosted door, the gateway door and the console, in this order (nil: the door is
+// not configured), until ctx ends or one of them fails. Then running requests have
+// the configured time to finish. Requests that are cut off stay undecided, as after a
+// crash.
 func (s *System) Serve(ctx context.Context, channel net.Listener, others ...net.Listener) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()

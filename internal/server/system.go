@@ -1,16 +1,13 @@
-// Package server builds an authority from a configuration: one process with its
-// database, its vault, and the keepers inside it or the connections to keepers on machines
-// of their own. It opens a data directory
-// without serving it (Data), for administration, puts a whole system on top of
-// it (System), and serves that system's doors.
+// Package server builds an authority from a configuration: one process with its database,
+// its vault, and its keepers, which run inside the process or are reached on other
+// machines. For administration it opens a data directory without serving it (Data); on top
+// of that it opens a whole system (System) and serves the system's doors.
 //
-// It guarantees that everything it opened is closed again in reverse order,
-// also when opening fails half way; that the doors open only after recovery;
-// and that one process at a time has a data directory. Several authorities, each with
-// a directory of its own, may serve one PostgreSQL database (among.go, duties.go). It
-// trusts the
-// configuration, and makes no decisions of its own: every rule lives in the
-// other rooms.
+// It guarantees that everything it opened is closed again in reverse order, also when
+// opening fails half way; that the doors open only after recovery; and that one process at
+// a time has a data directory. Several authorities, each with a directory of its own, may
+// serve one PostgreSQL database (among.go, duties.go). It trusts the configuration, and
+// makes no decisions of its own: every rule lives in the other rooms.
 //
 // Start here: Open, in system.go.
 package server
@@ -46,14 +43,14 @@ import (
 
 // Options are settings that a configuration file cannot hold.
 type Options struct {
-	Machine clock.Machine // whose clocks are gone by; default: this machine
+	Machine clock.Machine // the clocks to use; default: this machine
 	Logger  *slog.Logger  // default: discard
 	// Policy replaces the national policy. Tests shorten its times with it.
 	Policy *policy.Policy
-	// Rules replaces the layers of policy, and Policy with them. Tests give
-	// regions rules of their own with it.
+	// Rules replaces all layers of policy, also Policy. Tests give regions
+	// their own rules with it.
 	Rules authority.Rules
-	// Wait replaces the timer that paces refusals.
+	// Wait replaces the timer that delays refusals.
 	Wait func(context.Context, time.Duration)
 	// Texts replaces the configured driver of messages.
 	Texts notify.Driver
@@ -62,18 +59,19 @@ type Options struct {
 	Outbox func(*Data) authority.Outbox
 	// Token replaces the token of the configuration; for tests.
 	Token vault.Token
-	// BetweenStore and BetweenKeeper let tests put faults between the rooms.
+	// BetweenStore and BetweenKeeper let tests inject faults between the
+	// packages.
 	BetweenStore  func(store.Store) store.Store
 	BetweenKeeper func(keeper.Keeper) keeper.Keeper
 	// WatchKeepers is how often keepers on other machines are looked at; default 5 s.
 	WatchKeepers time.Duration
 	// DialKeepers makes the connections to keepers on other machines; for tests.
 	DialKeepers func(ctx context.Context, network, address string) (net.Conn, error)
-	// LookEvery is the least time between two looks at how the system stands that collectors
-	// of its numbers cause; default 5 s.
+	// LookEvery is the least time between two looks at the state of the system that
+	// collectors of metrics cause; default 5 s.
 	LookEvery time.Duration
 
-	metrics *metrics.Metrics // set by Open; nil where none are configured
+	metrics *metrics.Metrics // set by Open; nil if no listener is configured
 }
 
 func (o *Options) fill() {
@@ -94,7 +92,7 @@ type System struct {
 	Keepers    []keeper.Keeper
 	Quorum     *keeper.Quorum
 	Authority  *authority.Authority
-	Ceremonies *ceremony.Ceremonies // the acts over Authority
+	Ceremonies *ceremony.Ceremonies // the acts that use Authority
 	Counter    *counter.Counter     // tickets of clerks, for Ceremonies and Admin
 	Admin      *admin.Admin         // administration of this directory
 	Door       *http.Server         // the native door
@@ -103,18 +101,19 @@ type System struct {
 	Console    *http.Server         // for members of staff; nil unless configured
 	Outbox     *notify.Outbox       // of messages to phones; nil unless configured
 	Inbox      *notify.Inbox        // keeps the outbox's messages; nil unless so configured
-	codeWays   []liuma.CodeWay      // in which Outbox sends one-time codes
-	duties     *duties              // for all authorities on the database
-	seats      *keeper.Seats        // behind Keepers; nil where they are on other machines
-	remote     *remote.Keepers      // behind Keepers; nil where they are in this process
+	codeWays   []liuma.CodeWay      // the ways in which Outbox sends one-time codes
+	duties     *duties              // jobs done for all authorities on the database
+	seats      *keeper.Seats        // behind Keepers; nil if they are on other machines
+	remote     *remote.Keepers      // behind Keepers; nil if they are in this process
 	options    Options
 	readiness  door.Readiness // whether verdicts can be given, for all doors but the native one
-	keeping    door.Readiness // whether acts can be kept that need no keeper
-	// What each door takes at once; zero for one that is not configured.
+	keeping    door.Readiness // whether acts that need no keeper can be done
+	// The limits of each door; zero for a door that is not configured.
 	channelBounds, hostedBounds, gatewayBounds, consoleBounds bounded
-	// alarmed gets the keepers' alarms, once the authority is made.
+	// alarmed is the authority that records the keepers' alarms, once it is
+	// made.
 	alarmed atomic.Pointer[authority.Authority]
-	found   []keeper.Condition // of the keepers when they were opened
+	found   []keeper.Condition // of each keeper when it was opened
 }
 
 // Open opens a whole system and recovers from an earlier process's crash.
@@ -192,8 +191,8 @@ func (s *System) browserDoors() (err error) {
 	return err
 }
 
-// alarm records a keeper's alarm at the authority, without delaying the request
-// that met it.
+// alarm lets the authority record a keeper's alarm, without delaying the
+// request that found it.
 func (s *System) alarm(al keeper.Alarm) {
 	a := s.alarmed.Load()
 	if a == nil {

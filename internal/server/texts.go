@@ -140,8 +140,8 @@ func (t toPaper) Write(tx store.Tx, l authority.Letter) error {
 }
 
 // waking is a store that wakes the outbox after a commit that queued a message,
-// so that it is sent at once. If the process dies in between, the outbox finds
-// the message when it next looks.
+// so that it is sent at once. After a crash in between, the outbox finds the
+// message the next time it looks.
 type waking struct {
 	store.Store
 	wake func()
@@ -153,7 +153,7 @@ type wakingTx struct {
 }
 
 func (w waking) Update(ctx context.Context, f func(store.Tx) (audit.Entry, error)) error {
-	var run *wakingTx // the last run of f, which is the one that was committed
+	var run *wakingTx // the last run of f: the one that was committed
 	err := w.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		run = &wakingTx{Tx: tx}
 		return f(run)

@@ -1,12 +1,12 @@
-// Package split is the mathematics of the split check: an oblivious
-// pseudo-random function (RFC 9497, OPRF mode, P-256 with SHA-256) whose key is
-// the sum of replicated shares. Its functions are pure. It guarantees that any
-// t keepers' shares give the same key pair, that any t-1 keepers miss a share,
-// and that no identity or non-canonical point is taken in or handed out, also
-// as a sum. It trusts the caller to count before evaluating; package keeper
-// makes that impossible to forget. RFC 9497 itself is package p256 beneath, which
-// also says what is wiped there; the values that this package keeps are wiped
-// by their Wipe.
+// Package split is the mathematics of the split check: an oblivious pseudo-random
+// function (RFC 9497, OPRF mode, P-256 with SHA-256) whose key is the sum of
+// replicated shares. Its functions are pure. It guarantees that the shares of any
+// t keepers give the same key pair, that any t-1 keepers lack a share, and that
+// the identity and non-canonical points are neither accepted nor returned, not
+// even as a sum. It trusts the caller to count before evaluating; package keeper
+// makes that impossible to forget. RFC 9497 itself is in package p256, whose
+// comment says which of its values are wiped. The values of this package are
+// wiped by their Wipe methods.
 //
 // The formulas are in docs/ARCHITECTURE.md ("Walk 1: an attempt, from thumb to
 // verdict"); docs/decisions/0001-oprf-key-per-card-and-version.md and
@@ -24,12 +24,8 @@ import (
 // PointSize is the length of a compressed P-256 point.
 const PointSize = p256.CompressedSize
 
-// Point is a P-256 point that is not the identity. Only ParsePoint and this
-// package's own computations make one; the zero Point is invalid and refused
-// everywhere. Points compare with ==.
-//
 // It keeps both coordinates (4, x, y), so that a point is decompressed once,
-// where it enters, and not at each use.
+// when it is parsed, and not at each use.
 type Point struct{ b [p256.UncompressedSize]byte }
 
 // Subset is a set of keepers as a bitmask: bit i-1 is keeper number i.

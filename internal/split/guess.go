@@ -66,7 +66,8 @@ func drawScalar(s *p256.Scalar, random io.Reader) error {
 	return fmt.Errorf("split: random source gave no scalar in %d draws", maxDraws)
 }
 
-// Blinded is all that a keeper ever sees of the guess.
+// Blinded returns the blinded point, which is all that a keeper ever sees of
+// the guess.
 func (g *Guess) Blinded() Point { return g.blinded }
 
 // Finalize adds the shares up, removes the blind and derives the key pair. It
@@ -82,7 +83,7 @@ func (g *Guess) Finalize(shape Shape, shares []Share) (*Key, error) {
 	return newKey(y)
 }
 
-// output is y: RFC 9497's OPRF of the secret under the sum of all k_S.
+// output returns y, RFC 9497's OPRF of the secret under the sum of all k_S.
 func (g *Guess) output(shape Shape, shares []Share) ([]byte, error) {
 	if g.secret == nil {
 		return nil, ErrWiped

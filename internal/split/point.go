@@ -13,11 +13,11 @@ const (
 	uncompressed = 4
 )
 
-// ParsePoint reads a compressed point of 33 bytes. Every other encoding, every
-// x that is not on the curve and the identity are refused with ErrPoint.
+// ParsePoint reads a compressed point of 33 bytes. It refuses every other encoding,
+// every x that is not on the curve, and the identity, with ErrPoint.
 func ParsePoint(b []byte) (Point, error) {
-	// Uncompressed points are points too, so the form is checked first: one
-	// point, one spelling.
+	// Uncompressed encodings are valid points too, so the form is checked first: each
+	// point has one accepted spelling.
 	if len(b) != PointSize || (b[0] != evenY && b[0] != oddY) {
 		return Point{}, ErrPoint
 	}
@@ -56,14 +56,14 @@ func ParseUncompressed(b []byte) (Point, error) {
 	return fromElement(e)
 }
 
-// Uncompressed returns the encoding 4, x, y of 65 bytes; all zero, which no reader takes,
-// for the zero Point.
+// Uncompressed returns the encoding 4, x, y of 65 bytes. For the zero Point it is all
+// zero, which every reader refuses.
 func (p Point) Uncompressed() []byte { return append([]byte(nil), p.b[:]...) }
 
 // IsZero reports whether p is the zero Point, which is not valid.
 func (p Point) IsZero() bool { return p == Point{} }
 
-// element gives the form of p that is computed with. It refuses the zero Point.
+// element returns p in the form that is used for computing. It refuses the zero Point.
 func (p Point) element() (*p256.Point, error) {
 	if p.b[0] != uncompressed {
 		return nil, ErrPoint
@@ -75,7 +75,8 @@ func (p Point) element() (*p256.Point, error) {
 	return e, nil
 }
 
-// fromElement is the only way out of a computation; it refuses the identity.
+// fromElement is the only way from a computed element back to a Point; it refuses the
+// identity.
 func fromElement(e *p256.Point) (Point, error) {
 	b, err := e.Uncompressed()
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 
 const hidden = "[redacted]"
 
-// redacted is embedded by everything secret here, so that no fmt verb, log,
-// JSON or gob shows it. It has no state.
+// redacted is embedded in every secret type of this package, so that no fmt
+// verb, log, JSON or gob shows the secret. It has no state.
 type redacted struct{}
 
 // Format writes the same words under every verb and flag.

@@ -16,8 +16,8 @@ func (s Shape) Validate() error {
 
 func (s Shape) String() string { return fmt.Sprintf("%d of %d", s.T, s.N) }
 
-// Majority is q: at least t, so that a version can be evaluated, and so many that any two
-// sets of q keepers have one in common.
+// Majority is q: at least t, so that a version can be evaluated, and large enough that
+// any two sets of q keepers share a keeper.
 func (s Shape) Majority() int { return max(s.T, s.N-s.T+1) }
 
 // Subsets lists the sets of n-t+1 keepers, one share key each, in rising order.

@@ -21,14 +21,14 @@ const (
 	scalarDST = "liuma/1/HashToScalar-P256-SHA256"
 )
 
-// ShareMAC computes HMAC-SHA256 under one share key. A ShareKey is one. A
-// hardware module could be one, without ever giving its key out.
+// ShareMAC computes HMAC-SHA256 under one share key. A ShareKey is a ShareMAC.
+// A hardware module can be one too, without ever giving its key out.
 type ShareMAC interface {
 	MAC(message []byte) ([sha256.Size]byte, error)
 }
 
 // ShareKey is the share key of one subset, held in memory. Copies share the
-// same memory, so that one Wipe wipes all. It prints redacted.
+// same memory, so that one Wipe clears all of them. It prints redacted.
 type ShareKey struct {
 	redacted
 	k *[ShareKeySize]byte
@@ -41,7 +41,7 @@ func NewShareKey() ShareKey {
 	return k
 }
 
-// ParseShareKey copies 32 bytes; the caller wipes its own.
+// ParseShareKey copies 32 bytes; the caller wipes its own copy.
 func ParseShareKey(b []byte) (ShareKey, error) {
 	if len(b) != ShareKeySize {
 		return ShareKey{}, ErrKeySize
@@ -83,8 +83,8 @@ func (k ShareKey) Wipe() {
 
 func (k ShareKey) wiped() bool { return k.k == nil || *k.k == [ShareKeySize]byte{} }
 
-// Scope is the use of one k_S: one version of one card's PIN, under one key set
-// and one subset.
+// Scope is what one k_S is for: one version of one card's PIN, under one key
+// set and one subset.
 type Scope struct {
 	KeySet  uint32
 	Subset  Subset
@@ -92,8 +92,8 @@ type Scope struct {
 	Version liuma.Version
 }
 
-// message is the input of the MAC: each member after its length, so that no two
-// scopes have the same bytes.
+// message is the input of the MAC: each member preceded by its length, so that
+// no two scopes give the same bytes.
 func (s Scope) message() []byte {
 	b := make([]byte, 0, 5*4+len(shareLabel)+4+1+len(s.Card)+4)
 	b = appendField(b, []byte(shareLabel))
@@ -108,7 +108,7 @@ func appendField(b, field []byte) []byte {
 	return append(b, field...)
 }
 
-// Scalar is k_S, the factor that a keeper multiplies a blinded point by. It
+// Scalar is k_S, the factor by which a keeper multiplies a blinded point. It
 // prints redacted and is wiped after use.
 type Scalar struct {
 	redacted
@@ -135,7 +135,7 @@ func Derive(mac ShareMAC, s Scope) (*Scalar, error) {
 }
 
 // Evaluate computes k_S times the blinded point. For a committed version the
-// caller has counted the guess before (I-1).
+// caller must have counted the guess before (I-1).
 func (k *Scalar) Evaluate(blinded Point) (Share, error) {
 	if k.k.IsZero() {
 		return Share{}, ErrWiped

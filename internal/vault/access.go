@@ -13,7 +13,8 @@ import (
 	"github.com/liuma-pin/liuma"
 )
 
-// Access is what an access token of the hosted door shows, and to which channel.
+// Access is the content of an access token of the hosted door: the channel and what it
+// may see.
 type Access struct {
 	Channel liuma.ChannelID
 	Subject string
@@ -29,9 +30,9 @@ const (
 	accessHeader = nonceSize + endSize + 1
 )
 
-// NewAccess makes an access token, of which nothing is stored: any authority with the same
+// NewAccess makes an access token. Nothing is stored for it: any authority with the same
 // vault reads it. It is a nonce, the time it ends (Unix milliseconds, 8 bytes), the length
-// of the channel's id, the id, the subject, and a MAC over all, in base64url.
+// of the channel's id, the id, the subject, and a MAC over all of these, in base64url.
 func (v *Vault) NewAccess(a Access) (string, error) {
 	if a.Channel == "" || a.Subject == "" || len(a.Channel) > accessMost || len(a.Subject) > accessMost {
 		return "", errors.New("vault: access token: want a channel and a subject")
@@ -47,8 +48,8 @@ func (v *Vault) NewAccess(a Access) (string, error) {
 	return base64.RawURLEncoding.EncodeToString(append(raw, tag...)), nil
 }
 
-// ReadAccess reads an access token. ErrAccess if it is not one of this vault's. Whether its
-// time is over is for the caller to say.
+// ReadAccess reads an access token. It returns ErrAccess if this vault did not make it. It
+// does not check Until: the caller does.
 func (v *Vault) ReadAccess(token string) (Access, error) {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(token)
 	if err != nil || len(raw) < accessHeader+accessTag || len(raw) > accessHeader+2*accessMost+accessTag {

@@ -15,9 +15,9 @@ import (
 
 // A challenge is a 16-byte nonce, the time it ends (Unix milliseconds, 8 bytes)
 // and a 16-byte MAC over channel, nonce and end, in base64url. Nothing is
-// stored: any authority with the same vault checks it. A challenge by itself
-// does not serve only one request. The business number that is bound to it
-// does: it is used once (I-11), and so is evidence.
+// stored: any authority with the same vault checks it. A challenge alone could
+// be used for several requests. The business number that is bound to it and the
+// evidence are each used only once (I-11).
 const (
 	nonceSize     = 16
 	endSize       = 8
@@ -50,8 +50,8 @@ func (v *Vault) NewChallenge(channel liuma.ChannelID, now time.Time, ttl time.Du
 }
 
 // CheckChallenge refuses a challenge that this vault did not make, that was
-// made for another channel, or that has ended: CodeChallengeExpired for all
-// three.
+// made for another channel, or that has ended. The error is
+// CodeChallengeExpired in all three cases.
 func (v *Vault) CheckChallenge(channel liuma.ChannelID, value string, now time.Time) error {
 	b64 := base64.RawURLEncoding.Strict()
 	if len(value) != b64.EncodedLen(challengeSize) {

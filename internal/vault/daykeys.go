@@ -18,13 +18,14 @@ import (
 // DayKeysDir is the name of the directory of day keys, beside the key file.
 const DayKeysDir = "daykeys"
 
-// A day key is what one seal key is wrapped under for this authority: it lives as long
-// as that seal key, and is destroyed with it. So the database may keep every row that it
-// ever had, in its log and in copies: without the day key no seal key comes out of them.
+// A day key is this authority's key to which one seal key is wrapped. It lives as long as
+// that seal key, and is destroyed with it. So it does no harm if the database keeps old
+// rows, in its log and in copies: without the day key nobody can open a seal key from
+// them.
 //
-// It is a P-256 key in a file, or, where the key file is sealed to a token, an RSA key in
-// the token, of which the file has the name. The file: magic, version, nonce, and the key
-// under XChaCha20-Poly1305 by a key of the vault, bound to the seal key's id.
+// It is a P-256 key in a file or, if the key file is sealed to a token, an RSA key in the
+// token, whose name is in the file. The file has: magic, version, nonce, and the key
+// under XChaCha20-Poly1305 with a key of the vault, bound to the seal key's id.
 const (
 	dayKeyMagic   = "liuma-daykey"
 	dayKeyVersion = 1
@@ -34,21 +35,21 @@ const (
 	dayKeySize    = dayKeyHeader + chacha20poly1305.NonceSizeX + dayKeyPlain + chacha20poly1305.Overhead
 )
 
-// dayKeyKind says where a day key is.
+// dayKeyKind says where a day key is stored.
 type dayKeyKind byte
 
 const (
 	dayKeyInFile  dayKeyKind = 1 // its scalar is in the file
-	dayKeyInToken dayKeyKind = 2 // the file has the random part of its name there
+	dayKeyInToken dayKeyKind = 2 // the file holds the random part of its name in the token
 )
 
 // Errors of day keys.
 var (
-	// ErrNoDayKey says that this authority has no day key for a seal key.
+	// ErrNoDayKey means that this authority has no day key for a seal key.
 	ErrNoDayKey = errors.New("vault: no day key for this seal key")
-	// ErrDayKey says that the file of one is damaged, cut short, or another vault's.
+	// ErrDayKey means that a day key's file is damaged, cut short, or another vault's.
 	ErrDayKey = errors.New("vault: the day key's file is damaged, or is another vault's")
-	// ErrDayKeysMode says that others than its owner can reach the directory.
+	// ErrDayKeysMode means that others than its owner can access the directory.
 	ErrDayKeysMode = errors.New("vault: the directory of day keys is open to others; want mode 0700")
 	errSealKeyID   = errors.New("vault: not the id of a seal key")
 )
@@ -64,9 +65,9 @@ func (k *rawDayKey) name() string { return fmt.Sprintf("liuma day %x", k.secret[
 
 func (k *rawDayKey) wipe() { clear(k.secret[:]) }
 
-// dayKeyFiles are the operations on files that day keys need. Tests let them fail.
+// dayKeyFiles are the file operations that day keys need. Tests make them fail.
 type dayKeyFiles struct {
-	write  func(f *os.File, content []byte) error // and sync and close
+	write  func(f *os.File, content []byte) error // also syncs and closes
 	remove func(path string) error
 	sync   func(dir string) error
 }
@@ -84,14 +85,14 @@ func (v *Vault) dayKeyPath(id string) (string, error) {
 	return filepath.Join(v.dayKeysDir(), id+dayKeyEnds), nil
 }
 
-// isSealKeyID reports whether NewSealKey could have given an id out: no other leads to a
-// file.
+// isSealKeyID reports whether NewSealKey could have made this id. No other string is
+// used in a file's path.
 func isSealKeyID(id string) bool {
 	raw, err := base64.RawURLEncoding.DecodeString(id)
 	return err == nil && len(raw) == 16
 }
 
-// DayKeys lists the seal keys for which there is a day key's file, also a damaged one.
+// DayKeys lists the seal keys for which a day key's file exists, also a damaged one.
 func (v *Vault) DayKeys() (ids []string, err error) {
 	found, err := os.ReadDir(v.dayKeysDir())
 	if errors.Is(err, fs.ErrNotExist) {
@@ -108,9 +109,9 @@ func (v *Vault) DayKeys() (ids []string, err error) {
 	return ids, err
 }
 
-// makeDayKey makes the day key of a seal key unless it is there, durably. A crash leaves
-// no file, a short one, which is made anew, or, of a key in the token, a file whose key is
-// not made yet: that is made when its public half is asked for.
+// makeDayKey makes the day key of a seal key, durably, unless it exists. A crash leaves no
+// file; a short file, which is replaced by the next call; or, if the key is in the token,
+// a file whose key does not exist yet, which is made when its public half is asked for.
 func (v *Vault) makeDayKey(id string) (*rawDayKey, error) {
 	switch k, err := v.readDayKey(id); {
 	case errors.Is(err, ErrDayKey):
@@ -141,7 +142,7 @@ func (v *Vault) makeDayKey(id string) (*rawDayKey, error) {
 	return k, nil
 }
 
-// draw makes a P-256 key.
+// draw generates a P-256 key.
 func (k *rawDayKey) draw() error {
 	private, err := wrapKEM().GenerateKey()
 	if err != nil {
@@ -156,8 +157,8 @@ func (k *rawDayKey) draw() error {
 	return nil
 }
 
-// openDayKeysDir makes the directory if it is not there, of the owner of the key file, and
-// refuses one that others can reach.
+// openDayKeysDir makes the directory if it is missing, with the owner of the key file. It
+// refuses a directory that others can access.
 func (v *Vault) openDayKeysDir(owner fs.FileInfo) error {
 	dir := v.dayKeysDir()
 	err := os.Mkdir(dir, 0o700)
@@ -201,7 +202,7 @@ func (v *Vault) writeDayKey(id string, k *rawDayKey, owner fs.FileInfo) (err err
 	if err := keepOwner(out, owner); err != nil {
 		return errors.Join(fmt.Errorf("vault: make day key: %w", err), out.Close(), os.Remove(path))
 	}
-	// Whatever fails, nothing is wrapped to this key: the caller has not got it.
+	// If this fails, nothing is wrapped to this key: the caller did not get it.
 	if err := v.disk.write(out, content); err != nil {
 		return errors.Join(fmt.Errorf("vault: make day key: %w", err), os.Remove(path))
 	}
@@ -282,17 +283,17 @@ func (v *Vault) unsealDayKey(id string, content []byte) (k *rawDayKey, err error
 
 // destroyDayKey destroys the day key of a seal key: the object in the token first, then
 // the file, which is overwritten, synced and removed. A crash leaves a file that names a
-// key which is gone, or one of noise, or none; destroying again ends it. Destroying none
-// is no error.
+// destroyed key, a file of random bytes, or no file; destroying it again completes the
+// work. If there is no day key, that is no error.
 //
-// What a file system that writes elsewhere than in place, or a solid state disk, keeps of
-// the blocks nobody here can see (docs/SECURITY.md).
+// A file system that does not write in place, or a solid state disk, may keep old blocks;
+// this program cannot see those (docs/SECURITY.md).
 func (v *Vault) destroyDayKey(id string) error {
 	path, err := v.dayKeyPath(id)
 	if err != nil {
-		return nil //nolint:nilerr // no id of ours: there is none
+		return nil //nolint:nilerr // not an id of ours: there is no day key
 	}
-	// Whatever its mode is: an object in the token must not be forgotten for it.
+	// Its mode is not checked: the object in the token must be destroyed in any case.
 	content, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

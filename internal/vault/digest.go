@@ -2,8 +2,8 @@ package vault
 
 import "github.com/liuma-pin/liuma/internal/audit"
 
-// SignDigest signs a digest of the record, with the key that signs receipts. A
-// digest with a member missing is not signed.
+// SignDigest signs a digest of the record, with the key that signs receipts. It
+// refuses a digest with a missing member.
 func (v *Vault) SignDigest(d audit.Digest) (audit.SignedDigest, error) {
 	payload, err := d.Payload()
 	if err != nil {

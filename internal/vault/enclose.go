@@ -9,21 +9,20 @@ import (
 	"github.com/liuma-pin/liuma/internal/token"
 )
 
-// Enclosed says what a key file is sealed to.
+// Enclosed says which tokens a key file is sealed to.
 type Enclosed struct {
 	Tokens []token.WrappingKey // the one in use first
-	// Signing is the key that signs from now on, where a new one was made.
+	// Signing is the key that signs from now on, if a new one was made.
 	Signing SigningKey
 }
 
-// Enclose seals the key file to the token and to spare ones, and has receipts signed
-// by a key that the token makes. A file that is sealed already is sealed anew, to
-// these tokens and no others: so a spare token is taken in or out, and so a spare one
-// takes the place of one that is lost, with a signing key of its own.
+// Enclose seals the key file to the token and to spare tokens, and makes a key in the
+// token that signs receipts from now on. A file that is already sealed is sealed again,
+// to these tokens only. So Enclose also adds or removes a spare token, and lets a spare
+// token take the place of a lost one, with its own signing key.
 //
-// Old signing keys stay where they are until they are dropped. The file that was not
-// sealed may stay in backups and on the disk: rotate the root key once it is sealed,
-// and drop the old one.
+// Old signing keys stay until they are dropped. The unsealed file may remain in backups
+// and on the disk: once the file is sealed, rotate the root key and drop the old one.
 func (f KeyFile) Enclose(spares []token.WrappingKey, now time.Time) (Enclosed, error) {
 	if f.Token == nil {
 		return Enclosed{}, ErrNoToken
@@ -77,8 +76,8 @@ func (f KeyFile) holds(k tokenKey) (bool, error) {
 	return err == nil, err
 }
 
-// Recipients lists the tokens that a key file is sealed to; none: it is not sealed. It
-// asks no token.
+// Recipients lists the tokens that a key file is sealed to; none if it is not sealed.
+// It does not use a token.
 func (f KeyFile) Recipients() ([]token.WrappingKey, error) {
 	content, _, err := readPrivate(f.Path)
 	if err != nil {

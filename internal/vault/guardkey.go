@@ -6,9 +6,9 @@ import (
 	"fmt"
 )
 
-// GuardKey is the key under which guessed values are counted in one epoch of a
+// GuardKey is the key with which guessed values are counted in one epoch of a
 // span of time (package guard). Every authority with this key file gets the same
-// one, so that their counts can be added up. A rotation of the root key does not
+// key, so that their counts can be added up. A rotation of the root key does not
 // change it.
 func (v *Vault) GuardKey(span string, epoch int64) (key [32]byte, err error) {
 	err = v.read(func(k *keys) error {

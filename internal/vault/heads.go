@@ -32,23 +32,25 @@ const (
 
 // Errors of the file of heads.
 var (
-	// ErrNoHeads says that there is no file of heads.
+	// ErrNoHeads means that there is no file of heads.
 	ErrNoHeads = errors.New("vault: no file of heads")
-	// ErrHeads says that the file is damaged, was altered, or is another vault's.
+	// ErrHeads means that the file is damaged, was altered, or is another
+	// vault's.
 	ErrHeads = errors.New("vault: the file of heads is damaged, was altered, or is another vault's")
-	// ErrHeadsMode says that others than its owner may write it.
+	// ErrHeadsMode means that others than its owner may read or write the file.
 	ErrHeadsMode = errors.New("vault: the file of heads can be read or written by others; want mode 0600 or stricter")
-	// ErrHeadName says that a head's name is none, or one too many.
+	// ErrHeadName means that a head's name is not valid, or that there would be
+	// too many heads.
 	ErrHeadName = fmt.Errorf("vault: name of a head: want 1 to %d of a-z, 0-9 and hyphen, not mac, and at most %d heads", maxHeadName, maxHeads)
 )
 
 // Head names a number that only rises.
 type Head string
 
-// Heads are numbers that only rise, each the version of something in the
-// database, kept in a small file outside of it. A database whose version is
-// below its head is an old one that somebody put back. The file is text, so
-// that an operator can read it, and its last line authenticates it.
+// Heads are numbers that only rise. Each is the version of something in the
+// database, kept in a small file outside of the database. If the database's
+// version is below its head, somebody put an old database back. The file is
+// text, so that an operator can read it; its last line authenticates it.
 //
 // One process at a time works with a data directory, and so with this file. All
 // methods may be called concurrently.
@@ -56,13 +58,13 @@ type Heads struct {
 	vault *Vault
 	path  string
 
-	writing sync.Mutex      // held from reading numbers to replacing the file: writes follow one another
+	writing sync.Mutex      // held from reading numbers until the file is replaced, so that writes do not overlap
 	mu      sync.RWMutex    // guards numbers
-	numbers map[Head]uint64 // what the file says
+	numbers map[Head]uint64 // the file's content
 }
 
 // CreateHeads makes the file of heads in a directory, with no head in it. It
-// never replaces one: fs.ErrExist.
+// never replaces a file: then it returns fs.ErrExist.
 func CreateHeads(v *Vault, dir string) (*Heads, error) {
 	h := &Heads{vault: v, path: filepath.Join(dir, HeadsFile)}
 	if _, err := os.Lstat(h.path); err == nil {
@@ -76,8 +78,8 @@ func CreateHeads(v *Vault, dir string) (*Heads, error) {
 	return h, nil
 }
 
-// OpenHeads reads the file of heads in a directory. ErrNoHeads: there is none.
-// ErrHeads and ErrHeadsMode: it must not be believed.
+// OpenHeads reads the file of heads in a directory. It returns ErrNoHeads if
+// there is none, and ErrHeads or ErrHeadsMode if the file must not be trusted.
 func OpenHeads(v *Vault, dir string) (*Heads, error) {
 	h := &Heads{vault: v, path: filepath.Join(dir, HeadsFile)}
 	content, err := readHeads(h.path)
@@ -90,7 +92,7 @@ func OpenHeads(v *Vault, dir string) (*Heads, error) {
 	return h, nil
 }
 
-// Get is the number of a head; zero if it was never raised.
+// Get returns the number of a head; zero if it was never raised.
 func (h *Heads) Get(name Head) uint64 {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
@@ -104,10 +106,10 @@ func (h *Heads) Names() []Head {
 	return slices.Sorted(maps.Keys(h.numbers))
 }
 
-// Raise sets a head to n, durably, unless it is as high already. The caller
-// commits to the database first and raises then: a crash in between leaves the
-// head lower than the database, which is raised at the next start. If Raise
-// fails the head is what it was, and the caller tries again.
+// Raise sets a head to n, durably, unless it is already as high. The caller
+// commits to the database first and raises the head then: a crash in between
+// leaves the head lower than the database, and the next start raises it. If
+// Raise fails, the head is unchanged, and the caller tries again.
 func (h *Heads) Raise(name Head, n uint64) error {
 	if !name.valid() {
 		return ErrHeadName
@@ -128,7 +130,7 @@ func (h *Heads) Raise(name Head, n uint64) error {
 	return h.replace(numbers)
 }
 
-// Of is one head of the file by itself.
+// Of returns one head of the file as a value of its own.
 func (h *Heads) Of(name Head) NamedHead { return NamedHead{heads: h, name: name} }
 
 // NamedHead is one head of a file of heads.
@@ -147,10 +149,10 @@ func (n Head) valid() bool {
 	return n != "" && n != "mac" && len(n) <= maxHeadName && strings.Trim(string(n), "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
 }
 
-// replace writes the file anew beside the old one and renames it into place, so
-// that a crash leaves the old file or the new one whole. A half-written file that
-// an earlier crash left is overwritten: it was in force nowhere. The caller
-// holds writing, or is the only one that has h.
+// replace writes the new file beside the old one and renames it into place, so
+// that a crash leaves either the old file or the new one whole. It overwrites a
+// half-written file that an earlier crash left: that file was never in use. The
+// caller holds writing, or nobody else has h.
 func (h *Heads) replace(numbers map[Head]uint64) (err error) {
 	content, err := h.encode(numbers)
 	if err != nil {
@@ -178,8 +180,8 @@ func (h *Heads) replace(numbers map[Head]uint64) (err error) {
 	h.mu.Lock()
 	h.numbers = numbers
 	h.mu.Unlock()
-	// If this fails a power cut may bring the old file back: lower, as after a
-	// crash before the rename.
+	// If this fails, a power cut may bring the old file back, with lower
+	// numbers, as after a crash before the rename.
 	if err := diskfile.SyncDir(filepath.Dir(h.path)); err != nil {
 		return fmt.Errorf("vault: write heads: %w", err)
 	}
@@ -242,8 +244,8 @@ func readHeads(path string) ([]byte, error) {
 	return content, nil
 }
 
-// parse takes exactly what encode writes: what it read is written again and
-// compared, which also compares the MAC.
+// parse accepts only what encode writes: it encodes the numbers again and
+// compares the result, which also compares the MAC.
 func (h *Heads) parse(content []byte) (map[Head]uint64, error) {
 	body, ok := strings.CutPrefix(string(content), headsTitle)
 	if !ok {

@@ -20,10 +20,10 @@ import (
 // IdentityFile is the name of the file of an authority's identity, beside the key file.
 const IdentityFile = "identity.key"
 
-// An authority's identity is two key pairs of P-256: one opens what other authorities hand
-// to it, one signs what it hands to them. It belongs to one authority by its name, is made
-// there, and never leaves the directory. The file: magic, version, nonce, and both scalars
-// and the name under XChaCha20-Poly1305 by a key of the vault.
+// An authority's identity is two key pairs of P-256: one opens what other authorities send
+// to it, the other signs what it sends to them. It belongs to one authority, by its name,
+// is made there, and never leaves the directory. The file has: magic, version, nonce, and
+// both scalars and the name under XChaCha20-Poly1305 with a key of the vault.
 const (
 	identityMagic   = "liuma-identity"
 	identityVersion = 1
@@ -35,22 +35,22 @@ const (
 
 // Errors of identities.
 var (
-	// ErrNoIdentity says that there is no identity of that name here.
+	// ErrNoIdentity means that there is no identity of that name here.
 	ErrNoIdentity = errors.New("vault: this authority has no identity yet; it makes one when it serves")
-	// ErrIdentity says that the file of one is damaged, or another vault's.
+	// ErrIdentity means that the identity's file is damaged, or another vault's.
 	ErrIdentity = errors.New("vault: the file of the identity is damaged, or is another vault's; delete it, start the authority, and have its new identity confirmed")
-	// ErrIdentityForm says that something is no identity's public half.
+	// ErrIdentityForm means that a value is not the public half of an identity.
 	ErrIdentityForm = errors.New("vault: not the public half of an identity")
 )
 
-// Identity is the public half: what the others know of an authority.
+// Identity is the public half, which the other authorities know.
 type Identity struct {
 	Name  string
 	Opens []byte // uncompressed points
 	Signs []byte
 }
 
-// Fingerprint tells an identity from every other. It is read aloud.
+// Fingerprint identifies an identity. People read it aloud to compare it.
 type Fingerprint = written.Fingerprint
 
 // Fingerprint covers name and both keys.
@@ -65,8 +65,8 @@ type IdentityKey struct {
 	signs *ecdsa.PrivateKey
 }
 
-// IdentityKey reads the identity of an authority. ErrNoIdentity: there is none of that
-// name; a file that came with a copied directory is of another name.
+// IdentityKey reads an authority's identity. It returns ErrNoIdentity if there is none
+// of that name; for example, a file in a copied directory has another name.
 func (v *Vault) IdentityKey(name string) (*IdentityKey, error) {
 	content, _, err := readPrivate(v.identityPath())
 	if errors.Is(err, fs.ErrNotExist) {
@@ -85,8 +85,8 @@ func (v *Vault) IdentityKey(name string) (*IdentityKey, error) {
 	return k, err
 }
 
-// MakeIdentityKey is IdentityKey, and makes one where there is none. A crash leaves none, or
-// the new one.
+// MakeIdentityKey reads the identity, or makes one if there is none. A crash leaves no
+// identity, or the new one.
 func (v *Vault) MakeIdentityKey(name string) (*IdentityKey, error) {
 	k, err := v.IdentityKey(name)
 	if !errors.Is(err, ErrNoIdentity) {

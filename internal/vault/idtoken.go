@@ -23,7 +23,7 @@ type IDToken struct {
 	ACR         string
 	AMR         []string
 	PINAge      int    // whole days since the PIN was set
-	PhoneAge    *int   // and since the phone was bound; nil: none is
+	PhoneAge    *int   // whole days since the phone was bound; nil: no phone is bound
 	Nonce       string // from the pushed request: ties the token to one request of one session
 	AccessHash  string // at_hash (OpenID Connect Core, 3.1.3.6)
 	AuthTime    time.Time
@@ -31,13 +31,13 @@ type IDToken struct {
 	Expires     time.Time
 }
 
-// idTokenType tells ID tokens from receipts: both are signed with the same key.
-// Liuma's own checks compare the type. Most OpenID Connect libraries do not,
-// but they require the nonce, which a receipt does not have.
+// idTokenType distinguishes ID tokens from receipts, because the same key signs
+// both. Liuma's own checks compare the type. Most OpenID Connect libraries do
+// not, but they require the nonce, which a receipt does not have.
 const idTokenType = "JWT"
 
-// idClaims is the wire form. Every member is required but phone_age, which is absent
-// where no phone is bound.
+// idClaims is the wire form. Every member is required except phone_age, which is
+// absent if no phone is bound.
 type idClaims struct {
 	Issuer      string   `json:"iss"`
 	Subject     string   `json:"sub"`
@@ -80,13 +80,14 @@ func (v *Vault) SignIDToken(t IDToken) (string, error) {
 	return v.sign(idTokens, payload)
 }
 
-// issuedBack is how far the iat of what clients check is dated back: strict
-// libraries refuse what was issued after their own clock, which may be a few
-// seconds behind. The end (exp) stays where it is, so nothing passes longer.
+// issuedBack is how far the iat of tokens and receipts is dated back for
+// clients: strict libraries refuse a token that was issued after their own
+// clock, which may be a few seconds behind. The end (exp) does not change, so
+// nothing is valid for longer.
 const issuedBack = 5 * time.Second
 
-// datedBack is the iat of a token that is issued at a time. An auth_time is never
-// later than it.
+// datedBack returns the iat of a token that is issued at the given time. An
+// auth_time is never later than the iat.
 func datedBack(at time.Time) int64 { return max(1, at.Add(-issuedBack).Unix()) }
 
 func (t IDToken) check() error {

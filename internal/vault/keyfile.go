@@ -19,13 +19,13 @@ import (
 	"github.com/liuma-pin/liuma/internal/token"
 )
 
-// The key file, unless it is sealed to a token (sealedfile.go): magic, format version, index root, number of root keys, the root
-// keys oldest first (id, time when it was made, key), in nextVersion the index of the
-// one that seals (from zero; otherwise the last one does), number of signing keys,
-// index of the one that signs (from zero), the signing keys oldest first (P-256
-// scalar, time), and the first bytes of SHA-256 over everything before. Numbers
-// are big endian, times Unix seconds. The checksum finds a damaged file; it does
-// not stop someone who can write the file.
+// The key file, unless it is sealed to a token (sealedfile.go): magic, format version, index
+// root, number of root keys, the root keys oldest first (id, time when it was made, key), in
+// nextVersion the index of the root key that seals (from zero; otherwise the last one seals),
+// number of signing keys, index of the signing key in use (from zero), the signing keys oldest
+// first (P-256 scalar, time), and the first bytes of SHA-256 over everything before that. Numbers
+// are big endian, times Unix seconds. The checksum finds damage; it does not stop somebody who
+// can write the file.
 const (
 	magic        = "liuma-vault"
 	fileVersion  = 3
@@ -39,11 +39,11 @@ const (
 	rootsStart   = indexStart + rootSize + 1
 	rootKeySize  = idSize + timeSize + rootSize
 	keySize      = scalarSize + timeSize
-	// maxRootKeys bounds the file: the key that seals, and old ones whose rows
-	// are not all resealed yet.
+	// maxRootKeys bounds the file: the key that seals, and old keys until all their
+	// rows are resealed.
 	maxRootKeys = 8
-	// maxSigningKeys bounds the file and the published keys: the signing key,
-	// the next, and some old ones.
+	// maxSigningKeys bounds the file and the published keys: the signing key, the next
+	// one, and some old ones.
 	maxSigningKeys = 8
 	maxFileSize    = rootsStart + maxRootKeys*rootKeySize + 2 + maxSigningKeys*keySize + checksumSize
 )
@@ -64,15 +64,15 @@ type KeyFile struct {
 
 // rawKeys is the content of a key file.
 type rawKeys struct {
-	to      []token.WrappingKey // tokens that the file is sealed to; none: it is not sealed
-	index   [rootSize]byte      // of what is looked up by its keyed hash; never changes
+	to      []token.WrappingKey // the tokens that the file is sealed to; none: it is not sealed
+	index   [rootSize]byte      // for values that are found by their keyed hash; never changes
 	roots   []rawRootKey        // oldest first, at least one
 	seals   int                 // index in roots of the key that seals
 	signing []rawSigningKey     // oldest first, at least one
 	signs   int                 // index in signing of the key that signs
 
-	made []string // signing keys that a change had the token make
-	gone []string // and those that it took out of the file
+	made []string // signing keys that the token made for a change
+	gone []string // signing keys that a change removed from the file
 }
 
 type rawRootKey struct {
@@ -82,7 +82,7 @@ type rawRootKey struct {
 }
 
 type rawSigningKey struct {
-	scalar  [scalarSize]byte // where the key is not in the token
+	scalar  [scalarSize]byte // used if the key is not in the token
 	inToken tokenKey
 	made    int64 // Unix seconds
 }
@@ -126,8 +126,8 @@ func (r *rawKeys) encode() ([]byte, error) {
 	return append(content, sum[:checksumSize]...), nil
 }
 
-// version is that of a file whose newest root key seals, which earlier releases read, or
-// of one in which it does not yet.
+// version returns usual if the newest root key seals (earlier releases can read such a
+// file), and next if it does not seal yet.
 func (r *rawKeys) version(usual, next byte) byte {
 	if r.seals < len(r.roots)-1 {
 		return next
@@ -153,9 +153,9 @@ func (r *rawKeys) appendRootKeys(content []byte) []byte {
 	return content
 }
 
-// Create makes a key file with fresh keys, mode 0600. It never replaces a file.
-// An error or a crash may leave a short file at path that Open refuses; nothing
-// was sealed with it, so it can be deleted.
+// Create makes a key file with fresh keys, mode 0600. It never replaces a file. An
+// error or a crash may leave a short file at path that Open refuses; nothing was sealed
+// with it, so it can be deleted.
 func Create(path string) (err error) {
 	content, err := newKeyFile(time.Now())
 	if err != nil {
@@ -169,7 +169,7 @@ func Create(path string) (err error) {
 	if err := writeAndClose(f, content); err != nil {
 		return fmt.Errorf("vault: write key file: %w", errors.Join(err, os.Remove(path)))
 	}
-	// If the new file's name vanished in a power cut, data sealed under its key could never be
+	// If a power cut removed the new file's name, data sealed under its key could never be
 	// opened again.
 	if err := diskfile.SyncDir(filepath.Dir(path)); err != nil {
 		return fmt.Errorf("vault: write key file: %w", err)
@@ -206,9 +206,9 @@ func (f KeyFile) read() (*rawKeys, fs.FileInfo, error) {
 	return raw, info, err
 }
 
-// readPrivate reads a file that is its owner's alone. Mode and size are checked on the
-// open file, so that no other file can be put in its place in between. The caller wipes
-// the result.
+// readPrivate reads a file that only its owner can access. It checks mode and size on
+// the open file, so that nobody can exchange the file in between. The caller wipes the
+// result.
 func readPrivate(path string) ([]byte, fs.FileInfo, error) {
 	f, err := diskfile.Open(path)
 	if errors.Is(err, diskfile.ErrNoFile) {
@@ -236,7 +236,7 @@ func readPrivate(path string) ([]byte, fs.FileInfo, error) {
 	return content, info, nil
 }
 
-// checked takes the checksum off a key file.
+// checked checks a key file's checksum and removes it.
 func checked(content []byte) (body []byte, err error) {
 	if len(content) < indexStart+checksumSize || string(content[:len(magic)]) != magic {
 		return nil, ErrKeyFileFormat
@@ -254,8 +254,8 @@ func checked(content []byte) (body []byte, err error) {
 	return body, nil
 }
 
-// parseKeyFile copies the keys out; the caller wipes content and result. The token
-// opens a file that is sealed.
+// parseKeyFile copies the keys out; the caller wipes content and result. If the file is
+// sealed, the token opens it.
 func parseKeyFile(content []byte, t Token) (*rawKeys, error) {
 	body, err := checked(content)
 	if err != nil {
@@ -273,9 +273,9 @@ func parseKeyFile(content []byte, t Token) (*rawKeys, error) {
 	return raw, nil
 }
 
-// parseRoots reads the index root and the root keys, and returns what follows
-// them. Ids rise, so that none is given out twice: the newest is never dropped. next says
-// that the newest does not seal yet.
+// parseRoots reads the index root and the root keys, and returns the rest of the body.
+// Ids rise, and the newest key is never dropped, so that no id is used twice. next means
+// that the newest key does not seal yet.
 func (r *rawKeys) parseRoots(body []byte, next bool) (rest []byte, ok bool) {
 	if len(body) < rootSize+1 {
 		return nil, false
@@ -315,7 +315,7 @@ func (r *rawKeys) parseRootKeys(body []byte, next bool) (rest []byte, ok bool) {
 	return body, true
 }
 
-// parseSigning reads the signing keys, which end the body.
+// parseSigning reads the signing keys, which are the last part of the body.
 func (r *rawKeys) parseSigning(body []byte) bool {
 	if len(body) < 2 {
 		return false

@@ -13,19 +13,19 @@ import (
 	"github.com/liuma-pin/liuma/internal/token"
 )
 
-// Keyring is what all authorities on one database have the same of: the root keys and the
-// signing keys, and which of them are in use. The index root is no part of it: it never
-// changes. The caller wipes it.
+// Keyring holds the keys that all authorities on one database share: the root keys and
+// the signing keys, and which of them are in use. The index root is not part of it,
+// because it never changes. The caller wipes it.
 type Keyring struct{ raw *rawKeys }
 
 // Errors of keyrings.
 var (
-	// ErrKeyring says that something is no keyring, or does not open for this authority.
+	// ErrKeyring means that a value is no keyring, or does not open for this authority.
 	ErrKeyring = errors.New("vault: the keys that were handed over do not open here")
-	// ErrTokenKey says that a signing key is in a token, and this authority's cannot sign
-	// with it.
+	// ErrTokenKey means that a signing key is in a token, and this authority's token
+	// cannot sign with it.
 	ErrTokenKey = errors.New("vault: the new signing key is in a token, which lets no key out, and the token of this authority does not have it: use one network HSM for all, or none")
-	// ErrNothingNext says that there is no next key to use.
+	// ErrNothingNext means that there is no next key to use.
 	ErrNothingNext = errors.New("vault: there is no next key")
 )
 
@@ -42,7 +42,7 @@ func NextRoot(now time.Time) KeyringStep {
 	return func(_ KeyFile, r *rawKeys) error { return r.addRoot(now) }
 }
 
-// UseRoot lets the newest root key seal.
+// UseRoot makes the newest root key seal.
 func UseRoot() KeyringStep {
 	return func(_ KeyFile, r *rawKeys) error {
 		if r.seals == len(r.roots)-1 {
@@ -53,7 +53,7 @@ func UseRoot() KeyringStep {
 	}
 }
 
-// DropRoot takes out an older root key.
+// DropRoot removes an older root key.
 func DropRoot(id uint32) KeyringStep {
 	return func(_ KeyFile, r *rawKeys) error { return r.dropRoot(id) }
 }
@@ -68,7 +68,7 @@ func NextSigning(now time.Time) KeyringStep {
 	}
 }
 
-// UseSigning lets the next signing key sign.
+// UseSigning makes the next signing key sign.
 func UseSigning() KeyringStep {
 	return func(_ KeyFile, r *rawKeys) error {
 		if r.signs == len(r.signing)-1 {
@@ -79,7 +79,7 @@ func UseSigning() KeyringStep {
 	}
 }
 
-// DropSigning takes out a signing key that does not sign.
+// DropSigning removes a signing key that is not in use.
 func DropSigning(kid string) KeyringStep {
 	return func(_ KeyFile, r *rawKeys) error { return r.dropSigning(kid) }
 }
@@ -87,9 +87,9 @@ func DropSigning(kid string) KeyringStep {
 // Keyring reads the keyring of a key file.
 func (f KeyFile) Keyring() (*Keyring, error) { return f.Plan() }
 
-// Plan is the keyring of a key file after some steps. The file stays as it is: the keyring
-// is handed to all first, and put into the file as into theirs (Put). A signing key that a
-// step had the token make stays there, unless Discard destroys it.
+// Plan returns the keyring of a key file after some steps. The file does not change: the
+// keyring is first given to all authorities, and then put into each one's file (Put). A
+// signing key that a step made in the token stays there, unless Discard destroys it.
 func (f KeyFile) Plan(steps ...KeyringStep) (*Keyring, error) {
 	raw, _, err := f.read()
 	if err != nil {
@@ -105,8 +105,8 @@ func (f KeyFile) Plan(steps ...KeyringStep) (*Keyring, error) {
 	return k, nil
 }
 
-// Discard wipes a keyring that was not handed over, and destroys what Plan had the token
-// make for it.
+// Discard wipes a keyring that was not given to others, and destroys the keys that Plan
+// made in the token for it.
 func (k *Keyring) Discard(f KeyFile) error {
 	err := f.destroy(k.raw.made)
 	k.Wipe()
@@ -146,7 +146,7 @@ func parseKeyring(content []byte) (*Keyring, error) {
 	return &Keyring{raw: raw}, nil
 }
 
-// KeyringDigest says whether two keyrings are the same. It is keyed, and says nothing else.
+// KeyringDigest is equal for equal keyrings. It is keyed, and reveals nothing else.
 func (v *Vault) KeyringDigest(k *Keyring) (digest [32]byte, err error) {
 	content := k.encode()
 	defer clear(content)
@@ -159,8 +159,8 @@ func (v *Vault) KeyringDigest(k *Keyring) (digest [32]byte, err error) {
 	return digest, err
 }
 
-// keyringInfo binds what is handed over to who gives it, to whom, and to the edition and
-// the very keyring.
+// keyringInfo binds a sealed keyring to its sender, its receiver, the edition and the
+// keyring itself.
 func keyringInfo(from, to Identity, edition uint64, digest [32]byte) []byte {
 	info := appendField(nil, []byte(keyringLabel))
 	one, two := from.Fingerprint(), to.Fingerprint()
@@ -188,8 +188,8 @@ func (v *Vault) GiveKeyring(k *Keyring, from *IdentityKey, to Identity, edition 
 	return sealed, nil
 }
 
-// TakeKeyring opens what GiveKeyring sealed for this authority: of that edition, and the
-// keyring with that digest. ErrKeyring.
+// TakeKeyring opens a keyring that GiveKeyring sealed for this authority. It must have
+// that edition and that digest; otherwise the error is ErrKeyring.
 func (v *Vault) TakeKeyring(me *IdentityKey, from Identity, edition uint64, digest [32]byte, sealed []byte) (*Keyring, error) {
 	content, err := hpke.Open(me.opens, hpke.HKDFSHA256(), hpke.AES256GCM(), keyringInfo(from, me.Identity, edition, digest), sealed)
 	if err != nil {
@@ -211,8 +211,8 @@ func (v *Vault) TakeKeyring(me *IdentityKey, from Identity, edition uint64, dige
 	return k, nil
 }
 
-// Usable reports whether this authority can sign with the key that signs and the next:
-// ErrTokenKey where one is in a token that is not this authority's.
+// Usable reports whether this authority can sign with the signing key in use and with
+// the next one: ErrTokenKey if one is in a token that is not this authority's.
 func (k *Keyring) Usable(f KeyFile) error {
 	for i := k.raw.signs; i < len(k.raw.signing); i++ {
 		in := k.raw.signing[i].inToken
@@ -233,8 +233,8 @@ func (k *Keyring) Usable(f KeyFile) error {
 	return nil
 }
 
-// Put replaces the keyring of the key file, in one rename (change). Index root and the tokens
-// that the file is sealed to stay. A crash leaves the keyring before or this one.
+// Put replaces the keyring in the key file, in one rename (change). The index root and the
+// tokens that the file is sealed to stay. A crash leaves the old keyring or this one.
 func (f KeyFile) Put(k *Keyring) error {
 	_, err := f.change(func(r *rawKeys) error {
 		for _, was := range r.signing {
@@ -251,7 +251,7 @@ func (f KeyFile) Put(k *Keyring) error {
 			return nil
 		}
 		if slices.ContainsFunc(r.signing, func(s rawSigningKey) bool { return s.inToken.is() }) {
-			return ErrTokenKey // a file that is not sealed has no place for it
+			return ErrTokenKey // a file that is not sealed cannot store it
 		}
 		return nil
 	})
@@ -261,8 +261,9 @@ func (f KeyFile) Put(k *Keyring) error {
 	return err
 }
 
-// Adopt takes over the key file as Put left it, signing keys too: the vault signs and
-// publishes by it from then on. What it signed with is remembered for SignedLately.
+// Adopt takes over the key file as Put left it, including signing keys: from then on
+// the vault signs and publishes with it. It remembers the old signing key for
+// SignedLately.
 func (v *Vault) Adopt() error {
 	raw, _, err := v.file.read()
 	if err != nil {
@@ -285,8 +286,8 @@ func (v *Vault) Adopt() error {
 	return nil
 }
 
-// HasRoots reports whether the open vault has the root keys of a keyring, and seals with
-// the same.
+// HasRoots reports whether the open vault has the same root keys as a keyring, and seals
+// with the same key.
 func (v *Vault) HasRoots(k *Keyring) (has bool) {
 	_ = v.read(func(keys *keys) error { // after Close it has none
 		has = len(keys.roots) == len(k.raw.roots) && keys.seals == k.raw.roots[k.raw.seals].id

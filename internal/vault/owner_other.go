@@ -7,6 +7,6 @@ import (
 	"os"
 )
 
-// keepOwner has nothing to do where a new file belongs to its directory's
-// owner or is governed by inherited rules.
+// keepOwner does nothing on systems where a new file belongs to its directory's
+// owner or has inherited access rules.
 func keepOwner(*os.File, fs.FileInfo) error { return nil }

@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// keepOwner gives f the owner of the file that it is to replace. An operator
-// who is root must not take the key file away from the account that serves.
+// keepOwner gives f the owner of the file that it will replace. An operator who
+// is root must not take the key file away from the account that serves.
 func keepOwner(f *os.File, old fs.FileInfo) error {
 	fresh, err := f.Stat()
 	if err != nil {

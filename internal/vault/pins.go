@@ -11,10 +11,11 @@ import (
 var errOtherKey = errors.New("vault: binding names another seal key")
 
 // OpenPIN opens an envelope that was sealed to key k for the request b, and
-// hands out its content as a pin.PIN, which the caller wipes; passphrase says
-// whether passphrases are accepted. An envelope that does not open is
-// CodeEnvelopeInvalid; one without a valid PIN inside is CodePINFormat. A seal
-// key that does not open is neither: that is a fault of the authority.
+// returns its content as a pin.PIN, which the caller wipes; passphrase says
+// whether passphrases are accepted. An envelope that does not open gives
+// CodeEnvelopeInvalid; one without a valid PIN inside gives CodePINFormat. If
+// the seal key does not open, that is the authority's fault, and the error is
+// neither of these.
 func (v *Vault) OpenPIN(k SealedKey, b envelope.Binding, e envelope.Envelope, passphrase bool) (pin.PIN, error) {
 	if b.SealKeyID != k.ID {
 		return pin.PIN{}, liuma.Fail(liuma.CodeEnvelopeInvalid, errOtherKey)

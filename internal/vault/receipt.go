@@ -22,14 +22,14 @@ type Receipt struct {
 	Issuer      string
 	Channel     liuma.ChannelID // aud
 	Subject     string          // sub: the card in that channel; it opens nothing
-	Card        string          // handle of the link, by which the channel names the card
+	Card        string          // handle of the link: the channel's name for the card
 	BusinessNo  liuma.BusinessNo
 	Action      liuma.Action
 	PurposeHash [32]byte // SHA-256 of the purpose as shown
 	ACR         string   // assurance level: policy's name for PIN, or PIN and evidence
 	AMR         []string // methods: "pin", and perhaps a method of evidence
 	PINAge      int      // whole days since the PIN was set
-	PhoneAge    *int     // and since the phone was bound; nil: none is
+	PhoneAge    *int     // whole days since the phone was bound; nil: no phone is bound
 	IssuedAt    time.Time
 	Expires     time.Time
 }
@@ -38,16 +38,16 @@ const (
 	receiptType = "liuma-receipt+jwt"
 	// maxReceipt bounds the length of a receipt that is parsed.
 	maxReceipt = 4096
-	// receiptSize is what the claims of most receipts fit in.
+	// receiptSize is enough for the claims of most receipts.
 	receiptSize = 768
-	// maxAhead is how far in the future a receipt's issue may be by the
-	// reader's clock; beyond it one of the two clocks is wrong. It never
-	// lengthens a receipt: its end has no leeway.
+	// maxAhead is how far in the future a receipt's time of issue may be by the
+	// reader's clock; if it is further ahead, one of the two clocks is wrong.
+	// It never lengthens a receipt: the end has no leeway.
 	maxAhead = time.Minute
 )
 
-// claims is the wire form. Every member but the ages is required: receipts of
-// 0.1.0 have none, and without one a PIN counts as new.
+// claims is the wire form. Every member is required except the ages: receipts
+// of 0.1.0 have none, and without an age a PIN counts as new.
 type claims struct {
 	Issuer      string   `json:"iss"`
 	Audience    string   `json:"aud"`
@@ -65,8 +65,8 @@ type claims struct {
 	PhoneAge    *int     `json:"phone_age,omitempty"`
 }
 
-// appendJSON writes the claims as encoding/json would, byte for byte, without asking
-// the type for its members each time.
+// appendJSON writes the claims byte for byte as encoding/json would, but without its
+// reflection.
 func (c *claims) appendJSON(b []byte) (_ []byte, err error) {
 	for i, m := range [...]struct{ name, value string }{
 		{`{"iss":`, c.Issuer}, {`,"aud":`, c.Audience}, {`,"sub":`, c.Subject}, {`,"card":`, c.Card}, {`,"jti":`, c.ID},
@@ -96,11 +96,11 @@ func (c *claims) appendJSON(b []byte) (_ []byte, err error) {
 	return append(b, '}'), nil
 }
 
-// timesAt is how many of the texts stand before the two times.
+// timesAt is how many text members come before the two times.
 const timesAt = 5
 
-// appendText writes a JSON string. What needs an escape, or is not ASCII, is left to
-// encoding/json; in a receipt that is next to nothing.
+// appendText writes a JSON string. Strings that need an escape or are not ASCII are
+// left to encoding/json; they are rare in receipts.
 func appendText(b []byte, s string) ([]byte, error) {
 	for i := range len(s) {
 		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
@@ -125,7 +125,7 @@ func (v *Vault) SignReceipt(r Receipt) (string, error) {
 		PurposeHash: base64.RawURLEncoding.EncodeToString(r.PurposeHash[:]),
 		ACR:         r.ACR, AMR: r.AMR, PINAge: r.PINAge, PhoneAge: r.PhoneAge,
 	}
-	// A receipt that ParseReceipt would refuse is not signed.
+	// Do not sign a receipt that ParseReceipt would refuse.
 	if _, err := c.receipt(); err != nil {
 		return "", fmt.Errorf("vault: receipt: %w", err)
 	}
@@ -138,9 +138,9 @@ func (v *Vault) SignReceipt(r Receipt) (string, error) {
 }
 
 // ParseReceipt checks a receipt offline: signature by a key of keys, type,
-// issuer, audience and end, with every member present. It proves standing at
-// issue; only redeeming it asks whether anything changed since (I-10).
-// Every failure is CodeReceiptInvalid.
+// issuer, audience and end, with every member present. It proves the card's
+// standing at issue; only redeeming the receipt checks whether anything has
+// changed since (I-10). Every failure is CodeReceiptInvalid.
 func ParseReceipt(token string, keys jose.JSONWebKeySet, issuer string, channel liuma.ChannelID, now time.Time) (Receipt, error) {
 	r, err := parseReceipt(token, keys)
 	if err == nil {
@@ -192,7 +192,7 @@ func parseClaims(payload []byte) (Receipt, error) {
 	return c.receipt()
 }
 
-// receipt refuses claims that are not those of a receipt.
+// receipt refuses claims that no receipt can have.
 func (c *claims) receipt() (Receipt, error) {
 	hash, err := base64.RawURLEncoding.Strict().DecodeString(c.PurposeHash)
 	if err != nil || len(hash) != 32 {

@@ -17,17 +17,17 @@ var (
 	ErrRootKeys  = fmt.Errorf("vault: a key file holds at most %d root keys; drop an old one first", maxRootKeys)
 	ErrRootSeals = errors.New("vault: this root key seals; rotate first, and drop it when nothing is sealed under it any more")
 	ErrNoRootKey = errors.New("vault: no such root key")
-	// ErrOtherVault says that a key file is of another vault than the open one.
+	// ErrOtherVault means that a key file belongs to another vault than the open one.
 	ErrOtherVault = errors.New("vault: the key file is another vault's")
 )
 
 // RootKey describes a root key; it holds nothing secret.
 type RootKey struct {
 	ID    uint32
-	Seals bool // the one that seals; the others only open what they sealed
-	Next  bool // it does not seal yet: first all authorities on the database hold it
+	Seals bool // it seals; the other keys only open what they sealed
+	Next  bool // it does not seal yet: first all authorities on the database must have it
 	Made  time.Time
-	Until time.Time // when the next key took over; zero for the one that seals
+	Until time.Time // when the next key took over; zero for the key that seals
 }
 
 // RootKeys lists the root keys of a key file, oldest first.
@@ -51,9 +51,9 @@ func (r *rawKeys) listRoots() []RootKey {
 	return out
 }
 
-// RotateRootKey adds a root key to the file, which seals from now on; those
-// before it only open. An open vault takes it over with Reload. The index root
-// and the signing keys stay as they are.
+// RotateRootKey adds a root key to the file, which seals from now on; earlier keys only
+// open. An open vault takes the new key over with Reload. The index root and the
+// signing keys do not change.
 func (f KeyFile) RotateRootKey(now time.Time) (RootKey, error) {
 	var made RootKey
 	_, err := f.change(func(r *rawKeys) error {
@@ -88,14 +88,14 @@ func (r *rawKeys) addRoot(now time.Time) error {
 	return nil
 }
 
-// DropRootKey destroys an old root key: whatever is still sealed under it opens
-// for nobody any more. The caller has made sure that nothing is.
+// DropRootKey destroys an old root key: nobody can open any more what is still sealed
+// under it. The caller has checked that nothing is.
 func (f KeyFile) DropRootKey(id uint32) error {
 	_, err := f.change(func(r *rawKeys) error { return r.dropRoot(id) })
 	return err
 }
 
-// dropRoot takes an older root key out. The newest stays, so that no id is given out twice.
+// dropRoot removes an older root key. The newest key stays, so that no id is used twice.
 func (r *rawKeys) dropRoot(id uint32) error {
 	last := len(r.roots) - 1
 	if r.roots[r.seals].id == id || r.roots[last].id == id {
@@ -116,10 +116,10 @@ func (r *rawKeys) dropRoot(id uint32) error {
 	return ErrNoRootKey
 }
 
-// Reload takes over the root keys of the file that the vault was opened from,
-// after a rotation or a drop. What is sealed after it has returned is sealed
-// under the file's newest key. The signing keys stay those that were read at
-// Open. It refuses the file of another vault, and then changes nothing.
+// Reload takes over the root keys from the vault's file, after a rotation or a drop.
+// After it has returned, the vault seals with the root key that the file names for
+// sealing. The signing keys stay the ones that Open read. It refuses another vault's
+// file, and then changes nothing.
 func (v *Vault) Reload() error {
 	raw, _, err := v.file.read()
 	if err != nil {
@@ -149,12 +149,11 @@ func (v *Vault) reload(raw *rawKeys) error {
 	return nil
 }
 
-// OpensWith lists the ids of the older root keys, which only open; none after
-// Close.
+// OpensWith lists the ids of the older root keys, which only open; none after Close.
 func (v *Vault) OpensWith() (ids []uint32) {
 	_ = v.read(func(k *keys) error { // after Close there is none
 		for id := range k.roots {
-			if id < k.seals { // a higher one does not seal yet
+			if id < k.seals { // a higher key does not seal yet
 				ids = append(ids, id)
 			}
 		}
@@ -164,7 +163,7 @@ func (v *Vault) OpensWith() (ids []uint32) {
 	return ids
 }
 
-// SealsWith is the id of the root key that seals; zero after Close.
+// SealsWith returns the id of the root key that seals; zero after Close.
 func (v *Vault) SealsWith() (id uint32) {
 	if v.read(func(k *keys) error { id = k.seals; return nil }) != nil {
 		return 0

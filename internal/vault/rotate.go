@@ -13,8 +13,8 @@ import (
 
 // Errors of changing the key file.
 var (
-	// ErrKeyFileLocked says that another change of the key file is under way,
-	// or that a change was cut short and left the file that the error names.
+	// ErrKeyFileLocked means that another change of the key file is running, or
+	// that a change was cut short and left the file that the error names.
 	ErrKeyFileLocked = errors.New("vault: the key file is being changed, or a change was cut short; if none is under way, delete the file named here")
 	ErrSigningKeys   = fmt.Errorf("vault: a key file holds at most %d signing keys; drop an old one first", maxSigningKeys)
 	ErrKeySigns      = errors.New("vault: this key signs; rotate first, and drop it when what it signed has expired")
@@ -27,7 +27,7 @@ type KeyState string
 
 // The states, in the order in which a key goes through them.
 const (
-	KeyNext    KeyState = "next"    // published, so that every client has it before it begins to sign
+	KeyNext    KeyState = "next"    // published, so that every client has it before it signs
 	KeySigning KeyState = "signing" // signs, and is published
 	KeyOld     KeyState = "old"     // published, so that its signatures can still be checked
 )
@@ -71,10 +71,11 @@ func (r *rawKeys) state(i int) KeyState {
 	return KeyNext
 }
 
-// PrepareSigningKey adds the key that RotateSigningKey will let sign. Running
-// authorities publish it once they are started again. It is for sites with
-// several authorities: prepare, copy the file to each and start it again, then
-// rotate. So no authority ever signs with a key that another does not publish.
+// PrepareSigningKey adds the key that RotateSigningKey will put into use.
+// Running authorities publish it after their next start. It is for sites with
+// several authorities: prepare, copy the file to each authority and restart it,
+// then rotate. So no authority ever signs with a key that another one does not
+// publish.
 func (f KeyFile) PrepareSigningKey(now time.Time) (SigningKey, error) {
 	var id int
 	keys, err := f.change(func(r *rawKeys) error {
@@ -90,9 +91,9 @@ func (f KeyFile) PrepareSigningKey(now time.Time) (SigningKey, error) {
 	return keys[id], nil
 }
 
-// RotateSigningKey lets the prepared key sign, or a new one if none is
-// prepared. The key that signed before stays published until it is dropped.
-// Running authorities sign with the new key once they are started again.
+// RotateSigningKey puts the prepared key into use, or a new one if none is
+// prepared. The old signing key stays published until it is dropped. Running
+// authorities sign with the new key after their next start.
 func (f KeyFile) RotateSigningKey(now time.Time) (SigningKey, error) {
 	var id int
 	keys, err := f.change(func(r *rawKeys) error {
@@ -111,7 +112,7 @@ func (f KeyFile) RotateSigningKey(now time.Time) (SigningKey, error) {
 	return keys[id], nil
 }
 
-// add makes a signing key: in the token, where the file is sealed to one.
+// add makes a signing key; if the file is sealed to a token, in the token.
 func (f KeyFile) add(r *rawKeys, now time.Time) error {
 	if len(r.signing) >= maxSigningKeys {
 		return ErrSigningKeys
@@ -139,8 +140,8 @@ func (f KeyFile) newSigningKey(r *rawKeys, now time.Time) (rawSigningKey, error)
 	return rawSigningKey{inToken: key, made: now.Unix()}, nil
 }
 
-// DropSigningKey destroys a key that does not sign, an old one or the next. Its
-// signatures can no longer be checked.
+// DropSigningKey destroys an old or a next signing key, but not the one in use.
+// The key's signatures can no longer be checked.
 func (f KeyFile) DropSigningKey(id string) error {
 	_, err := f.change(func(r *rawKeys) error { return r.dropSigning(id) })
 	return err
@@ -172,18 +173,12 @@ func (r *rawKeys) dropSigning(id string) error {
 	return ErrNoSuchKey
 }
 
-// change replaces a key file with a changed one, in one rename. A crash
-// leaves the old file or the new one whole, and perhaps the half-written file
-// beside it, which the next change refuses to touch (ErrKeyFileLocked). Because
-// of that file, two changes at once cannot lose each other's key. The secrets
-// of the old file stay on the disk until its blocks are overwritten.
-//
-// A key that change had the token make is destroyed there if the file does not get
-// it, and one that the file lost once it is lost for good; a crash leaves a key in
-// the token that nothing names.
+// If the new file does not replace the old one, a key that the token made for this
+// change is destroyed in the token; if it does, a removed key is destroyed. A
+// crash may leave a key in the token that no file names.
 func (f KeyFile) change(change func(*rawKeys) error) (signing []SigningKey, err error) {
 	// A symbolic link is followed, so that its target is replaced and not the
-	// link.
+	// link itself.
 	path, err := filepath.EvalSymlinks(f.Path)
 	if err != nil {
 		return nil, fmt.Errorf("vault: open key file: %w", err)
@@ -215,7 +210,7 @@ func (f KeyFile) change(change func(*rawKeys) error) (signing []SigningKey, err 
 	return signing, f.destroy(raw.gone)
 }
 
-// rewrite changes the keys and writes them to a new file, which it closes.
+// rewrite changes the keys and writes them to the new file, which it closes.
 func (f KeyFile) rewrite(out *os.File, raw *rawKeys, info fs.FileInfo, change func(*rawKeys) error) ([]SigningKey, error) {
 	if err := change(raw); err != nil {
 		return nil, errors.Join(err, out.Close())
@@ -249,9 +244,9 @@ func (f KeyFile) destroy(names []string) error {
 	return errors.Join(errs...)
 }
 
-// checkContent opens the new content before it replaces a key file: with a file
-// that cannot be opened, all sealed data would be lost. A file that is sealed is
-// opened by the token, so that it is known to.
+// checkContent opens the new content before it replaces a key file: if the new
+// file could not be opened, all sealed data would be lost. The token opens a
+// sealed file, to show that it can.
 func (f KeyFile) checkContent(content []byte) ([]SigningKey, error) {
 	raw, err := parseKeyFile(content, f.Token)
 	if err != nil {

@@ -10,26 +10,26 @@ import (
 	"sync"
 )
 
-// Errors of a row whose seal does not hold.
+// Errors of a row whose seal is not valid.
 var (
-	// ErrRowSeal says that a row, or its seal, is not what an authority wrote.
+	// ErrRowSeal means that the row, or its seal, is not as an authority wrote it.
 	ErrRowSeal = errors.New("vault: the row was altered, or its seal is not ours")
-	// ErrRowKey says that the seal names a key that this vault does not hold:
-	// one that was dropped, one that another authority made, or none at all.
+	// ErrRowKey means that the seal names a key that this vault does not hold: a key
+	// that was dropped, one that another authority made, or none at all.
 	ErrRowKey = errors.New("vault: the row's seal names an unknown key")
 )
 
-// RowSeal authenticates a whole row against everyone who can write to the
-// database (I-13). It names the root key that it hangs on, so that rows sealed
-// before a rotation can still be read.
+// RowSeal authenticates a whole row against changes by anyone who can write to the
+// database (I-13). It names the root key that made it, so that rows sealed before a
+// rotation can still be read.
 type RowSeal struct {
 	Key uint32
 	MAC MAC
 }
 
-// SealRow seals a row under the current key: the table's name and all of the
-// row's fields, in order. The caller leaves no column out, so that none can be
-// altered alone.
+// SealRow seals a row under the current key: the table's name and all of the row's
+// fields, in order. The caller must include every column; a column left out could be
+// altered.
 func (v *Vault) SealRow(table string, fields ...[]byte) (RowSeal, error) {
 	var s RowSeal
 	err := v.read(func(k *keys) error {
@@ -43,12 +43,14 @@ func (v *Vault) SealRow(table string, fields ...[]byte) (RowSeal, error) {
 	return s, nil
 }
 
-// steadyKey stands in seals of SealSteady, where others name a root key: ids begin at one.
+// steadyKey takes the place of the root key's id in seals of SealSteady; real ids begin at
+// one.
 const steadyKey uint32 = 0
 
-// SealSteady is SealRow for a row that is read before a newer root key is there, since it
-// brings it: its key hangs on the index root, and no rotation changes it. Whoever keeps
-// such rows refuses all others where they are wanted, and them everywhere else.
+// SealSteady seals a row that must be readable before a newer root key is here, because
+// the row itself brings that key. Its key is derived from the index root, and no rotation
+// changes it. Code that keeps such rows must accept only steady seals for them, and no
+// steady seals elsewhere.
 func (v *Vault) SealSteady(table string, fields ...[]byte) (s RowSeal, err error) {
 	err = v.read(func(k *keys) error {
 		s = RowSeal{Key: steadyKey, MAC: k.steadyRows.seal(steadyKey, table, fields)}
@@ -57,11 +59,11 @@ func (v *Vault) SealSteady(table string, fields ...[]byte) (s RowSeal, err error
 	return s, err
 }
 
-// IsSteady reports whether SealSteady made the seal, if it holds.
+// IsSteady reports whether SealSteady made the seal, provided that the seal is valid.
 func (s RowSeal) IsSteady() bool { return s.Key == steadyKey }
 
-// CheckRow refuses a row that is not as SealRow saw it: ErrRowSeal, or
-// ErrRowKey where the seal names a key that this vault does not hold.
+// CheckRow refuses a row that has changed since SealRow: ErrRowSeal, or ErrRowKey if
+// the seal names a key that this vault does not hold.
 func (v *Vault) CheckRow(s RowSeal, table string, fields ...[]byte) error {
 	return v.read(func(k *keys) error {
 		if s.Key == steadyKey {
@@ -82,9 +84,9 @@ func (v *Vault) CheckRow(s RowSeal, table string, fields ...[]byte) error {
 	})
 }
 
-// rowMACs lends the MAC of one root key's rows, with what was computed of the key
-// itself: a verification takes a dozen. The pool goes with the key. What Go keeps of
-// the key inside a MAC it has no way to overwrite, used once or often.
+// rowMACs keeps MACs of one root key's rows for reuse, because setting up the key costs
+// time and a verification needs a dozen. The pool lives as long as the key. Go offers
+// no way to overwrite the key inside a MAC, whether it is used once or often.
 type rowMACs struct{ free sync.Pool }
 
 type rowMAC struct {
@@ -92,13 +94,13 @@ type rowMAC struct {
 	message []byte
 }
 
-// newRowMACs keeps key, which must not be wiped while a MAC is asked for.
+// newRowMACs keeps key. The key must not be wiped while a MAC is being made.
 func newRowMACs(key []byte) *rowMACs {
 	return &rowMACs{sync.Pool{New: func() any { return &rowMAC{mac: hmac.New(sha256.New, key)} }}}
 }
 
-// seal covers the key's id too: a seal cannot be passed off as one of
-// another key, even if two keys were ever the same.
+// seal also covers the key's id: a seal cannot pass as another key's seal, even if two
+// keys were ever equal.
 func (r *rowMACs) seal(id uint32, table string, fields [][]byte) (m MAC) {
 	of := r.free.Get().(*rowMAC)
 	defer r.free.Put(of)
@@ -117,5 +119,5 @@ func (r *rowMACs) seal(id uint32, table string, fields [][]byte) (m MAC) {
 	return m
 }
 
-// maxMessageKept bounds the memory of a MAC that waits to be lent.
+// maxMessageKept bounds the memory of a MAC in the pool.
 const maxMessageKept = 16 << 10

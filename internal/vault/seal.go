@@ -14,18 +14,19 @@ import (
 	"github.com/liuma-pin/liuma"
 )
 
-// Purpose is the kind of data that is sealed; each has its own key.
+// Purpose is the kind of data that is sealed; each kind has its own key.
 type Purpose string
 
-// The purposes. Each comment ends with the id that a value is bound to.
+// The purposes. Each comment ends with the id to which a value is bound.
 const (
 	CardFacts   Purpose = "card-facts"   // holder's facts in a card row of 0.1.0; card id
 	PersonFacts Purpose = "person-facts" // facts in a registry row; blind index of the ID number
 	SealKey     Purpose = "seal-key"     // private half of a seal key; its id
 	// CeremonyDetails are the personal details of a hosted ceremony; its id.
 	CeremonyDetails Purpose = "ceremony-details"
-	// ContactPhone is a bound phone, NoticePhone one that notices alone go to; card id. MessageText is a message until it
-	// is sent; its id. LetterText are the parameters of a letter until it is posted; its id.
+	// ContactPhone is a bound phone, and NoticePhone one that only gets notices; card id.
+	// MessageText is a message until it is sent; its id. LetterText holds the parameters of a
+	// letter until it is posted; its id.
 	ContactPhone Purpose = "contact-phone"
 	NoticePhone  Purpose = "notice-phone"
 	MessageText  Purpose = "message-text"
@@ -42,9 +43,10 @@ const (
 
 // Errors of a sealed value that does not open.
 var (
-	// ErrUnseal says that a sealed value is damaged, or belongs to another row.
+	// ErrUnseal means that a sealed value is damaged, or belongs to another row.
 	ErrUnseal = errors.New("vault: sealed value does not open for this row")
-	// ErrSealKey says that it names a root key that this vault does not hold.
+	// ErrSealKey means that a sealed value names a root key that this vault does not
+	// hold.
 	ErrSealKey = errors.New("vault: sealed value names an unknown root key")
 )
 
@@ -62,17 +64,17 @@ func (v *Vault) Seal(purpose Purpose, id, plain []byte) ([]byte, error) {
 	return sealed, err
 }
 
-// Unseal opens what Seal made for the same purpose and id; the caller wipes
-// the result.
+// Unseal opens a value that Seal made for the same purpose and id; the caller wipes the
+// result.
 func (v *Vault) Unseal(purpose Purpose, id, sealed []byte) ([]byte, error) {
 	var plain []byte
 	err := v.read(func(k *keys) (err error) { plain, err = k.unsealValue(purpose, id, sealed); return err })
 	return plain, err
 }
 
-// Reseal returns the value sealed under the newest root key, and whether it
-// differs: what is sealed under that key already is returned as it is, after it
-// was opened to see that it is whole.
+// Reseal returns the value sealed under the newest root key, and whether that changed
+// it. A value already sealed under that key is returned unchanged, after it was opened
+// to check that it is whole.
 func (v *Vault) Reseal(purpose Purpose, id, sealed []byte) (fresh []byte, changed bool, err error) {
 	err = v.read(func(k *keys) error {
 		plain, err := k.unsealValue(purpose, id, sealed)
@@ -94,8 +96,9 @@ func (v *Vault) Reseal(purpose Purpose, id, sealed []byte) (fresh []byte, change
 	return fresh, changed, nil
 }
 
-// SealedUnder is the id of the root key that a sealed value names; false for what
-// Seal did not make. It opens nothing, so it says nothing of who sealed.
+// SealedUnder returns the id of the root key that a sealed value names; false if the
+// value does not have the form of Seal. It opens nothing, so it does not prove who
+// sealed the value.
 func SealedUnder(sealed []byte) (uint32, bool) {
 	if len(sealed) < cipherStart+chacha20poly1305.Overhead || sealed[0] != sealVersion {
 		return 0, false
@@ -103,8 +106,8 @@ func SealedUnder(sealed []byte) (uint32, bool) {
 	return sealedUnder(sealed), true
 }
 
-// sealedUnder is the id of the root key that a sealed value names; the value is
-// at least a header long.
+// sealedUnder returns the id of the root key that a sealed value names; the value must
+// be at least as long as the header.
 func sealedUnder(sealed []byte) uint32 { return binary.BigEndian.Uint32(sealed[1:]) }
 
 func (k *keys) sealValue(purpose Purpose, id, plain []byte) ([]byte, error) {
@@ -154,15 +157,15 @@ func sealAAD(header []byte, purpose Purpose, id []byte) []byte {
 	return appendField(aad, id)
 }
 
-// appendField appends the field after its length (uint32, big endian), so that
-// no two lists of fields have one encoding.
+// appendField appends the field preceded by its length (uint32, big endian), so that no
+// two lists of fields have the same encoding.
 func appendField(b, field []byte) []byte {
 	b = binary.BigEndian.AppendUint32(b, uint32(len(field)))
 	return append(b, field...)
 }
 
-// IndexKind is the kind of value that an index is for; each has its own key, so
-// an ID number and a card number of the same digits have unrelated indexes.
+// IndexKind is the kind of value that an index is for. Each kind has its own key, so an
+// ID number and a card number with the same digits have unrelated indexes.
 type IndexKind string
 
 // The kinds.
@@ -176,8 +179,8 @@ const (
 	IndexRoute    IndexKind = "route"  // of a token: the mask of its route
 )
 
-// Index is the blind index of a value in its canonical spelling. It panics on
-// an unknown kind, which is a programmer's mistake, and after Close.
+// Index returns the blind index of a value in its canonical spelling. It panics on an
+// unknown kind, which is a programmer's mistake, and after Close.
 func (v *Vault) Index(kind IndexKind, value string) Index {
 	var index Index
 	v.mustRead(func(k *keys) {
@@ -192,10 +195,10 @@ func (v *Vault) Index(kind IndexKind, value string) Index {
 	return index
 }
 
-// RowMAC is a keyed hash of fields under a name: what a freeze code, a one-time
-// code or a message is known by. It hangs on the index root and so does not
-// change with a rotation, since rows are found by it; it panics after Close.
-// Whole rows are sealed by SealRow.
+// RowMAC is a keyed hash of fields under a name, by which a freeze code, a one-time
+// code or a message is found. Its key is derived from the index root, so a rotation
+// does not change it and rows can still be found. It panics after Close. Whole rows are
+// sealed by SealRow.
 func (v *Vault) RowMAC(table string, fields ...[]byte) MAC {
 	size := 4 + len(table) + 4
 	for _, f := range fields {
@@ -218,12 +221,11 @@ func (v *Vault) RowMAC(table string, fields ...[]byte) MAC {
 // Equal compares in constant time.
 func (m MAC) Equal(other MAC) bool { return hmac.Equal(m[:], other[:]) }
 
-// handleBytes are as many as 32 characters of base32 hold.
+// handleBytes is the number of bytes in 32 characters of base32.
 const handleBytes = 20
 
-// Handle names a card in one channel: 32 characters of a-z and 2-7. Two
-// channels cannot tell that their handles name one card. It panics after
-// Close.
+// Handle names a card in one channel: 32 characters of a-z and 2-7. Two channels cannot
+// find out that their handles name the same card. It panics after Close.
 func (v *Vault) Handle(channel liuma.ChannelID, card liuma.CardID) string {
 	var sum [sha256.Size]byte
 	v.mustRead(func(k *keys) {

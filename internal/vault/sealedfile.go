@@ -16,20 +16,21 @@ import (
 	"github.com/liuma-pin/liuma/internal/token"
 )
 
-// A key file that is sealed to tokens: magic, format version, number of recipients, the
-// recipients (label of the token, hash of OAEP, public key, file key encrypted to it),
-// nonce, the keys under AES-256-GCM with everything before as additional data, and the
-// checksum. The file key is new with every change. Any one of the tokens opens it: the
-// one that is in use, or the spare one from its safe.
+// A key file that is sealed to tokens has: magic, format version, number of recipients,
+// the recipients (label of the token, hash of OAEP, public key, file key encrypted to
+// it), nonce, the keys under AES-256-GCM with everything before them as additional
+// data, and the checksum. Every change makes a new file key. Any one of the tokens
+// opens the file: the one in use, or a spare one from a safe.
 //
-// Signing keys may live in the token; of those the file has name and public point.
+// Signing keys may be in the token; then the file has their name and public point.
 const (
 	sealedVersion     = 4
 	sealedNextVersion = 6 // has a root key that does not seal yet
 	pointSize         = 65
 	fileNonceSize     = 12
 	fileKeySize       = 32
-	// maxRecipients are the token, its spares, and those of other authorities.
+	// maxRecipients bounds the token in use, its spares, and the tokens of other
+	// authorities.
 	maxRecipients = 8
 	maxSealedSize = 16 << 10
 	// A signing key: where it is, its name in the token, point or scalar, time.
@@ -39,7 +40,7 @@ const (
 // hashes numbers the hashes of OAEP in the file.
 func hashes() []crypto.Hash { return []crypto.Hash{0, crypto.SHA1, crypto.SHA256} }
 
-// seal writes the keys for the tokens that they are sealed to.
+// seal encodes the keys, sealed to the file's tokens.
 func (r *rawKeys) seal() ([]byte, error) {
 	if len(r.to) > maxRecipients {
 		return nil, fmt.Errorf("vault: a key file is sealed to %d tokens at most", maxRecipients)
@@ -92,13 +93,13 @@ func appendShort(b, field []byte) []byte {
 	return append(binary.BigEndian.AppendUint16(b, uint16(len(field))), field...) //nolint:gosec // a label or a key of RSA
 }
 
-// sealedBody is what is sealed; the caller wipes it.
+// sealedBody returns the part that is encrypted; the caller wipes it.
 func (r *rawKeys) sealedBody() []byte {
 	body := make([]byte, 0, maxFileSize+maxSigningKeys*sealedKeySize)
 	return r.appendSealedSigning(r.appendRoots(body))
 }
 
-// appendSealedSigning writes the signing keys, also those in a token.
+// appendSealedSigning writes the signing keys, also the ones in a token.
 func (r *rawKeys) appendSealedSigning(body []byte) []byte {
 	body = append(body, byte(len(r.signing)), byte(r.signs))
 	for i := range r.signing {
@@ -118,7 +119,7 @@ func (r *rawKeys) appendSealedSigning(body []byte) []byte {
 	return body
 }
 
-// unseal opens a sealed file, whose checksum is taken off; the caller wipes the result.
+// unseal opens a sealed file without its checksum; the caller wipes the result.
 func unseal(body []byte, t Token) (*rawKeys, error) {
 	raw := new(rawKeys)
 	rest, wrapped, err := raw.parseRecipients(body)
@@ -154,8 +155,8 @@ func unseal(body []byte, t Token) (*rawKeys, error) {
 	return raw, nil
 }
 
-// fileKey has the token decrypt the file key: first what names the token, since labels
-// may have been given anew.
+// fileKey lets the token decrypt the file key. It first tries the recipient with the
+// token's label, then the others, because tokens may have been relabelled.
 func (r *rawKeys) fileKey(wrapped [][]byte, t Token) ([]byte, error) {
 	var order []int
 	for _, named := range []bool{true, false} {
@@ -176,7 +177,7 @@ func (r *rawKeys) fileKey(wrapped [][]byte, t Token) ([]byte, error) {
 	return nil, fmt.Errorf("%w: it is sealed to %s, and the token is %s", ErrOtherToken, r.to[0].Token, t.Label())
 }
 
-// parseRecipients reads whom the file is sealed to, and returns what follows.
+// parseRecipients reads the tokens that the file is sealed to, and returns the rest.
 func (r *rawKeys) parseRecipients(body []byte) (rest []byte, wrapped [][]byte, err error) {
 	rest = body[indexStart:]
 	if len(rest) == 0 || rest[0] == 0 || rest[0] > maxRecipients {
@@ -221,7 +222,8 @@ func cutShort(b []byte) (field, rest []byte, ok bool) {
 	return b[2 : 2+size], b[2+size:], true
 }
 
-// parseSealedSigning reads the signing keys, which end the sealed part.
+// parseSealedSigning reads the signing keys, which are the last part of the sealed
+// body.
 func (r *rawKeys) parseSealedSigning(body []byte) bool {
 	if len(body) < 2 {
 		return false

@@ -13,14 +13,14 @@ import (
 	"github.com/liuma-pin/liuma/internal/envelope"
 )
 
-// maxCachedSealKeys is more than are current at any time: one is given out, and
-// the one before it is still accepted for a while.
+// maxCachedSealKeys is more than the number of seal keys in use at any time: one is
+// given out, and the one before it is still accepted for a while.
 const maxCachedSealKeys = 8
 
-// NewSealKey makes an envelope key pair, wrapped to a day key of this authority, which
-// is made with it. The id is 22 characters of base64url; the public half is
-// envelope.PublicSize bytes. Where the row is not kept the caller destroys the key
-// (DestroySealKey); a crash before that leaves a day key that nothing is wrapped to.
+// NewSealKey makes an envelope key pair, wrapped to a new day key of this authority.
+// The id is 22 characters of base64url; the public half is envelope.PublicSize bytes.
+// If the row is not saved, the caller destroys the key (DestroySealKey); a crash before
+// that leaves a day key to which nothing is wrapped.
 func (v *Vault) NewSealKey() (SealedKey, error) {
 	var raw [16]byte
 	rand.Read(raw[:])
@@ -43,8 +43,8 @@ func (v *Vault) NewSealKey() (SealedKey, error) {
 	return k, nil
 }
 
-// DayKey is the public half of this authority's day key for a seal key; it is made if it
-// is not there. Others wrap the seal key to it (WrapFor).
+// DayKey returns the public half of this authority's day key for a seal key, and makes
+// the day key if it is missing. Other authorities wrap the seal key to it (WrapFor).
 func (v *Vault) DayKey(id string) (public []byte, err error) {
 	day, err := v.makeDayKey(id)
 	if err != nil {
@@ -54,15 +54,17 @@ func (v *Vault) DayKey(id string) (public []byte, err error) {
 	return day.public(v.file.Token)
 }
 
-// Opens reports whether this authority opens envelopes that are sealed to k: nil, or why
-// not, as ErrNoDayKey, ErrNoWrap, or the error of a token that is away.
+// Opens reports whether this authority can open envelopes that are sealed to k: nil, or
+// the reason why not, such as ErrNoDayKey, ErrNoWrap, or the error of a token that is
+// not reachable.
 func (v *Vault) Opens(k SealedKey) error {
 	_, err := v.sealKey(k)
 	return err
 }
 
-// WrapFor wraps a seal key that this authority opens to the public half of another
-// authority's day key. The caller has it from the key's row, which is sealed (I-13).
+// WrapFor wraps a seal key that this authority can open to the public half of another
+// authority's day key. The caller takes that from the key's row, which is sealed
+// (I-13).
 func (v *Vault) WrapFor(k SealedKey, to []byte) ([]byte, error) {
 	key, err := v.sealKey(k)
 	if err != nil {
@@ -76,15 +78,16 @@ func (v *Vault) WrapFor(k SealedKey, to []byte) ([]byte, error) {
 	return wrap(k, scalar, to)
 }
 
-// DestroySealKey forgets the seal key, and destroys this authority's day key for it:
-// from then on it is opened by nobody who has all that this authority has, and every row
-// that its database ever had.
+// DestroySealKey forgets the seal key, and destroys this authority's day key for it.
+// From then on nobody can open the seal key, not even with everything that this
+// authority has and every row that its database ever had.
 func (v *Vault) DestroySealKey(id string) error {
 	v.pins.forget(id)
 	return v.destroyDayKey(id)
 }
 
-// KeepSealKeys forgets all unwrapped seal keys but these.
+// KeepSealKeys forgets all unwrapped seal keys except those for which kept returns
+// true.
 func (v *Vault) KeepSealKeys(kept func(id string) bool) {
 	for _, id := range v.pins.ids() {
 		if !kept(id) {
@@ -93,8 +96,8 @@ func (v *Vault) KeepSealKeys(kept func(id string) bool) {
 	}
 }
 
-// sealKey returns the seal key, from the cache where possible: unwrapping
-// would cost two scalar multiplications for every PIN.
+// sealKey returns the seal key, from the cache if possible: unwrapping costs two scalar
+// multiplications, which would be needed for every PIN.
 func (v *Vault) sealKey(k SealedKey) (hpke.PrivateKey, error) {
 	if key, ok := v.pins.get(k.ID); ok {
 		return key, nil
@@ -111,8 +114,8 @@ func (v *Vault) sealKey(k SealedKey) (hpke.PrivateKey, error) {
 	if len(k.Wraps) > 0 && !bytes.Equal(key.PublicKey().Bytes(), k.Public) {
 		return nil, ErrUnseal
 	}
-	// Under the read lock, so that Close cannot empty the cache just before
-	// this key is put into it.
+	// Under the read lock, so that Close cannot empty the cache just before this key is
+	// put into it.
 	err = v.read(func(*keys) error { v.pins.put(k.ID, key); return nil })
 	if err != nil {
 		return nil, err

@@ -18,30 +18,29 @@ import (
 	"github.com/liuma-pin/liuma/internal/token"
 )
 
-// signingKeys are the ES256 keys of receipts, ID tokens and digests and
-// archives of the record: one signs, all are published. The type in the header
-// (typ) tells the four apart.
-// Signers are built once, because making one costs more than signing.
+// signingKeys are the ES256 keys of receipts, ID tokens and digests and archives of the
+// record: one signs, all are published. The type in the header (typ) distinguishes the
+// four. Signers are built once, because making one costs more than signing.
 type signingKeys struct {
 	receipts signer // typ "liuma-receipt+jwt"
 	idTokens signer // typ "JWT"
 	digests  signer // typ audit.DigestType
 	archives signer // typ audit.ArchiveType
-	signs    string // kid of the one that signs
-	key      any    // and the key: *ecdsa.PrivateKey or *tokenSigner
+	signs    string // kid of the signing key in use
+	key      any    // the signing key in use: *ecdsa.PrivateKey or *tokenSigner
 	public   []jose.JSONWebKey
 	elder    elderKey // signs for clients in a server's first minutes
 }
 
-// elderKey is the signing key before the one that signs, if it is still there.
+// elderKey is the previous signing key, if it still exists.
 type elderKey struct {
 	kid      string // empty if there is none
 	receipts signer
 	idTokens signer
 }
 
-// signer signs JWS of one type. Where the key is in the process, it is used directly:
-// the header is the same each time, and jose would encode it anew.
+// signer signs JWS of one type. If the key is in this process, signer uses it directly:
+// the header is always the same, and jose would encode it each time.
 type signer struct {
 	jose   jose.Signer
 	key    *ecdsa.PrivateKey // nil: in a token
@@ -50,18 +49,18 @@ type signer struct {
 
 const (
 	// PublishedFor is how long a server publishes a signing key before it signs with
-	// it: twice as long as clients may keep the published keys, since a key of
-	// yesterday may have been published by no server yet.
+	// it: twice as long as clients may keep the published keys, because it is possible
+	// that no server published the new key before.
 	PublishedFor = 10 * time.Minute
-	// tokensLive is how long receipts and ID tokens live at most, and a minute for
+	// tokensLive is the longest life of receipts and ID tokens, plus a minute for
 	// clocks that are behind.
 	tokensLive = 2 * time.Minute
 )
 
-// PublishFirst has the vault of a server publish its signing key for PublishedFor
-// before it signs what clients check: the key before it signs until then, if it was
-// not dropped. Digests and archives are signed with the new key at once. A server
-// calls it once, before it serves; now must not fall.
+// PublishFirst makes a server's vault publish its signing key for PublishedFor before
+// it signs anything that clients check. Until then the previous key signs, if it was
+// not dropped. Digests and archives are signed with the new key at once. A server calls
+// it once, before it serves; now must not go back.
 func (v *Vault) PublishFirst(now func() time.Time) {
 	from := now()
 	v.mu.Lock()
@@ -87,8 +86,8 @@ func (v *Vault) publishedFor() time.Duration {
 	return v.published()
 }
 
-// SignedLately reports whether this server signed with a key, or may have, what has
-// not expired: then the key has to stay published.
+// SignedLately reports whether this server has signed, or may have signed, something
+// with the key that has not expired: then the key must stay published.
 func (v *Vault) SignedLately(kid string) bool {
 	s, now := v.signing.Load(), v.publishedFor()
 	v.mu.RLock()
@@ -123,7 +122,7 @@ func newSigningKeys(raw *rawKeys, t Token) (signingKeys, error) {
 	return s, nil
 }
 
-// setSigning makes the signers of the key that signs.
+// setSigning makes the signers for the signing key in use.
 func (s *signingKeys) setSigning(key any, kid string) error {
 	s.signs, s.key = kid, key
 	for _, m := range []struct {
@@ -138,7 +137,7 @@ func (s *signingKeys) setSigning(key any, kid string) error {
 	return nil
 }
 
-// setElder makes the signers of the key before it, unless it went with a token that
+// setElder makes the signers for the previous key, unless that key was in a token that
 // is lost.
 func (s *signingKeys) setElder(key any, kid string) (err error) {
 	if signer, ok := key.(*tokenSigner); ok && errors.Is(signer.trial(), token.ErrNoKey) {
@@ -152,8 +151,8 @@ func (s *signingKeys) setElder(key any, kid string) (err error) {
 	return err
 }
 
-// parseSigningKey returns what signs, an *ecdsa.PrivateKey or a *tokenSigner, and the
-// key that is published.
+// parseSigningKey returns the private key or signer (an *ecdsa.PrivateKey or a
+// *tokenSigner) and the public key to publish.
 func parseSigningKey(raw *rawSigningKey, t Token) (key any, public jose.JSONWebKey, err error) {
 	if raw.inToken.is() {
 		point, err := raw.inToken.public()
@@ -171,7 +170,7 @@ func parseSigningKey(raw *rawSigningKey, t Token) (key any, public jose.JSONWebK
 	return private, public, err
 }
 
-// published is a signing key as clients get it.
+// published returns a signing key in the form that clients get.
 func published(key *ecdsa.PublicKey) (jose.JSONWebKey, error) {
 	public := jose.JSONWebKey{Key: key, Algorithm: string(jose.ES256), Use: "sig"}
 	thumbprint, err := public.Thumbprint(crypto.SHA256)
@@ -202,8 +201,8 @@ func newSigner(key any, id, typ string) (s signer, err error) {
 	return s, nil
 }
 
-// sign returns a compact JWS. A closed vault signs nothing. The lock is not held
-// meanwhile: a token may take its time, and signing needs no key that Close wipes.
+// sign returns a compact JWS. A closed vault signs nothing. The lock is not held while
+// signing: a token may be slow, and signing needs no key that Close wipes.
 func (v *Vault) sign(s signer, payload []byte) (string, error) {
 	if err := v.read(func(*keys) error { return nil }); err != nil {
 		return "", err
@@ -238,11 +237,12 @@ func (s signer) byJose(payload []byte) (string, error) {
 	return jws.CompactSerialize()
 }
 
-// ReceiptKeys returns the public keys that receipts and ID tokens are checked
-// with, oldest first: old keys, the signing key, and the next.
+// ReceiptKeys returns the public keys with which receipts and ID tokens are checked,
+// oldest first: old keys, the signing key, and the next one.
 func (v *Vault) ReceiptKeys() jose.JSONWebKeySet {
 	return jose.JSONWebKeySet{Keys: append([]jose.JSONWebKey(nil), v.signing.Load().public...)}
 }
 
-// SignsWith is the kid of the key that signs, or will after PublishedFor.
+// SignsWith returns the kid of the key that signs, or that will sign after
+// PublishedFor.
 func (v *Vault) SignsWith() string { return v.signing.Load().signs }

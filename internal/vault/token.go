@@ -18,7 +18,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/token"
 )
 
-// Token is what a vault asks of a hardware token. A token.Token is one.
+// Token is the part of a hardware token that a vault needs. A token.Token is a Token.
 type Token interface {
 	Label() string
 	WrappingKey(name string) (token.WrappingKey, error)
@@ -39,7 +39,7 @@ var (
 )
 
 // tokenKey is a signing key in the token: its name there and its public half, so that
-// it stays published also when the token is gone. The zero value is no key.
+// it can still be published when the token is gone. The zero value is no key.
 type tokenKey struct {
 	id    [16]byte
 	point [pointSize]byte // uncompressed
@@ -80,7 +80,7 @@ func (s *tokenSigner) Algs() []jose.SignatureAlgorithm {
 	return []jose.SignatureAlgorithm{jose.ES256}
 }
 
-// SignPayload implements jose.OpaqueSigner. What cannot be signed is unavailable,
+// SignPayload implements jose.OpaqueSigner. Every error is reported as unavailable,
 // whatever the token's reason.
 func (s *tokenSigner) SignPayload(payload []byte, _ jose.SignatureAlgorithm) ([]byte, error) {
 	digest := sha256.Sum256(payload)
@@ -91,28 +91,28 @@ func (s *tokenSigner) SignPayload(payload []byte, _ jose.SignatureAlgorithm) ([]
 	return signature, nil
 }
 
-// trial signs something that is no token of any kind, to see whether the key is there.
+// trial signs a text that is not a token of any kind, to see whether the key is there.
 func (s *tokenSigner) trial() error {
 	digest := sha256.Sum256([]byte("liuma/1/vault/ready"))
 	_, err := s.token.Sign(s.name, digest[:])
 	return err
 }
 
-// readyFor is how long the answer of a token counts.
+// readyFor is how long the token's answer counts.
 const readyFor = time.Second
 
-// readiness remembers whether the token answered.
+// readiness remembers the token's last answer.
 type readiness struct {
-	asking sync.Mutex // held by who asks the token
+	asking sync.Mutex // held by the caller that asks the token
 
 	mu  sync.Mutex
 	at  time.Time // guarded by mu
 	err error     // guarded by mu
 }
 
-// Ready reports whether the vault can sign: nil, or why not. Without a token it
-// always can. The token is asked once a second at most, by one at a time; meanwhile its
-// last answer counts.
+// Ready reports whether the vault can sign: nil, or the reason why not. Without a token
+// it always can. The token is asked at most once a second, by one caller at a time; the
+// others use its last answer.
 func (v *Vault) Ready() error {
 	signer, ok := v.signing.Load().key.(*tokenSigner)
 	if !ok {

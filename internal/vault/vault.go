@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// ErrClosed is returned after Close by methods that return errors. Methods that
-// do not (Index, RowMAC, Handle) panic: an index under a wiped key would be
-// wrong and look right.
+// ErrClosed is returned after Close by methods that return errors. Methods without an
+// error (Index, RowMAC, Handle) panic: an index made with a wiped key would be wrong
+// but look right.
 var ErrClosed = errors.New("vault: closed")
 
 // Vault holds the keys in memory. All methods may be called concurrently.
@@ -22,22 +22,23 @@ type Vault struct {
 	mu   sync.RWMutex // guards keys: methods read under RLock, Close and Reload wipe under Lock
 	keys *keys        // nil after Close
 
-	file     KeyFile // that it was opened from
+	file     KeyFile // the file that the vault was opened from
 	enclosed bool    // the file is sealed to its token, so day keys are made there
 	disk     dayKeyFiles
 	signing  atomic.Pointer[signingKeys] // each immutable; its signers are built once
 	ready    readiness
-	// published tells for how long a server has published its keys; nil without one.
+	// published returns for how long a server has published its keys; nil without a
+	// server.
 	published func() time.Duration // guarded by mu
-	// signed says when a key that signed was taken over by another, as published counts.
+	// signed says when each former signing key was replaced, on the clock of published.
 	signed map[string]time.Duration // guarded by mu
 	pins   sealKeyCache
 }
 
 // keys are the derived keys, one for each purpose.
 type keys struct {
-	// Under the index root, which does not rotate: rows are found by them, or
-	// they are out in the world.
+	// Derived from the index root, which does not rotate, because rows are found by
+	// these keys, or values made with them are in use outside.
 	index      map[IndexKind][]byte
 	lookup     []byte
 	handle     []byte
@@ -45,13 +46,13 @@ type keys struct {
 	heads      []byte
 	guard      []byte
 	access     []byte
-	day        []byte   // of the files of day keys
-	steady     []byte   // of rows that are read before a root key is there
+	day        []byte   // for the files of day keys
+	steady     []byte   // for rows that are read before a newer root key is here
 	steadyRows *rowMACs // under steady
-	identity   []byte   // of the file of the identity
-	// Under each root key, by its id.
+	identity   []byte   // for the file of the identity
+	// Derived from each root key, by its id.
 	roots map[uint32]*rootKeys
-	seals uint32 // the one that seals; the others open
+	seals uint32 // id of the root key that seals; the others open
 }
 
 // rootKeys are the derived keys of one root key.
@@ -88,9 +89,8 @@ func At(path string) KeyFile { return KeyFile{Path: path} }
 // Open opens a key file that is not sealed to a token.
 func Open(path string) (*Vault, error) { return At(path).Open() }
 
-// Open reads a key file that Create made. It refuses a file that others can
-// read or write, and a file of another size, format or version. A file that is sealed
-// is opened by the token.
+// Open reads a key file that Create made. It refuses a file that others can read or
+// write, and a file of another size, format or version. The token opens a sealed file.
 func (f KeyFile) Open() (*Vault, error) {
 	raw, _, err := f.read()
 	if err != nil {
@@ -100,7 +100,7 @@ func (f KeyFile) Open() (*Vault, error) {
 	return newVault(raw, f)
 }
 
-// KeyFile is the file that the vault was opened from.
+// KeyFile returns the file that the vault was opened from.
 func (v *Vault) KeyFile() KeyFile { return v.file }
 
 func newVault(raw *rawKeys, f KeyFile) (*Vault, error) {
@@ -118,8 +118,8 @@ func newVault(raw *rawKeys, f KeyFile) (*Vault, error) {
 	return v, nil
 }
 
-// deriveKeys gives every purpose its own key, by HKDF-SHA256 under a label, so
-// that the output of one purpose is no valid input of another.
+// deriveKeys derives a separate key for each purpose, by HKDF-SHA256 with a label, so
+// that the output for one purpose is never valid input for another.
 func deriveKeys(raw *rawKeys) (*keys, error) {
 	k := &keys{index: make(map[IndexKind][]byte), roots: make(map[uint32]*rootKeys)}
 	var errs []error
@@ -158,7 +158,7 @@ func deriveKeys(raw *rawKeys) (*keys, error) {
 	return k, nil
 }
 
-// read lends the keys to f. Close waits until f has returned.
+// read passes the keys to f. Close waits until f has returned.
 func (v *Vault) read(f func(*keys) error) error {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
@@ -168,7 +168,7 @@ func (v *Vault) read(f func(*keys) error) error {
 	return f(v.keys)
 }
 
-// mustRead is read for methods that have no error to return.
+// mustRead is read for methods that cannot return an error; it panics after Close.
 func (v *Vault) mustRead(f func(*keys)) {
 	if err := v.read(func(k *keys) error { f(k); return nil }); err != nil {
 		panic(err)

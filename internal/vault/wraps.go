@@ -17,25 +17,25 @@ import (
 )
 
 // Wrap is a seal key for one authority: the private half, wrapped to that authority's day
-// key. It stands in the seal key's row, so that nobody who writes to the database can put
-// a key of their own into it (I-13).
+// key. It is part of the seal key's row, which is sealed, so that nobody who writes to
+// the database can insert their own key (I-13).
 type Wrap struct {
 	To    []byte // public half of the day key
-	Given []byte // the private half, wrapped to it; empty: asked for, and not given yet
+	Given []byte // the private half, wrapped to To; empty: asked for, but not given yet
 }
 
 // SealedKey is a seal key as the store keeps it.
 type SealedKey struct {
 	ID     string
 	Public []byte
-	Sealed []byte // of a release before day keys: the private half, sealed by the vault alone
+	Sealed []byte // from releases before day keys: the private half, sealed by the vault alone
 	Wraps  []Wrap
 }
 
-// ErrNoWrap says that a seal key is not wrapped for this authority.
+// ErrNoWrap means that a seal key is not wrapped for this authority.
 var ErrNoWrap = errors.New("vault: the seal key is not wrapped for this authority")
 
-// ErrDayKeyKind says that something is no public half of a day key.
+// ErrDayKeyKind means that a value is not the public half of a day key.
 var ErrDayKeyKind = errors.New("vault: not the public half of a day key")
 
 // wrapLabel separates wraps from every other use of HPKE.
@@ -50,8 +50,8 @@ func wrapInfo(k SealedKey) []byte {
 	return appendField(appendField(info, []byte(k.ID)), k.Public)
 }
 
-// The public half of a day key: a point of P-256, or, of a key in a token, the number of
-// the hash of OAEP and the key as PKIX.
+// The public half of a day key is a point of P-256 or, for a key in a token, the number
+// of the OAEP hash and the key as PKIX.
 func tokenPublic(w token.WrappingKey) ([]byte, error) {
 	der, err := x509.MarshalPKIXPublicKey(w.Public)
 	if err != nil {
@@ -112,8 +112,8 @@ func wrap(k SealedKey, scalar, to []byte) ([]byte, error) {
 	return aead.Seal(sealed, make([]byte, aead.NonceSize()), scalar, wrapInfo(k)), nil // the key is used once
 }
 
-// public is the public half of a day key. One in the token that a crash kept from being
-// made is made here.
+// public returns the public half of the day key. If a crash prevented the token from
+// making the key, it is made here.
 func (k *rawDayKey) public(t Token) ([]byte, error) {
 	if k.kind == dayKeyInFile {
 		private, err := wrapKEM().NewPrivateKey(k.secret[:])

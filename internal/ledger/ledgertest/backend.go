@@ -104,7 +104,7 @@ func keptAcrossOpens(t *testing.T, p Place) {
 	check(open(t, p))
 }
 
-// applyIsAtomic: a row that cannot be written keeps the others out as well.
+// applyIsAtomic: if one row cannot be written, none of the batch is.
 func applyIsAtomic(t *testing.T, p Place) {
 	b := open(t, p)
 	before, err := b.Meta(t.Context())
@@ -175,7 +175,7 @@ func scanIsOrdered(t *testing.T, p Place) {
 	var got []ledger.Row
 	collect := func(r ledger.Row) error {
 		got = append(got, r)
-		// A visitor may use the backend, and write to it.
+		// The visit function may use the backend, and write to it.
 		if len(got) == 1 {
 			return b.Apply(t.Context(), []ledger.Row{r}, ledger.Meta{Incarnation: [16]byte{1}, Sequence: 1})
 		}

@@ -28,9 +28,8 @@ func (r *rig) refused(h *holder, after time.Duration) {
 	}
 }
 
-// ClockAheadAndBack: a wall clock that is set ahead, sender's and ledger's
-// together, ends no lock, also across a restart, and gives no guess when it is
-// set back (I-15).
+// ClockAheadAndBack: setting the wall clocks of sender and ledger ahead ends no
+// lock, not even across a restart, and setting them back gives no guess (I-15).
 func ClockAheadAndBack(t *testing.T, place func(testing.TB) Place) {
 	r := newRig(t, place(t))
 	h := r.enroll()
@@ -46,8 +45,9 @@ func ClockAheadAndBack(t *testing.T, place func(testing.TB) Place) {
 	r.spend(h, k, 2)
 }
 
-// TimeAcrossStarts: the time goes on while the process is down, but not while
-// the machine is off, for nothing but its wall clock says for how long.
+// TimeAcrossStarts: the ledger's time goes on while the process is down. It
+// does not go on while the machine is off, because then only the wall clock
+// says how long that was.
 func TimeAcrossStarts(t *testing.T, place func(testing.TB) Place) {
 	r := newRig(t, place(t))
 	h := r.enroll()
@@ -66,7 +66,7 @@ func TimeAcrossStarts(t *testing.T, place func(testing.TB) Place) {
 }
 
 // AcceptedTime: the recorded act moves the time up to the wall clock, durably,
-// and never back.
+// and nothing moves it back.
 func AcceptedTime(t *testing.T, place func(testing.TB) Place) {
 	r := newRig(t, place(t))
 	h := r.enroll()

@@ -13,7 +13,7 @@ import (
 )
 
 // SpentOnlyAfterDurable checks I-1: no Spent before its number is on disk, and
-// one evaluation for each.
+// each Spent allows one evaluation.
 func SpentOnlyAfterDurable(t *testing.T, place func(testing.TB) Place) {
 	r := newRig(t, place(t))
 	h := r.enroll()
@@ -234,7 +234,7 @@ func RefusalsWriteNothing(t *testing.T, place func(testing.TB) Place) {
 }
 
 // OneBatchCountsACardTwice: guesses that share a write are applied one after
-// the other.
+// another.
 func OneBatchCountsACardTwice(t *testing.T, place func(testing.TB) Place) {
 	r := newRig(t, place(t))
 	h, other := r.enroll(), r.enroll()

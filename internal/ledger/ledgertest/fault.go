@@ -13,8 +13,8 @@ import (
 // ErrInjected is the error that a Fault returns.
 var ErrInjected = errors.New("ledgertest: injected fault")
 
-// Fault is a Backend that fails, or waits, where a test says so. Calls of Load
-// and Apply are numbered together from 1.
+// Fault is a Backend that fails, or waits, at the calls that a test names.
+// Calls of Load and Apply are numbered together from 1.
 type Fault struct {
 	ledger.Backend
 
@@ -22,21 +22,21 @@ type Fault struct {
 	calls   int           // guarded by mu
 	applied int           // guarded by mu; Apply calls that the backend made durable
 	failAt  int           // guarded by mu; 0: never
-	late    bool          // guarded by mu; fail after the call was done, not before
+	late    bool          // guarded by mu; fail after the call has taken effect, not before
 	full    bool          // guarded by mu; Apply finds no room
 	gate    chan struct{} // guarded by mu; Apply waits until it is closed
 	entered chan struct{} // guarded by mu; closed when an Apply waits at the gate
 }
 
-// FailAt makes call number n fail: before the backend is called or, when late,
-// after it has done it durably.
+// FailAt makes call number n fail: before the backend is called or, if late,
+// after the backend has made the call durable.
 func (f *Fault) FailAt(n int, late bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.failAt, f.late = n, late
 }
 
-// Full says whether every Apply finds no room from now on.
+// Full says whether every Apply from now on fails because the disk is full.
 func (f *Fault) Full(full bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

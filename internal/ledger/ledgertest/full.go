@@ -8,9 +8,10 @@ import (
 	"github.com/liuma-pin/liuma/internal/ledger"
 )
 
-// FullDiskCountsNothing gives every kind of request no room, and then room: it
-// is refused with ErrFull, changes no row and does not stop the ledger, and the
-// same request is then taken as if it were the first.
+// FullDiskCountsNothing gives every kind of request a full disk, and then room.
+// On the full disk the request is refused with ErrFull, changes no row and does
+// not stop the ledger; with room, the same request is taken as if it were the
+// first.
 func FullDiskCountsNothing(t *testing.T, place func(testing.TB) Place) {
 	r := newRig(t, place(t))
 	h := newHolder(t)
@@ -56,7 +57,7 @@ func FullDiskCountsNothing(t *testing.T, place func(testing.TB) Place) {
 	}
 }
 
-// FullDiskKeepsProofs: settlements that find no room are not lost and hold up
+// FullDiskKeepsProofs: settlements that meet a full disk are not lost and delay
 // nobody. They are written when there is room, and the next guess sees them.
 func FullDiskKeepsProofs(t *testing.T, place func(testing.TB) Place) {
 	r := newRig(t, place(t))
@@ -66,7 +67,7 @@ func FullDiskKeepsProofs(t *testing.T, place func(testing.TB) Place) {
 	}
 	last := r.spend(h, ledger.Stranger, 0)
 	r.fault.Full(true)
-	for range 600 { // more than share a write
+	for range 600 { // more than fit into one write
 		if err := r.settle(r.proof(h, last.S(), false)); err != nil {
 			t.Fatal(err)
 		}
@@ -92,7 +93,7 @@ func FullDiskKeepsProofs(t *testing.T, place func(testing.TB) Place) {
 	if row := r.row(h); row.Tally.Cleared[ledger.Stranger] != 6 || row.Tally.Spent != 7 {
 		t.Errorf("after a crash %+v", row.Tally)
 	}
-	// Nothing waits for room when the ledger is closed.
+	// Closing the ledger does not wait for room.
 	r.fault.Full(true)
 	if err := r.settle(r.proof(h, 7, false)); err != nil {
 		t.Fatal(err)

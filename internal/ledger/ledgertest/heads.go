@@ -14,8 +14,8 @@ func (r *rig) head(heads ...ledger.Head) error {
 	return err
 }
 
-// wantBehind wants the refusal of a request whose head is too low, which names
-// the head that the ledger has.
+// wantBehind wants a refusal because the request's head is too low; the refusal names
+// the ledger's head.
 func (r *rig) wantBehind(err error, head uint64) {
 	r.t.Helper()
 	refusal, ok := errors.AsType[*ledger.Refusal](err)
@@ -85,8 +85,8 @@ func HeadsOnlyRise(t *testing.T, place func(testing.TB) Place) {
 	}
 }
 
-// HeadsRideAlong: Head is seen by the next request at once, never lowers, does
-// not make rows of unknown cards, and is on disk after the next write.
+// HeadsRideAlong: the next request sees a new head at once. Head never lowers a head,
+// makes no rows for unknown cards, and its heads are on disk after the next write.
 func HeadsRideAlong(t *testing.T, place func(testing.TB) Place) {
 	r := newRig(t, place(t))
 	h, other, nobody := r.enroll(), r.enroll(), newHolder(t)
@@ -95,7 +95,7 @@ func HeadsRideAlong(t *testing.T, place func(testing.TB) Place) {
 	}
 	_, err := r.try(h, ledger.Stranger, 0)
 	r.wantBehind(err, 7)
-	r.spend(other, ledger.Stranger, 0) // takes what waited to the disk
+	r.spend(other, ledger.Stranger, 0) // writes the waiting heads to disk
 	r.crash()
 	_, err = r.try(h, ledger.Stranger, 0)
 	r.wantBehind(err, 7)
@@ -115,9 +115,9 @@ func HeadsRideAlong(t *testing.T, place func(testing.TB) Place) {
 	}
 }
 
-// HeadsDoNotLeap: no request raises a head by more than MaxHeadStep, and one that would
-// does nothing else. What comes beside it in a request with heads is taken. So whoever
-// makes heads up leaves room above them for the row to be brought up to.
+// HeadsDoNotLeap: no request raises a head by more than MaxHeadStep; one that would is
+// refused whole. In a HeadRequest the other heads are taken. So even if somebody makes
+// up heads, there is room above them for the card's row.
 func HeadsDoNotLeap(t *testing.T, place func(testing.TB) Place) {
 	r := newRig(t, place(t))
 	h, other := r.enroll(), r.enroll()
@@ -151,13 +151,13 @@ func HeadsDoNotLeap(t *testing.T, place func(testing.TB) Place) {
 	}
 	_, err := r.try(other, ledger.Stranger, 0)
 	r.wantBehind(err, most)
-	h.head-- // as far as it may
+	h.head-- // the highest head that is allowed
 	r.spend(h, ledger.Stranger, 0)
 }
 
-// ReplacesIsCompared: a proposal or a commit over another version than the
-// current one is refused; the proposal is not marked, so nothing can be
-// evaluated for it (I-3).
+// ReplacesIsCompared: a proposal or a commit that replaces another version than the
+// current one is refused; the proposal is not marked, so nothing can be evaluated for
+// it (I-3).
 func ReplacesIsCompared(t *testing.T, place func(testing.TB) Place) {
 	r := newRig(t, place(t))
 	h := newHolder(t)

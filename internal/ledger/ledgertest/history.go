@@ -17,9 +17,9 @@ import (
 
 // HistoriesAreLinearizable lets several clients guess, settle, propose and
 // commit on a few cards at once, makes the backend fail or crash in between,
-// and checks each card's history against the rules: every answer must fit one
-// order of the requests. In it a crash may lose settlements, but nothing else
-// that was answered.
+// and checks each card's history against the rules: all answers must fit one
+// order of the requests. In that order a crash may lose settlements, but
+// nothing else that was answered.
 func HistoriesAreLinearizable(t *testing.T, place func(testing.TB) Place) {
 	for seed := range uint64(4) {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
@@ -53,7 +53,7 @@ type history struct {
 	rig   *rig
 	rand  *rand.Rand
 	tick  atomic.Int64
-	cards [historyCards][]*holder // by version; the key differs with each
+	cards [historyCards][]*holder // by version; each version has another key
 
 	current [historyCards]atomic.Uint32 // highest version that a client committed, a hint
 	heads   [historyCards]atomic.Uint64 // the head of the card's row in a database
@@ -67,7 +67,7 @@ type input struct {
 	action  action
 	now     time.Time
 	version liuma.Version
-	// replaces and head are what the sender knows of the card.
+	// replaces and head are the sender's view of the card.
 	replaces liuma.Version
 	head     uint64
 	lane     ledger.Lane
@@ -76,7 +76,7 @@ type input struct {
 	reopen   bool
 }
 
-// output is an answer: unknown when the ledger failed under it.
+// output is an answer; unknown is set if the ledger failed during the request.
 type output struct {
 	unknown bool
 	refusal ledger.Refusal
@@ -145,7 +145,7 @@ func (h *history) one(client int, random *rand.Rand) bool {
 	in := input{action: "spend", now: h.rig.clock.Now(), version: liuma.Version(h.current[card].Load())}
 	in.lane, in.reserve, in.replaces = ledger.Lane(random.IntN(2)), 2*random.IntN(2), in.version
 	in.head = h.heads[card].Load()
-	if random.IntN(3) == 0 { // the card's row changes; another client may know it or not yet
+	if random.IntN(3) == 0 { // the card's row changes; another client may or may not know it yet
 		in.head = h.heads[card].Add(1)
 	}
 	switch dice := random.IntN(20); {

@@ -1,8 +1,9 @@
 // Package ledgertest is the conformance suite that every ledger.Backend must
-// pass, with the ledger's own rules run on top of it, and a backend in memory
-// for the tests of other packages. It guarantees that a backend which passes
-// loses no counted guess and frees none, also across errors and crashes. It
-// trusts the Place under test to copy the state that a crash would leave.
+// pass, including the ledger's own rules run on top of the backend. It also has
+// a backend in memory for the tests of other packages. It guarantees that a
+// backend which passes loses no counted guess and frees none, not even across
+// errors and crashes. It trusts the Place under test to copy the state that a
+// crash would leave.
 //
 // The rules that it holds a ledger to are in docs/ARCHITECTURE.md ("Locks and
 // lanes") and docs/ARCHITECTURE.md ("Rollback and time").
@@ -180,7 +181,7 @@ func newRig(t testing.TB, place Place) *rig {
 	t.Helper()
 	r := &rig{t: t, place: place, clock: NewClock()}
 	r.open()
-	t.Cleanup(func() { r.ledger.Close() }) // some tests poison the ledger; they check the errors themselves
+	t.Cleanup(func() { r.ledger.Close() }) // some tests poison the ledger and check its error themselves
 	return r
 }
 
@@ -257,8 +258,9 @@ func (r *rig) spend(h *holder, lane ledger.Lane, reserve int) *ledger.Spent {
 	return s
 }
 
-// proof is the settlement that the right PIN signs for spend number s here and
-// for other numbers at two other keepers, as in a quorum of three.
+// proof returns the settlement that the right PIN signs for spend s of this
+// keeper and for other spend numbers of two other keepers, as in a quorum of
+// three.
 func (r *rig) proof(h *holder, s uint64, reopen bool) ledger.Settlement {
 	p := ledger.Settlement{Card: h.card, Version: h.version, KeySet: 1, Reopen: reopen, Spends: []ledger.SettledSpend{
 		{Keeper: "k0", Incarnation: [16]byte{1}, S: s + 3},
@@ -268,7 +270,7 @@ func (r *rig) proof(h *holder, s uint64, reopen bool) ledger.Settlement {
 	return sign(h, p)
 }
 
-// ownPart is the place of this keeper's spend in a proof.
+// ownPart is the index of this keeper's spend in a proof.
 const ownPart = 1
 
 // changed is a copy of the proof with some of its spends changed.
@@ -282,7 +284,7 @@ func sign(h *holder, p ledger.Settlement) ledger.Settlement {
 	return p
 }
 
-// prove puts a proof within the process in the place of the signature.
+// prove replaces the signature by a proof within the process.
 func prove(h *holder, p ledger.Settlement) ledger.Settlement {
 	p.Signature = [64]byte{}
 	p.Proof = pinkey.New(h.key.Seed()).Prove(ledger.SettlementMessage(p))

@@ -9,8 +9,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/ledger"
 )
 
-// world is the model's state of one card: the row that is surely on disk, and
-// the settlements and heads since, of which a crash keeps the first few.
+// world is the model's state of one card: the row that is certainly on disk,
+// and the later settlements and heads, of which a crash keeps the first few.
 type world struct {
 	version, mark liuma.Version
 	head          uint64
@@ -18,8 +18,8 @@ type world struct {
 	tail          []input
 }
 
-// after is the row that the next request meets, once the first n of the tail
-// are written.
+// after returns the row that the next request sees if the first n entries of
+// the tail are written.
 func (w world) after(n int) world {
 	out := world{version: w.version, mark: w.mark, head: w.head, disk: w.disk}
 	for _, in := range w.tail[:n] {

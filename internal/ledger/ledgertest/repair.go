@@ -10,9 +10,9 @@ import (
 	"github.com/liuma-pin/liuma/internal/ledger"
 )
 
-// RolledBackStopsServing: the first sender that has seen more finds out an
-// older copy of a ledger; the ledger stops, and serves again after repair under
-// a new incarnation, where older proofs are void.
+// RolledBackStopsServing: a sender that received a later sequence shows that the ledger
+// is an older copy. The ledger stops, and after repair serves again under a new
+// incarnation, where older proofs are void.
 func RolledBackStopsServing(t *testing.T, place func(testing.TB) Place) {
 	r := newRig(t, place(t))
 	h := r.enroll()
@@ -74,9 +74,8 @@ func RolledBackStopsServing(t *testing.T, place func(testing.TB) Place) {
 	r.wantRefused(err, ledger.Locked)
 }
 
-// RepairVoidsOldProofs: a proof that was taken before a merge or a readmission
-// and is applied after it clears nothing, because other guesses have the
-// numbers now.
+// RepairVoidsOldProofs: a proof that arrived before a merge or a readmission and is
+// applied after it clears nothing, because its numbers now belong to other guesses.
 func RepairVoidsOldProofs(t *testing.T, place func(testing.TB) Place) {
 	r := newRig(t, place(t))
 	h, other := r.enroll(), r.enroll()
@@ -118,8 +117,7 @@ func RepairVoidsOldProofs(t *testing.T, place func(testing.TB) Place) {
 	}
 }
 
-// MergeNeverFreesAGuess: highest counts win, in both directions and lane by
-// lane.
+// MergeNeverFreesAGuess: the higher counts win, in both directions and lane by lane.
 func MergeNeverFreesAGuess(t *testing.T, place func(testing.TB) Place) {
 	base := NewClock().Now()
 	h := newHolder(t)
@@ -174,8 +172,9 @@ func MergeNeverFreesAGuess(t *testing.T, place func(testing.TB) Place) {
 	}
 }
 
-// MergeKeepsNumbersRising: a keeper that gives rows with made-up counts of spends locks
-// cards, and no more: numbers of spends go on rising, and rows can be read and merged.
+// MergeKeepsNumbersRising: a keeper that sends rows with made-up counts of spends can
+// lock cards, and do no more: spend numbers go on rising, and rows can still be read
+// and merged.
 func MergeKeepsNumbersRising(t *testing.T, place func(testing.TB) Place) {
 	for _, spent := range []uint64{math.MaxUint64, math.MaxUint64 - 3, 1<<63 + 5, 1<<62 + 1} {
 		for _, own := range []int{0, 3} {
@@ -252,9 +251,9 @@ func checkMerged(t *testing.T, got, a, b ledger.Row) {
 	}
 }
 
-// RepairCutOffStaysStopped: a repair that a crash cuts off leaves a ledger that
-// serves nobody when it is opened again, though its writes have brought its
-// sequence above what senders have seen; done again, it serves.
+// RepairCutOffStaysStopped: if a crash cuts a repair off, the ledger serves nobody when
+// it is opened again, although the repair's writes raised its sequence above the
+// highest that senders have seen. After a full repair it serves.
 func RepairCutOffStaysStopped(t *testing.T, place func(testing.TB) Place) {
 	for _, told := range []bool{false, true} {
 		r := newRig(t, place(t))
@@ -263,7 +262,7 @@ func RepairCutOffStaysStopped(t *testing.T, place func(testing.TB) Place) {
 			if err := r.ledger.BeginRepair(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-		} else { // a sender found out that it is older
+		} else { // a sender showed that the ledger is an older copy
 			req := r.request(h, ledger.Stranger, 0)
 			req.Seen = r.ledger.Meta().Sequence + 1
 			if _, err := r.ledger.Spend(t.Context(), req); !errors.Is(err, ledger.ErrRolledBack) {
@@ -298,8 +297,8 @@ func RepairCutOffStaysStopped(t *testing.T, place func(testing.TB) Place) {
 	}
 }
 
-// LedgerHasAnOwner: a ledger that was written for one keeper is refused to every
-// other, and one from before ledgers knew is taken with its next write.
+// LedgerHasAnOwner: a ledger that was written for one keeper is refused to every other
+// keeper, and a ledger without an owner gets one with its next write.
 func LedgerHasAnOwner(t *testing.T, place func(testing.TB) Place) {
 	r := newRig(t, place(t))
 	h := r.enroll()

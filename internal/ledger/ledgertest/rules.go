@@ -11,8 +11,8 @@ import (
 
 const day = 24 * time.Hour
 
-// step is one guess of a story. n guesses are made, each of which must be
-// counted; then, when reason is set, one more that must be refused.
+// step is one step of a story. It makes n guesses, each of which must be
+// counted; if reason is set, one more guess follows that must be refused.
 type step struct {
 	after   time.Duration // since the step before
 	lane    ledger.Lane
@@ -21,7 +21,7 @@ type step struct {
 	left    int           // after the last counted one
 	settle  bool          // the last counted one was right
 	reopen  bool          // and reopens the strangers' lane
-	reason  ledger.Reason // of the guess after them
+	reason  ledger.Reason // why the guess after them is refused
 	until   time.Duration // with Locked: from this step
 	limits  ledger.Limits
 }
@@ -201,8 +201,8 @@ func (r *rig) play(h *holder, st step) {
 	}
 }
 
-// ClockMayNotJump: a clock that jumps, the ledger's or the sender's, neither
-// frees a guess nor locks for longer than the rule.
+// ClockMayNotJump: a jump of the ledger's or the sender's clock neither frees a
+// guess nor locks for longer than the rule.
 func ClockMayNotJump(t *testing.T, place func(testing.TB) Place) {
 	r := newRig(t, place(t))
 	h := r.enroll()

@@ -14,8 +14,9 @@ import (
 	"github.com/liuma-pin/liuma/internal/ledger"
 )
 
-// forgeries are changes of a proof after which it must clear nothing. Each that
-// signs has the right PIN's key: nothing but the ledger's own rules is in its way.
+// forgeries are changes of a proof after which it must clear nothing. Each forgery that
+// is signed is signed with the right PIN's key, so only the ledger's own rules can
+// refuse it.
 func (r *rig) forgeries(h, other *holder) map[string]func(ledger.Settlement) ledger.Settlement {
 	type (
 		proof  = ledger.Settlement
@@ -82,10 +83,9 @@ func (r *rig) forgeries(h, other *holder) map[string]func(ledger.Settlement) led
 	}
 }
 
-// OnlyProofsSettle is the part of I-2 about signatures: a settlement that is
-// forged, changed, replayed, without a spend of this keeper and incarnation, in
-// another order than the one, or meant for another key set, card or version
-// clears nothing.
+// OnlyProofsSettle is the part of I-2 about signatures. A settlement clears nothing if
+// it is forged, changed, replayed, without a spend of this keeper and incarnation, with
+// its spends out of order, or meant for another key set, card or version.
 func OnlyProofsSettle(t *testing.T, place func(testing.TB) Place) {
 	r := newRig(t, place(t))
 	h, other := r.enroll(), r.enroll()
@@ -116,8 +116,9 @@ func OnlyProofsSettle(t *testing.T, place func(testing.TB) Place) {
 	}
 }
 
-// ProofsOfManyKeepers: of a settlement a ledger takes its own part, wherever that
-// stands and whatever the others are, so that no keeper spoils it for another.
+// ProofsOfManyKeepers: a ledger takes its own spend from a settlement, wherever it
+// stands in the list and whatever the other spends are, so that no keeper can spoil the
+// proof for another.
 func ProofsOfManyKeepers(t *testing.T, place func(testing.TB) Place) {
 	r := newRig(t, place(t))
 	type spends = []ledger.SettledSpend
@@ -144,15 +145,15 @@ func ProofsOfManyKeepers(t *testing.T, place func(testing.TB) Place) {
 		if err := r.settle(sign(h, changed(r.proof(h, 2, false), change))); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		r.spend(h, ledger.Stranger, 0) // takes the proof along
+		r.spend(h, ledger.Stranger, 0) // writes the proof
 		if tally := r.row(h).Tally; tally.Cleared[ledger.Stranger] != 2 || tally.Kept != 2 || tally.Spent != 4 {
 			t.Errorf("%s: %+v after a proof of 2 of 4", name, tally)
 		}
 	}
 }
 
-// ProofWithinTheProcess: a proof by the key itself is as good as its signature, and clears
-// no more.
+// ProofWithinTheProcess: a proof by the PIN's key within the process counts as much as its
+// signature, and clears no more.
 func ProofWithinTheProcess(t *testing.T, place func(testing.TB) Place) {
 	r := newRig(t, place(t))
 	h := r.enroll()
@@ -162,14 +163,14 @@ func ProofWithinTheProcess(t *testing.T, place func(testing.TB) Place) {
 	if err := r.settle(prove(h, r.proof(h, 2, false))); err != nil {
 		t.Fatal(err)
 	}
-	r.spend(h, ledger.Stranger, 0) // takes the proof along
+	r.spend(h, ledger.Stranger, 0) // writes the proof
 	if tally := r.row(h).Tally; tally.Cleared[ledger.Stranger] != 2 || tally.Kept != 2 || tally.Spent != 4 {
 		t.Errorf("%+v after a proof of 2 of 4", tally)
 	}
 }
 
-// SettlementClearsNothingLater: a proof clears its own guess and earlier ones,
-// however often and late it comes.
+// SettlementClearsNothingLater: a proof clears its own guess and earlier ones, however
+// often and however late it comes.
 func SettlementClearsNothingLater(t *testing.T, place func(testing.TB) Place) {
 	r := newRig(t, place(t))
 	h := r.enroll()
@@ -214,8 +215,8 @@ func SettlementClearsNothingLater(t *testing.T, place func(testing.TB) Place) {
 	r.wantRefused(err, ledger.Locked)
 }
 
-// SettlementsRideAlong: the next guess sees a settlement at once, it shares a
-// write with it, and without one it is written all the same.
+// SettlementsRideAlong: the next guess sees a settlement at once and shares a write
+// with it. If no guess comes, the settlement is written all the same.
 func SettlementsRideAlong(t *testing.T, place func(testing.TB) Place) {
 	r := newRig(t, place(t))
 	h := r.enroll()
@@ -239,7 +240,8 @@ func SettlementsRideAlong(t *testing.T, place func(testing.TB) Place) {
 		}
 		time.Sleep(time.Millisecond)
 	}
-	// Many at once, of many cards, and each seen by its own card's next guess.
+	// Many settlements at once, of many cards: the next guess on each card sees its
+	// own.
 	var group sync.WaitGroup
 	for range 16 {
 		h := r.enroll()

@@ -9,7 +9,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/ledger"
 )
 
-// ThousandParallelGuesses: of any number of guesses at once six are counted,
+// ThousandParallelGuesses: of any number of parallel guesses six are counted,
 // and strangers get four of them on a card with known links.
 func ThousandParallelGuesses(t *testing.T, place func(testing.TB) Place) {
 	for _, c := range []struct {
@@ -54,7 +54,7 @@ func ThousandParallelGuesses(t *testing.T, place func(testing.TB) Place) {
 	}
 }
 
-// SixtyHostileDays: a stranger who guesses all they can every day neither
+// SixtyHostileDays: a stranger who makes all possible guesses every day neither
 // locks out the owner, who verifies through a known link, nor gets more than
 // thirty guesses.
 func SixtyHostileDays(t *testing.T, place func(testing.TB) Place) {

@@ -26,8 +26,8 @@ func (r *rig) wantTagged(tag ledger.Tag, want liuma.CardID) {
 	}
 }
 
-// OneCardATag checks that a holder has one card in use at a ledger, through
-// races, crashes and retirement (I-13).
+// OneCardATag checks that one holder has at most one card in use at a ledger,
+// through races, crashes and retirement (I-13).
 func OneCardATag(t *testing.T, place func(testing.TB) Place) {
 	r := newRig(t, place(t))
 	tag := ledger.Tag{1}
@@ -85,7 +85,7 @@ func OneCardATag(t *testing.T, place func(testing.TB) Place) {
 	}
 }
 
-// RetagMovesATag, once, and to no tag that another card has.
+// RetagMovesATag: a tag moves once, and never to a tag that another card has.
 func RetagMovesATag(t *testing.T, place func(testing.TB) Place) {
 	r := newRig(t, place(t))
 	h, other := r.enroll(), r.enroll()

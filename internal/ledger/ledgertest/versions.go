@@ -63,7 +63,7 @@ func ProposeOncePerVersion(t *testing.T, place func(testing.TB) Place) {
 	if _, err := r.propose(h, 1, 0); !errors.Is(err, ledger.ErrRequest) {
 		t.Errorf("version 0: %v", err)
 	}
-	r.fault.FailAt(r.calls()+1, true) // on disk, but no caller got an answer
+	r.fault.FailAt(r.calls()+1, true) // written to disk, but no caller got an answer
 	if _, err := r.propose(h, 1, 1004); !errors.Is(err, ledger.ErrPoisoned) {
 		t.Fatal(err)
 	}
@@ -142,7 +142,7 @@ func CommitIsWholeAndOnce(t *testing.T, place func(testing.TB) Place) {
 	}
 }
 
-// RetireIsReversible for thirty days, with the counts as they were.
+// RetireIsReversible: for thirty days, with the counts as they were.
 func RetireIsReversible(t *testing.T, place func(testing.TB) Place) {
 	r := newRig(t, place(t))
 	h := r.enroll()
@@ -160,7 +160,7 @@ func RetireIsReversible(t *testing.T, place func(testing.TB) Place) {
 	retired := r.clock.Now()
 	r.crash()
 	r.clock.Move(29 * day)
-	must(r.ledger.Retire(t.Context(), req())) // does not begin the thirty days again
+	must(r.ledger.Retire(t.Context(), req())) // does not start the thirty days again
 	if row := r.row(h); !row.Retired.Equal(retired) {
 		t.Errorf("retired at %v, want %v", row.Retired, retired)
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/sqlitefile"
 )
 
-// ErrForeign means that a file is no ledger.
+// ErrForeign means that a file is a database, but no ledger.
 var ErrForeign = errors.New("ledger file: a database of something else")
 
 // Copy reads a ledger that another process may be working with, or a backup of
@@ -41,7 +41,7 @@ func OpenCopy(ctx context.Context, path string) (*Copy, error) {
 	return c, nil
 }
 
-// Sequence is how many batches the ledger has kept.
+// Sequence returns how many batches the ledger has written.
 func (c *Copy) Sequence(ctx context.Context) (n uint64, err error) {
 	if err := c.db.QueryRowContext(ctx, "SELECT sequence FROM meta").Scan(&n); err != nil {
 		return 0, fmt.Errorf("ledger file: %w", err)

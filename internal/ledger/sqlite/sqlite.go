@@ -1,8 +1,8 @@
-// Package sqlite keeps a ledger in one SQLite file. It guarantees the promises
-// of ledger.Backend: Apply is atomic, and durable when it returns (WAL with
-// synchronous=FULL: one sync a transaction); and one process at a time has the
-// file, by package sqlitefile. It trusts the file system to honour a sync, and
-// everyone who can write in the directory.
+// Package sqlite keeps a ledger in one SQLite file. It keeps the promises of
+// ledger.Backend: Apply is atomic, and durable when it returns (WAL with
+// synchronous=FULL: one sync for each transaction); and one process at a time
+// has the file (package sqlitefile). It trusts the file system to honour a
+// sync, and everyone who can write in the directory.
 //
 // Start here: Open, then the writer in writer.go.
 package sqlite
@@ -43,19 +43,19 @@ type Config struct {
 	// many batches changed is copied once, but a crash leaves a longer log to
 	// read. 16384 (64 MiB) when zero.
 	CheckpointPages int
-	// Make says what happens where there is no ledger: by default one is made.
+	// Make says what Open does if there is no ledger; by default it makes one.
 	Make Make
 }
 
-// Make says what Open does where there is no ledger, or one that a crash left
-// before it was one.
+// Make says what Open does if there is no ledger, or only a file that a crash
+// left before the ledger was complete.
 type Make int
 
 // The ways to open a ledger.
 const (
 	MakeNew      Make = iota // make one
-	MakeNone                 // ledger.ErrMissing: a keeper that served once has one
-	MakeRepaired             // make one that serves nobody before its repair has ended
+	MakeNone                 // return ledger.ErrMissing: a keeper that has served must have a ledger
+	MakeRepaired             // make one that serves nobody until its repair has ended
 )
 
 func (c Config) withDefaults() (Config, error) {
@@ -78,8 +78,8 @@ type Backend struct {
 	reading *sql.DB          // for Scan, which must not hold up Apply
 
 	mu     sync.Mutex // one user of the writer's connection at a time
-	conn   *writer    // mu
-	closed bool       // mu
+	conn   *writer    // guarded by mu
+	closed bool       // guarded by mu
 }
 
 var _ ledger.Backend = (*Backend)(nil)
@@ -93,7 +93,7 @@ func Open(ctx context.Context, path string, cfg Config) (_ *Backend, err error) 
 		return nil, err
 	}
 	if cfg.Make == MakeNone {
-		// Before the lease, which would leave a file where there was none.
+		// Checked before the lease is taken, because that would create a file.
 		if info, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
 			return nil, fmt.Errorf("%w: no %s", ledger.ErrMissing, filepath.Base(path))
 		}
@@ -133,10 +133,10 @@ func Open(ctx context.Context, path string, cfg Config) (_ *Backend, err error) 
 	return b, nil
 }
 
-// makeMeta makes sure that there is a meta row. A new ledger gets an
-// incarnation of its own, and says from the first that it is being repaired if it
-// is made for that. A crash before it leaves tables without a meta row, which
-// are no ledger.
+// makeMeta makes sure that there is a meta row. A new ledger gets its own
+// incarnation and, if it is made for a repair, is marked as being repaired from
+// the start. A crash before that leaves tables without a meta row, which do not
+// count as a ledger.
 func makeMeta(ctx context.Context, db *sql.DB, how Make) error {
 	if how == MakeNone {
 		var n int
@@ -215,8 +215,8 @@ func (b *Backend) Load(ctx context.Context, cards []liuma.CardID) (rows []ledger
 }
 
 // Apply implements ledger.Backend. It checks that the file is still in its
-// place: writes to a file that was moved would be lost at the next start, and
-// guesses with them.
+// place: if the file was moved away, its new guesses would be missing at the
+// next start.
 func (b *Backend) Apply(ctx context.Context, rows []ledger.Row, meta ledger.Meta) error {
 	return b.use(func(w *writer) error {
 		if err := w.apply(ctx, rows, meta); err != nil {
@@ -244,12 +244,12 @@ func (b *Backend) Meta(ctx context.Context) (meta ledger.Meta, err error) {
 	return meta, err
 }
 
-// scanPage is how many rows Scan reads at a time: a long scan must not hold one
-// snapshot, because the write-ahead log could not start over meanwhile.
+// scanPage is how many rows Scan reads at a time. A long scan must not hold one
+// snapshot, because the write-ahead log could not be reset meanwhile.
 const scanPage = 512
 
-// Scan implements ledger.Backend. A row that changes during the scan is seen
-// before or after the change.
+// Scan implements ledger.Backend. A row that changes during the scan is
+// returned as it was before or after the change.
 func (b *Backend) Scan(ctx context.Context, after liuma.CardID, visit func(ledger.Row) error) error {
 	return scan(ctx, b.reading, after, visit)
 }

@@ -16,8 +16,9 @@ import (
 	"github.com/liuma-pin/liuma/internal/sqlitefile"
 )
 
-// Statements take several cards at once: measured on 64 cards, one SELECT for
-// all takes less than half the time of 64, and one INSERT about half.
+// Statements handle several cards at once. Measured with 64 cards: one SELECT
+// for all takes less than half the time of 64 SELECTs, and one INSERT about
+// half.
 const (
 	loadFew  = 8
 	loadMany = 64
@@ -104,7 +105,7 @@ func (w *writer) load(ctx context.Context, cards []liuma.CardID) ([]ledger.Row, 
 		}
 		args := make([]any, n)
 		for i := range args {
-			args[i] = chunk[min(i, len(chunk)-1)][:] // filled up with the last card
+			args[i] = chunk[min(i, len(chunk)-1)][:] // padded with the last card
 		}
 		if err := loadInto(ctx, stmt, args, place); err != nil {
 			return nil, err
@@ -187,10 +188,10 @@ func (w *writer) apply(ctx context.Context, rows []ledger.Row, meta ledger.Meta)
 	return errors.Join(err, undone)
 }
 
-// undo takes a transaction back that did not end well. It returns nil only when
-// it is certain that nothing of the transaction is kept: none is open, and meta,
-// which every batch changes, is not the batch's. ROLLBACK fails where SQLite has
-// rolled back by itself; a new transaction that begins shows that it has.
+// undo rolls back a transaction that failed. It returns nil only when it is
+// certain that nothing of the transaction is kept: none is open, and meta, which
+// every batch changes, is not the batch's. ROLLBACK fails if SQLite has rolled
+// back by itself; then a new transaction can begin, which shows it.
 func (w *writer) undo(ctx context.Context, meta ledger.Meta) error {
 	_, err := w.rollback.ExecContext(ctx)
 	if err != nil {

@@ -30,9 +30,9 @@ func fieldOne() element {
 	return element{0x0000000000000001, 0xffffffff00000000, 0xffffffffffffffff, 0x00000000fffffffe}
 }
 
-// toMontgomery is 2^512 and twiceMontgomery 2^768, modulo p and as they are:
-// Montgomery multiplication by them brings a plain number, or a plain number
-// times 2^256, into Montgomery form.
+// toMontgomery is 2^512 and twiceMontgomery 2^768, modulo p and not in
+// Montgomery form: Montgomery multiplication by them brings a plain number, or
+// a plain number times 2^256, into Montgomery form.
 func toMontgomery() element {
 	return element{0x0000000000000003, 0xfffffffbffffffff, 0xfffffffffffffffe, 0x00000004fffffffd}
 }
@@ -58,7 +58,7 @@ func (z *element) sub(x, y *element) {
 	r1, borrow := bits.Sub64(x[1], y[1], borrow)
 	r2, borrow := bits.Sub64(x[2], y[2], borrow)
 	r3, borrow := bits.Sub64(x[3], y[3], borrow)
-	below := -borrow // all ones if y was the greater
+	below := -borrow // all ones if y was greater
 	var carry uint64
 	z[0], carry = bits.Add64(r0, p0&below, 0)
 	z[1], carry = bits.Add64(r1, p1&below, carry)
@@ -87,7 +87,7 @@ func (z *element) reduceOnce(r0, r1, r2, r3, carry uint64) {
 	z[3] = s3 ^ keep&(s3^r3)
 }
 
-// times is x times one limb, in five limbs.
+// times returns x times one limb, in five limbs.
 func (x *element) times(y uint64) (r0, r1, r2, r3, r4 uint64) {
 	h0, r0 := bits.Mul64(x[0], y)
 	h1, l1 := bits.Mul64(x[1], y)
@@ -99,7 +99,7 @@ func (x *element) times(y uint64) (r0, r1, r2, r3, r4 uint64) {
 	return r0, r1, r2, r3, h3 + c
 }
 
-// mul sets z = x * y, where one of the two may be any number of 256 bits.
+// mul sets z = x * y; one of the two may be any number of 256 bits.
 func (z *element) mul(x, y *element) {
 	t0, t1, t2, t3, t4 := x.times(y[0])
 
@@ -147,7 +147,7 @@ func (z *element) square(x *element) {
 	t5, c = bits.Add64(t5, 0, c)
 	t6 += c
 
-	// Twice that,
+	// Double that sum,
 	t7 := t6 >> 63
 	t6 = t6<<1 | t5>>63
 	t5 = t5<<1 | t4>>63
@@ -156,7 +156,7 @@ func (z *element) square(x *element) {
 	t2 = t2<<1 | t1>>63
 	t1 <<= 1
 
-	// and the squares of the limbs.
+	// and add the squares of the limbs.
 	h, t0 := bits.Mul64(x[0], x[0])
 	t1, c = bits.Add64(t1, h, 0)
 	h, l := bits.Mul64(x[1], x[1])
@@ -214,19 +214,19 @@ func (z *element) squareTimes(x *element, n int) {
 	}
 }
 
-// nonZero gives all ones if x is not zero, and zero if it is.
+// nonZero returns all ones if x is not zero, and zero if it is.
 func (x *element) nonZero() uint64 {
 	all := x[0] | x[1] | x[2] | x[3]
 	return -((all | -all) >> 63)
 }
 
-// differs gives all ones if x is not y, and zero if it is.
+// differs returns all ones if x is not y, and zero if it is.
 func (x *element) differs(y *element) uint64 {
 	d := element{x[0] ^ y[0], x[1] ^ y[1], x[2] ^ y[2], x[3] ^ y[3]}
 	return d.nonZero()
 }
 
-// choose sets z to x where mask is all ones, and to y where it is zero.
+// choose sets z to x if mask is all ones, and to y if mask is zero.
 func (z *element) choose(x, y *element, mask uint64) {
 	for i := range z {
 		z[i] = y[i] ^ mask&(x[i]^y[i])

@@ -11,8 +11,8 @@ import (
 // leaves no bias (RFC 9380, section 5.1).
 const wideSize = 48
 
-// errExpand is a mistake of this program: separation tags and lengths are
-// constants of its own.
+// errExpand can only come from a bug in this program: separation tags and
+// lengths are its own constants.
 var errExpand = errors.New("p256: a domain separation tag has 1 to 255 bytes, and expanding gives up to 8160")
 
 // HashToCurve is hash_to_curve of RFC 9380's suite P256_XMD:SHA-256_SSWU_RO_,
@@ -41,7 +41,7 @@ func HashToCurve(message []byte, dst string) (*Point, error) {
 }
 
 // expand is expand_message_xmd of RFC 9380, section 5.3.1, with SHA-256. The
-// caller wipes what it returns.
+// caller wipes the result.
 func expand(message []byte, dst string, size int) ([]byte, error) {
 	rounds := (size + sha256.Size - 1) / sha256.Size
 	if len(dst) == 0 || len(dst) > 255 || size < 1 || rounds > 255 {

@@ -25,13 +25,13 @@ func Blind(input []byte, blind *Scalar) (*Point, error) {
 	}
 	defer p.Wipe()
 	if p.IsIdentity() {
-		return nil, ErrIdentity // nobody knows such an input
+		return nil, ErrIdentity // nobody knows an input that hashes to the identity
 	}
 	return NewPoint().Mult(p, blind), nil
 }
 
-// Finalize takes the blind off the evaluated point and hashes what is left,
-// together with the input: RFC 9497, section 3.3.1. The caller wipes the
+// Finalize removes the blind from the evaluated point and hashes the resulting
+// point together with the input: RFC 9497, section 3.3.1. The caller wipes the
 // output.
 func Finalize(input []byte, blind *Scalar, evaluated *Point) ([]byte, error) {
 	if len(input) == 0 || len(input) > math.MaxUint16 {
@@ -51,7 +51,7 @@ func Finalize(input []byte, blind *Scalar, evaluated *Point) ([]byte, error) {
 		[]byte{0, CompressedSize}, w.encoded[:], []byte(finalizeLabel)), nil
 }
 
-// unblinding is what Finalize computes on its way.
+// unblinding holds the intermediate values of Finalize.
 type unblinding struct {
 	inverse Scalar
 	point   *Point

@@ -2,19 +2,19 @@
 // made of: RFC 9497, OPRF mode, P-256 with SHA-256, and beneath it the hash to
 // the curve of RFC 9380 (P256_XMD:SHA-256_SSWU_RO_).
 //
-// It guarantees that no branch, no memory access and no loop depends on a
-// secret, save on the length of the input and on whether a scalar is zero or a
-// point the identity, which end the call; that nothing but the one encoding of a
-// scalar and points of the curve are taken in; that the identity comes out of
-// nothing here but Point.Add and Point.Mult, whose callers ask IsIdentity; and
-// that its own buffers that held an input, what an input hashes to, or the
-// unblinded point are on the heap and wiped before the call returns.
+// It guarantees that no branch, no memory access and no loop depends on a secret,
+// except on the length of the input and on whether a scalar is zero or a point is the
+// identity, which ends the call; that only canonical encodings of scalars and encodings
+// of points on the curve are accepted; that only Point.Add and Point.Mult can return
+// the identity, whose callers check IsIdentity; and that its own buffers that held an
+// input, the point that an input hashes to, or the unblinded point are on the heap and
+// wiped before the call returns.
 //
 // It trusts filippo.io/nistec for the group, filippo.io/bigmod for hashing to a number
-// modulo the group's order, and crypto/sha256. What those keep on the stack,
-// and what the compiler spills there, is not wiped: it is never the input
-// itself (sha256.go says how), but the multiples of a point and the limbs of
-// a blind.
+// modulo the group's order, and crypto/sha256. Values that those packages keep on the
+// stack, or that the compiler stores there, are not wiped. They never include the input
+// itself (sha256.go says how), but they include multiples of a point and limbs of a
+// blind.
 //
 // Start here: Blind and Finalize, in oprf.go; then hash.go.
 package p256

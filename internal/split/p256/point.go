@@ -16,10 +16,10 @@ func NewPoint() *Point { return &Point{nistec.NewP256Point()} }
 
 // ParsePoint reads the compressed or uncompressed encoding of a point. It
 // refuses the identity, coordinates that are not below the field's prime, and
-// what is not on the curve.
+// points that are not on the curve.
 func ParsePoint(b []byte) (*Point, error) {
 	if len(b) != CompressedSize && len(b) != UncompressedSize {
-		return nil, ErrPoint // among them the identity, which is one byte
+		return nil, ErrPoint // also the identity, whose encoding is one byte
 	}
 	p, err := nistec.NewP256Point().SetBytes(b)
 	if err != nil {

@@ -20,8 +20,8 @@ const (
 	minusN0 = 0xccd1c8aaee00bc4f
 )
 
-// toResidue is 2^512 modulo n as it is: multiplying by it brings a plain number into
-// Montgomery form.
+// toResidue is 2^512 modulo n, not in Montgomery form: multiplying by it brings a plain
+// number into Montgomery form.
 func toResidue() residue {
 	return residue{0x83244c95be79eea2, 0x4699799c49bd6fa6, 0x2845b2392b6bec59, 0x66e12d94f3d95620}
 }
@@ -67,8 +67,8 @@ func (z *residue) reduceOnce(r0, r1, r2, r3, carry uint64) {
 	z[3] = s3 ^ keep&(s3^r3)
 }
 
-// inversion is the work of one inverse. All that it computes is in here, on the heap, and
-// wiped at the end.
+// inversion holds all values of computing one inverse. They are on the heap, and wiped at
+// the end.
 type inversion struct {
 	power [16]residue // power[i] is the number to the power i, from 1 on
 	z     residue
@@ -80,8 +80,8 @@ type inversion struct {
 //go:noinline
 func newInversion() *inversion { return &inversion{} }
 
-// Invert sets s to the inverse of a, as its power n-2 (Fermat), and refuses zero. What it
-// branches and indexes by is the digits of n-2, which everybody knows.
+// Invert sets s to the inverse of a, as its power n-2 (Fermat), and refuses zero. Its
+// branches and indexes depend only on the digits of n-2, which are public.
 func (s *Scalar) Invert(a *Scalar) error {
 	if a.IsZero() {
 		return ErrZero

@@ -29,8 +29,8 @@ func wrap() []byte {
 	}
 }
 
-// SetBytes reads the 32-byte big-endian encoding of a number below the order,
-// and leaves s unchanged if b is none.
+// SetBytes reads the 32-byte big-endian encoding of a number below the order.
+// If b is no such encoding, s stays unchanged.
 func (s *Scalar) SetBytes(b []byte) error {
 	if len(b) != ScalarSize {
 		return ErrScalar
@@ -69,7 +69,7 @@ func (s *Scalar) Hash(message []byte, dst string) error {
 	}
 	defer clear(uniform)
 	n := modulus()
-	// The upper 16 bytes weigh 2^256, the lower 32 one.
+	// The upper 16 bytes are multiplied by 2^256, the lower 32 by one.
 	sum := natural(uniform[:wideSize-ScalarSize], n).Mul(natural(wrap(), n), n)
 	low := natural(uniform[wideSize-ScalarSize:], n)
 	defer clear(low.Bits())
@@ -77,7 +77,7 @@ func (s *Scalar) Hash(message []byte, dst string) error {
 	return nil
 }
 
-// take moves x to s: it wipes x.
+// take copies x to s and wipes x.
 func (s *Scalar) take(x *bigmod.Nat, n *bigmod.Modulus) {
 	b := x.Bytes(n)
 	copy(s.b[:], b)
@@ -85,7 +85,8 @@ func (s *Scalar) take(x *bigmod.Nat, n *bigmod.Modulus) {
 	clear(x.Bits())
 }
 
-// modulus makes the library's form of the order, some two microseconds' work.
+// modulus makes the library's form of the order, which takes some two
+// microseconds.
 func modulus() *bigmod.Modulus {
 	n := order()
 	m, err := bigmod.NewModulus(n[:])

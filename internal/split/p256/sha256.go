@@ -14,13 +14,13 @@ const (
 	stateSize  = stateWords + sha256.Size + sha256.BlockSize + 8
 )
 
-// hashed is SHA-256 of the parts, one after the other. The caller wipes the sum.
+// hashed returns SHA-256 of the concatenated parts. The caller wipes the sum.
 //
-// crypto/sha256 copies what does not fill a block into its state, and Sum
-// copies the state to the stack; nothing wipes either, so that a short input
-// stays in memory in the clear. Here the padding of FIPS 180-4 (section 5.1.1)
-// is put behind the input in a buffer of our own. Then the library is given
-// whole blocks alone, keeps none of them, and its chaining value is the sum.
+// crypto/sha256 copies input that does not fill a block into its state, and Sum
+// copies the state to the stack. Nothing wipes either, so a short input would
+// stay in memory in the clear. Therefore this function appends the padding of
+// FIPS 180-4 (section 5.1.1) to the input in its own buffer. The library then
+// gets only whole blocks, keeps none of them, and its chaining value is the sum.
 func hashed(parts ...[]byte) []byte {
 	length := 0
 	for _, p := range parts {

@@ -20,12 +20,11 @@ func rootOfMinusZ() element {
 	return element{0x5e02c711675e6a02, 0x87bff529bdc2308f, 0x96ec377061572011, 0x6fae2d90ed570cfc}
 }
 
-// mapping is the work of one hash to the curve: two field elements are mapped,
-// and share one inversion. All that it computes is in here, on the heap, and
-// wiped at the end.
+// mapping holds all values of one hash to the curve: two field elements are
+// mapped, and share one inversion. They are on the heap, and wiped at the end.
 type mapping struct {
 	half [2]struct {
-		u    element // what is mapped
+		u    element // the element to map
 		x, d element // the point's first coordinate is x/d
 		y    element
 	}
@@ -35,7 +34,8 @@ type mapping struct {
 	point   *Point
 }
 
-// constants are those that functions above return, where they can be pointed at.
+// constants are the values of the functions above, stored so that they can be
+// pointed at.
 type constants struct{ one, a, b, z, root element }
 
 // temporaries are the intermediate values of the map and of one power.
@@ -80,8 +80,8 @@ func (m *mapping) run() {
 // section 6.6.2), with the first coordinate as a fraction x/d.
 //
 // With w = Z^2 u^4 + Z u^2, the first candidate is x1 = -B/A (1 + 1/w), or
-// B/(ZA) where w is zero; the second is Z u^2 x1. Just one of the two has a
-// second coordinate, or both have the same; y gets the sign of u.
+// B/(ZA) where w is zero; the second is Z u^2 x1. Exactly one of the two has
+// a second coordinate, or both have the same one; y gets the sign of u.
 func (m *mapping) swu(i int) {
 	h, t, c := &m.half[i], &m.t, &m.c
 	t.zu2.square(&h.u)
@@ -107,7 +107,7 @@ func (m *mapping) swu(i int) {
 	t.y.mul(&t.d3, &c.b)
 	t.u.add(&t.u, &t.y)
 
-	// t.y becomes the root of g(x1), or of Z g(x1) where that has none.
+	// t.y becomes the root of g(x1) or, if g(x1) has none, of Z g(x1).
 	isSquare := m.rootOfRatio(&t.y, &t.u, &t.d3)
 	h.x.mul(&t.zu2, &t.x1)
 	h.y.mul(&t.zu2, &h.u)
@@ -120,8 +120,8 @@ func (m *mapping) swu(i int) {
 }
 
 // rootOfRatio is RFC 9380's sqrt_ratio (appendix F.2.1.2) for a prime that is 3
-// modulo 4: it sets root to the square root of u/v and returns all ones, or, if
-// u/v is no square, to that of Z u/v and returns zero.
+// modulo 4. It sets root to the square root of u/v and returns all ones or, if
+// u/v is no square, sets root to the square root of Z u/v and returns zero.
 func (m *mapping) rootOfRatio(root, u, v *element) uint64 {
 	t := &m.t
 	t.v.mul(u, v)

@@ -1,13 +1,14 @@
-// Package pinkey is the key pair that a guess yields: that of the PIN, if the guess is
-// right. It guarantees that a Proof is of a message and a verifier whose private key the
-// maker held: New takes a seed and makes both halves of the pair from it, and there is no
-// other way to a Key or to a Proof that is not zero. It trusts crypto/ed25519, and that
-// the process's own memory is not written to by others.
+// Package pinkey is the key pair that a guess yields; if the guess is right, it is the
+// PIN's key pair. It guarantees that whoever made a Proof of a message and a verifier
+// held the verifier's private key: New takes a seed and makes both halves of the pair
+// from it, and there is no other way to get a Key or a Proof that is not zero. It trusts
+// crypto/ed25519, and that no other program writes to the process's memory.
 //
-// A signature and a Proof say the same. The signature is for a keeper on another machine.
-// The Proof is for one in this process, which shares memory with whoever holds the key:
-// making and checking a signature there cost a fifth of a verification's cryptography and
-// shows nothing that the type does not (docs/decisions/0092-proofs-within-a-process.md).
+// A signature and a Proof prove the same. A keeper on another machine gets the signature.
+// A keeper in this process gets the Proof, because it shares memory with the holder of
+// the key anyway: making and checking a signature there cost a fifth of a verification's
+// cryptography and shows nothing that the type does not show
+// (docs/decisions/0092-proofs-within-a-process.md).
 //
 // Start here: Key and Proof.
 package pinkey
@@ -32,8 +33,8 @@ type Key struct {
 	private ed25519.PrivateKey
 }
 
-// New makes the pair of a seed of SeedSize bytes, which the caller wipes; it panics at
-// another length, as crypto/ed25519 does. The caller wipes the Key.
+// New makes the key pair from a seed of SeedSize bytes, which the caller wipes. It
+// panics at another length, as crypto/ed25519 does. The caller wipes the Key.
 func New(seed []byte) *Key { return &Key{private: ed25519.NewKeyFromSeed(seed)} }
 
 // Verifier is the public key. It is the zero Verifier after Wipe.
@@ -50,7 +51,8 @@ func (k *Key) Sign(message []byte) [ed25519.SignatureSize]byte {
 	return [ed25519.SignatureSize]byte(ed25519.Sign(k.private, message))
 }
 
-// Prove is Sign for somebody in this process. After Wipe it panics as Sign does.
+// Prove replaces Sign for a receiver in this process. After Wipe it panics as Sign
+// does.
 func (k *Key) Prove(message []byte) Proof {
 	if k.private == nil {
 		panic("pinkey: a proof by a wiped key")
@@ -58,28 +60,28 @@ func (k *Key) Prove(message []byte) Proof {
 	return Proof{verifier: k.Verifier(), message: sha256.Sum256(message)}
 }
 
-// Wipe clears the private key. Proofs that were made with it stay good.
+// Wipe clears the private key. Proofs made with it stay valid.
 func (k *Key) Wipe() {
 	clear(k.private)
 	k.private = nil
 }
 
-// Proof says that the private key of a verifier was held where a message was proved. The
-// zero Proof proves nothing. It is never encoded or stored: read from bytes, it would
-// prove nothing at all. Proofs compare with ==.
+// Proof shows that the code that proved a message held the private key of a verifier.
+// The zero Proof proves nothing. A Proof is never encoded or stored: if it were read
+// from bytes, it would prove nothing. Proofs compare with ==.
 type Proof struct {
 	verifier liuma.Verifier
 	message  [sha256.Size]byte
 }
 
-// Proves reports whether p was made of this message by the key of this verifier.
+// Proves reports whether p was made for this message with this verifier's key.
 func (p Proof) Proves(v liuma.Verifier, message []byte) bool {
 	return !p.verifier.IsZero() && p.verifier == v && p.message == sha256.Sum256(message)
 }
 
 const hidden = "[redacted]"
 
-// redacted is embedded by what is secret here. It has no state.
+// redacted is embedded in the secret types of this package. It has no state.
 type redacted struct{}
 
 // Format writes the same words under every verb and flag.
