@@ -36,8 +36,8 @@ func DocumentTypes() []DocumentType {
 		DocumentHKMacaoPermit, DocumentTaiwanPermit, DocumentForeignerNumber}
 }
 
-// Document is a document as it was sent; package registry reads its number. It
-// prints redacted, but is written whole as JSON: the doors speak it.
+// Document is a document as a request sent it; package registry reads its number. It prints
+// redacted, but is written whole as JSON, because the doors send it.
 type Document struct {
 	Type   DocumentType `json:"type"`
 	Number string       `json:"number"`
@@ -63,10 +63,9 @@ func ParseDocumentText(s string) (d Document, ok bool) {
 	return Document{Type: DocumentType(kind), Number: number}, true
 }
 
-// HolderText is what a request says of a holder's document: the plain id_number,
-// which is the 18-character number, or the text of a document. Both at once are
-// refused, and so is a document's text in the place of an ID number: there is one
-// way to say each thing.
+// HolderText is the text of a holder's document in a request: the plain id_number, which is
+// the 18-character number, or the text of a document. Both at once are refused, and so is a
+// document's text in place of an ID number: there is one way to write each document.
 func HolderText(idNumber string, d Document) (string, error) {
 	switch {
 	case d == (Document{}) && strings.Contains(idNumber, ":"):
@@ -79,7 +78,7 @@ func HolderText(idNumber string, d Document) (string, error) {
 	return d.Text(), nil
 }
 
-// HolderField names the member of a request that a holder's text came in.
+// HolderField names the member of a request from which a holder's text came.
 func HolderField(text string) string {
 	if strings.Contains(text, ":") {
 		return "document.number"

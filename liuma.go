@@ -198,7 +198,7 @@ const (
 // CodeWay is how a one-time code (验证码) reaches a phone.
 type CodeWay string
 
-// The ways. A call reads the code aloud, for who gets no texts or cannot read
+// The ways. A call reads the code aloud, for people who get no texts or cannot read
 // them. Empty stands for ByText.
 const (
 	ByText  CodeWay = "text"
@@ -216,11 +216,11 @@ func ParseCodeWay(s string) (CodeWay, error) {
 	return "", fmt.Errorf("way of a code %q: want text or voice", s)
 }
 
-// PhysicalStatus is what the registry last said of the physical card (实体社保卡).
+// PhysicalStatus is the registry's last status of the physical card (实体社保卡).
 type PhysicalStatus string
 
-// A lost card asks for PIN and evidence together; a cancelled one stops the
-// electronic card; a replaced one changes nothing but the card number.
+// A lost card needs PIN and evidence together; a cancelled one stops the electronic
+// card; a replaced one changes only the card number.
 const (
 	PhysicalNormal    PhysicalStatus = "normal"
 	PhysicalLost      PhysicalStatus = "lost"
@@ -230,8 +230,8 @@ const (
 // Standing is whether, and how, the electronic card may be used now.
 type Standing string
 
-// A card that is in several of these states at once has the one that forbids
-// most: cancelled before frozen before reported before suspended.
+// A card that is in several of these states at once has the strictest: cancelled
+// before frozen before reported before suspended.
 const (
 	StandingActive    Standing = "active"
 	StandingSuspended Standing = "suspended" // physical card lost: PIN and evidence together

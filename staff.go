@@ -81,8 +81,8 @@ func (r StaffRole) Checks(other StaffRole) bool {
 		r == RoleAuditor || other == RoleAuditor)
 }
 
-// CheckStaffRoles refuses roles that nobody may hold together, none, one that is not
-// known, and one that is named twice.
+// CheckStaffRoles refuses an empty list, an unknown role, a role named twice, and
+// roles that nobody may hold together.
 func CheckStaffRoles(roles []StaffRole) error {
 	if len(roles) == 0 {
 		return fmt.Errorf("a member of staff needs a role")

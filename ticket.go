@@ -61,8 +61,8 @@ func TicketKinds() []TicketKind {
 	return []TicketKind{TicketReset, TicketRebind, TicketRebindReset, TicketUnfreeze, TicketEnroll, TicketOpen, TicketFreeze, TicketClose}
 }
 
-// Holderless reports whether no holder has a part in a kind: what it is for is done by
-// members of staff, with the ticket or its approval.
+// Holderless reports whether no holder takes part in a kind: members of staff do all
+// of it, with the ticket or its approval.
 func (k TicketKind) Holderless() bool { return k == TicketFreeze || k == TicketClose }
 
 // ParseTicketKind reads a kind's name.

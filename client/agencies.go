@@ -8,8 +8,8 @@ import (
 
 // Agencies are the offices and hotlines that serve a region.
 type Agencies struct {
-	// Region is whose offices these are: the one that was asked about or, where it has
-	// none, the next one around it that has. "0" is the nation.
+	// Region is the region whose offices these are: the region that was asked about or, if
+	// it has none, the nearest one around it that has. "0" is the nation.
 	Region   string   `json:"region"`
 	Offices  []Agency `json:"offices"` // at most five
 	Hotlines []Agency `json:"hotlines"`
@@ -26,8 +26,8 @@ type Agency struct {
 	Documents AgencyText `json:"documents"` // what to bring
 	Languages AgencyText `json:"languages"`
 	Services  AgencyText `json:"services"`
-	// Agent says whether somebody may come in the holder's place, and StepFree whether one
-	// gets in without steps: "yes", "no" or nothing.
+	// Agent says whether an agent may come in the holder's place, and StepFree whether
+	// there is an entrance without steps: "yes", "no" or nothing.
 	Agent    string `json:"agent,omitempty"`
 	StepFree string `json:"step_free,omitempty"`
 	Sample   bool   `json:"sample,omitempty"` // made up: show it to nobody
@@ -40,8 +40,8 @@ type AgencyText struct {
 }
 
 // Agencies gets the offices and hotlines of a region (GB/T 2260; empty: the nation), for a
-// page of your own that sends a holder to a counter. Ask by the region that the holder
-// names, never by where the phone is. The answer may be kept for five minutes.
+// page of your own that sends a holder to a counter. Use the region that the holder names,
+// never the phone's position. The answer may be kept for five minutes.
 func (c *Client) Agencies(ctx context.Context, region string) (*Agencies, error) {
 	out := new(Agencies)
 	if err := c.get(ctx, "/v1/agencies/"+url.PathEscape(cmp.Or(region, "0")), out); err != nil {

@@ -2,10 +2,9 @@ package client
 
 import "github.com/liuma-pin/liuma"
 
-// The error codes, for [CodeOf], [Problem] and [Verification]. docs/API.md
-// explains each, and docs/CHANNELS.md says what to tell people. A later version
-// may add some: treat a code that you do not know as a refusal, and show its
-// sentences.
+// The error codes, for [CodeOf], [Problem] and [Verification]. docs/API.md explains
+// each, and docs/CHANNELS.md says what to tell people. A later version may add codes:
+// treat a code that you do not know as a refusal, and show its sentences.
 const (
 	CodeInternal            = string(liuma.CodeInternal)
 	CodeUnavailable         = string(liuma.CodeUnavailable)

@@ -15,7 +15,7 @@ import (
 // metadataFresh is how long the discovery document is kept.
 const metadataFresh = 5 * time.Minute
 
-// metadata is what the hosted door says of itself.
+// metadata is the discovery document of the hosted door.
 type metadata struct {
 	Issuer        string `json:"issuer"`
 	Authorization string `json:"authorization_endpoint"`
@@ -31,8 +31,8 @@ type found struct {
 	on time.Time // guarded by mu
 }
 
-// discover returns the hosted door's endpoints, from the issuer's own address.
-// While the authority cannot be reached, what was known stays in use.
+// discover returns the hosted door's endpoints, from the issuer's own address. While
+// the authority cannot be reached, the last known endpoints stay in use.
 func (c *Client) discover(ctx context.Context) (*metadata, error) {
 	c.found.mu.Lock()
 	defer c.found.mu.Unlock()
@@ -56,7 +56,8 @@ func (c *Client) fetchMetadata(ctx context.Context) (*metadata, error) {
 	if err := c.fetch(ctx, c.issuer+"/.well-known/openid-configuration", m); err != nil {
 		return nil, fmt.Errorf("client: discovery: %w", err)
 	}
-	// A document about another issuer is another authority's (a mix-up).
+	// A document that names another issuer belongs to another authority (a mix-up
+	// attack).
 	if m.Issuer != c.issuer {
 		return nil, fmt.Errorf("client: discovery: the document is about issuer %q, not %q", m.Issuer, c.issuer)
 	}

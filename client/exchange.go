@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// maxAnswer bounds the size of an answer, in bytes.
+// maxAnswer is the largest answer that is read, in bytes.
 const maxAnswer = 1 << 20
 
 // Problem is a refusal by the authority (RFC 9457). Branch on Code; show Title,
@@ -36,9 +36,9 @@ type Problem struct {
 	Until      *time.Time `json:"until"`      // when the refusal ends by itself
 	// Challenge comes with evidence_required: bind the evidence to it.
 	Challenge string `json:"challenge"`
-	// OAuth is the error of the hosted door in OAuth's terms, such as
-	// access_denied. Status is 0 where it came in a browser's address, and so is
-	// anybody's word.
+	// OAuth is the error of the hosted door in OAuth's terms, such as access_denied.
+	// Status is 0 if the error came in a browser's address; anybody may have written
+	// that address.
 	OAuth string `json:"-"`
 	// RetryAfter is how long to wait before the same request may succeed;
 	// zero means that waiting does not help.
@@ -64,8 +64,8 @@ func CodeOf(err error) string {
 	return ""
 }
 
-// NoAnswerError says that a request may have reached the authority and no
-// answer came back. Its business number tells the result later.
+// NoAnswerError says that a request may have reached the authority and no answer came
+// back. Ask for the result later by its business number.
 type NoAnswerError struct {
 	BusinessNo string // empty for a request without one
 	Err        error
@@ -110,9 +110,9 @@ func (c *Client) exchange(ctx context.Context, method, path, businessNo string, 
 	return c.answered(req, businessNo, http.StatusOK, problemOf, answer)
 }
 
-// answered sends a request, once, and reads its answer. One of another status than want
-// is what problem makes of it; whatever did not come from the authority as a whole is a
-// NoAnswerError.
+// answered sends a request, once, and reads its answer. An answer whose status is not
+// want becomes the error that problem returns; an answer that did not come whole from
+// the authority becomes a NoAnswerError.
 func (c *Client) answered(req *http.Request, businessNo string, want int, problem func(*http.Response, []byte, string) error, answer any) error {
 	resp, err := c.http.Do(req)
 	if err != nil {
@@ -132,8 +132,8 @@ func (c *Client) answered(req *http.Request, businessNo string, want int, proble
 	return nil
 }
 
-// problemOf reads a problem document. Anything else did not come from the
-// authority, so nothing is known of the request.
+// problemOf reads a problem document. Anything else did not come from the authority, so
+// nothing is known about the request.
 func problemOf(resp *http.Response, raw []byte, businessNo string) error {
 	kind, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	p := &Problem{}

@@ -18,22 +18,21 @@ const (
 	detailsType     = "liuma_pin"
 )
 
-// HostedRequest is what a channel asks the hosted door for. Action, BusinessNo,
-// Purpose, Holder and RedirectURI are required. It holds personal data where
-// Holder does: it goes to the authority from server to server, never through a
-// browser.
+// HostedRequest is a channel's request to the hosted door. Action, BusinessNo,
+// Purpose, Holder and RedirectURI are required. Holder may be personal data: it goes
+// to the authority from server to server, never through a browser.
 type HostedRequest struct {
 	Action     Action
 	BusinessNo string  // the channel's own; stored before the push
-	Purpose    Purpose // as the holder reads it, 1 to 60 characters
-	// Holder is Card, the handle of the account's link; to link, ID number and
-	// name; to enroll, the phone as well.
+	Purpose    Purpose // as shown to the holder, 1 to 60 characters
+	// Holder names the holder: by Card, the handle of the account's link; to link, by
+	// ID number and name; to enroll, by these and the phone.
 	Holder      Subject
 	Region      string // GB/T 2260; empty: the nation
-	RedirectURI string // one that is registered, byte for byte
-	Replaces    string // to link: a handle that the new link takes the place of
-	// Proof, to verify: ProofEvidence for evidence alone, without the PIN, where the
-	// policy of the region names the channel. Empty: the PIN.
+	RedirectURI string // a registered one, byte for byte
+	Replaces    string // to link: a handle that the new link replaces
+	// Proof is for a verification: ProofEvidence asks for evidence alone, without the
+	// PIN, where the policy of the region names the channel. Empty: the PIN.
 	Proof string
 	// Challenge and Evidence: both or neither.
 	Challenge string
@@ -55,8 +54,8 @@ type details struct {
 	Evidence   string  `json:"evidence,omitempty"`
 }
 
-// LogIn draws the secrets of one push, for the session and the account that
-// push: [NewLogIn], with what the answer must be about. Store it under its State
+// LogIn draws the secrets of one push, for the session and the account that push. The
+// result also holds the values that the answer must have. Store it under its State
 // before you push, and take it out again, once, when that state comes back.
 func (r HostedRequest) LogIn(session, account string) LogIn {
 	l := NewLogIn(session, account, r.BusinessNo)
@@ -65,20 +64,20 @@ func (r HostedRequest) LogIn(session, account string) LogIn {
 	return l
 }
 
-// Page is a page of the hosted door that a push opened.
+// Page is a page of the hosted door, as a push opened it.
 type Page struct {
-	// URL is where to send the holder's browser, or web view. Nothing personal is
-	// in it. Open it as a page, not in a frame.
+	// URL is the address to which to send the holder's browser or web view. It has no
+	// personal data. Open it as a page, not in a frame.
 	URL string
-	// Opens is until when a browser must have begun.
+	// Opens is the time until which a browser must have begun.
 	Opens time.Time
 }
 
-// Push hands a request to the hosted door, from server to server, and returns the
-// page to open. The same business number again, with a new LogIn, goes on with
-// the ceremony: after [Problem] evidence_required, with the evidence. A
-// [NoAnswerError] means that it is not known whether the request was taken: push
-// it again, under the same number.
+// Push sends a request to the hosted door, from server to server, and returns the
+// page to open. Pushing the same business number again, with a new LogIn, continues
+// the ceremony: after [Problem] evidence_required, push with the evidence. A
+// [NoAnswerError] means that it is not known whether the request was taken: push it
+// again, under the same number.
 func (c *Client) Push(ctx context.Context, l LogIn, r HostedRequest) (*Page, error) {
 	if err := l.pushes(r); err != nil {
 		return nil, err
@@ -114,7 +113,7 @@ func (c *Client) Push(ctx context.Context, l LogIn, r HostedRequest) (*Page, err
 	return &Page{URL: at.Authorization + "?" + q.Encode(), Opens: asked.Add(time.Duration(answer.ExpiresIn) * time.Second)}, nil
 }
 
-// pushes says whether a log-in was drawn for a request, and all is there.
+// pushes checks that a log-in was drawn for this request and has all its values.
 func (l LogIn) pushes(r HostedRequest) error {
 	switch {
 	case r.Action == "" || r.BusinessNo == "" || r.Purpose == "" || r.RedirectURI == "" || r.Holder == (Subject{}):
@@ -129,23 +128,23 @@ func (l LogIn) pushes(r HostedRequest) error {
 	return nil
 }
 
-// codeForm is what an error code looks like.
+// codeForm is the form of an error code.
 var codeForm = regexp.MustCompile(`^[a-z0-9_]{1,64}$`)
 
-// Return is the callback: it checks that the browser came back into the log-in
-// that pushed, redeems the authorization code and checks the ID token. A Proof
-// is the only thing that may open what is behind the PIN. session and account
-// are those of the browser that is here now; query is the address's. Take the
-// LogIn out of your store first, by the state, so that a second answer finds none.
+// Return is the callback. It checks that the browser came back into the log-in that
+// pushed, redeems the authorization code and checks the ID token. Only a Proof may
+// open the service that asked for the PIN. session and account are those of the
+// browser that is here now; query is from the address. Take the LogIn out of your
+// store first, by the state, so that a second answer finds none.
 //
-// ErrOtherLogIn: use nothing of the address, and ask for nothing.
-// A [Problem] with the code evidence_required: get evidence for its Challenge, and
-// push again under the same number. It comes from the address, so a forged one
-// costs the holder an identity check and no more.
-// Any other error says nothing about the verdict: parameters of an address are
-// anybody's word, and an exchange can fail on the way. Ask [Client.Verification]
-// by the business number. Where that says that the result is returning, put the
-// LogIn back: the page may bring another code, with the same state.
+// ErrOtherLogIn: use nothing of the address, and do not call the authority. A
+// [Problem] with the code evidence_required: get evidence for its Challenge, and push
+// again under the same number. This error comes from the address; a forged one costs
+// the holder an identity check and no more. Any other error says nothing about the
+// verdict, because anybody may have written the parameters of an address, and an
+// exchange can fail on the way. Ask [Client.Verification] by the business number. If
+// it says that the result is returning, put the LogIn back: the page may bring
+// another code, with the same state.
 func (c *Client) Return(ctx context.Context, l LogIn, session, account string, query url.Values) (*Proof, error) {
 	if err := l.Came(session, account, c.issuer, query); err != nil {
 		return nil, err
@@ -160,7 +159,7 @@ func (c *Client) Return(ctx context.Context, l LogIn, session, account string, q
 	return c.redeemCode(ctx, l, code)
 }
 
-// refused reads the error of an address.
+// refused reads the error in an address.
 func (l LogIn) refused(query url.Values) error {
 	p := &Problem{OAuth: query.Get("error"), Code: query.Get("error_description"), BusinessNo: l.BusinessNo}
 	if !codeForm.MatchString(p.OAuth) || p.Code != "" && !codeForm.MatchString(p.Code) {
@@ -171,15 +170,15 @@ func (l LogIn) refused(query url.Values) error {
 	}
 	if p.OAuth == CodeEvidenceRequired {
 		if p.Code != CodeEvidenceRequired {
-			p.Reason = p.Code // slow_down: waiting helps as well
+			p.Reason = p.Code // slow_down: waiting helps too
 		}
 		p.Code, p.Challenge = CodeEvidenceRequired, query.Get("challenge")
 	}
 	return p
 }
 
-// redeemCode exchanges the authorization code. A crash after the request leaves a
-// code that is used up and no token: the business number tells so.
+// redeemCode exchanges the authorization code. A crash after the request may leave a
+// code that is used up, and no token: then ask by the business number.
 func (c *Client) redeemCode(ctx context.Context, l LogIn, code string) (*Proof, error) {
 	at, err := c.discover(ctx)
 	if err != nil {
@@ -216,9 +215,9 @@ func (c *Client) form(ctx context.Context, address, businessNo string, want int,
 	return c.answered(req, businessNo, want, oauthProblem, answer)
 }
 
-// oauthProblem reads an error document of the hosted door: OAuth's members, and
-// those of the native door's problems. Anything else did not come from the
-// authority, so nothing is known of the request.
+// oauthProblem reads an error document of the hosted door, which has OAuth's members
+// and those of the native door's problems. Anything else did not come from the
+// authority, so nothing is known about the request.
 func oauthProblem(resp *http.Response, raw []byte, businessNo string) error {
 	kind, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	doc := struct {

@@ -15,7 +15,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// ErrKey means that a file holds no private key that a client could sign with.
+// ErrKey means that a file holds no private key with which a client could sign.
 var ErrKey = errors.New("client: not a private key on P-256 in PEM")
 
 // ReadKey reads the private key of a client: one PEM block, "PRIVATE KEY" (PKCS
@@ -55,8 +55,8 @@ func LoadKey(path string) (*ecdsa.PrivateKey, error) {
 	return key, nil
 }
 
-// KeyID is the kid of a key that was registered without another: its thumbprint
-// (RFC 7638), as 'liuma channel keygen' and 'liuma channel add' print it.
+// KeyID is the kid of a key that was registered without one: its thumbprint (RFC
+// 7638), as 'liuma channel keygen' and 'liuma channel add' print it.
 func KeyID(key crypto.Signer) (string, error) {
 	if key == nil {
 		return "", ErrKey

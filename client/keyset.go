@@ -11,8 +11,8 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// keySet is the published keys of one address, as they were fetched last. The
-// native and the hosted door publish the same keys, each at its own address.
+// keySet holds the published keys of one address, from the last fetch. The native and the
+// hosted door publish the same keys, each at its own address.
 type keySet struct {
 	mu        sync.Mutex
 	keys      jose.JSONWebKeySet // guarded by mu
@@ -21,10 +21,9 @@ type keySet struct {
 
 var errUnknownKey = errors.New("signed with an unknown key")
 
-// find returns the key of a kid. It fetches the set when there is none, when it
-// is old, and, not too often, when the kid is unknown: the authority's keys
-// rotate. Keys that were fetched before stay in use while the authority cannot
-// be reached.
+// find returns the key of a kid. It fetches the set when there is none, when it is old,
+// and, not too often, when the kid is unknown, because the authority's keys rotate. Keys
+// fetched before stay in use while the authority cannot be reached.
 func (s *keySet) find(ctx context.Context, c *Client, address, kid string) (*ecdsa.PublicKey, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -51,8 +50,8 @@ func (s *keySet) find(ctx context.Context, c *Client, address, kid string) (*ecd
 }
 
 // verified checks the signature of a compact JWS of a type, by the key of the set that it
-// names, and returns its payload. What is wrong with the JWS itself is a bad; that keys
-// could not be fetched is not.
+// names, and returns its payload. An error about the JWS itself wraps bad; an error
+// because keys could not be fetched does not.
 func (s *keySet) verified(ctx context.Context, c *Client, address, raw, typ string, bad error) ([]byte, error) {
 	if len(raw) > receiptLongest {
 		return nil, fmt.Errorf("%w: too long", bad)
@@ -62,7 +61,8 @@ func (s *keySet) verified(ctx context.Context, c *Client, address, raw, typ stri
 		return nil, fmt.Errorf("%w: not a compact JWS with ES256", bad)
 	}
 	header := jws.Signatures[0].Protected
-	// Receipts and ID tokens are signed with the same keys, and differ in type.
+	// Receipts and ID tokens are signed with the same keys; only their type tells them
+	// apart.
 	if is, _ := header.ExtraHeaders[jose.HeaderType].(string); is != typ {
 		return nil, fmt.Errorf("%w: wrong type", bad)
 	}
@@ -80,7 +80,7 @@ func (s *keySet) verified(ctx context.Context, c *Client, address, raw, typ stri
 	return payload, nil
 }
 
-// renew fetches the set in any case.
+// renew fetches the set even if it is fresh.
 func (s *keySet) renew(ctx context.Context, c *Client, address string) (jose.JSONWebKeySet, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -15,12 +15,12 @@ import (
 	"github.com/liuma-pin/liuma/internal/envelope"
 )
 
-// Proof is a right verdict of the hosted door: an ID token, checked for exactly
-// the request that a LogIn pushed. It is about that moment and that purpose; it is
-// no log-in to keep.
+// Proof is a right verdict of the hosted door: an ID token, checked against the
+// request that a LogIn pushed. It is about that moment and that purpose; do not keep
+// it as a log-in.
 type Proof struct {
-	// Card is the handle of the account's link. After enroll and link keep it
-	// with the account that pushed, and give no account another's.
+	// Card is the handle of the account's link. After enroll and link keep it with the
+	// account that pushed, and never give one account the handle of another.
 	Card       string   `json:"card"`
 	Subject    string   `json:"subject"` // the card in this channel, the same for all accounts; names nothing in a request
 	BusinessNo string   `json:"business_no"`
@@ -28,8 +28,8 @@ type Proof struct {
 	ACR        string   `json:"acr"`
 	AMR        []string `json:"amr"` // "pin", a method of evidence, or both
 	// PINAge and PhoneAge are whole days since the PIN was set and since the phone was
-	// bound; PhoneAge is nil where no phone is. A service that hands out much may wait
-	// where either is new.
+	// bound; PhoneAge is nil if no phone is bound. A service that pays out much may
+	// wait while either is new.
 	PINAge   int       `json:"pin_age"`
 	PhoneAge *int      `json:"phone_age,omitempty"`
 	At       time.Time `json:"at"` // of the verdict
@@ -46,12 +46,12 @@ const (
 // ProofEvidence asks in a HostedRequest for evidence alone.
 const ProofEvidence = "evidence"
 
-// WithEvidence says that evidence was part of it.
+// WithEvidence reports whether evidence was part of the proof.
 func (p *Proof) WithEvidence() bool {
 	return p != nil && (p.ACR == ACRPINEvidence || p.ACR == ACREvidence)
 }
 
-// ErrIDToken is wrapped by every error about an ID token itself: nothing opens.
+// ErrIDToken is wrapped by every error about an ID token itself: open nothing then.
 var ErrIDToken = errors.New("client: ID token is not valid")
 
 type idClaims struct {
@@ -73,7 +73,7 @@ type idClaims struct {
 	PhoneAge    *int     `json:"phone_age"`
 }
 
-// checkIDToken checks signature and claims of an ID token against what was pushed.
+// checkIDToken checks signature and claims of an ID token against the pushed request.
 func (c *Client) checkIDToken(ctx context.Context, at *metadata, l LogIn, raw, access string) (*Proof, error) {
 	payload, err := c.hostedKeys.verified(ctx, c, at.Keys, raw, assertionType, ErrIDToken)
 	if err != nil {
@@ -93,8 +93,7 @@ func (c *Client) checkIDToken(ctx context.Context, at *metadata, l LogIn, raw, a
 	}, nil
 }
 
-// wrongClaim says what is wrong with the claims of a token whose signature is
-// good, or nothing.
+// wrongClaim names a wrong claim of a token whose signature is good, or returns "".
 func (c *Client) wrongClaim(got idClaims, l LogIn, access string) string {
 	now := c.now()
 	purpose := envelope.PurposeHash(l.Purpose)
@@ -127,5 +126,5 @@ func (c *Client) wrongClaim(got idClaims, l LogIn, access string) string {
 	return ""
 }
 
-// same compares in constant time; nothing is the same as nothing.
+// same compares in constant time; two empty strings count as the same.
 func same(a, b string) bool { return a != "" && subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }

@@ -24,13 +24,13 @@ type Receipt struct {
 	ACR        string   // assurance level, in the authority's words
 	AMR        []string // methods: "pin", and perhaps a method of evidence
 	PINAge     int      // whole days since the PIN was set
-	PhoneAge   *int     // and since the phone was bound; nil: none is
+	PhoneAge   *int     // whole days since the phone was bound; nil: no phone is bound
 	IssuedAt   time.Time
 	Expires    time.Time
 }
 
-// Want holds the values that a receipt must have. Every member is required but
-// Method: a receipt for another request, purpose or card must not pass.
+// Want holds the values that a receipt must have. Every member except Method is
+// required: a receipt for another request, purpose or card must not pass.
 type Want struct {
 	BusinessNo string
 	Card       string
@@ -47,19 +47,19 @@ var ErrReceipt = errors.New("client: receipt is not valid")
 const (
 	receiptType    = "liuma-receipt+jwt"
 	receiptLongest = 4096             // bytes
-	receiptAhead   = 30 * time.Second // the authority's clock may be ahead by this
+	receiptAhead   = 30 * time.Second // the authority's clock may be ahead by this much
 	keysFresh      = 10 * time.Minute // keys are fetched again after this
 	keysPause      = 30 * time.Second // and not more often than this for an unknown kid
 )
 
-// CheckReceipt checks a receipt without asking the authority about it: it must
-// be signed by one of the receipt keys, issued to this channel, not expired,
-// and have exactly the values of want. The keys are fetched when there are
-// none, and again when they are old or the receipt names an unknown key.
+// CheckReceipt checks a receipt without asking the authority about it: it must be
+// signed by one of the receipt keys, issued to this channel, not expired, and have
+// exactly the values of want. The keys are fetched when there are none, and again
+// when they are old or the receipt names an unknown key.
 //
-// It proves standing at issue. Where something of value is handed out,
-// [Client.Redeem] it as well, which asks whether anything has changed and lets
-// it pass once.
+// It proves the standing at the time of issue. Before you hand out something of
+// value, also call [Client.Redeem], which asks whether anything has changed and lets
+// the receipt pass once.
 func (c *Client) CheckReceipt(ctx context.Context, receipt string, want Want) (*Receipt, error) {
 	if want.BusinessNo == "" || want.Card == "" || want.Purpose == "" || want.Action == "" {
 		return nil, errors.New("client: CheckReceipt needs BusinessNo, Card, Purpose and Action")

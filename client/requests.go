@@ -114,7 +114,7 @@ type HotlineFreeze struct {
 	At         time.Time `json:"at"`
 }
 
-// PhysicalRequest is the registry's word on a physical card. Event is lost,
+// PhysicalRequest is the registry's report about a physical card. Event is lost,
 // found, cancelled or replaced; the last has ReplacedBy, the new card number.
 type PhysicalRequest struct {
 	BusinessNo string         `json:"business_no"`
@@ -125,8 +125,8 @@ type PhysicalRequest struct {
 	ReplacedBy string         `json:"replaced_by,omitempty"`
 }
 
-// CorrectionRequest is the registry's word that a person's ID number became
-// another. CardNo is the number of the person's present physical card.
+// CorrectionRequest is the registry's report that a person's ID number was corrected
+// to another. CardNo is the number of the person's present physical card.
 type CorrectionRequest struct {
 	BusinessNo     string         `json:"business_no"`
 	FormerIDNumber string         `json:"former_id_number,omitempty"` // of 18 characters; or FormerDocument
@@ -137,8 +137,8 @@ type CorrectionRequest struct {
 }
 
 // Correction answers a CorrectionRequest. State is waiting (the old number counts
-// until Until, 72 hours after the holder was told, and nil before that) or done (the new
-// one does).
+// until Until, 72 hours after the holder was told; nil until the holder was told) or
+// done (the new number counts).
 type Correction struct {
 	State   string     `json:"state"`
 	Until   *time.Time `json:"until"`
@@ -150,12 +150,13 @@ type Verification struct {
 	BusinessNo string `json:"business_no"`
 	Action     string `json:"action"`
 	// State is decided; pending (under way, ask again); undecided (interrupted, and
-	// final); or, of a hosted request with a right verdict whose code was not
-	// redeemed, returning (verify, link: the verdict comes with the code alone) or
-	// done (every other act: it is carried out). Neither proves anything.
+	// final); or returning or done. The last two are for a hosted request with a right
+	// verdict whose code was not redeemed: returning for verify and link, whose
+	// verdict comes only with the code; done for every other act, which is carried
+	// out. Neither of the two proves anything.
 	State string `json:"state"`
-	// Verdict is right, wrong, locked, blocked, suspended or unavailable, or
-	// empty where nothing was attempted.
+	// Verdict is right, wrong, locked, blocked, suspended or unavailable, or empty if
+	// nothing was attempted.
 	Verdict string `json:"verdict"`
 	// Code is the error code, empty on success. The sentences explain it in
 	// both languages.
@@ -174,15 +175,15 @@ type Verification struct {
 	// ACR says what a right verdict proves, as in receipts and ID tokens. Servers of
 	// 0.1.0 leave it out; their verdicts are always about a PIN.
 	ACR string `json:"acr"`
-	// PINAge and PhoneAge are of a right verdict: whole days since the PIN was set and
-	// since the phone was bound; PhoneAge is nil where no phone is, and both are where
-	// the server is of 0.1.0.
+	// PINAge and PhoneAge belong to a right verdict: whole days since the PIN was set
+	// and since the phone was bound. PhoneAge is nil if no phone is bound; both are
+	// nil from a server of 0.1.0.
 	PINAge   *int `json:"pin_age"`
 	PhoneAge *int `json:"phone_age"`
 }
 
-// Right reports whether the PIN was right. Everything else is no proof of it; neither
-// is a verdict by evidence alone (ByEvidence).
+// Right reports whether the PIN was right. Nothing else proves it, not even a verdict
+// by evidence alone (ByEvidence).
 func (v *Verification) Right() bool {
 	return v.decidedRight() && (v.ACR == "" || strings.HasPrefix(v.ACR, ACRPIN))
 }
@@ -237,11 +238,11 @@ func (c *Client) Enroll(ctx context.Context, r EnrollRequest) (*Verification, er
 	return c.ask(ctx, "/v1/cards", r.BusinessNo, r)
 }
 
-// Link brings the holder's card into this channel, for one account: keep the
-// handle of the answer (Card) with that account. Every refusal is the same
-// Problem with error code refused: a channel without a link is not told the
-// cause. After a right PIN it may also be link_limit or links_full. slow_down
-// depends on the PIN alone: evidence goes through at once, and so does waiting.
+// Link brings the holder's card into this channel, for one account: keep the handle of
+// the answer (Card) with that account. Every refusal is the same Problem with error
+// code refused: a channel without a link is not told the cause. After a right PIN the
+// code may also be link_limit or links_full. slow_down depends on the PIN alone;
+// evidence helps at once, and so does waiting.
 func (c *Client) Link(ctx context.Context, r LinkRequest) (*Verification, error) {
 	return c.ask(ctx, "/v1/links", r.BusinessNo, r)
 }
@@ -319,9 +320,9 @@ func (c *Client) PhysicalStatus(ctx context.Context, r PhysicalRequest) (*Physic
 	return out, nil
 }
 
-// CorrectIDNumber reports that a person's ID number was corrected. Only a
-// registry's client may. Sent again under another business number it says how the
-// correction stands.
+// CorrectIDNumber reports that a person's ID number was corrected. Only a registry's
+// client may. Sent again under another business number, it returns the present state
+// of the correction.
 func (c *Client) CorrectIDNumber(ctx context.Context, r CorrectionRequest) (*Correction, error) {
 	out := &Correction{}
 	if err := c.post(ctx, "/v1/registry/corrections", r.BusinessNo, r, out); err != nil {
@@ -342,8 +343,8 @@ func (c *Client) HotlineFreeze(ctx context.Context, r HotlineFreezeRequest) (*Ho
 	return out, nil
 }
 
-// LossReport is the report of a loss that a holder made by phone: the card is
-// stopped until Until, and works again then by itself.
+// LossReport answers ReportLoss: the card is stopped until Until, and then works again
+// by itself.
 type LossReport struct {
 	BusinessNo string    `json:"business_no"`
 	At         time.Time `json:"at"`
@@ -352,8 +353,8 @@ type LossReport struct {
 
 // ReportLoss takes the report of a holder who called that the card was lost. Only a
 // hotline's client may. It stops the card in every channel until the answer's Until.
-// Error code loss_report_off means that the region of the card takes no such
-// reports: freeze it with [Client.HotlineFreeze].
+// Error code loss_report_off means that the card's region takes no such reports:
+// freeze it with [Client.HotlineFreeze].
 func (c *Client) ReportLoss(ctx context.Context, r HotlineFreezeRequest) (*LossReport, error) {
 	out := &LossReport{}
 	if err := c.post(ctx, "/v1/hotline-loss-reports", r.BusinessNo, r, out); err != nil {

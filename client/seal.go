@@ -29,10 +29,9 @@ const (
 	Unfreeze Action = "unfreeze"
 )
 
-// Subject names the holder: by Card where the channel has a handle, else by
-// ID number and name (link), and phone (enroll). An envelope is bound to these
-// bytes, so the device and the request must have the very same. It prints
-// redacted.
+// Subject names the holder: by Card where the channel has a handle, else by ID number and
+// name (link), and phone (enroll). An envelope is bound to these bytes, so device and
+// request must use exactly the same. It prints redacted.
 type Subject struct {
 	Card     string         `json:"card,omitempty"`
 	IDNumber string         `json:"id_number,omitempty"` // of 18 characters; or Document
@@ -47,9 +46,8 @@ func (Subject) Format(f fmt.State, _ rune) { fmt.Fprint(f, "[subject]") }
 // LogValue logs the placeholder.
 func (Subject) LogValue() slog.Value { return slog.StringValue("[subject]") }
 
-// Purpose is what the holder is told that the PIN is for, as a string; or, made by
-// [PurposeIn], in Chinese and English, so that every reader gets it in the
-// language of the page.
+// Purpose is the purpose as the holder reads it: a string; or, made by [PurposeIn], in
+// Chinese and English, so that every reader gets it in the language of the page.
 type Purpose = liuma.Purpose
 
 // PurposeIn makes a purpose with a Chinese and an English text, 1 to 60 characters
@@ -142,17 +140,18 @@ func (d DeviceRequest) seal(role liuma.Role, pin []byte) (Envelope, error) {
 	return Envelope{KID: kid, Enc: enc, CT: ct}, nil
 }
 
-// The bounds of a passphrase: characters in its one spelling, and what is looked at, in
-// bytes. Nothing longer can come to so few.
+// The limits of a passphrase: its characters in NFC, and the bytes that are looked at. No
+// longer text can have so few characters.
 const (
 	mostCharacters = 64
 	mostTyped      = 1024
 )
 
-// fitting is a copy of what was typed, changed only where no envelope would hold it: then
-// composed, so that a passphrase from before there was one spelling stays right, and
-// where that is too long as well in the one spelling (docs/PINS.md), in which
-// characters of four bytes may have one. The pad of our own pages does the same.
+// fitting returns a copy of the typed PIN. It is changed only where an envelope could not
+// hold it: then it is composed, and put into the one spelling of docs/PINS.md if it is
+// still too long, since characters of four bytes may get shorter there. Shorter text
+// stays as typed, so that a passphrase set before there was one spelling is still right.
+// The pad of our own pages does the same.
 func fitting(typed []byte) ([]byte, error) {
 	if len(typed) <= envelope.MaxSecret {
 		return bytes.Clone(typed), nil
@@ -176,7 +175,7 @@ func fitting(typed []byte) ([]byte, error) {
 	return nil, tooLong("passphrase_too_wide")
 }
 
-// tooLong is the refusal of what cannot be sealed, as the authority would say it.
+// tooLong is the authority's refusal of a PIN that cannot be sealed.
 func tooLong(reason string) *Problem {
 	why := locale.Both(func(w *locale.Words) string { return w.PINFormat(reason) })
 	next := locale.Both(func(w *locale.Words) string { return w.PINFormatNext(reason) })

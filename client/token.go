@@ -11,8 +11,8 @@ import (
 
 const (
 	tokenLife = 4 * time.Minute // the door takes at most five
-	// tokenSpare is how long before its end a token is replaced, so that none
-	// ends on the way.
+	// tokenSpare is how long before its end a token is replaced, so that no token
+	// ends on its way.
 	tokenSpare = time.Minute
 	// tokenType and tokenPath keep these tokens apart from the client
 	// assertions that the same key signs for the hosted door.
@@ -23,9 +23,9 @@ const (
 	assertionLife = time.Minute // the door takes at most five
 )
 
-// Token returns the bearer token that requests to the native door carry, for
-// whatever sends a request by other means than this package (curl, say), and when
-// it ends. It is good for any number of requests until then.
+// Token returns the bearer token for requests to the native door, and its end, for
+// programs that send a request by other means than this package (curl, say). It is
+// good for any number of requests until then.
 func (c *Client) Token() (token string, ends time.Time, err error) {
 	c.tokenMu.Lock()
 	defer c.tokenMu.Unlock()
@@ -62,7 +62,7 @@ func sign(with jose.Signer, claims map[string]any) (string, error) {
 	return token, nil
 }
 
-// bearer returns a token that is good for a while.
+// bearer returns a token that is good for some time.
 func (c *Client) bearer() (string, error) {
 	token, _, err := c.Token()
 	return token, err
@@ -72,7 +72,7 @@ func (c *Client) bearer() (string, error) {
 // tokenMu.
 func (c *Client) renew() error {
 	now := c.now()
-	// A clock that went back makes the cached token one from the future.
+	// If the clock went back, the cached token has a time in the future.
 	if c.token != "" && now.Before(c.renewAt) && !now.Before(c.renewAt.Add(tokenSpare-tokenLife)) {
 		return nil
 	}

@@ -17,7 +17,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/strictjson"
 )
 
-// Acts on the service, neither on a member nor on the policy, that take two.
+// The acts on the service that take two members of staff. Changes of members and of the
+// policy take two as well; they are kinds of their own.
 const (
 	ActHasten  = "correction.hasten" // shortens the 72 hours of a correction
 	ActResume  = "correction.resume" // lets one go on whose holder could not be told
@@ -32,24 +33,26 @@ func isAct(kind string) bool {
 
 // Errors of acts that take two.
 var (
-	// ErrTakesTwo is for who asks for such an act alone, once there are members of staff.
+	// ErrTakesTwo refuses such an act to a member who asks for it alone, once there are
+	// members of staff.
 	ErrTakesTwo = errors.New("this takes two members of staff, an operator and a security officer: propose it, and let the other approve it")
 	ErrAct      = errors.New("there is no such act")
-	// ErrElsewhereConfirmed is for who approves an authority's word at another one.
+	// ErrElsewhereConfirmed refuses to approve at one authority an act that was proposed
+	// for another.
 	ErrElsewhereConfirmed = errors.New("this is the word of another authority: approve it on that machine, or in its console")
 )
 
-// Act is what two members decide. Its JSON is the body of the proposal.
+// Act is an act that two members decide. Its JSON is the body of the proposal.
 type Act struct {
 	Kind   string       `json:"kind"`
 	ID     string       `json:"id,omitempty"` // of the correction or the card
 	Reason audit.Reason `json:"reason"`
-	// No and Until are those of the correction when it was proposed to shorten it; set by
-	// ProposeAct.
+	// No and Until are the correction's number and end of wait when its shortening was
+	// proposed; ProposeAct sets them.
 	No    uint64    `json:"no,omitempty"`
 	Until time.Time `json:"until,omitzero"`
-	// Of ActConfirm, whose ID is the other's name: its digits, and the authority whose word
-	// it is, which ProposeAct sets.
+	// For ActConfirm, whose ID is the other authority's name: the digits that it shows, and
+	// the authority that is to trust it. ProposeAct sets both.
 	Digits string `json:"digits,omitempty"`
 	At     string `json:"at,omitempty"`
 }
@@ -60,14 +63,15 @@ type ProposedAct struct {
 	Until time.Time   `json:"until"`
 }
 
-// ActStep approves an act. ActRestore goes step by step: After is the card that the
-// last one ended with.
+// ActStep approves an act. ActRestore goes step by step: After is the last card of the step
+// before.
 type ActStep struct {
 	ID    proposal.ID `json:"id"`
 	After string      `json:"after,omitempty"`
 }
 
-// ActDone is what an approved act did; one member is set beside Kind, none of ActConfirm.
+// ActDone is the result of an approved act. Beside Kind one member is set; for ActConfirm
+// none.
 type ActDone struct {
 	Kind       string              `json:"kind"`
 	Correction *CorrectedNumber    `json:"correction,omitempty"`
@@ -75,9 +79,9 @@ type ActDone struct {
 	Accepted   *authority.Accepted `json:"accepted,omitempty"`
 }
 
-// ProposeAct keeps an act for another member to approve. What could not be done now is
-// refused at once. Errors: audit.ErrReason, ErrAct, ErrNotServing, those of the acts and
-// of package proposal.
+// ProposeAct stores an act for another member to approve. It refuses an act that could not
+// be done now. Errors: audit.ErrReason, ErrAct, ErrNotServing, those of the acts and of
+// package proposal.
 func (a *Admin) ProposeAct(ctx context.Context, q Act) (ProposedAct, error) {
 	reason, err := audit.ParseReason(string(q.Reason))
 	if err != nil {
@@ -137,11 +141,10 @@ func (a *Admin) judgeAct(ctx context.Context, q Act) (no uint64, until time.Time
 	return no, until.UTC(), err
 }
 
-// ApproveAct carries out an act that another member proposed. The record says that it was
-// approved before it is done. Errors: those of ProposeAct and of
-// proposal.Proposals.Approve.
+// ApproveAct carries out an act that another member proposed. The approval is recorded
+// before the act is done. Errors: those of ProposeAct and of proposal.Proposals.Approve.
 //
-// A crash in between leaves it approved and not done: the same member approves it
+// A crash in between leaves the act approved and not done: the same member approves it
 // again, within the proposal's time.
 func (a *Admin) ApproveAct(ctx context.Context, q ActStep) (ActDone, error) {
 	row, err := a.staff.Proposals().Of(ctx, q.ID)
@@ -158,7 +161,7 @@ func (a *Admin) ApproveAct(ctx context.Context, q ActStep) (ActDone, error) {
 	if row.State == store.ProposalOpen {
 		no, until, err := a.judgeAct(ctx, act)
 		if err == nil && (no != act.No || !until.Equal(act.Until)) {
-			err = authority.ErrNotHastened // it waits for something else by now
+			err = authority.ErrNotHastened // its state has changed since the proposal
 		}
 		if err != nil {
 			return ActDone{}, err
@@ -170,16 +173,16 @@ func (a *Admin) ApproveAct(ctx context.Context, q ActStep) (ActDone, error) {
 	return a.doAct(ctx, act, q.After)
 }
 
-// cutShort are the acts that the caller approved and that can still be done as they were
-// approved: what was done cannot, but for acts on restored cards, which change nothing
-// when they are done twice.
+// cutShort lists the acts that the caller approved and that may not have been carried out.
+// An act that was done is left out, except acts on restored cards, which may be done twice
+// without harm.
 func (a *Admin) cutShort(ctx context.Context) ([]ProposalView, error) {
 	approved, err := a.staff.Proposals().ApprovedBy(ctx, callerOf(ctx).ID)
 	var out []ProposalView
 	for _, row := range approved {
 		act, err := actOf(row)
 		if err != nil {
-			continue // of another kind: those are done together with their approval
+			continue // other kinds are done in the transaction of their approval
 		}
 		if no, until, err := a.judgeAct(ctx, act); err != nil || no != act.No || !until.Equal(act.Until) {
 			continue
@@ -240,8 +243,8 @@ func (a *Admin) doAct(ctx context.Context, act Act, after string) (ActDone, erro
 	return done, err
 }
 
-// alone refuses an act that takes two, once there are members of staff. Before, a
-// directory has nobody with a name who could be the second.
+// alone refuses an act that takes two, once there are members of staff. Before that no
+// second member exists.
 func (a *Admin) alone(ctx context.Context) error {
 	begun, err := a.staff.Begun(ctx)
 	if err == nil && begun {
@@ -250,7 +253,7 @@ func (a *Admin) alone(ctx context.Context) error {
 	return err
 }
 
-// aboutAct says in a line what is proposed.
+// aboutAct describes a proposed act in one line.
 func aboutAct(row store.Proposal) string {
 	act, err := actOf(row)
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// AgencyQuery asks for agencies: the one of a code, or those of a region that a text
-// finds, or all after a code.
+// AgencyQuery asks for agencies: for one by its code, for those of a region that match a
+// text, or for all after a code.
 type AgencyQuery struct {
 	Code   liuma.Agency `json:"code,omitempty"`
 	Region liuma.Region `json:"region,omitempty"`

@@ -11,15 +11,14 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// Alarm is something that somebody has to look after now. What it says and what to do
-// stands in the catalogue, by its kind ("alarm.KIND.what" and ".next"). It names no
-// holder.
+// Alarm is something that somebody must look into. The catalogue has its meaning and the
+// next step by its kind ("alarm.KIND.what" and ".next"). It names no holder.
 type Alarm struct {
 	Kind string `json:"kind"`
-	// About is what it concerns: a keeper, a channel, a table, a member of staff; or empty.
+	// About is the keeper, channel, table or member of staff that it concerns; or empty.
 	About string `json:"about,omitempty"`
 	N     uint64 `json:"n,omitempty"`
-	// Since is since when, as far as this process knows; zero: it does not.
+	// Since is when it began, as far as this process knows; zero: not known.
 	Since time.Time `json:"since,omitzero"`
 }
 
@@ -31,12 +30,11 @@ func AlarmKinds() []string {
 		counter.AlarmOver, counter.AlarmAgain, counter.AlarmFrozen, counter.AlarmOverdue}
 }
 
-// guardAlarmFor is how long an alarm about sprayed guesses is listed: it tells of a
-// moment, and nothing says when it is over.
+// guardAlarmFor is how long an alarm about sprayed guesses stays listed. Such an alarm is
+// about a moment, and nothing tells when the spray is over.
 const guardAlarmFor = 24 * time.Hour
 
-// Alarms lists what has to be looked after, the oldest first and those without a time
-// before them.
+// Alarms lists the present alarms, the oldest first; those without a time come before them.
 func (a *Admin) Alarms(ctx context.Context) ([]Alarm, error) {
 	s, err := a.standing(ctx)
 	if err != nil {
@@ -45,7 +43,7 @@ func (a *Admin) Alarms(ctx context.Context) ([]Alarm, error) {
 	return a.alarmsOf(ctx, s)
 }
 
-// alarmsOf lists what of a status has to be looked after.
+// alarmsOf derives the alarms from a status.
 func (a *Admin) alarmsOf(ctx context.Context, s Status) ([]Alarm, error) {
 	times, err := a.Clock(ctx)
 	if err != nil {
@@ -80,8 +78,8 @@ func clockAlarms(s ClockState) []Alarm {
 	return []Alarm{{Kind: "clock_behind", N: uint64(clock.MaxBehind / time.Second)}}
 }
 
-// admissionSoon is how long before its end an admission at a keeper is an alarm: a new
-// one takes two administrations and a phone call.
+// admissionSoon is how long before its end a keeper's admission raises an alarm: a new one
+// takes two administrations and a phone call.
 const admissionSoon = 30 * 24 * time.Hour
 
 func keeperAlarms(all []KeeperState, now time.Time) (out []Alarm) {
@@ -100,7 +98,7 @@ func keeperAlarms(all []KeeperState, now time.Time) (out []Alarm) {
 	return out
 }
 
-// rowAlarms tells of rows that were refused since the process began.
+// rowAlarms lists the tables of which altered rows were refused since the process began.
 func (a *Admin) rowAlarms() (out []Alarm) {
 	if a.c.Refused == nil {
 		return nil
@@ -112,7 +110,7 @@ func (a *Admin) rowAlarms() (out []Alarm) {
 	return out
 }
 
-// servingAlarms are those of a running server.
+// servingAlarms are the alarms of a running server.
 func servingAlarms(s Status) (out []Alarm) {
 	if s.Serving == nil {
 		return nil
@@ -144,7 +142,7 @@ func servingAlarms(s Status) (out []Alarm) {
 	return out
 }
 
-// textAlarms: texts that wait too long.
+// textAlarms is the alarm about texts that wait too long.
 func textAlarms(s Status) []Alarm {
 	if !s.Texts.Behind {
 		return nil
@@ -153,7 +151,7 @@ func textAlarms(s Status) []Alarm {
 	return []Alarm{{Kind: "texts_late", N: uint64(s.Texts.Codes.Overdue + s.Texts.Notices.Overdue), Since: s.At.Add(-time.Duration(oldest) * time.Second).UTC()}}
 }
 
-// letterAlarms: letters that wait too long to be printed or posted.
+// letterAlarms is the alarm about letters that wait too long to be printed or posted.
 func letterAlarms(s Status) []Alarm {
 	if s.Letters.Due == 0 {
 		return nil
@@ -161,8 +159,8 @@ func letterAlarms(s Status) []Alarm {
 	return []Alarm{{Kind: "letters_late", N: uint64(s.Letters.Due), Since: s.Letters.Oldest.UTC()}}
 }
 
-// deadNotices counts notices that were given up and may still be sent again: their
-// holders were not told.
+// deadNotices counts notices that were given up and may still be sent again: their holders
+// have not been told.
 func (a *Admin) deadNotices(ctx context.Context) ([]Alarm, error) {
 	al := Alarm{Kind: "texts_dead"}
 	for after := ""; ; {
@@ -189,7 +187,7 @@ func (a *Admin) deadNotices(ctx context.Context) ([]Alarm, error) {
 	return []Alarm{al}, nil
 }
 
-// deskAlarms are those about the counter.
+// deskAlarms are the alarms about the counter.
 func (a *Admin) deskAlarms(ctx context.Context) (out []Alarm, err error) {
 	if a.c.Server == nil || a.c.Server.Counter == nil {
 		return nil, nil
@@ -201,7 +199,7 @@ func (a *Admin) deskAlarms(ctx context.Context) (out []Alarm, err error) {
 	return out, err
 }
 
-// recordAlarms are those about the audit record.
+// recordAlarms are the alarms about the audit record.
 func recordAlarms(s Status) (out []Alarm) {
 	if n := len(s.Record.Faults); n > 0 {
 		out = append(out, Alarm{Kind: "record_fault", N: uint64(n), Since: when(s.Record.Checked)})
@@ -215,7 +213,7 @@ func recordAlarms(s Status) (out []Alarm) {
 	return out
 }
 
-// restAlarms are those about corrections, keys and staff.
+// restAlarms are the alarms about corrections, keys and staff.
 func restAlarms(s Status) (out []Alarm) {
 	if n := s.Corrections.Stopped; n > 0 {
 		out = append(out, Alarm{Kind: "corrections_stopped", N: uint64(n)})

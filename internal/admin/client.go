@@ -30,7 +30,7 @@ var (
 	ErrClient   = errors.New("party is not filled in")
 )
 
-// maxName bounds a registered name, in characters: pages show it on one line.
+// maxName is the longest registered name, in characters: pages show it on one line.
 const maxName = 40
 
 // Client is a client to be registered: a channel, a registry client, a hotline
@@ -42,13 +42,14 @@ type Client struct {
 	Key     jose.JSONWebKey
 	Regions []liuma.Region // of a channel; at least one, "" being the nation
 	Actions []liuma.Action // of a channel; at least one
-	StandIn bool           // a provider whose evidence proves nothing
+	StandIn bool           // for a provider: its evidence proves nothing
 	// RedirectURIs are the addresses that a channel's hosted ceremonies may go
 	// back to, compared byte for byte. The command checks their form.
 	RedirectURIs []string
-	// StrictAudience of a channel: its assertions must name the issuer alone.
+	// StrictAudience, for a channel, says that its assertions must name the issuer
+	// alone.
 	StrictAudience bool
-	// Parent of a sub-channel is the channel that it works under.
+	// Parent, for a sub-channel, is the channel that it works under.
 	Parent string
 }
 
@@ -241,7 +242,7 @@ func KeyIDs(c store.Client) ([]string, error) {
 	return out, nil
 }
 
-// marshalKeys encodes a key set and reads it back as the doors will.
+// marshalKeys encodes a key set and reads it back in the way the doors will read it.
 func marshalKeys(keys []jose.JSONWebKey) ([]byte, error) {
 	for _, k := range keys {
 		if _, ok := k.Key.(*ecdsa.PublicKey); !ok {

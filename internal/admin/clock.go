@@ -13,7 +13,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// ClockState is how the times of an authority and its keepers stand.
+// ClockState holds the times of an authority and its keepers.
 type ClockState struct {
 	Wall time.Time `json:"wall"` // the machine's clock
 	High time.Time `json:"high"` // the time that the database goes by
@@ -23,7 +23,7 @@ type ClockState struct {
 	Keepers []KeeperClock `json:"keepers"` // embedded ones, while the server runs
 }
 
-// KeeperClock is how the time of one embedded keeper stands.
+// KeeperClock is the time of one embedded keeper.
 type KeeperClock struct {
 	ID   string    `json:"id"`
 	High time.Time `json:"high"`
@@ -41,13 +41,13 @@ func (s ClockState) Lag() time.Duration {
 // Keepers are the embedded keepers of a serving process; *server.System
 // implements it.
 type Keepers interface {
-	// Times is how the time of each keeper stands, by its id.
+	// Times returns the times of each keeper, by its id.
 	Times() map[string]clock.Times
 	// AcceptTime moves their time up to the machine's clock.
 	AcceptTime(context.Context) error
 }
 
-// Clock says how the times stand.
+// Clock returns the times.
 func (a *Admin) Clock(context.Context) (ClockState, error) {
 	now := a.c.Clock.Read()
 	s := ClockState{Wall: now.Wall, High: now.High, Behind: now.Check() != nil, Keepers: []KeeperClock{}}
@@ -61,13 +61,12 @@ func (a *Admin) Clock(context.Context) (ClockState, error) {
 	return s, nil
 }
 
-// AcceptClock moves the time of the database and of the embedded keepers up to
-// the machine's clock, and records who wanted it and why. Everything that waits
-// then goes on as if the time in between had passed.
+// AcceptClock moves the time of the database and of the embedded keepers up to the
+// machine's clock, and records the member and the reason. Everything that waits then
+// goes on as if the time in between had passed.
 //
-// The record and the database come first, in one transaction. A crash after it
-// leaves keepers whose time is behind: their locks end later, and the act can be
-// repeated.
+// The record and the database come first, in one transaction. A crash after it leaves
+// keepers whose time is behind: their locks end later, and the act can be repeated.
 func (a *Admin) AcceptClock(ctx context.Context, reason audit.Reason) (ClockState, error) {
 	reason, err := a.withReason(reason)
 	if err != nil {
@@ -85,7 +84,7 @@ func (a *Admin) AcceptClock(ctx context.Context, reason audit.Reason) (ClockStat
 	}
 	next, err := a.c.Clock.Accept()
 	if errors.Is(err, clock.ErrNotAhead) {
-		next, err = a.c.Clock.State(), nil // only a keeper is behind
+		next, err = a.c.Clock.State(), nil // only a keeper's time is behind
 	}
 	if err != nil {
 		return ClockState{}, err

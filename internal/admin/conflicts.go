@@ -10,7 +10,7 @@ import (
 // MaxConflicts is how many conflicts are listed at once.
 const MaxConflicts = registry.MaxConflicts
 
-// Conflicts lists what operators have to decide.
+// Conflicts lists the conflicts that operators have to decide.
 func (a *Admin) Conflicts(ctx context.Context, after string) ([]registry.ConflictView, error) {
 	return a.c.Registry.Conflicts(ctx, after)
 }
@@ -20,7 +20,7 @@ func (a *Admin) Conflict(ctx context.Context, id string) (registry.ConflictView,
 	return a.c.Registry.Conflict(ctx, id)
 }
 
-// KeepConflict decides for the person who is registered.
+// KeepConflict decides that the registered person stays.
 func (a *Admin) KeepConflict(ctx context.Context, id string, reason audit.Reason) error {
 	reason, err := audit.ParseReason(string(reason))
 	if err != nil {
@@ -29,7 +29,7 @@ func (a *Admin) KeepConflict(ctx context.Context, id string, reason audit.Reason
 	return a.c.Registry.KeepRegistered(ctx, ActorOf(ctx), id, reason)
 }
 
-// ReplaceConflict decides for the person of the row.
+// ReplaceConflict decides that the number belongs to the person of the imported row.
 func (a *Admin) ReplaceConflict(ctx context.Context, id string, reason audit.Reason) (registry.Replaced, error) {
 	reason, err := audit.ParseReason(string(reason))
 	if err != nil {

@@ -15,27 +15,26 @@ import (
 // MaxCorrections is how many corrections are listed at once.
 const MaxCorrections = registry.MaxCorrections
 
-// NumberCorrection is what an operator types: the numbers before and after, and the
-// number of the person's present card, which shows that the right person is meant.
+// NumberCorrection is the form that an operator fills in: the old and the new number, and
+// the number of the person's present card, which shows that the right person is meant.
 type NumberCorrection struct {
 	Former string `json:"former_id_number"`
 	Number string `json:"id_number"`
 	CardNo string `json:"card_no"`
 }
 
-// ErrCorrection is a correction that was not taken; the error says why, and what to
-// do.
+// ErrCorrection says that a correction was not taken; the error says why, and what to do.
 var ErrCorrection = errors.New("the number was not corrected")
 
-// CorrectedNumber is what became of it.
+// CorrectedNumber is the result of a correction.
 type CorrectedNumber struct {
 	// State is done, or one of registry.CorrectionView's.
 	State string `json:"state"`
-	// Waiting is what waits; nil if nothing does.
+	// Waiting is the correction that waits; nil if it need not wait.
 	Waiting *registry.CorrectionView `json:"waiting,omitempty"`
 }
 
-// CorrectNumber takes an operator's word that a number became another.
+// CorrectNumber takes an operator's report that a number was corrected to another.
 func (a *Admin) CorrectNumber(ctx context.Context, q NumberCorrection, reason audit.Reason) (CorrectedNumber, error) {
 	reason, err := audit.ParseReason(string(reason))
 	if err != nil {
@@ -61,10 +60,10 @@ func (a *Admin) CorrectNumber(ctx context.Context, q NumberCorrection, reason au
 	return a.goOn(ctx, out.Correction.ID)
 }
 
-// goOn has a running server go on with a correction at once.
+// goOn lets a running server continue a correction at once.
 func (a *Admin) goOn(ctx context.Context, id string) (CorrectedNumber, error) {
 	if s := a.c.Server; s != nil {
-		// What cannot be done now is done by the next round of maintenance.
+		// If this fails, the next round of maintenance continues it.
 		if err := s.Authority.GoOnCorrecting(ctx, id); err != nil {
 			a.c.Logger.WarnContext(ctx, "a correction goes on later", "correction", id, "err", err)
 		}
@@ -72,7 +71,7 @@ func (a *Admin) goOn(ctx context.Context, id string) (CorrectedNumber, error) {
 	return a.corrected(ctx, id)
 }
 
-// notCorrected puts a refusal into the words that its code has.
+// notCorrected turns a refusal into the sentences of its code.
 func notCorrected(err error) error {
 	e, ok := errors.AsType[*liuma.Error](err)
 	if !ok || e.Code == liuma.CodeUnavailable {
@@ -85,17 +84,17 @@ func notCorrected(err error) error {
 	return notTaken{fmt.Errorf("%w: %s%s %s", ErrCorrection, why.What, at, why.Next), e}
 }
 
-// notTaken is a correction that was not taken, in words for a command; who has other words
-// finds its code.
+// notTaken is the error of a refused correction, in words for a command. A caller with
+// words of its own finds the code in it.
 type notTaken struct {
 	error
 	code *liuma.Error
 }
 
-// Unwrap has both.
+// Unwrap returns both errors.
 func (n notTaken) Unwrap() []error { return []error{n.error, n.code} }
 
-// corrected says how a correction stands.
+// corrected is the present state of a correction.
 func (a *Admin) corrected(ctx context.Context, id string) (CorrectedNumber, error) {
 	all, err := a.c.Registry.Corrections(ctx, before(id))
 	if err != nil {
@@ -107,8 +106,8 @@ func (a *Admin) corrected(ctx context.Context, id string) (CorrectedNumber, erro
 	return CorrectedNumber{State: "done"}, nil
 }
 
-// before is an ID that only lower ones are before, so that a list after it begins
-// with the ID or what follows it.
+// before is the largest ID below the given one, so that a list after it begins with the
+// given ID.
 func before(id string) string {
 	if id == "" {
 		return ""
@@ -116,12 +115,12 @@ func before(id string) string {
 	return id[:len(id)-1]
 }
 
-// Corrections lists what waits or was stopped.
+// Corrections lists corrections that wait or were stopped.
 func (a *Admin) Corrections(ctx context.Context, after string) ([]registry.CorrectionView, error) {
 	return a.c.Registry.Corrections(ctx, after)
 }
 
-// CancelCorrection ends one that does not count yet.
+// CancelCorrection cancels a correction that does not count yet.
 func (a *Admin) CancelCorrection(ctx context.Context, id string, reason audit.Reason) error {
 	reason, err := audit.ParseReason(string(reason))
 	if err != nil {
@@ -130,7 +129,7 @@ func (a *Admin) CancelCorrection(ctx context.Context, id string, reason audit.Re
 	return a.c.Registry.CancelCorrection(ctx, ActorOf(ctx), id, reason)
 }
 
-// GoOnUntold lets one go on whose holder could not be told.
+// GoOnUntold continues a correction whose holder could not be told.
 func (a *Admin) GoOnUntold(ctx context.Context, id string, reason audit.Reason) (CorrectedNumber, error) {
 	if err := a.alone(ctx); err != nil {
 		return CorrectedNumber{}, err

@@ -9,8 +9,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/staff"
 )
 
-// ErrOnlyPages says that an act takes a fresh touch of a passkey, which a terminal has
-// not.
+// ErrOnlyPages says that an act needs a fresh touch of a passkey, which a terminal does
+// not have.
 var ErrOnlyPages = errors.New("approve this on the console, where your passkey is asked for")
 
 // TicketDecision ends a ticket that waits for the caller, or its review.
@@ -24,7 +24,7 @@ type TicketDecision struct {
 // TicketApproval approves a ticket that waits for the caller.
 type TicketApproval struct {
 	ID liuma.TicketID `json:"id"`
-	// Number is what the screen in the person's hands shows; empty for a closing.
+	// Number is the number on the screen in the person's hands; empty for a closing.
 	Number string `json:"number,omitempty"`
 }
 
@@ -34,8 +34,8 @@ type PadTicket struct {
 	Pad string         `json:"pad"`
 }
 
-// atCounter runs an act at the counter for the member who calls: there is one in a
-// serving process alone, and no act of it without a name.
+// atCounter runs an act at the counter for the calling member. Only a serving process
+// has a counter, and every act at it needs a member's name.
 func atCounter[T any](ctx context.Context, a *Admin, f func(*counter.Counter, liuma.StaffID) (T, error)) (none T, err error) {
 	who := callerOf(ctx)
 	switch {
@@ -47,7 +47,7 @@ func atCounter[T any](ctx context.Context, a *Admin, f func(*counter.Counter, li
 	return f(a.c.Server.Counter, who.ID)
 }
 
-// only makes a function without a result one for atCounter.
+// only adapts a function without a result for atCounter.
 func only(err error) (struct{}, error) { return struct{}{}, err }
 
 // LookUpPerson looks a person up for a clerk, on the record with the reason.
@@ -65,22 +65,22 @@ func (a *Admin) OpenTicket(ctx context.Context, q counter.Opening) (counter.View
 	return atCounter(ctx, a, func(c *counter.Counter, by liuma.StaffID) (counter.View, error) { return c.Open(ctx, by, q) })
 }
 
-// Tickets lists the clerk's own, after one of them.
+// Tickets lists the clerk's own tickets, after a given one.
 func (a *Admin) Tickets(ctx context.Context, after liuma.TicketID) ([]counter.View, error) {
 	return atCounter(ctx, a, func(c *counter.Counter, by liuma.StaffID) ([]counter.View, error) { return c.Tickets(ctx, by, after) })
 }
 
-// Ticket shows how one of them goes on.
+// Ticket shows the progress of one of them.
 func (a *Admin) Ticket(ctx context.Context, id liuma.TicketID) (counter.View, error) {
 	return atCounter(ctx, a, func(c *counter.Counter, by liuma.StaffID) (counter.View, error) { return c.Progress(ctx, by, id) })
 }
 
-// TicketCode makes the code of one, shown once.
+// TicketCode makes the code of a ticket; it is shown once.
 func (a *Admin) TicketCode(ctx context.Context, id liuma.TicketID) (string, error) {
 	return atCounter(ctx, a, func(c *counter.Counter, by liuma.StaffID) (string, error) { return c.NewCode(ctx, by, id) })
 }
 
-// WithdrawTicket ends one.
+// WithdrawTicket ends a ticket.
 func (a *Admin) WithdrawTicket(ctx context.Context, id liuma.TicketID) error {
 	_, err := atCounter(ctx, a, func(c *counter.Counter, by liuma.StaffID) (struct{}, error) { return only(c.Withdraw(ctx, by, id)) })
 	return err
@@ -91,7 +91,7 @@ func (a *Admin) PairPad(ctx context.Context, number string) (counter.PadView, er
 	return atCounter(ctx, a, func(c *counter.Counter, by liuma.StaffID) (counter.PadView, error) { return c.PairPad(ctx, by, number) })
 }
 
-// UnpairPad ends that.
+// UnpairPad ends a pairing.
 func (a *Admin) UnpairPad(ctx context.Context, pad string) error {
 	_, err := atCounter(ctx, a, func(c *counter.Counter, by liuma.StaffID) (struct{}, error) { return only(c.UnpairPad(ctx, by, pad)) })
 	return err
@@ -110,7 +110,7 @@ func (a *Admin) SendToPad(ctx context.Context, q PadTicket) error {
 	return err
 }
 
-// AskedTickets lists what waits for the supervisor.
+// AskedTickets lists the tickets that wait for the supervisor.
 func (a *Admin) AskedTickets(ctx context.Context) ([]counter.View, error) {
 	return atCounter(ctx, a, func(c *counter.Counter, by liuma.StaffID) ([]counter.View, error) { return c.Waiting(ctx, by) })
 }
@@ -120,14 +120,15 @@ func (a *Admin) AskedTicket(ctx context.Context, id liuma.TicketID) (counter.Vie
 	return atCounter(ctx, a, func(c *counter.Counter, by liuma.StaffID) (counter.View, error) { return c.Asked(ctx, by, id) })
 }
 
-// ApproveTicket approves one; the caller has seen the supervisor's passkey for it.
+// ApproveTicket approves a ticket; the caller has checked the supervisor's passkey for
+// it.
 func (a *Admin) ApproveTicket(ctx context.Context, q TicketApproval) (counter.View, error) {
 	return atCounter(ctx, a, func(c *counter.Counter, by liuma.StaffID) (counter.View, error) {
 		return c.Approve(ctx, by, q.ID, q.Number)
 	})
 }
 
-// DeclineTicket ends one, with words for the clerk.
+// DeclineTicket ends a ticket that waits, with words for the clerk.
 func (a *Admin) DeclineTicket(ctx context.Context, q TicketDecision) error {
 	_, err := atCounter(ctx, a, func(c *counter.Counter, by liuma.StaffID) (struct{}, error) {
 		return only(c.Decline(ctx, by, q.ID, q.Words))
@@ -135,7 +136,7 @@ func (a *Admin) DeclineTicket(ctx context.Context, q TicketDecision) error {
 	return err
 }
 
-// Reviews lists the tickets that the security officer is to look at, after one of them.
+// Reviews lists the tickets that the security officer must review, after a given one.
 func (a *Admin) Reviews(ctx context.Context, after liuma.TicketID) ([]counter.View, error) {
 	return atCounter(ctx, a, func(c *counter.Counter, by liuma.StaffID) ([]counter.View, error) { return c.Reviews(ctx, by, after) })
 }
@@ -145,7 +146,7 @@ func (a *Admin) Review(ctx context.Context, id liuma.TicketID) (counter.View, er
 	return atCounter(ctx, a, func(c *counter.Counter, by liuma.StaffID) (counter.View, error) { return c.Review(ctx, by, id) })
 }
 
-// DecideReview keeps what the security officer found.
+// DecideReview stores the security officer's finding.
 func (a *Admin) DecideReview(ctx context.Context, q TicketDecision) error {
 	_, err := atCounter(ctx, a, func(c *counter.Counter, by liuma.StaffID) (struct{}, error) {
 		return only(c.DecideReview(ctx, by, q.ID, q.Finding, q.Words))

@@ -12,7 +12,7 @@ type DoorState struct {
 	Requests    DoorRequests    `json:"requests"`
 }
 
-// DoorConnections are the open connections of a door and their bounds.
+// DoorConnections are the open connections of a door and their limits.
 type DoorConnections struct {
 	Open      int    `json:"open"`
 	Most      int    `json:"most"`
@@ -21,7 +21,7 @@ type DoorConnections struct {
 	Refused   uint64 `json:"refused"`     // since the start
 }
 
-// DoorRequests are the requests that a door works on, and their bounds.
+// DoorRequests are the requests that a door works on, and their limits.
 type DoorRequests struct {
 	InFlight  int    `json:"in_flight"`
 	Most      int    `json:"most"`

@@ -10,23 +10,23 @@ import (
 
 //go:generate go run ./genguarded
 
-// Guarded is the Administration of the process that has the store: Admin, for callers
-// whose roles allow what they ask for. Each method asks before anything is read. Most
-// methods do no more than that, and are generated; the others stand here.
+// Guarded is the Administration of the process that has the store: Admin, but only for callers
+// whose roles allow the act. Each method checks this before it reads anything. Most methods do
+// no more than that, and are generated; the others are in this file.
 type Guarded struct {
 	admin *Admin
-	fixed *Origin // of every call; nil: of each call's context (From)
+	fixed *Origin // of every call; nil: each call's context has its own (From)
 }
 
 var _ Administration = (*Guarded)(nil)
 
-// Guarded lets in who may, each call from where its context says (From).
+// Guarded returns an Administration that takes each call's origin from its context (From).
 func (a *Admin) Guarded() *Guarded { return &Guarded{admin: a} }
 
-// GuardedFrom lets in who may, all from one place.
+// GuardedFrom returns an Administration whose calls all have one origin.
 func (a *Admin) GuardedFrom(o Origin) *Guarded { return &Guarded{admin: a, fixed: &o} }
 
-// allowed asks, and then calls.
+// allowed checks the caller, and then calls f.
 func allowed[T any](ctx context.Context, g *Guarded, method string, f func(context.Context) (T, error)) (T, error) {
 	ctx, err := g.may(ctx, method)
 	if err != nil {
@@ -36,12 +36,12 @@ func allowed[T any](ctx context.Context, g *Guarded, method string, f func(conte
 	return f(ctx)
 }
 
-// done makes a function of one result one of two, for allowed.
+// done adapts a function that returns only an error, for allowed.
 func done(f func(context.Context) error) func(context.Context) (struct{}, error) {
 	return func(ctx context.Context) (struct{}, error) { return struct{}{}, f(ctx) }
 }
 
-// ApproveTicket is Admin.ApproveTicket, for callers who may and sit at the console, which asked
+// ApproveTicket is Admin.ApproveTicket. The caller must also come from the console, which asked
 // for their passkey.
 func (g *Guarded) ApproveTicket(ctx context.Context, q TicketApproval) (counter.View, error) {
 	return allowed(ctx, g, "ApproveTicket", func(ctx context.Context) (counter.View, error) {
@@ -52,7 +52,7 @@ func (g *Guarded) ApproveTicket(ctx context.Context, q TicketApproval) (counter.
 	})
 }
 
-// BeginStaff takes the account from where the call comes from, never from the call.
+// BeginStaff takes the account from the origin of the call, never from its parameters.
 func (g *Guarded) BeginStaff(ctx context.Context, b staff.Beginning) ([]staff.Invited, error) {
 	if b.Account != nil {
 		b.Account = g.origin(ctx).Account
@@ -60,7 +60,7 @@ func (g *Guarded) BeginStaff(ctx context.Context, b staff.Beginning) ([]staff.In
 	return allowed(ctx, g, "BeginStaff", func(ctx context.Context) ([]staff.Invited, error) { return g.admin.BeginStaff(ctx, b) })
 }
 
-// AcceptInvitation accepts an invitation for the account that calls.
+// AcceptInvitation accepts an invitation for the calling account.
 func (g *Guarded) AcceptInvitation(ctx context.Context, code string) (staff.Caller, error) {
 	return allowed(ctx, g, "AcceptInvitation", func(ctx context.Context) (staff.Caller, error) {
 		o := g.origin(ctx)
@@ -81,13 +81,13 @@ func (g *Guarded) TerminalCode(ctx context.Context) (string, time.Time, error) {
 	return code, until, err
 }
 
-// SignOut ends the session that the call comes with.
+// SignOut ends the session of the call.
 func (g *Guarded) SignOut(ctx context.Context) error {
 	_, err := allowed(ctx, g, "SignOut", done(func(ctx context.Context) error { return g.admin.staff.End(ctx, g.origin(ctx).Session) }))
 	return err
 }
 
-// WhoAmI is the member who calls.
+// WhoAmI is the calling member.
 func (g *Guarded) WhoAmI(ctx context.Context) (staff.Caller, error) {
 	return allowed(ctx, g, "WhoAmI", func(ctx context.Context) (staff.Caller, error) {
 		begun, err := g.admin.staff.Begun(ctx)

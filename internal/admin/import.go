@@ -15,7 +15,7 @@ import (
 	"github.com/liuma-pin/liuma/locale"
 )
 
-// MaxImport is the longest file that is imported, in bytes: over a hundred
+// MaxImport is the longest file that is imported, in bytes: enough for over a hundred
 // million people. An import needs about 100 bytes of memory for each of them.
 const MaxImport = 16 << 30
 
@@ -23,8 +23,8 @@ const MaxImport = 16 << 30
 var (
 	// ErrFile says that a file cannot be imported.
 	ErrFile = errors.New("this cannot be imported")
-	// ErrFileChanged says that the file was written to, or cut, during the import.
-	// The end of what was read may be half a line, so it was not imported.
+	// ErrFileChanged says that the file was written to, or cut, during the import. Its
+	// last part may end in half a line, so it was not imported.
 	ErrFileChanged = errors.New("the file was changed while it was read")
 	// ErrImporting says that another import is running; there is one at a time.
 	ErrImporting = errors.New("another import is under way; wait until it is done")
@@ -54,8 +54,8 @@ func (a *Admin) ImportRegistry(ctx context.Context, file *os.File, c ImportConfi
 }
 
 // onDuty takes a duty for a long act, and keeps it until done. ErrImporting: another
-// authority on the same database has it. A crash leaves it to the next who asks within a
-// minute.
+// authority on the same database has it. After a crash another process gets the duty
+// within a minute.
 func (a *Admin) onDuty(ctx context.Context, name store.Duty) (done func(), err error) {
 	const lasts = time.Minute
 	switch got, err := a.c.Store.TakeDuty(ctx, name, lasts); {
@@ -85,7 +85,7 @@ func (a *Admin) onDuty(ctx context.Context, name store.Duty) (done func(), err e
 		keeping.Wait()
 		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
-		_ = a.c.Store.DropDuty(last, name) // or it ends by its time
+		_ = a.c.Store.DropDuty(last, name) // if this fails, the duty ends by its time
 	}, nil
 }
 
@@ -151,9 +151,9 @@ func (s *snapshot) end() error {
 	return io.EOF
 }
 
-// collectLess has the garbage collector run a quarter as often, until it is undone:
-// in a process that only imports, it is a tenth of the time (docs/PERFORMANCE.md).
-// From a gigabyte on it runs as often as it must.
+// collectLess has the garbage collector run a quarter as often, until it is undone: in a
+// process that only imports, it takes a tenth of the time (docs/PERFORMANCE.md). From a
+// gigabyte on it runs as often as it needs to.
 func collectLess() (undo func()) {
 	percent, limit := debug.SetGCPercent(400), debug.SetMemoryLimit(1<<30)
 	return func() {

@@ -18,28 +18,28 @@ var (
 	ErrPeers     = errors.New("a keeper is brought back from the others, and too few of them are whole: restore the directories of those that are gone from a backup ('Lost keepers' in docs/OPERATIONS.md)")
 )
 
-// The states of a keeper that serves, and of one that is being repaired. The others
-// are the kinds of alarms about keepers (keeper.Fault).
+// The states of a keeper that serves, and of one that is being repaired. The other
+// states are the kinds of alarms about keepers (keeper.Fault).
 const (
 	KeeperWhole     = "whole"
 	KeeperRepairing = "repairing"
 )
 
-// KeeperState is how one keeper stands.
+// KeeperState is the state of one keeper.
 type KeeperState struct {
 	ID       string     `json:"id"`
 	Sequence uint64     `json:"sequence"`        // the highest that was heard from it
 	State    string     `json:"state,omitempty"` // empty: not known
 	Since    *time.Time `json:"since,omitempty"` // if it is not whole: when the process that answers found it so
 	Why      string     `json:"why,omitempty"`   // if it is not whole
-	// Rows is how many rows of the others were taken in, while it is repaired.
+	// Rows is how many rows were copied from the others, while it is repaired.
 	Rows     uint64          `json:"rows,omitempty"`
 	Repaired *KeeperRepaired `json:"repaired,omitempty"` // the last repair that this process did
-	// Remote is told of a keeper on a machine of its own.
+	// Remote is set for a keeper on a machine of its own.
 	Remote *RemoteKeeper `json:"remote,omitempty"`
 }
 
-// RemoteKeeper is what is known of a keeper on a machine of its own.
+// RemoteKeeper holds the facts about a keeper on a machine of its own.
 type RemoteKeeper struct {
 	Member    int        `json:"member"`
 	Address   string     `json:"address"`
@@ -50,7 +50,7 @@ type RemoteKeeper struct {
 	InUse     uint32     `json:"key_set,omitempty"`         // that new PINs are made with
 }
 
-// KeeperRepaired says what a repair did.
+// KeeperRepaired is the result of a repair.
 type KeeperRepaired struct {
 	At        time.Time `json:"at"`
 	From      []string  `json:"from"`       // whose rows and keys it took
@@ -62,20 +62,20 @@ type KeeperRepaired struct {
 
 // Upkeep looks after the keepers.
 type Upkeep interface {
-	// Keepers says how they stand.
+	// Keepers returns the states of all keepers.
 	Keepers(context.Context) ([]KeeperState, error)
-	// Repair begins to bring one back and returns; Keepers tells of it. Errors:
-	// ErrNoKeeper, ErrRepairing, ErrPeers; ErrElsewhere where this process does not have
-	// its directory.
+	// Repair starts a repair and returns; Keepers shows its progress. Errors:
+	// ErrNoKeeper, ErrRepairing, ErrPeers; ErrElsewhere if this process does not have
+	// the keeper's directory.
 	Repair(ctx context.Context, id string, reason audit.Reason) error
 }
 
-// Keepers says how the keepers stand.
+// Keepers returns the states of all keepers.
 func (a *Admin) Keepers(ctx context.Context) ([]KeeperState, error) {
 	return a.c.Upkeep.Keepers(ctx)
 }
 
-// RepairKeeper wants a reason.
+// RepairKeeper starts a repair; it requires a reason.
 func (a *Admin) RepairKeeper(ctx context.Context, id string, reason audit.Reason) error {
 	reason, err := audit.ParseReason(string(reason))
 	if err != nil {
@@ -84,7 +84,7 @@ func (a *Admin) RepairKeeper(ctx context.Context, id string, reason audit.Reason
 	return a.c.Upkeep.Repair(ctx, id, reason)
 }
 
-// keepers is how the keepers stand, with the highest sequences that were seen.
+// keepers returns the states of the keepers, with the highest sequence numbers seen.
 func (a *Admin) keepers(ctx context.Context, seen map[string]uint64) ([]KeeperState, error) {
 	out, err := a.c.Upkeep.Keepers(ctx)
 	if err != nil {

@@ -14,11 +14,11 @@ import (
 // MaxLetters is the most that Letters lists at a time.
 const MaxLetters = 500
 
-// ErrAtDesk says that who serves at a counter prints no letters: a letter tells of what
-// was done there, and goes from elsewhere.
+// ErrAtDesk says that a member who serves at a counter may not print letters: a letter
+// tells what was done there, so it must go out from elsewhere.
 var ErrAtDesk = errors.New("letters tell of what was done at counters, and are sent from elsewhere: an operator who is neither clerk nor supervisor does that")
 
-// letterScope is whose letters the caller may print.
+// letterScope says whose letters the caller may print.
 func letterScope(ctx context.Context) (letter.Scope, error) {
 	c := callerOf(ctx)
 	switch {
@@ -39,7 +39,7 @@ func (a *Admin) Letters(ctx context.Context, state store.LetterState, after stri
 	return a.c.Letters.List(ctx, in, state, after, MaxLetters)
 }
 
-// PrintLetters gives out a batch; see Administration.
+// PrintLetters returns a batch; see Administration.
 func (a *Admin) PrintLetters(ctx context.Context, o letter.Order) (letter.Batch, error) {
 	in, err := letterScope(ctx)
 	if err != nil {

@@ -13,15 +13,15 @@ import (
 // ErrRole says that the caller's roles do not allow an act.
 var ErrRole = errors.New("your roles do not allow this")
 
-// Origin is where a call comes from, as the door or the command sees it.
+// Origin is the source of a call, as the door or the command sees it.
 type Origin struct {
-	// Account is the user of the machine who calls, as its kernel says; nil: it is not
-	// known.
+	// Account is the machine's user who calls, as the kernel says; nil: not known.
 	Account *uint32
-	// Session is the token of a terminal that signed in; it goes before the account.
+	// Session is the token of a terminal that signed in; it takes precedence over the
+	// account.
 	Session staff.Token
-	// Pages says that the call comes from the staff pages: Session is then of a browser,
-	// and without one nobody calls, even where there are no members yet.
+	// Pages says that the call comes from the staff pages. Session is then a browser's;
+	// a call without one is refused, even if there are no members yet.
 	Pages bool
 }
 
@@ -29,13 +29,13 @@ type originKey struct{}
 
 type callerKey struct{}
 
-// From says where the call with this context comes from.
+// From puts the origin of a call into its context.
 func From(ctx context.Context, o Origin) context.Context {
 	return context.WithValue(ctx, originKey{}, o)
 }
 
-// ActorOf is the actor in the record of who acts with this context: a member of staff
-// by name, or Actor where there are no members yet.
+// ActorOf is the actor in audit entries of acts with this context: a member of staff by
+// name, or Actor if there are no members yet.
 func ActorOf(ctx context.Context) string {
 	c, _ := ctx.Value(callerKey{}).(staff.Caller)
 	return c.Actor()
@@ -46,15 +46,15 @@ func callerOf(ctx context.Context) staff.Caller {
 	return c
 }
 
-// Rule says who may do what. docs/STAFF.md has the same table; a test compares them,
-// and another walks it over the door.
+// Rule says who may call some methods. docs/STAFF.md has the same table; a test compares
+// them, and another test checks every rule at the door.
 type Rule struct {
 	Act   string
 	Roles []liuma.StaffRole // one of them is enough
 	// Anybody who may open the data directory may, with a name or without.
 	Anybody bool
-	// Bounded acts are judged by the region and agency that they are about. Every
-	// other is about the whole service, and takes a member without bounds.
+	// Bounded says that the method checks the region and agency that it is about. Every
+	// other method is about the whole service, and takes a member without bounds.
 	Bounded bool
 	Methods []string // of Administration
 }
@@ -104,14 +104,14 @@ func Rules() []Rule {
 	}
 }
 
-// Allowed reports whether the rules let a member call a method: what pages show no way
-// to, who calls it is refused anyway.
+// Allowed reports whether the rules let a member call a method. Pages use it to hide
+// links; the call itself is checked again.
 func Allowed(c staff.Caller, method string) bool {
 	rule, ok := ruleOf(method)
 	return ok && c.ID != "" && (rule.Anybody || c.Is(rule.Roles...) && (rule.Bounded || c.Region == "" && c.Agency == ""))
 }
 
-// ruleOf returns the rule of a method. A method without one is nobody's.
+// ruleOf returns the rule of a method. A method without a rule is refused to everybody.
 func ruleOf(method string) (Rule, bool) {
 	all := Rules()
 	i := slices.IndexFunc(all, func(r Rule) bool { return slices.Contains(r.Methods, method) })
@@ -121,9 +121,9 @@ func ruleOf(method string) (Rule, bool) {
 	return all[i], true
 }
 
-// may finds out who calls and whether they may, and puts the caller into the
-// context. Before the first member of staff is there, everybody with the data
-// directory may, without a name.
+// may finds out who calls and whether they may, and puts the caller into the context.
+// Before there are members of staff, everybody who can open the data directory may,
+// without a name.
 func (g *Guarded) may(ctx context.Context, method string) (context.Context, error) {
 	rule, ok := ruleOf(method)
 	if !ok {
@@ -152,7 +152,8 @@ func (g *Guarded) may(ctx context.Context, method string) (context.Context, erro
 	return context.WithValue(ctx, callerKey{}, caller), nil
 }
 
-// caller is the member who calls: by the terminal's session, or else by the account.
+// caller is the calling member: the one of the terminal's session or, without a session,
+// of the account.
 func (g *Guarded) caller(ctx context.Context) (staff.Caller, error) {
 	o := g.origin(ctx)
 	switch {

@@ -2,20 +2,20 @@ package admin
 
 import "context"
 
-// Measures are how an authority stands at one moment, for a collector of numbers: its
-// status but for what takes the longer the more cards there are, its times, and what
-// somebody has to look after. Nothing in it is secret or personal.
+// Measures are the state of an authority at one moment, for a metrics collector: its
+// status (without the values that take longer the more cards there are), its times, and
+// its alarms. Nothing in it is secret or personal.
 type Measures struct {
 	Status Status // Cards, People and Children are not counted
 	Clock  ClockState
 	Alarms []Alarm
 }
 
-// Measure looks once. Whoever asks again and again waits between two looks: each asks the
-// database and every keeper.
+// Measure takes the measures once. A caller that repeats it must wait in between, because
+// each call asks the database and every keeper.
 //
-// With an error the clock stands there all the same: while it is behind the store answers
-// nobody, and that is what has to be told.
+// Even with an error the clock's state is set: while the clock is behind the store
+// answers nothing, and that is what the collector must learn.
 func (a *Admin) Measure(ctx context.Context) (m Measures, err error) {
 	if m.Clock, err = a.Clock(ctx); err != nil {
 		return Measures{}, err

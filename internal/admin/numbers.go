@@ -15,14 +15,14 @@ import (
 	"github.com/liuma-pin/liuma/internal/tally"
 )
 
-// ErrDays says that numbers are not kept for that many days.
+// ErrDays says that numbers for that many days are not kept.
 var ErrDays = errors.New("numbers are kept for the last 1 to 30 days")
 
 // MostDays is how many days Numbers goes back, today among them.
 const MostDays = 30
 
-// freshMost is how many streams without a digest are counted for one answer. A busier
-// hour is shown once its digest is made.
+// freshMost is how many streams without a digest are counted for one answer. The numbers of a
+// busier hour appear once its digest is made.
 const freshMost = 5000
 
 // NumbersQuery says which numbers to show. The zero query is the last 30 days of
@@ -33,13 +33,13 @@ type NumbersQuery struct {
 	Region  liuma.Region    `json:"region"`
 }
 
-// Numbers are counts of what happened, by hours of today or by days.
+// Numbers are counts of events, by hours of today or by days.
 type Numbers struct {
 	Days    int             `json:"days"`
 	Channel liuma.ChannelID `json:"channel,omitempty"`
 	Region  liuma.Region    `json:"region,omitempty"`
-	// Until is up to when everything is counted: now, or the last digest where too much
-	// came since.
+	// Until is the time up to which everything is counted: now, or the last digest if too much
+	// has come since.
 	Until time.Time `json:"counted_until"`
 	// Kinds name the counts of every row, in their order.
 	Kinds []string  `json:"kinds"`
@@ -48,8 +48,8 @@ type Numbers struct {
 	Spans    []tally.Row `json:"spans"`
 	Channels []tally.Row `json:"channels"`
 	Regions  []tally.Row `json:"regions"`
-	// Stepped says that all counts are in steps of five, "<5" being 1 to 4; those by region and
-	// by channel always are.
+	// Stepped says that all counts are in steps of five, "<5" being 1 to 4. Counts by region
+	// and by channel are always in steps.
 	Stepped bool `json:"stepped"`
 	// Lost is how many hours are left out because their row was altered.
 	Lost int `json:"lost_hours"`
@@ -104,8 +104,8 @@ func (a *Admin) Numbers(ctx context.Context, q NumbersQuery) (Numbers, error) {
 	return out, nil
 }
 
-// numbersRegion is the region that somebody sees the numbers of. Counties are not told
-// apart: their numbers would often be one person's.
+// numbersRegion is the region whose numbers a caller gets. Counties are not told apart, because
+// their numbers would often be about one person.
 func numbersRegion(c staff.Caller, asked liuma.Region) (liuma.Region, error) {
 	if c.Agency != "" || tally.Wide(c.Region) != c.Region {
 		return "", fmt.Errorf("%w: numbers are kept by prefecture, and %s is bound to a part of one", staff.ErrBounds, c.ID)
@@ -120,7 +120,7 @@ func numbersRegion(c staff.Caller, asked liuma.Region) (liuma.Region, error) {
 	return asked, nil
 }
 
-// beginsOf are the beginnings of today's hours, or of the last days.
+// beginsOf are the first moments of today's hours, or of the last days.
 func beginsOf(now time.Time, days int) (out []time.Time) {
 	zone := clock.China()
 	y, m, d := now.In(zone).Date()

@@ -7,7 +7,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/proposal"
 )
 
-// ExplainPolicy says what holds in a region and a channel, and who let it.
+// ExplainPolicy returns the policy of a region and a channel, and who put it in
+// force.
 func (a *Admin) ExplainPolicy(ctx context.Context, q edition.Question) (edition.Answer, error) {
 	return a.c.Policy.Explain(ctx, q)
 }
@@ -17,7 +18,7 @@ func (a *Admin) PolicyHistory(ctx context.Context, before uint64) ([]edition.Pas
 	return a.c.Policy.History(ctx, before)
 }
 
-// PolicyEdition shows one, with its files.
+// PolicyEdition shows one edition, with its files.
 func (a *Admin) PolicyEdition(ctx context.Context, no uint64) (edition.Past, error) {
 	return a.c.Policy.Edition(ctx, no)
 }
@@ -27,7 +28,7 @@ func (a *Admin) CheckPolicy(ctx context.Context, d edition.Draft) (edition.Diff,
 	return a.c.Policy.Check(ctx, d)
 }
 
-// ProposePolicy keeps one for another member of staff to approve.
+// ProposePolicy stores a policy for another member of staff to approve.
 func (a *Admin) ProposePolicy(ctx context.Context, d edition.Draft) (edition.Proposed, error) {
 	return a.c.Policy.Propose(ctx, callerOf(ctx).ID, d)
 }
@@ -37,7 +38,7 @@ func (a *Admin) ProposedPolicy(ctx context.Context, id string) (edition.Proposed
 	return a.c.Policy.Of(ctx, proposal.ID(id))
 }
 
-// ApprovePolicy lets a proposed policy hold.
+// ApprovePolicy puts a proposed policy in force.
 func (a *Admin) ApprovePolicy(ctx context.Context, q edition.Approval) (edition.Approved, error) {
 	return a.c.Policy.Approve(ctx, callerOf(ctx).ID, q)
 }

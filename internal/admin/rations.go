@@ -7,10 +7,10 @@ import (
 	"github.com/liuma-pin/liuma/internal/authority"
 )
 
-// Rations says how the clients stand with what they may do.
+// Rations is the clients' use of their rations.
 type Rations struct {
-	// High lists each client's rations of which it used more than half, or was
-	// refused lately.
+	// High lists, for each client, the rations of which it used more than half, or
+	// was refused lately.
 	High []RationUse `json:"high"`
 	// Totals are of all clients together, by act.
 	Totals []RationTotal `json:"totals"`

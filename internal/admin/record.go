@@ -26,31 +26,31 @@ type Record interface {
 	State() record.State
 }
 
-// ErrArchive means that a signature is not that of the next archive: another one
+// ErrArchive means that a signature does not belong to the next archive: another one
 // was kept meanwhile, or it is of another record.
 var ErrArchive = errors.New("this is not the next archive of the record")
 
-// ErrNothingToArchive means that no digest that is old enough is outside of the
-// archives.
+// ErrNothingToArchive means that every digest that is old enough is in an archive
+// already.
 var ErrNothingToArchive = errors.New("nothing to archive: no digest from before that time is outside of the archives")
 
-// ArchivePlan says what the next archive holds: ExportRecord with that digest as
-// Query.Archive writes it.
+// ArchivePlan says what the next archive will hold. ExportRecord writes it if that
+// digest is Query.Archive.
 type ArchivePlan struct {
 	Number   uint64    `json:"number"`
 	Digest   uint64    `json:"digest"` // the last one in it
 	DigestAt time.Time `json:"digest_at"`
 }
 
-// Archive is an archive that is kept. What it holds leaves the database on a day, by
-// itself.
+// Archive is an archive that is kept. Its entries leave the database by themselves on a
+// given day.
 type Archive struct {
 	Number  uint64    `json:"number"`
 	Digest  uint64    `json:"digest"`
 	Leaving time.Time `json:"leaving"`
 }
 
-// Retention says how long what is kept, and what is there.
+// Retention says how long each kind of row is kept, and how old the kept rows are.
 type Retention struct {
 	Requests   int `json:"requests_days"`
 	Ceremonies int `json:"ceremonies_days"`
@@ -60,12 +60,13 @@ type Retention struct {
 	OldestRequest *time.Time `json:"oldest_request"`
 	RequestsKept  uint64     `json:"requests"`
 	WalkedAt      *time.Time `json:"walked_at"`
-	// OldestDigest is the first digest in the database, Archives the number of the last
-	// archive, Left that of the last whose entries have left or are leaving.
+	// OldestDigest is the time of the first digest in the database, Archives the number
+	// of the last archive, and Left the number of the last archive whose entries have
+	// left or are leaving.
 	OldestDigest *time.Time `json:"oldest_digest"`
 	Archives     uint64     `json:"archives"`
 	Left         uint64     `json:"archives_left"`
-	// Due says that entries are older than they need be kept, and in no archive.
+	// Due says that some entries have been kept long enough and are in no archive.
 	Due bool `json:"archive_due"`
 	// Bytes are the size of the database's file.
 	Bytes int64 `json:"database_bytes"`
@@ -78,18 +79,18 @@ type Digest struct {
 	Streams uint64    `json:"streams"`
 	Entries uint64    `json:"entries"`
 	Token   string    `json:"token"` // signed; docs/AUDIT.md describes it
-	// Faults are what was found when the entries were checked, and Shipping is why
-	// the digest is not in the directory of digests.
+	// Faults were found when the entries were checked. Shipping is the reason why the
+	// digest is not in the directory of digests.
 	Faults   []string `json:"faults"`
 	Shipping string   `json:"shipping,omitempty"`
 }
 
-// RecordStatus says how the audit record stands.
+// RecordStatus is the state of the audit record.
 type RecordStatus struct {
 	Digest  uint64     `json:"digest"` // number of the last one; 0: none
 	At      *time.Time `json:"digest_at"`
 	Entries uint64     `json:"entries"` // that the last one is over
-	// From the running server: when it last checked the entries, what it found,
+	// From the running server: when it last checked the entries, the faults it found,
 	// and why the last digest is not in the directory of digests.
 	Checked  *time.Time `json:"checked_at"`
 	Faults   []string   `json:"faults"`
@@ -150,8 +151,8 @@ func (a *Admin) recordStatus(ctx context.Context) (out RecordStatus, err error) 
 	return out, nil
 }
 
-// PlanArchive says what the next archive would hold. A zero time is now less what
-// the record is kept for.
+// PlanArchive says what the next archive would hold. A zero time means now, less the
+// time for which the record is kept.
 func (a *Admin) PlanArchive(ctx context.Context, before time.Time) (ArchivePlan, error) {
 	p, err := a.c.Record.Plan(ctx, before)
 	if errors.Is(err, record.ErrNothingToArchive) {
@@ -160,7 +161,7 @@ func (a *Admin) PlanArchive(ctx context.Context, before time.Time) (ArchivePlan,
 	return ArchivePlan{p.Number, p.Digest, p.DigestAt}, err
 }
 
-// KeepArchive notes, with a reason, that an archive was written and read back.
+// KeepArchive records, with a reason, that an archive was written and read back.
 func (a *Admin) KeepArchive(ctx context.Context, token string, reason audit.Reason) (Archive, error) {
 	reason, err := audit.ParseReason(string(reason))
 	if err != nil {
@@ -182,7 +183,7 @@ func (a *Admin) KeepArchive(ctx context.Context, token string, reason audit.Reas
 	return out, err
 }
 
-// digestTime is when a digest was made; zero if there is none of the number.
+// digestTime is when a digest was made; zero if there is no digest of that number.
 func digestTime(r store.Reader, number uint64) (time.Time, error) {
 	list, err := r.Digests(max(number, 1)-1, 1)
 	if err != nil || len(list) == 0 {
@@ -192,7 +193,7 @@ func digestTime(r store.Reader, number uint64) (time.Time, error) {
 	return d.At, err
 }
 
-// retention reads how what is kept for a time stands.
+// retention reads the ages of the kinds of rows that are kept for a time.
 func (a *Admin) retention(ctx context.Context) (Retention, error) {
 	out := a.c.Retention
 	err := a.c.Store.View(ctx, func(r store.Reader) error {

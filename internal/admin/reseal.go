@@ -11,18 +11,18 @@ import (
 )
 
 const (
-	// resealAfter is how long after a rotation everything begins to be sealed anew:
-	// long enough to back the key file up first.
+	// resealAfter is how long after a rotation the resealing begins, so that the key file
+	// can be backed up first.
 	resealAfter = time.Minute
-	// resealRows is how many rows one step goes through: they hold up the other
-	// writes of the store for some tens of milliseconds.
+	// resealRows is how many rows one step goes through: it holds up the store's other
+	// writes for some tens of milliseconds.
 	resealRows = 200
-	// resealEvery is how often a server looks whether there is anything to do.
+	// resealEvery is how often a server checks whether resealing is due.
 	resealEvery = 10 * time.Second
 )
 
-// Resealing says how far sealing everything anew under the current root key has
-// come. While it goes on, and until the older keys are dropped, those are needed.
+// Resealing says how far sealing all rows under the current root key has come. Until it
+// has ended and the older keys are dropped, those keys are needed.
 type Resealing struct {
 	Key     uint32   `json:"key"`   // that seals
 	Older   []uint32 `json:"older"` // that still open
@@ -32,8 +32,8 @@ type Resealing struct {
 	Ended   bool     `json:"ended"`
 }
 
-// Reseal seals everything anew after each rotation, from a minute after it on,
-// until ctx ends. What an end leaves undone the next start goes on with.
+// Reseal seals all rows again after each rotation, starting a minute after it, until ctx
+// ends. The next start continues an unfinished pass.
 func (a *Admin) Reseal(ctx context.Context) {
 	t := time.NewTicker(resealEvery)
 	defer t.Stop()
@@ -49,7 +49,7 @@ func (a *Admin) Reseal(ctx context.Context) {
 	}
 }
 
-// ResealOnce is one round of Reseal: nothing if it is not time, or a whole pass.
+// ResealOnce is one round of Reseal: nothing if none is due, or a whole pass.
 func (a *Admin) ResealOnce(ctx context.Context) error {
 	state, err := a.resealing(ctx)
 	if err != nil || state == nil || state.Ended {
@@ -62,8 +62,8 @@ func (a *Admin) ResealOnce(ctx context.Context) error {
 	if newest := sealing(keys); newest.ID != state.Key || a.c.Clock.Now().Before(newest.Made.Add(resealAfter)) {
 		return nil
 	}
-	// While another authority seals under an older key, or did a moment ago, a row may be
-	// written under it behind the pass.
+	// If another authority seals under an older key, or did until a moment ago, it may
+	// write a row under that key behind the pass.
 	if since, ok, err := a.c.Keyring.Settled(ctx); err != nil || !ok || a.c.Clock.Now().Before(since.Add(resealAfter)) {
 		return err
 	}
@@ -71,7 +71,7 @@ func (a *Admin) ResealOnce(ctx context.Context) error {
 	return err
 }
 
-// resealing is nil if there is no older key: nothing can be sealed under one.
+// resealing is nil if there is no older key, since then no row can be sealed under one.
 func (a *Admin) resealing(ctx context.Context) (*Resealing, error) {
 	out := Resealing{Key: a.c.Vault.SealsWith(), Older: a.c.Vault.OpensWith()}
 	if len(out.Older) == 0 {
@@ -116,8 +116,8 @@ func (a *Admin) reseal(ctx context.Context) (store.Resealing, error) {
 	}
 }
 
-// resealStep does one step. The first one and the last one are recorded, in
-// their own transactions; a crash in between leaves the place that was reached.
+// resealStep does one step. The first and the last one are recorded, in their own
+// transactions. A crash in between leaves the position that was reached.
 func (a *Admin) resealStep(ctx context.Context) (s store.Resealing, err error) {
 	err = a.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		before, err := tx.Resealing()

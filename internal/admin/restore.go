@@ -18,7 +18,7 @@ var (
 	ErrKeepers    = errors.New("too few keepers told of the card, or they contradict one another: see 'liuma status' and try again")
 )
 
-// RaiseHead asks the authority of the running server, which has the keepers.
+// RaiseHead is done by the authority of the running server, which has the keepers.
 func (a *Admin) RaiseHead(ctx context.Context, card liuma.CardID, reason audit.Reason) (authority.Raised, error) {
 	if err := a.alone(ctx); err != nil {
 		return authority.Raised{}, err
@@ -57,7 +57,7 @@ func (a *Admin) acceptRestore(ctx context.Context, after liuma.CardID, reason au
 	return a.c.Server.Authority.AcceptRestore(ctx, ActorOf(ctx), after, reason)
 }
 
-// withReason wants a reason, whoever asks, and a server.
+// withReason checks that there is a server and a reason; every caller must give one.
 func (a *Admin) withReason(reason audit.Reason) (audit.Reason, error) {
 	reason, err := audit.ParseReason(string(reason))
 	if err == nil && a.c.Server == nil {

@@ -29,7 +29,7 @@ func (a *Admin) Held(ctx context.Context, number string, reason audit.Reason) (r
 	return a.c.Registry.Held(ctx, ActorOf(ctx), id, reason)
 }
 
-// ErasePerson asks the authority of the running server, which has the keepers.
+// ErasePerson is done by the authority of the running server, which has the keepers.
 func (a *Admin) ErasePerson(ctx context.Context, number string, reason audit.Reason, trial bool) (authority.Erasure, error) {
 	reason, err := a.withReason(reason)
 	if err != nil {
@@ -51,8 +51,8 @@ func (a *Admin) Minors(ctx context.Context, on time.Time, digits int, from strin
 	return a.c.Registry.Minors(ctx, on, digits, from)
 }
 
-// parseNumber reads an ID number, or any document as its text (passport:DEU-C01X00T47),
-// and keeps what was typed out of the error.
+// parseNumber reads an ID number, or any document as its text (passport:DEU-C01X00T47).
+// Its error does not contain the typed text.
 func parseNumber(number string) (registry.IDNumber, error) {
 	id, err := registry.ParseIDNumber(number)
 	if err != nil {

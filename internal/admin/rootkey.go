@@ -15,15 +15,16 @@ import (
 type RootKey struct {
 	ID   uint32    `json:"id"`
 	Made time.Time `json:"made"`
-	// Follows says that it seals once all authorities on the database have it.
+	// Follows says that the key will seal once all authorities on the database have
+	// it.
 	Follows bool `json:"follows,omitempty"`
 }
 
-// RotateRootKey adds a root key to the vault, which seals everything that is
-// written from now on; what older keys sealed stays readable. The key file is
-// no part of the database, so two entries tell of it: one before ("begun") and
-// one after. A begun rotation that nothing follows was cut short; 'liuma keys
-// vault list' shows whether the key was made.
+// RotateRootKey adds a root key to the vault. It seals everything that is written
+// from now on; older values stay readable. The key file is not part of the database,
+// so there are two audit entries: one before ("begun") and one after. If nothing
+// follows a "begun", the rotation was cut short; 'liuma keys vault list' shows
+// whether the key was made.
 func (a *Admin) RotateRootKey(ctx context.Context, reason audit.Reason) (RootKey, error) {
 	reason, err := audit.ParseReason(string(reason))
 	if err != nil {
@@ -67,9 +68,9 @@ type DroppedRootKey struct {
 }
 
 // DropRootKey destroys an older root key of the vault, once everything is sealed
-// anew under the one that seals: whoever has a copy of the old one reads and
-// makes up nothing from then on. Without a server it first seals everything anew
-// itself. Two entries tell of it, as of a rotation.
+// again under the present one. From then on a copy of the old key can neither read
+// nor forge values. Without a server it first seals everything again itself. There
+// are two audit entries, as for a rotation.
 func (a *Admin) DropRootKey(ctx context.Context, id uint32, reason audit.Reason) (out DroppedRootKey, err error) {
 	if reason, err = audit.ParseReason(string(reason)); err != nil {
 		return out, err
@@ -84,8 +85,9 @@ func (a *Admin) DropRootKey(ctx context.Context, id uint32, reason audit.Reason)
 	if err != nil {
 		return out, err
 	}
-	// The vault seals with the newest key since before the pass began, and no
-	// value is written under another: nothing can be added to what it went through.
+	// The vault has sealed with the newest key since before the pass began, and no
+	// value is written under another key. So no row that the pass has done can come
+	// to be sealed under an old key.
 	if s.Key != a.c.Vault.SealsWith() || !s.Ended() {
 		return out, ErrResealing
 	}
@@ -104,7 +106,8 @@ func (a *Admin) DropRootKey(ctx context.Context, id uint32, reason audit.Reason)
 	return out, nil
 }
 
-// dropRootKey takes it out of the key file, or of those of all authorities.
+// dropRootKey takes the key out of the key file, or out of the key files of all
+// authorities.
 func (a *Admin) dropRootKey(ctx context.Context, id uint32) error {
 	shared, err := a.c.Keyring.Shared(ctx)
 	if err == nil && shared {
@@ -116,7 +119,7 @@ func (a *Admin) dropRootKey(ctx context.Context, id uint32) error {
 	return err
 }
 
-// older refuses what is no older root key of the key file.
+// older refuses a key that is not an older root key of the key file.
 func (a *Admin) older(id uint32) error {
 	keys, err := a.c.Vault.KeyFile().RootKeys()
 	if err != nil {

@@ -16,14 +16,14 @@ import (
 )
 
 var (
-	// ErrSearch says that a search names a stream, or a place to go on, in no form that
-	// there is.
+	// ErrSearch says that the stream, or the place to go on from, is not written in a valid
+	// form.
 	ErrSearch = errors.New("want a card's identifier of 32 hexadecimal digits, or a stream as card: or process: and 32 hexadecimal digits")
 	// ErrNoStream says that there is no such stream.
 	ErrNoStream = errors.New("the record has no such stream")
 )
 
-// RecordSearch says which entries to find; what is empty is any.
+// RecordSearch says which entries to find; an empty member matches every entry.
 type RecordSearch struct {
 	Stream     string    `json:"stream"` // "card:" or "process:" and the identifier, or a card's identifier alone
 	Actor      string    `json:"actor"`
@@ -47,21 +47,21 @@ type EntryView struct {
 	Note       string    `json:"note"`
 }
 
-// FoundEntries is a part of what a search finds.
+// FoundEntries is one part of a search's result.
 type FoundEntries struct {
 	Entries []EntryView `json:"entries"`
 	Looked  int         `json:"looked_at"`      // entries
 	Next    string      `json:"next,omitempty"` // where the next part begins; empty: this was the last
 }
 
-// StreamChecked is what an examination of a stream came to.
+// StreamChecked is the result of checking a stream.
 type StreamChecked struct {
 	Stream string `json:"stream"`
 	Whole  bool   `json:"whole"`
 	Fault  string `json:"fault,omitempty"` // missing, altered or added
 	At     uint64 `json:"fault_at,omitempty"`
-	// From and To are the first and last entry in the database, and Hash the last one's, with
-	// which the chain was compared.
+	// From and To are the first and last entry in the database. Hash is the last entry's
+	// hash, with which the chain was compared.
 	From uint64 `json:"from"`
 	To   uint64 `json:"to"`
 	Hash string `json:"hash"`
@@ -98,7 +98,7 @@ func (a *Admin) FindEntries(ctx context.Context, q RecordSearch) (FoundEntries, 
 	return out, nil
 }
 
-// CheckStream examines the chain of one stream; see Administration.
+// CheckStream checks the hash chain of one stream; see Administration.
 func (a *Admin) CheckStream(ctx context.Context, stream string) (StreamChecked, error) {
 	s, err := parseStream(stream)
 	if err != nil {
@@ -143,7 +143,7 @@ func parseStream(name string) (audit.Stream, error) {
 	return s, nil
 }
 
-// parsePlace reads where a search goes on.
+// parsePlace reads the place where a search goes on.
 func parsePlace(text string) (p audit.Place, err error) {
 	name, number, ok := strings.Cut(text, "/")
 	if p.Stream, err = parseStream(name); err != nil {

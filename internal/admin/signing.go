@@ -11,8 +11,8 @@ import (
 // ErrKeyInUse says that a running server signs with the key.
 var ErrKeyInUse = errors.New("the running server may still sign with this key, or did a moment ago: it goes on with it until it is started again, and for ten minutes more, so that clients have the new one; drop it a quarter of an hour after that start")
 
-// ErrLastDigestKey says that the record would have no further digest without the
-// key: the next is made only after the last one was checked with it.
+// ErrLastDigestKey says that without the key no further digest could be made: the next
+// digest is made only after the last one was checked with it.
 var ErrLastDigestKey = errors.New("the last digest of the record is signed with this key, and without it no other could follow; make one with the key that signs now, 'liuma audit digest', then drop this one")
 
 // RotatedKey is the answer to a rotation: the new signing key.
@@ -20,8 +20,8 @@ type RotatedKey struct {
 	KID string `json:"kid"`
 	// Restart says that a running server does not know the key yet.
 	Restart bool `json:"restart"`
-	// Follows says that it signs once all authorities on the database have published it for
-	// ten minutes.
+	// Follows says that the key will sign once all authorities on the database have
+	// published it for ten minutes.
 	Follows bool `json:"follows,omitempty"`
 }
 
@@ -32,9 +32,9 @@ type DroppedKey struct {
 	Published bool `json:"published"`
 }
 
-// RotateSigningKey makes the prepared key, or else a new one, the signing key
-// from the next start of a server on; the key before it stays published. The
-// key file is not part of the database, so the audit record has no entry of it.
+// RotateSigningKey makes the prepared key, or else a new one, the signing key from the next
+// start of a server on; the key before it stays published. The key file is not part of the
+// database, so the audit record has no entry of it.
 func (a *Admin) RotateSigningKey(ctx context.Context) (RotatedKey, error) {
 	shared, err := a.c.Keyring.Shared(ctx)
 	if err != nil {
@@ -48,10 +48,10 @@ func (a *Admin) RotateSigningKey(ctx context.Context) (RotatedKey, error) {
 	return RotatedKey{KID: key.ID, Restart: err == nil && a.c.Server != nil}, err
 }
 
-// DropSigningKey destroys a key that nothing signs with: the key file has the
-// key that signs from the next start on, the vault the key that signs now. Digests
-// that are made meanwhile need no lock here: they are signed with the vault's key,
-// which is another one.
+// DropSigningKey destroys a key that nothing signs with. The key file knows the key that
+// will sign from the next start on, and the vault the key that signs now. Digests that are
+// made meanwhile need no lock here, since they are signed with the vault's key, which
+// cannot be dropped.
 func (a *Admin) DropSigningKey(ctx context.Context, kid string) (DroppedKey, error) {
 	serving := a.c.Server != nil
 	if serving && a.c.Vault.SignedLately(kid) {
@@ -61,7 +61,7 @@ func (a *Admin) DropSigningKey(ctx context.Context, kid string) (DroppedKey, err
 	if err != nil {
 		return DroppedKey{}, err
 	}
-	// Of the key that signs, and of one that is not there, the key file says so.
+	// If the key signs, or is not there, the key file returns the error.
 	if slices.ContainsFunc(keys, func(k vault.SigningKey) bool { return k.ID == kid && k.State != vault.KeySigning }) {
 		needs, err := a.c.Record.Needs(ctx, kid)
 		if err != nil {
@@ -94,8 +94,8 @@ func (a *Admin) publishes() []string {
 	return out
 }
 
-// otherKeys reports whether the key file holds other keys than the vault has
-// read, another signing key, or another root key that seals.
+// otherKeys reports whether the key file differs from the vault's keys: in its signing
+// keys, or in the root key that seals.
 func (a *Admin) otherKeys() (bool, error) {
 	keys, err := a.c.Vault.KeyFile().SigningKeys()
 	if err != nil {

@@ -14,34 +14,35 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// StaffStatus says how the staff stands, for Status.
+// StaffStatus is the state of the staff, for Status.
 type StaffStatus struct {
-	// Begun is false while nobody has a name: acts are recorded as Actor.
+	// Begun is false while there are no members: acts are recorded as Actor.
 	Begun  bool `json:"begun"`
 	Active int  `json:"active"`
-	// Operators and Officers are active; with none of one of them nothing that takes
-	// two is decided.
+	// Operators and Officers count the active ones. If either is zero, no act that takes
+	// two can be decided.
 	Operators int `json:"operators"`
 	Officers  int `json:"officers"`
 	Proposals int `json:"proposals"` // that wait for an approval
-	// Waiting are members who are invited without an approval, and who count later.
+	// Waiting are members who were invited without an approval, and whose invitations do
+	// not count yet.
 	Waiting []liuma.StaffID `json:"waiting,omitempty"`
-	// Contested are operators and officers whom somebody else suspended within the last
+	// Contested are operators and officers whom another member suspended within the last
 	// days (staff.Contest).
 	Contested []StaffSuspension `json:"contested,omitempty"`
 }
 
-// StaffSuspension is a member whom somebody else suspended.
+// StaffSuspension is a suspension of a member by another.
 type StaffSuspension struct {
 	Member liuma.StaffID `json:"member"`
 	By     liuma.StaffID `json:"by"`
 	At     time.Time     `json:"at"`
-	// Until is from when on another may be begun in their place, if nobody with their
-	// role is left.
+	// Until is when another may be begun in their place, if nobody with their role is
+	// left.
 	Until time.Time `json:"until"`
 }
 
-// StaffStatus says how the staff stands; the status says it too.
+// StaffStatus returns the state of the staff, which is in Status too.
 func (a *Admin) StaffStatus(ctx context.Context) (s StaffStatus, err error) {
 	if s.Begun, err = a.staff.Begun(ctx); err != nil {
 		return s, err
@@ -78,12 +79,12 @@ func (a *Admin) StaffStatus(ctx context.Context) (s StaffStatus, err error) {
 	return s, err
 }
 
-// Staff are the members of staff, for the door that knows passkeys. What it does asks
-// nobody: a passkey, or an invitation's code, is who somebody is.
+// Staff are the members of staff, for the door that handles passkeys. Its acts check no
+// role: a passkey, or an invitation's code, identifies the person.
 func (a *Admin) Staff() *staff.Staff { return a.staff }
 
-// BeginStaff invites the first two members of staff. The account of the caller acts
-// as the operator, if that is wished.
+// BeginStaff invites the first two members of staff. If asked to, it lets the caller's
+// account act as the operator.
 func (a *Admin) BeginStaff(ctx context.Context, b staff.Beginning) ([]staff.Invited, error) {
 	return a.staff.Begin(ctx, b)
 }
@@ -93,8 +94,8 @@ func (a *Admin) StaffMembers(ctx context.Context) ([]staff.View, error) {
 	return a.staff.List(ctx, callerOf(ctx))
 }
 
-// ProposeStaff asks for a change of a member;
-// where the directory has offices, the agency of a member is one of them.
+// ProposeStaff proposes a change of a member. If the directory has offices, the member's
+// agency must be one of them.
 func (a *Admin) ProposeStaff(ctx context.Context, c staff.Change) (staff.Proposed, error) {
 	if own := c.Member.Agency; own != "" {
 		listing := a.c.Agencies.Listing()
@@ -118,17 +119,17 @@ type ProposalView struct {
 	At    time.Time     `json:"at"`
 	Until time.Time     `json:"until"`
 	Hash  string        `json:"hash"` // the first 16 digits, as the record has them
-	// About says in a line what is proposed; Change has a change of a member in parts,
-	// without anything of an invitation's code.
+	// About describes the proposal in one line. Change has a change of a member in
+	// parts, without anything of an invitation's code.
 	About  string        `json:"about,omitempty"`
 	Change *staff.Change `json:"change,omitempty"`
-	// ApprovedAt is set of an act that the caller approved and that may not have been
-	// carried out, because something died in between: they approve it again.
+	// ApprovedAt is set for an act that the caller approved and that may not have been
+	// carried out, because a process died in between: the caller approves it again.
 	ApprovedAt *time.Time `json:"approved_at,omitempty"`
 }
 
-// Proposals lists what waits for an approval, within the caller's bounds, and after it
-// the acts that the caller approved and can still carry out.
+// Proposals lists the proposals that wait for an approval, within the caller's bounds,
+// and after them the acts that the caller approved and can still carry out.
 func (a *Admin) Proposals(ctx context.Context) ([]ProposalView, error) {
 	open, err := a.staff.Proposals().List(ctx)
 	if err != nil {
@@ -152,7 +153,7 @@ func viewed(p store.Proposal) ProposalView {
 		About: staff.About(p) + edition.About(p) + aboutAct(p), Change: staff.ChangeOf(p)}
 }
 
-// WithdrawProposal ends a proposal undone, of whatever kind, within the caller's bounds.
+// WithdrawProposal withdraws a proposal of any kind, within the caller's bounds.
 func (a *Admin) WithdrawProposal(ctx context.Context, id string) error {
 	p, err := a.staff.Proposals().Of(ctx, proposal.ID(id))
 	if err != nil {
@@ -166,7 +167,7 @@ func (a *Admin) WithdrawProposal(ctx context.Context, id string) error {
 	return a.staff.Proposals().Withdraw(ctx, proposal.ID(id), callerOf(ctx).ID)
 }
 
-// SuspendStaff stops a member at once.
+// SuspendStaff suspends a member at once.
 func (a *Admin) SuspendStaff(ctx context.Context, id liuma.StaffID, reason audit.Reason) error {
 	return a.staff.Suspend(ctx, callerOf(ctx), id, reason)
 }
@@ -188,7 +189,7 @@ func (a *Admin) SignIn(ctx context.Context, code string) (SignedIn, error) {
 	return SignedIn{Session: string(in.Token), Until: in.Until, ID: in.ID, Name: in.Name}, nil
 }
 
-// TerminalCode makes a code for a terminal of the caller's.
+// TerminalCode makes a code by which another terminal can sign in as the caller.
 func (a *Admin) TerminalCode(ctx context.Context) (code string, until time.Time, err error) {
 	return a.staff.TerminalCode(ctx, callerOf(ctx))
 }

@@ -21,7 +21,7 @@ type Status struct {
 	Issuer  string        `json:"issuer"`
 	Shape   string        `json:"shape"` // of the keepers, for example 2/3
 	Keepers []KeeperState `json:"keepers"`
-	// OpenIntents counts settings of a PIN that not every keeper has yet.
+	// OpenIntents counts PINs that are being set and that not every keeper has yet.
 	OpenIntents int64 `json:"open_intents"`
 	Cards       int64 `json:"cards"`
 	People      int64 `json:"people"` // in the registry
@@ -34,21 +34,21 @@ type Status struct {
 	Letters     letter.Queue `json:"letters"` // notices on paper
 	Record      RecordStatus `json:"record"`
 	Retention   Retention    `json:"retention"`
-	// Resealing is null if the vault has one root key only.
+	// Resealing is null if the vault has only one root key.
 	Resealing *Resealing `json:"resealing"`
-	// Policy is the policy that the service goes by or, without a server, that one which
-	// is started now would.
+	// Policy is the policy in force or, without a server, the policy that a server would
+	// start with now.
 	Policy edition.State `json:"policy"`
-	// Restart says that the running server signs with another key than the key
-	// file says, or publishes others.
+	// Restart says that the running server signs with, or publishes, other keys than the
+	// key file holds.
 	Restart bool `json:"restart_for_keys"`
-	// Staff says how the members of staff stand.
+	// Staff is the state of the staff.
 	Staff StaffStatus `json:"staff"`
-	// Authorities are those that work with the same database, by name; empty where nobody
-	// else can.
+	// Authorities are the authorities that work with the same database, by name; empty if
+	// there can be only one.
 	Authorities []AuthorityState `json:"authorities"`
-	// Keyring says how the keys stand that all of them have the same of; null where nobody
-	// else can work with the database.
+	// Keyring is the state of the keys that all of them share; null if there can be only
+	// one authority.
 	Keyring *keyring.State `json:"keyring"`
 }
 
@@ -64,7 +64,7 @@ type AuthorityState struct {
 	Duties []store.Duty `json:"duties"` // what it does for all
 }
 
-// authorities lists who works with the database.
+// authorities lists the authorities that work with the database.
 func (a *Admin) authorities(ctx context.Context) ([]AuthorityState, error) {
 	out := []AuthorityState{}
 	self := a.c.Store.Self()
@@ -134,7 +134,7 @@ type Serving struct {
 	Keys  []string  `json:"publishes"`     // kids, oldest first
 	// Guesses at PINs since the start.
 	Guesses Guesses `json:"guesses"`
-	// Codes are the one-time codes of each channel that had any sent in a day.
+	// Codes counts the one-time codes of each channel that had any sent within a day.
 	Codes []ChannelCodes `json:"codes"`
 	// Rations of clients.
 	Rations Rations `json:"rations"`
@@ -150,8 +150,9 @@ type ChannelCodes struct {
 	Day      uint64          `json:"day"` // sent in the last 24 hours, of at most DayMost
 	DayMost  int             `json:"day_most"`
 	Spent    bool            `json:"spent"` // there are no more for now
-	// Judged are the codes of the hour that ended ten minutes ago, or of the day
-	// where that hour had too few, Returned how many were typed in, and Unreturned says that these are so few that it is an alarm.
+	// Judged counts the codes of the hour that ended ten minutes ago or, if those are too
+	// few, of the day. Returned is how many of these were typed in, and Unreturned says
+	// that they are so few that it is an alarm.
 	Judged     uint64 `json:"judged"`
 	Returned   uint64 `json:"returned"`
 	Unreturned bool   `json:"unreturned"`
@@ -197,7 +198,7 @@ type SealKey struct {
 	RetireAt time.Time `json:"retire_at"` // not given out after this
 }
 
-// sealKeyAt is the newest key that is given out; the next one may be there already.
+// sealKeyAt is the newest key that is given out; the key after it may exist already.
 func sealKeyAt(keys []store.SealKey, now time.Time) *SealKey {
 	for _, k := range keys {
 		if !now.Before(k.MadeAt) {
@@ -229,8 +230,8 @@ func (a *Admin) Status(ctx context.Context) (Status, error) {
 	return s, nil
 }
 
-// standing is the status but for what is counted over all cards and people, which takes
-// the longer the more there are.
+// standing is the status without the counts over all cards and people, which take longer
+// the more there are.
 func (a *Admin) standing(ctx context.Context) (Status, error) {
 	s := Status{At: a.c.Clock.Now(), Issuer: a.c.Issuer, Shape: a.c.Shape}
 	seen := map[string]uint64{}
@@ -331,7 +332,7 @@ func (a *Admin) serving(ctx context.Context, server *Server) (*Serving, error) {
 	return out, err
 }
 
-// queues is how what holders are told by stands: texts and letters.
+// queues returns the state of the queues of texts and letters.
 func (a *Admin) queues(ctx context.Context) (texts Texts, letters letter.Queue, err error) {
 	if texts, err = a.textsState(ctx); err == nil {
 		letters, err = letter.Look(ctx, a.c.Store, a.c.Clock.Now())

@@ -13,13 +13,13 @@ import (
 )
 
 // A channel of the first level may have sub-channels: a city's app under its province's.
-// A sub-channel has a key of its own and does no more than its parent may; when the
-// parent is stopped, so are they, in the same transaction.
+// A sub-channel has a key of its own and may do no more than its parent. When the parent
+// is stopped, its sub-channels are stopped in the same transaction.
 
-// ErrParent is a sub-channel that its parent does not carry.
+// ErrParent says that the parent does not allow a sub-channel this.
 var ErrParent = errors.New("the channel above does not allow this")
 
-// underParent judges a new or resumed channel by the one above it.
+// underParent checks a new or resumed channel against the channel above it.
 func underParent(r store.Reader, row store.Client) error {
 	if row.Parent == "" {
 		return nil
@@ -48,8 +48,8 @@ func underParent(r store.Reader, row store.Client) error {
 	return nil
 }
 
-// StopClient makes every door refuse the client, from its next request on, and with a
-// channel its sub-channels. A crash leaves all of them stopped, or none.
+// StopClient makes every door refuse the client, from its next request on. Stopping a
+// channel stops its sub-channels too. A crash leaves all of them stopped, or none.
 func (a *Admin) StopClient(ctx context.Context, kind store.ClientKind, id string) error {
 	return a.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		row, err := clientOf(tx, kind, id)
@@ -77,8 +77,9 @@ func (a *Admin) StopClient(ctx context.Context, kind store.ClientKind, id string
 	})
 }
 
-// ResumeClient lets a stopped client use the doors again; a sub-channel only while the
-// channel above it is not stopped, and with it none of its own. ErrParent.
+// ResumeClient lets a stopped client use the doors again. A sub-channel is resumed only
+// while the channel above it is not stopped; resuming a channel does not resume its
+// sub-channels. ErrParent.
 func (a *Admin) ResumeClient(ctx context.Context, kind store.ClientKind, id string) error {
 	return a.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		row, err := clientOf(tx, kind, id)
@@ -96,7 +97,7 @@ func (a *Admin) ResumeClient(ctx context.Context, kind store.ClientKind, id stri
 // clientOf is a client of a kind. ErrUnknown.
 func clientOf(r store.Reader, kind store.ClientKind, id string) (store.Client, error) {
 	row, err := r.Client(id)
-	// That of the counter is the service's own: nobody stops it or gives it a key.
+	// The counter's client belongs to the service: nobody may stop it or give it a key.
 	if errors.Is(err, store.ErrNotFound) || err == nil && (row.Kind != kind || kind == store.ClientCounter) {
 		return row, fmt.Errorf("%w: %s", ErrUnknown, id)
 	}

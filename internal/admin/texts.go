@@ -67,7 +67,7 @@ type InboxText struct {
 	Phone    string    `json:"phone"`
 	Template string    `json:"template"`
 	Text     string    `json:"text"`
-	// Voice says that it was not shown but read out, in a call.
+	// Voice says that the message was read out in a call, not shown.
 	Voice bool `json:"voice,omitempty"`
 }
 

@@ -1,11 +1,11 @@
-// Package agency is where holders are sent to: offices and hotlines by region, as an
-// operator imported them. It guarantees that a file is taken row by row, each whole or
-// not at all, with what changed on the record; that nothing is shown but what a
-// sealed row says; that every search ends with somebody to ask, because who finds nothing
-// in a county is led to its city, its province and the nation's line; and that nothing of
-// a card, and no position of a device, comes into any answer: a region is asked about, and
-// nothing else. It trusts the operator's file for what it says, within the bounds of each
-// field, and the list of regions.
+// Package agency is the directory of places that holders are sent to: offices and hotlines
+// by region, as an operator imported them. It guarantees that a file is taken row by row,
+// each whole or not at all, with every change on the record; that nothing is shown
+// that is not in a sealed row; that every search ends with somebody to ask: if a county
+// has nothing, its city, its province and the nation's line are shown; and that no answer
+// depends on a card or a device's position: a search is by region alone. It trusts the
+// operator's file for its content, within the limits of each field, and the list of
+// regions.
 //
 // Start here: Book, then Listing in listing.go and Import in import.go.
 package agency
@@ -25,7 +25,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// ErrUnknown says that there is no agency of a code.
+// ErrUnknown says that there is no agency of that code.
 var ErrUnknown = errors.New("no agency has this code")
 
 // Config holds the parts of a Book. All members but Logger are required.
@@ -36,28 +36,28 @@ type Config struct {
 	Logger  *slog.Logger // default: discard
 }
 
-// tickImported marks that something was imported, for the other processes.
+// tickImported marks an import, for the other processes.
 const tickImported = "agencies_imported"
 
-// WatchEvery is how often a process looks whether another one has imported something.
+// WatchEvery is how often a process checks whether another one has imported something.
 const WatchEvery = 10 * time.Second
 
-// Book keeps the directory in memory. An import in the same process renews it, and one in
-// another process a moment later (Watch). Safe for concurrent use.
+// Book keeps the directory in memory. An import in the same process renews it at once;
+// after one in another process Watch renews it a moment later. Safe for concurrent use.
 type Book struct {
 	c    Config
 	now  atomic.Pointer[Listing]
 	load sync.Mutex
-	seen imports // of what Listing has; guarded by load
+	seen imports // those that Listing includes; guarded by load
 }
 
-// imports tell what was imported lately from what was imported before.
+// imports identifies the imports of the last day.
 type imports struct {
 	n    int
 	last time.Time
 }
 
-// lately reads the marks of a day.
+// lately reads the marks of the last day.
 func (b *Book) lately(ctx context.Context) (m imports, err error) {
 	err = b.c.Store.View(ctx, func(r store.Reader) error {
 		marks, err := r.Ticks(tickImported, vault.Index{}, b.c.Now().Add(-24*time.Hour))
@@ -116,14 +116,14 @@ func Open(ctx context.Context, c Config) (*Book, error) {
 	return b, nil
 }
 
-// Listing is the directory as it stands.
+// Listing is the present directory.
 func (b *Book) Listing() *Listing { return b.now.Load() }
 
 // loadPage is how many rows are read at once.
 const loadPage = 1000
 
-// Reload reads the directory anew. A row that was altered is left out: its refusal is on
-// the record and in the status, and its region is served by the next agency above it.
+// Reload reads the directory again. A row that was altered is left out: its refusal is on
+// the record and in the status, and the agency of the region above serves its region.
 func (b *Book) Reload(ctx context.Context) error {
 	b.load.Lock()
 	defer b.load.Unlock()
@@ -131,7 +131,7 @@ func (b *Book) Reload(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("agency: %w", err)
 	}
-	seen, err := b.lately(ctx) // first: what comes meanwhile is read again
+	seen, err := b.lately(ctx) // read first, so that a later import is noticed
 	if err != nil {
 		return fmt.Errorf("agency: %w", err)
 	}

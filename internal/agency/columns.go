@@ -10,16 +10,17 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// column is one column of a file: its headings, ours first, and its cell of an agency.
+// column is one column of a file: its headings, ours first, and how a cell is read from
+// an agency.
 type column struct {
 	headings []string
 	must     bool
 	most     int    // characters
-	reason   string // for which a row is left out whose cell cannot be taken
+	reason   string // why a row is left out if this cell cannot be taken
 	cell     func(*store.Agency) *string
 }
 
-// columns are those of a file, in the order in which it is written.
+// columns are the columns of a file, in the order in which it is written.
 func columns() []column {
 	plain := func(most int, reason string, cell func(*store.Agency) *string, headings ...string) column {
 		return column{headings: headings, most: most, reason: reason, cell: cell}
@@ -63,7 +64,7 @@ func bilingual(most int, reason string, of func(*store.Agency) *liuma.Text, name
 // ErrHeader says that no line at the start of a file is the header.
 var ErrHeader = errors.New("the first line must name the columns: " + header())
 
-// header is the first line that a file is written with.
+// header is the first line of a file that we write.
 func header() string {
 	var names []string
 	for _, c := range columns() {
@@ -72,24 +73,24 @@ func header() string {
 	return strings.Join(names, ",")
 }
 
-// maxHeader is how many lines may stand before and with the header: exports begin with a
+// maxHeader is how many lines are searched for the header: exported files begin with a
 // title.
 const (
 	maxHeader = 10
 	maxCells  = 64
 )
 
-// layout says which cell of a line is which column.
+// layout says which cell of a line belongs to which column.
 type layout struct {
 	comma   byte
 	cells   int
 	known   int
 	columns []column
-	at      []int // by column; -1: the file has none
+	at      []int // by column; -1: the file does not have it
 }
 
-// readHeader finds the header among the first lines. Where none is one, the error is
-// about the line that comes nearest.
+// readHeader finds the header among the first lines. If none of them is a header, the
+// error is about the line that comes nearest.
 func readHeader(in *sheet.Lines) (layout, error) {
 	var nearest error
 	most := 0
@@ -112,7 +113,7 @@ func readHeader(in *sheet.Lines) (layout, error) {
 	return layout{}, nearest
 }
 
-// parseHeader reads a header line, whatever it parts its cells with.
+// parseHeader reads a header line with any separator.
 func parseHeader(line string) (layout, error) {
 	line = strings.TrimPrefix(line, "\ufeff")
 	l := layout{comma: sheet.Separator(line), columns: columns()}

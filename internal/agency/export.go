@@ -7,8 +7,9 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// Write writes agencies as a file that Import reads to the same. A cell that a
-// spreadsheet would take for a formula is none here: no field begins with = + - or @.
+// Write writes agencies as a file that Import reads back unchanged. It need not
+// escape cells that a spreadsheet would take for a formula, because no field begins
+// with = + - or @.
 func Write(w io.Writer, all []store.Agency) error {
 	out := csv.NewWriter(w)
 	cols := columns()
@@ -30,7 +31,7 @@ func Write(w io.Writer, all []store.Agency) error {
 	return err
 }
 
-// Cells are the columns of an agency and what it says in each.
+// Cells are the columns of an agency and their values.
 func Cells(a store.Agency) (cells [][2]string) {
 	for _, c := range columns() {
 		cells = append(cells, [2]string{c.headings[0], cellOf(&a, c)})

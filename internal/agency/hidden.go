@@ -7,9 +7,10 @@ import (
 	"github.com/liuma-pin/liuma/internal/written"
 )
 
-// A number belongs in its column, where the record says that it changed, and an address of
-// the web belongs nowhere. What stands in a text instead would send holders to whoever
-// wrote it there, with nothing on the record; and people read more than digits as a number.
+// A telephone number belongs in its column, where every change is recorded, and a web
+// address belongs nowhere. If one were hidden in another text, it could send holders to an
+// attacker without any trace on the record. People also read other signs than digits as a
+// number.
 
 var (
 	longNumber = regexp.MustCompile(`[0-9]{7}`)
@@ -17,13 +18,13 @@ var (
 		`|\.(?:中国|中國|公司|网络|網絡|网址|网站|在线|商城|集团|我爱你|商店|手机|政务|公益)`)
 	lowerLink = regexp.MustCompile(`[a-z0-9-]{2}\.[a-z]{2,}`) // St.John has a capital letter
 	clockTime = regexp.MustCompile(`(^|[^0-9])[0-2]?[0-9][:.][0-5][0-9]([^0-9]|$)`)
-	parted    = regexp.MustCompile(`[0-9]+(?:[^\pL\pN]{1,3}[0-9]+)+`) // groups of digits without a letter between
+	parted    = regexp.MustCompile(`[0-9]+(?:[^\pL\pN]{1,3}[0-9]+)+`) // groups of digits with no letter in between
 	group     = regexp.MustCompile(`[0-9]+`)
 	dialled   = regexp.MustCompile(`^(?:(?:00)?86)?(?:1[3-9][0-9]{9}|0[1-9][0-9]{8,10}|[48]00[0-9]{7})`)
 )
 
-// Hides reports a telephone number or an address of the web in a text, however they are
-// written there. What a spreadsheet would take for a formula is none either.
+// Hides reports whether a text has a telephone number or a web address, in any spelling, or
+// something that a spreadsheet would take for a formula.
 func Hides(s string) bool {
 	folded := written.Number(s)
 	if written.OtherDigits(folded) || longNumber.MatchString(written.Numerals(folded)) {
@@ -33,8 +34,8 @@ func Hides(s string) bool {
 	return link.MatchString(shown) || lowerLink.MatchString(shown) || partedNumber(written.Numerals(shown)) || formula(shown)
 }
 
-// partedNumber reports a number as it is dialled whose digits are parted by marks. Times
-// of the day are none, and neither are numbers of houses one after another.
+// partedNumber reports whether a text has a telephone number whose digits are separated by
+// marks. Times of the day and house numbers in a row do not count.
 func partedNumber(s string) bool {
 	for range 2 { // two times may share the mark between them
 		s = clockTime.ReplaceAllString(s, "${1}x${2}")
@@ -62,5 +63,6 @@ func containsLong(groups []string) bool {
 	return false
 }
 
-// formula reports what a spreadsheet may take for one, full width included.
+// formula reports whether a spreadsheet may take a text for a formula, also in full-width
+// characters.
 func formula(shown string) bool { return shown != "" && strings.ContainsRune("=+-@", rune(shown[0])) }

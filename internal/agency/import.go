@@ -18,10 +18,10 @@ import (
 )
 
 const (
-	// chunkRows is how many rows are judged in one transaction.
+	// chunkRows is how many rows one transaction takes.
 	chunkRows = 1000
-	// maxTold is how many agencies one entry of the record names: each with what changed,
-	// and its telephone numbers before and after.
+	// maxTold is how many agencies one audit entry names: each with its changes, and its
+	// telephone numbers before and after.
 	maxTold = 20
 )
 
@@ -32,10 +32,10 @@ type ImportConfig struct {
 	Encoding sheet.Encoding
 	// DryRun reads and judges everything, and writes nothing.
 	DryRun bool
-	// Sees reports whether something of a region and agency is within the bounds of who
-	// imports; nil: all is.
+	// Sees reports whether a region and agency are within the bounds of the importing
+	// member; nil: all are.
 	Sees func(liuma.Region, liuma.Agency) bool
-	// Progress gets the number of bytes of the file that are done, after each chunk.
+	// Progress gets the number of bytes of the file done so far, after each chunk.
 	Progress func(read int64)
 	// Reject gets, for each row that was not taken, the line number, from 1, and the
 	// reason.
@@ -45,24 +45,23 @@ type ImportConfig struct {
 // Summary counts rows, without the header. Read is Kept plus Rejected.
 type Summary struct {
 	Read, Kept, Rejected int64
-	// Of Kept: agencies that were not there, that say otherwise now, and that are as they
+	// Of Kept: the agencies that are new, that were changed, and that stayed as they
 	// were.
 	Added, Changed, Unchanged int64
-	// Telephones is how many of the changed ones have another telephone number.
+	// Telephones is how many of the changed ones have a new telephone number.
 	Telephones int64
 }
 
 // Import reads a file of agencies, one a line, under a header that names the columns in
 // any order. A row that cannot be taken whole is left out, and the rest go on. A row
-// replaces what was there under its code: a column that the file has not is empty then.
-// Nothing is deleted; an agency that is no more has the status closed.
+// replaces the row of the same code; a column that is missing in the file becomes empty.
+// Nothing is deleted; an agency that no longer exists has the status closed.
 //
-// Rows are kept some at a time, each transaction with its audit entry, which names every
-// agency of it and what changed: no telephone number comes onto a page that is not on the
-// record. After a crash, an error or a cancelled ctx whole transactions are kept. The same file can be imported
-// again: what is there already is only compared, so that a second run goes on where the
-// first one ended, and records nothing twice. Before it returns, what was kept is what
-// pages show.
+// Each transaction keeps some rows with an audit entry that names each agency and its
+// changes, so that every telephone number on a page is on the record. After a crash, an
+// error or a cancelled ctx whole transactions are kept. The same file can be imported
+// again: unchanged rows are only compared, so a second run continues where the first one
+// ended, and records nothing twice. Before Import returns, the pages show the kept rows.
 func (b *Book) Import(ctx context.Context, r io.Reader, c ImportConfig) (Summary, error) {
 	regions, err := b.c.Regions()
 	if err != nil {
@@ -87,8 +86,8 @@ func (b *Book) Import(ctx context.Context, r io.Reader, c ImportConfig) (Summary
 	return im.did, err
 }
 
-// Read reads a file whole, for who has no database: a sample. A row that Import would
-// leave out is an error.
+// Read reads a whole file, for callers without a database: a sample. A row that Import
+// would leave out is an error.
 func Read(file []byte, regions *directory.Regions) ([]store.Agency, error) {
 	in := sheet.NewLines(bytes.NewReader(file), maxLine)
 	head, err := readHeader(in)
@@ -154,7 +153,7 @@ func unless(end bool, err error) error {
 	return err
 }
 
-// judge adds a line to the rows to keep, or says why it is left out.
+// judge adds a line to the rows to keep, or returns the reason why it is left out.
 func (im *importing) judge(rows []row, number int, line []byte, tooLong bool, p *parser) []row {
 	r, reason := row{}, sheet.ReasonTooLong
 	if !tooLong {
@@ -187,14 +186,14 @@ func (im *importing) reject(line int, reason string) {
 	}
 }
 
-// change is one row that says otherwise than what is there. Was is zero where nothing is,
-// or what was altered.
+// change is a row that differs from the stored one. Was is zero if there is no stored
+// row, or it was altered.
 type change struct {
 	added    bool
 	was, now store.Agency
 }
 
-// keep compares one chunk with what is there, and writes what is otherwise.
+// keep compares one chunk with the stored rows, and writes those that differ.
 func (im *importing) keep(ctx context.Context, rows []row) error {
 	if len(rows) == 0 {
 		return nil
@@ -209,7 +208,7 @@ func (im *importing) keep(ctx context.Context, rows []row) error {
 			switch {
 			case errors.Is(err, store.ErrNotFound):
 				changed = append(changed, change{added: true, now: now})
-			case errors.Is(err, store.ErrSeal): // it was altered; what is imported takes its place
+			case errors.Is(err, store.ErrSeal): // the stored row was altered; the imported one replaces it
 				changed = append(changed, change{now: now})
 			case err != nil:
 				return err
@@ -246,14 +245,14 @@ func (im *importing) count(s Summary) {
 	im.did.Telephones += s.Telephones
 }
 
-// stamped is a row with the time of what is there: two that differ in nothing else say
-// the same.
+// stamped is a row with the time of the stored one, so that rows which differ only in
+// time are equal.
 func stamped(now, was store.Agency) store.Agency {
 	now.At = was.At
 	return now
 }
 
-// errDry undoes the transaction of a trial.
+// errDry rolls back the transaction of a trial.
 var errDry = errors.New("agency: a trial")
 
 // write keeps some agencies, with the entry that names them. A crash leaves all of them
@@ -292,8 +291,8 @@ func (im *importing) write(ctx context.Context, some []change) error {
 	return nil
 }
 
-// note names what changed of an agency; of its telephone number what it was and is, or
-// that of a new one. The numbers are public, and nobody's own.
+// note names the changes of an agency; for its telephone number the old and the new one.
+// The numbers are public, and not personal.
 func (c change) note() string {
 	if c.added {
 		return fmt.Sprintf("agency=%s added=%s", c.now.Code, cmp.Or(c.now.Telephone, "-"))

@@ -14,18 +14,18 @@ import (
 	"github.com/liuma-pin/liuma/locale"
 )
 
-// Listing is the directory as it stood at one moment, in memory. Immutable.
+// Listing is the directory at one moment, in memory. Immutable.
 type Listing struct {
 	regions *directory.Regions
 	places  func() []place // the listed regions, by their codes; read when first searched
-	all     []store.Agency // those that are open, by region, kind and code
-	hay     []string       // of each, what is searched
+	all     []store.Agency // the open ones, by region, kind and code
+	hay     []string       // the searched text of each
 	grams   map[gram][]int32
-	code    map[liuma.Agency]store.Agency // closed ones too
-	dialled map[string]bool               // the numbers of those that are open, in digits
+	code    map[liuma.Agency]store.Agency // including closed ones
+	dialled map[string]bool               // the numbers of the open ones, in digits
 }
 
-// place is a region as it may be typed.
+// place is a region as a person may type it.
 type place struct {
 	code                   liuma.Region
 	name, pinyin, initials string
@@ -54,8 +54,8 @@ func NewListing(all []store.Agency, regions *directory.Regions) *Listing {
 	return l
 }
 
-// placesOf reads the pinyin of all regions: a tenth of the time in which a service opens,
-// and few lives of a process search.
+// placesOf reads the pinyin of all regions. It takes a tenth of a service's start-up time,
+// and most processes never search, so it is done at the first search.
 func placesOf(regions *directory.Regions) (places []place) {
 	read := newReader()
 	for _, code := range regions.Codes() {
@@ -67,7 +67,7 @@ func placesOf(regions *directory.Regions) (places []place) {
 	return places
 }
 
-// Offices reports whether there is an office in it, and not hotlines alone.
+// Offices reports whether the directory has an office, not only hotlines.
 func (l *Listing) Offices() bool {
 	return slices.ContainsFunc(l.all, func(a store.Agency) bool { return a.Kind == store.AgencyOffice })
 }
@@ -75,22 +75,22 @@ func (l *Listing) Offices() bool {
 // Len is how many agencies are open.
 func (l *Listing) Len() int { return len(l.all) }
 
-// Agency finds an agency by its code; a closed one is none.
+// Agency finds an open agency by its code.
 func (l *Listing) Agency(code liuma.Agency) (store.Agency, bool) {
 	a, ok := l.code[code]
 	return a, ok && !a.Closed
 }
 
-// dials reports whether somebody answers at the number of an agency: those of a sample's
-// offices are made up, and those of its hotlines are the nation's own.
+// dials reports whether an agency's number is real: in a sample, the offices' numbers are
+// made up, and the hotlines' are the nation's real ones.
 func dials(a *store.Agency) bool { return !a.Sample || a.Kind == store.AgencyHotline }
 
-// Has reports whether a telephone number, in digits alone (written.Dialled), is that of an
-// office or a hotline that is open, and not one that was made up.
+// Has reports whether a telephone number, in digits alone (written.Dialled), belongs to an
+// open office or hotline, and was not made up.
 func (l *Listing) Has(number string) bool { return l.dialled[number] }
 
-// Region is a listed region, or the nearest one above it that is: codes that were made up,
-// or that no list has yet, lead to who serves the place around them.
+// Region is a listed region, or the nearest listed region above it. So a code that was
+// made up, or is not yet in the list, leads to the agencies of the place around it.
 func (l *Listing) Region(r liuma.Region) liuma.Region {
 	if _, ok := l.regions.Find(r); ok {
 		return r
@@ -98,14 +98,14 @@ func (l *Listing) Region(r liuma.Region) liuma.Region {
 	return l.regions.Above(r)
 }
 
-// Place is a region with those around it, as a language writes places: 浙江省湖州市吴兴区, or
-// Wuxing District, Huzhou, Zhejiang. Empty for the nation.
+// Place is a region with the regions around it, as the language writes places: 浙江省湖州市吴兴区,
+// or Wuxing District, Huzhou, Zhejiang. Empty for the nation.
 func (l *Listing) Place(w *locale.Words, r liuma.Region) string { return l.regions.Place(w, r) }
 
 // Above is the region around another, up to the nation.
 func (l *Listing) Above(r liuma.Region) liuma.Region { return l.regions.Above(r) }
 
-// within are the open agencies of a region and of all in it.
+// within are the open agencies of a region and of all regions in it.
 func (l *Listing) within(r liuma.Region) []store.Agency {
 	from, to := l.span(r)
 	return l.all[from:to]
@@ -117,19 +117,19 @@ func (l *Listing) span(r liuma.Region) (from, to int) {
 	return from, to
 }
 
-// Near is whom to ask in a region.
+// Near is where to ask in a region.
 type Near struct {
-	// Region is where the offices are: the one that was asked about or, where it has
-	// none, the next one above it that has. Empty with none at all.
+	// Region is the region of the offices: the region that was asked about or, if it has
+	// none, the next region above it that has. Empty if there are no offices.
 	Region  liuma.Region
 	Offices []store.Agency
 	// Hotlines are the numbers that serve the region, its own before the nation's.
 	Hotlines []store.Agency
 }
 
-// Nearest says whom to ask in a region: its own offices, at most so many; else those of
-// its city, its province and the nation, in this order. The offices of a neighbour serve
-// others, and are never among them.
+// Nearest says where to ask in a region: its own offices, at most so many; else those of
+// its city, its province and the nation, in this order. The offices of a neighbouring
+// region serve other people, and are never included.
 func (l *Listing) Nearest(r liuma.Region, most int) Near {
 	var n Near
 	for at := l.Region(r); ; at = l.regions.Above(at) {
@@ -173,7 +173,8 @@ func (l *Listing) Below(r liuma.Region) (below []liuma.Region) {
 	return below
 }
 
-// child is the listed region right below r that another lies in; empty: none.
+// child is the listed region directly below r in which another region lies; empty: there
+// is none.
 func (l *Listing) child(r, of liuma.Region) liuma.Region {
 	for n := len(r) + 2; n <= len(of); n += 2 {
 		if _, ok := l.regions.Find(of[:n]); ok {
@@ -183,8 +184,8 @@ func (l *Listing) child(r, of liuma.Region) liuma.Region {
 	return ""
 }
 
-// hayOf is what is searched of an agency: names, address, services, telephone and code,
-// as written.NameKey folds them, and how its name is typed.
+// hayOf is the searched text of an agency: names, address, services, telephone and code,
+// folded by written.NameKey, and how its name is typed.
 func hayOf(a *store.Agency) string {
 	key := func(s string) string { return written.NameKey(s) }
 	return strings.Join([]string{key(a.Name.ZH), key(a.Name.EN), key(a.Address.ZH), key(a.Address.EN), key(a.Services.ZH), a.Pinyin, a.Initials,

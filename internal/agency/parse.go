@@ -11,10 +11,11 @@ import (
 	"github.com/liuma-pin/liuma/internal/written"
 )
 
-// maxLine bounds a line of a file, in bytes. The longest valid row is a third of it.
+// maxLine is the longest line of a file, in bytes. The longest valid row is a third of
+// it.
 const maxLine = 16 << 10
 
-// row is one line of a file: what it says, and which columns it has.
+// row is one line of a file: its agency, and which columns it has.
 type row struct {
 	line int
 	store.Agency
@@ -27,7 +28,7 @@ type parser struct {
 	pinyin  *reader
 }
 
-// row returns what a line says, or the reason for which it is left out.
+// row returns the agency of a line, or the reason why the line is left out.
 func (p *parser) row(line []byte) (row, string) {
 	if reason := sheet.Check(line); reason != "" {
 		return row{}, reason
@@ -56,7 +57,7 @@ func (p *parser) row(line []byte) (row, string) {
 	return r, p.whole(&r.Agency)
 }
 
-// take puts a cell into its place.
+// take stores a cell in its member of the agency.
 func (p *parser) take(a *store.Agency, c *column, said string) (reason string) {
 	var err error
 	switch c.headings[0] {
@@ -107,8 +108,8 @@ func taken[T any](into *T, said, otherwise string, known map[string]T) (reason s
 	return ""
 }
 
-// region takes a listed code. The nation, which has none, is written 全国 or "nation", so
-// that a cell that was forgotten makes nobody's number the nation's.
+// region takes a listed code. The nation, which has none, must be written 全国 or
+// "nation", so that an empty cell does not turn an agency's number into the nation's.
 func (p *parser) region(a *store.Agency, said string) (reason string) {
 	if key := written.Number(said); key == "全国" || key == "NATION" {
 		a.Region = ""
@@ -122,7 +123,8 @@ func (p *parser) region(a *store.Agency, said string) (reason string) {
 	return ""
 }
 
-// whole refuses what no holder could be sent to, and says how its name is typed.
+// whole refuses an agency to which no holder could be sent, and adds how its name is
+// typed.
 func (p *parser) whole(a *store.Agency) (reason string) {
 	if a.Kind == "" {
 		a.Kind = store.AgencyOffice
@@ -143,8 +145,9 @@ func (p *parser) whole(a *store.Agency) (reason string) {
 
 var telephonePattern = regexp.MustCompile(`^(?:[0-9]{2,4}-)?[0-9]{3,12}(?:-[0-9]{1,6})?$`)
 
-// telephone brings one number to the form in which a phone dials it and pages show it:
-// its digits, with single dashes where they were. Empty: it is none, or one abroad.
+// telephone brings a number to the form in which a phone dials it and pages show it:
+// its digits, with single dashes where they were. Empty: it is no number, or one
+// abroad.
 func telephone(said string) string {
 	s := written.Telephone(said)
 	if !telephonePattern.MatchString(s) || len(s) > 20 || strings.HasPrefix(s, "00") {

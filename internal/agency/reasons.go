@@ -1,7 +1,7 @@
 package agency
 
-// Reasons for which a row is left out, beside those of package sheet. They are stable,
-// and reveal no content; the catalogue has a sentence for each (locale.Words.ImportReason).
+// Reasons why a row is left out, beside those of package sheet. They are stable, and reveal
+// no content; the catalogue has a sentence for each (locale.Words.ImportReason).
 const (
 	ReasonCode      = "agency_code"      // not 1 to 40 of a-z, 0-9 and inner hyphens
 	ReasonKind      = "agency_kind"      // neither an office nor a hotline

@@ -10,30 +10,32 @@ import (
 )
 
 const (
-	// maxTyped bounds what is searched for, in characters, and maxTerms its words.
+	// maxTyped is the longest search text, in characters, and maxTerms the most words in
+	// it.
 	maxTyped = 40
 	maxTerms = 4
-	// MaxFound is how many are found at most: nobody reads more, and who gets so many
-	// types one word more.
+	// MaxFound is how many agencies a search returns at most: nobody reads more, and a
+	// person who gets so many types one word more.
 	MaxFound = 200
 )
 
-// maxRanked is among how many those are looked for whose name begins with what was typed,
-// once there are more than are shown.
+// maxRanked limits the ranking of names that begin with the typed text, once more
+// agencies are found than are shown.
 const maxRanked = 20_000
 
 // Query asks for agencies.
 type Query struct {
-	// Region bounds the search: what lies in it. Empty: the nation.
+	// Region limits the search to a region and the regions in it. Empty: the nation.
 	Region liuma.Region
-	// Text is typed: parts of a name, an address or a service in either language, pinyin
-	// or its initials, the name of a region. Words between blanks must all be found.
-	// Empty: all of the region.
+	// Text is the typed text: parts of a name, an address or a service in either
+	// language, pinyin or its initials, or the name of a region. All words between blanks
+	// must be found. Empty: all agencies of the region.
 	Text string
 }
 
-// Search lists the agencies that a query is about, at most MaxFound; more says that there
-// are others. Those whose name begins with what was typed come first, then by region.
+// Search lists the agencies that match a query, at most MaxFound; more says that there
+// are others. Agencies whose name begins with the typed text come first, then order is by
+// region.
 func (l *Listing) Search(q Query) (found []store.Agency, more bool) {
 	terms := Terms(q.Text)
 	if len(terms) == 0 {
@@ -49,7 +51,7 @@ func (l *Listing) Search(q Query) (found []store.Agency, more bool) {
 	var first, rest []store.Agency
 	for i := from; i < to; i++ {
 		if len(first) > MaxFound || len(rest) > MaxFound && i-from > maxRanked {
-			break // nobody is told of more
+			break // more are not returned
 		}
 		if hit[i/64]&(1<<(i%64)) == 0 || slices.ContainsFunc(judged, func(t term) bool { return !t.is(l.all[i].Region, l.hay[i]) }) {
 			continue
@@ -66,7 +68,7 @@ func (l *Listing) Search(q Query) (found []store.Agency, more bool) {
 	return found[:min(len(found), MaxFound)], len(found) > MaxFound
 }
 
-// Terms are the words of what was typed, folded as names are.
+// Terms are the words of the typed text, folded like names.
 func Terms(typed string) (terms []string) {
 	line, _ := written.Line(string([]rune(typed)[:min(len([]rune(typed)), maxTyped)]), maxTyped)
 	for word := range strings.FieldsSeq(line) {
@@ -106,7 +108,7 @@ func (l *Listing) named(word string) (codes []liuma.Region) {
 	return codes
 }
 
-// candidates are agencies among which all are that a term is about, a bit each.
+// candidates are agencies among which are all matches of a term, one bit each.
 func (l *Listing) candidates(t term) []uint64 {
 	hit := make([]uint64, len(l.all)/64+1)
 	for _, i := range l.containing(t.text) {
@@ -121,7 +123,7 @@ func (l *Listing) candidates(t term) []uint64 {
 	return hit
 }
 
-// gram is two characters that stand side by side in what is searched.
+// gram is a pair of adjacent characters of the searched text.
 type gram [2]rune
 
 // index adds an agency to the lists of its grams.
@@ -138,8 +140,8 @@ func (l *Listing) index(i int32) {
 	}
 }
 
-// containing are agencies among which all are that contain a word: the shortest list of
-// its grams. A single character is looked for in all.
+// containing are agencies among which are all that contain a word: the shortest list of
+// its grams. For a single character it is all agencies.
 func (l *Listing) containing(word string) []int32 {
 	runes := []rune(word)
 	if len(runes) < 2 {

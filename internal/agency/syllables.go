@@ -1,8 +1,7 @@
 package agency
 
-// Syllables returns a reader of names as the search reads them, one word a character: 六安
-// is lu, an. It is for the generator of the list of regions, whose Latin names are made of
-// it once.
+// Syllables returns a reader of names that works like the search, one word a character: 六安
+// is lu, an. The generator of the list of regions makes their Latin names with it, once.
 func Syllables() func(name string) []string {
 	r := newReader()
 	return func(name string) (out []string) {

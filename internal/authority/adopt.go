@@ -13,9 +13,9 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// HeldOf is the card in use that q keepers hold for a holder; a Row without a
-// card if they hold none. Keepers that contradict one another, or too few of
-// them, are an error: it is not known whether the holder has a card.
+// HeldOf is the card in use that q keepers hold for a holder, or a Row without a card
+// if they hold none. If keepers contradict one another or too few answer, it is an
+// error: it is not known whether the holder has a card.
 func (a *Authority) HeldOf(ctx context.Context, holder vault.Index) (ledger.Row, error) {
 	held, err := a.quorum.Tagged(ctx, a.TagOf(holder))
 	if err != nil {
@@ -27,17 +27,17 @@ func (a *Authority) HeldOf(ctx context.Context, holder vault.Index) (ledger.Row,
 	return held, nil
 }
 
-// Adopt takes in a card that only keepers know: its row was deleted, or the
-// database was restored from before its enrolment. From the keepers come version,
-// key set and verifier; links, contact and freeze codes are lost. It is frozen,
-// because nobody has shown that they are its owner, and opened at the counter.
-// The error is always the refusal of what the applicant asked for.
+// Adopt inserts a card that only keepers know: its row was deleted, or the database was
+// restored from a backup older than its enrolment. Version, key set and verifier come
+// from the keepers; links, contact and freeze codes are lost. The card is frozen,
+// because nobody has proved to be its owner; the counter can unfreeze it. Adopt always
+// returns an error: the refusal for the applicant.
 //
-// A crash before the commit leaves no row: the next application adopts it.
+// A crash before the commit leaves no row: the next application adopts the card.
 func (a *Authority) Adopt(ctx context.Context, card store.Card, held ledger.Row) error {
 	now := a.Now()
-	// What this process wrote last may still be on its way to the keepers; a row below
-	// that would be taken for one that was put back.
+	// This process may have sent the keepers a higher head that they have not stored
+	// yet; a row below it would look like one that was put back.
 	above := max(held.Head, a.quorum.Written(held.Card))
 	card.ID, card.Version, card.KeySet, card.Verifier = held.Card, held.Version, held.KeySet, held.Verifier
 	card.Reserved, card.PINSetAt, card.PINForm = max(held.Mark, held.Version), now, pin.FormUnknown
@@ -46,7 +46,7 @@ func (a *Authority) Adopt(ctx context.Context, card store.Card, held ledger.Row)
 	err := a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		e := a.Entry("system", audit.CardAdopted, card.ID, "", string(liuma.CodeCardRestored))
 		e.Note = fmt.Sprintf("version=%d", card.Version)
-		// A restored database may have the closed card that this one took the place of.
+		// A restored database may still have the closed card that this card replaced.
 		if old, err := tx.CardByHolder(card.Holder); err == nil {
 			card.Follows = old.ID
 			if err := a.LetClosedGo(tx, old.ID); err != nil {

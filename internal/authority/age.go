@@ -8,12 +8,13 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// How old a PIN and a phone are is no proof: whoever got hold of both has a right
-// verdict. A service that hands out much may want to wait where either is new.
+// The age of a PIN and of a phone is no proof: a thief who got hold of both gets a
+// right verdict. But a service that pays out much may want to wait while either is
+// new.
 
-// Aged notes in the row of a right verdict how old PIN and bound phone are, in the
+// Aged writes the ages of PIN and bound phone into the row of a right verdict, in the
 // transaction that decides it, so that its receipt says the same however often it is
-// asked for. It does nothing for another verdict.
+// asked for. It does nothing for other verdicts.
 func (a *Authority) Aged(r store.Reader, card store.Card, row *store.Request) (err error) {
 	if row.ReceiptID == "" {
 		return nil
@@ -23,7 +24,7 @@ func (a *Authority) Aged(r store.Reader, card store.Card, row *store.Request) (e
 	return err
 }
 
-// PhoneAge is Request.PhoneAge of a card at a time.
+// PhoneAge is the value of Request.PhoneAge for a card at a given time.
 func (a *Authority) PhoneAge(r store.Reader, card liuma.CardID, now time.Time) (int, error) {
 	c, err := r.Contact(card)
 	if errors.Is(err, store.ErrNotFound) {
@@ -34,7 +35,7 @@ func (a *Authority) PhoneAge(r store.Reader, card liuma.CardID, now time.Time) (
 
 func wholeDays(d time.Duration) int { return max(0, int(d/day)) }
 
-// agesOf reads the ages of a right verdict; no phone: nil.
+// agesOf reads the ages of a right verdict; phone is nil if no phone was bound.
 func agesOf(row store.Request) (pin int, phone *int) {
 	if row.PhoneAge > 0 {
 		phone = new(row.PhoneAge - 1)

@@ -12,16 +12,17 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// Whose card was closed, and retired at every keeper, applies for another one. The closed
-// card never comes back, nor its PIN. Keepers can put it back for thirty days, and hold
-// the person's tag as long: so another card comes about only after EraseWait, when none of
-// them can, and never beside it. Its row goes bare then, as an erased card's does, so that
-// the holder's index leads to the new card (I-4).
+// A holder whose card was closed, and retired at every keeper, may apply for another card.
+// The closed card and its PIN never come back. For thirty days keepers can still put a
+// retired card back, and they hold the person's tag as long. So a new card is made only
+// after EraseWait, when no keeper can put the old one back, and a holder never has two. The
+// old card's row then loses its contents, like an erased card's, so that the holder's index
+// leads to the new card (I-4).
 
-// AnewFrom is from when the holder of a card may apply for another one, because this one
-// was closed; false of a card that was not. The time of one that a keeper still holds up
-// is the earliest that it may be. A closing that waits can be stopped by its holder, so it
-// counts only where the card is not theirs any more.
+// AnewFrom is when the holder of a closed card may apply for another one; closed is false
+// for a card that was not closed. While a keeper still holds up the retiring, the time is
+// the earliest possible. A closing that is still waiting counts only if the card is
+// contested: otherwise its holder can stop it.
 func (a *Authority) AnewFrom(card store.Card) (from time.Time, closed bool) {
 	switch {
 	case !card.RetiredAt.IsZero():
@@ -34,14 +35,14 @@ func (a *Authority) AnewFrom(card store.Card) (from time.Time, closed bool) {
 	return time.Time{}, false
 }
 
-// ClosedForGood reports whether a card was closed, and no keeper can put it back.
+// ClosedForGood reports whether a card was closed and no keeper can put it back any more.
 func (a *Authority) ClosedForGood(card store.Card) bool {
 	from, closed := a.AnewFrom(card)
 	return closed && !card.RetiredAt.IsZero() && !a.Now().Before(from)
 }
 
-// LetClosedGo makes the row of a card that was closed for good a bare one, in the
-// transaction that inserts the card in its place. Its tickets stay until their time is
+// LetClosedGo removes the contents of the row of a card that was closed for good, in the
+// transaction that inserts the card that follows it. Its tickets stay until their time is
 // over, or the person is erased.
 func (a *Authority) LetClosedGo(tx store.Tx, id liuma.CardID) error {
 	card, err := a.ReadCard(tx, id)
@@ -57,7 +58,7 @@ func (a *Authority) LetClosedGo(tx store.Tx, id liuma.CardID) error {
 	if err := tx.DeletePersonChange(id); err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	if !card.Follows.IsZero() { // an older one yet: nothing leads to it any more
+	if !card.Follows.IsZero() { // the card before it: nothing leads to its tickets any more
 		old, err := tx.TicketsOf(card.Follows)
 		if err := errors.Join(err, dropTickets(tx, old)); err != nil {
 			return err
@@ -66,12 +67,12 @@ func (a *Authority) LetClosedGo(tx store.Tx, id liuma.CardID) error {
 	return tx.EraseCard(id, a.Now())
 }
 
-// keptClosed retires a card anew that was closed for good, and that keepers hold in use all
-// the same: one of their owners put it back. It is closed as before, and the thirty days
-// begin again, so that nobody ever has two cards.
+// keptClosed handles a card that was closed for good but that keepers hold in use, because
+// a keeper's owner put it back. It retires the card again. The card stays closed and the
+// thirty days start over, so that nobody ever has two cards.
 //
-// A crash after the keepers did leaves the row as it was: the next application retires it
-// again.
+// A crash after the keepers retired it leaves the row unchanged: the next application
+// retires it again.
 func (a *Authority) keptClosed(ctx context.Context, held ledger.Row) error {
 	if held.Card.IsZero() {
 		return nil

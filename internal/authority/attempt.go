@@ -26,8 +26,8 @@ type Attempt struct {
 	PIN    pin.PIN
 	Policy policy.Policy
 	Proof  *evidence.Proof // evidence that came with the guess, or nil
-	// ProofUsed says that an earlier transaction of the same act has taken Proof
-	// out of use already.
+	// ProofUsed says that an earlier transaction of the same act has already marked Proof
+	// as used.
 	ProofUsed bool
 	// Thaws says that a freeze of the card does not stop the guess, because a
 	// right PIN is to end the freeze.
@@ -37,14 +37,15 @@ type Attempt struct {
 	// Source is the address that the guess came from, in one spelling; empty if it
 	// is not known.
 	Source string
-	// Pass is the guess let through by Allow, where that had to be asked before
-	// the card was looked up. The caller ends it. nil: Attempt asks.
+	// Pass is the guard's permission for the guess, if the act had to ask Allow before it
+	// looked the card up; the caller ends it. nil: Attempt asks.
 	Pass  *guard.Pass
 	Hooks Hooks
-	// Looked says that the act has looked for a request under the business number, in vain.
+	// Looked says that the act has already looked for a request under the business number,
+	// and found none.
 	Looked bool
-	// Last says that nothing is written under the card's hold after the verdict, so that the
-	// hold may end with it.
+	// Last says that nothing else is written under the card's hold after the verdict, so
+	// the hold may end with it.
 	Last bool
 }
 
@@ -64,17 +65,16 @@ type guess struct {
 	shut ledger.Reason // the limit that a wrong PIN reached (lock, block, strangers' lane), or empty
 }
 
-// Attempt counts a guess, has the keepers evaluate it, and stores the verdict.
-// It returns the request's row with the decision. The caller holds the card's
-// slot (HoldCard).
+// Attempt counts a guess, has the keepers evaluate it, and stores the verdict. It returns
+// the request's row with the decision. The caller holds the card's slot (HoldCard).
 //
-// Crash points: before begin commits, nothing happened but what claim says. After it, the business
-// number is taken and the request stays undecided for good (I-11); the guess
-// stays counted in the authority's tally, and in each keeper that counted it
-// (I-1). After conclude commits, the channel can ask for the verdict.
+// Crash points: before begin commits, nothing has happened except the claim of the business
+// number. After it, the business number is taken and the request stays undecided for good
+// (I-11); the guess stays counted in the authority's tally, and in each keeper that counted
+// it (I-1). After conclude commits, the channel can ask for the verdict.
 func (a *Authority) Attempt(ctx context.Context, q Attempt) (store.Request, error) {
-	// A right PIN is worth nothing without a signature, so no guess is counted for
-	// one while the vault's token is away.
+	// A right PIN needs a signature for its receipt, so while the vault's token is away no
+	// guess is counted.
 	if err := a.vault.Ready(); err != nil {
 		return store.Request{}, err
 	}
@@ -115,20 +115,19 @@ func (a *Authority) Attempt(ctx context.Context, q Attempt) (store.Request, erro
 		a.log.WarnContext(ctx, "keepers hold a later version", "card", at.row.Card, "version", at.target.Version)
 	}
 	if err := a.conclude(ctx, at, out); err != nil {
-		// No durable row, no verdict (I-9): the request stays undecided.
+		// Without a durable row there is no verdict (I-9): the request stays undecided.
 		a.recordUndecided(ctx, at)
 		return store.Request{}, liuma.Outward(err)
 	}
-	// What the keepers found, whatever the card's standing made of it.
+	// The guard gets the keepers' finding, even if the card's standing changed the verdict.
 	at.pass.Saw(at.row.Card, out.Verdict)
 	return at.row, nil
 }
 
-// errUnfinished says that a new PIN was recorded in its intent and not yet
-// committed.
+// errUnfinished says that an intent with a new PIN was recorded but not committed yet.
 var errUnfinished = errors.New("authority: the setting of a PIN is to be finished first")
 
-// expected tells the store what the transactions of a guess read.
+// expected tells the store which rows the transactions of a guess will read.
 func expected(ctx context.Context, q store.Request) context.Context {
 	return store.Expect(ctx, store.Expected{Card: q.Card, Channel: q.Channel, Business: q.BusinessNo, Handle: q.Handle})
 }
@@ -146,7 +145,7 @@ func (a *Authority) admit(r store.Reader, at *guess) error {
 		return nil
 	}
 	if repeated := LookNumber(r, at.row); repeated != nil {
-		return repeated // and gets the outcome of the first request
+		return repeated // the repetition gets the outcome of the first request
 	}
 	return err
 }
@@ -198,9 +197,8 @@ func (a *Authority) begin(ctx context.Context, at *guess) (decided bool, err err
 	return decided, err
 }
 
-// waitingIntent reports whether a card has an open intent that allows a guess,
-// and the version from which it started. An intent that was recorded does not:
-// errUnfinished.
+// waitingIntent reports whether a card has an open intent that allows a guess, and the
+// version that the intent started from. A recorded intent allows none: errUnfinished.
 func (a *Authority) waitingIntent(r store.Reader, card liuma.CardID) (bool, liuma.Version, error) {
 	in, err := r.Intent(card)
 	switch {
@@ -214,10 +212,10 @@ func (a *Authority) waitingIntent(r store.Reader, card liuma.CardID) (bool, lium
 	return true, in.From, nil
 }
 
-// place fills in the lane that the guess is counted in and the PIN version that
-// it is about. A guess on a lost card without evidence is refused with a demand
-// for evidence, and one at a PIN that does not count yet with the time from when on it
-// does; neither takes a business number.
+// place fills in the lane that the guess is counted in and the PIN version that it is
+// about. Two guesses are refused without taking a business number: on a lost card without
+// evidence (with a demand for evidence), and at a PIN that does not count yet (with the
+// time when it will).
 func (a *Authority) place(r store.Reader, at *guess, card store.Card) (err error) {
 	at.row.Version = card.Version
 	at.Policy.Limits = a.LimitsOf(card, at.row.Channel, at.Policy)
@@ -240,9 +238,9 @@ func (a *Authority) place(r store.Reader, at *guess, card store.Card) (err error
 	return nil
 }
 
-// NotYet refuses a guess at a PIN that was set at a counter and does not count yet
-// no keeper is asked, nothing is counted and the business number stays free. A
-// card that is stopped gets that answer instead. Until is in H.
+// NotYet refuses a guess at a PIN that was set at a counter and does not count yet:
+// no keeper is asked, nothing is counted and the business number stays free. If the card is
+// stopped, NotYet returns nil and the guess is refused as stopped. Until is in H.
 func NotYet(card store.Card, now time.Time) error {
 	standing := card.Standing(now)
 	usable := standing == liuma.StandingActive || standing == liuma.StandingSuspended
@@ -306,7 +304,7 @@ func (a *Authority) conclude(ctx context.Context, at *guess, out keeper.Outcome)
 		if err != nil {
 			return audit.Entry{}, err
 		}
-		// A row that was put back serves nobody from here on (I-13).
+		// A row that was put back is no longer served from here on (I-13).
 		if card.Behind = max(card.Behind, out.Behind); card.Behind > 0 {
 			out.Verdict = liuma.Unavailable
 		}
@@ -319,7 +317,7 @@ func (a *Authority) conclude(ctx context.Context, at *guess, out keeper.Outcome)
 			return audit.Entry{}, err
 		}
 		if at.row.Verdict == liuma.Right {
-			// An error here is no verdict: what changed meanwhile stops it.
+			// An error here means no verdict: something changed meanwhile that forbids it.
 			if err := at.Hooks.guard(tx, card); err != nil {
 				return audit.Entry{}, err
 			}
@@ -340,11 +338,11 @@ func (a *Authority) conclude(ctx context.Context, at *guess, out keeper.Outcome)
 	})
 }
 
-// recordUndecided writes to the audit record that a counted guess came to no
-// verdict. It changes nothing else. If it fails (a crash, no store), the record
-// has the attempt begun and not decided, and nothing more is lost.
+// recordUndecided writes to the audit record that a counted guess came to no verdict. It
+// changes nothing else. If it fails (a crash, no store), the record shows an attempt that
+// began and was not decided; nothing more is lost.
 func (a *Authority) recordUndecided(ctx context.Context, at *guess) {
-	ctx = store.Under(ctx, store.Hold{}) // it tells also that the card's hold was lost
+	ctx = store.Under(ctx, store.Hold{}) // to write the entry even if the card's hold was lost
 	err := a.store.Update(ctx, func(store.Tx) (audit.Entry, error) {
 		return a.Entry(at.Caller.Actor(), audit.AttemptUndecided, at.row.Card, at.row.BusinessNo, string(liuma.CodeUndecided)), nil
 	})
@@ -398,14 +396,15 @@ func (a *Authority) judge(at *guess, card *store.Card, link *store.Link, out kee
 	Decide(&at.row, now, verdict, code)
 }
 
-// lastTry says how many tries are left after a wrong PIN. Where none is left
-// the verdict is still wrong, because the PIN was evaluated, and the error code
-// is locked or blocked, because the holder needs to know that.
+// lastTry is the error code of a wrong PIN. If no try is left, the verdict is still wrong,
+// because the PIN was evaluated, but the error code is locked or blocked, because the
+// holder needs to know that.
 func (at *guess) lastTry(t ledger.Tally, out keeper.Outcome, now time.Time) liuma.Code {
 	left, refusal := t.Check(now, at.place.Lane, at.place.Reserve, at.Policy.Limits)
 	if refusal == nil && out.TriesLeft <= 0 {
-		// The keepers counted more than this record did. If they locked the PIN, the
-		// lock counts from this guess, and the next guess finds it.
+		// The keepers have counted more guesses than this authority's record. If they
+		// locked the PIN, the lock is dated from this guess, and the next guess is refused
+		// by it.
 		refusal = &ledger.Refusal{Reason: ledger.Locked, Until: now.Add(at.Policy.Limits.LockFor)}
 	}
 	if refusal == nil {

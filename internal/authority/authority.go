@@ -69,41 +69,43 @@ type Config struct {
 	// Process names this process among the authorities that share a store. No two
 	// processes ever have the same name, also not one after the other.
 	Process string
-	// Ended reports that an authority process with that name has ended, so that
-	// its intents are taken over before their lease ends. It must never report
-	// this of a process that may still be running. Default: always false, so that
-	// the lease alone decides.
+	// Ended reports that the authority process with that name has ended, so that its
+	// intents are taken over before their lease ends. It must never report this of a
+	// process that may still be running. Default: always false, so that only the lease
+	// decides.
 	Ended func(process string) bool
-	// OnDuty reports whether this process does now what one does for all that share the
-	// store. Default: always.
+	// OnDuty reports whether this process now does a duty that one process does for all
+	// that share the store. Default: always.
 	OnDuty func(store.Duty) bool
-	// Shared says that other authorities may serve on the same store: the time is theirs
-	// too, and seal keys are asked for and given.
+	// Shared says that other authorities may serve on the same store. Then this
+	// authority follows their time, and they share seal keys.
 	Shared bool
 	// Outbox takes messages to phones. Without one no message is sent, and acts
 	// that need a one-time code (reset, rebind, unfreeze) are refused and lead to
 	// the counter.
 	Outbox Outbox
-	// Letters is the print queue. Without one nobody is told on paper.
+	// Letters is the print queue. Without it no letters are written.
 	Letters Letters
 	// KeepLetters is how long a letter is kept after it was posted or came back. Default
 	// LettersKept.
 	KeepLetters time.Duration
-	// Clock has the time that the store keeps. Default: this machine's, begun anew.
+	// Clock is the high-water clock whose time the store keeps. Default: this machine's
+	// clock, started anew.
 	Clock *clock.Clock
-	// Witnesses returns the clocks of keepers on other machines, and how many of
-	// them must agree with this machine's before the time that is kept may jump to
-	// it. Embedded keepers are none. Default: there are none.
+	// Witnesses returns the clocks of keepers on other machines, and how many of them
+	// must agree with this machine's clock before the high-water time may jump to it.
+	// Embedded keepers do not count. Default: no witnesses.
 	Witnesses func(context.Context) (clocks []time.Time, quorum int)
 	// Wait waits for d or until ctx ends. Default a timer. It paces refusals.
 	Wait func(ctx context.Context, d time.Duration)
-	// Spraying says when a value is being sprayed. Default guard.DefaultLimits.
+	// Spraying holds the limits from which a PIN value counts as sprayed. Default
+	// guard.DefaultLimits.
 	Spraying guard.Limits
 	// Keep is how long a request is kept after it last changed. Default RequestsKept;
 	// at least RequestsKeptLeast.
 	Keep time.Duration
-	// KeepCeremonies is how long a ceremony is kept after it ended; a person is not
-	// erased before those of the card have gone. Default 0.
+	// KeepCeremonies is how long a ceremony is kept after it ended; a person is erased
+	// only after the ceremonies of the card have gone. Default 0.
 	KeepCeremonies time.Duration
 	Logger         *slog.Logger // default: discard
 }
@@ -159,21 +161,20 @@ func wait(ctx context.Context, d time.Duration) {
 	}
 }
 
-// Hooks tie an attempt or an intent to its act. The engine calls them in its
-// own transactions and knows nothing else of acts.
+// Hooks tie an attempt or an intent to its act. The engine calls them in its own
+// transactions and knows nothing else about acts.
 type Hooks struct {
 	// Guard refuses a request that may not go on. It only reads. It runs in the
 	// transaction that counts the guess, and again in the one that stores a right
 	// verdict, to see changes made while the keepers worked. Its error ends the
 	// transaction, which then keeps nothing.
 	Guard func(r store.Reader, card store.Card) error
-	// After runs in the transaction that stores a decision, before card and row
-	// are written. It may change both and write rows of its own. If it makes a
-	// right row undecided again, an intent decides that row later. Unless the
-	// decision is right, its changes to the card are dropped, and the card may be
-	// zero.
-	// It returns the event that names the decision in the audit record; empty
-	// means the engine's own event.
+	// After runs in the transaction that stores a decision, before card and row are
+	// written. It may change both and write rows of its own. If it makes a right row
+	// undecided again, an intent will decide that row later. Unless the decision is
+	// right, its changes to the card are dropped, and the card may be zero. It returns
+	// the event that names the decision in the audit record; empty means the engine's
+	// own event.
 	After func(tx store.Tx, card *store.Card, row *store.Request) (audit.Event, error)
 }
 
@@ -210,7 +211,7 @@ type Authority struct {
 	onDuty   func(store.Duty) bool
 	shared   bool    // other authorities may serve on the same store
 	outbox   Outbox  // nil: no messages are sent
-	letters  Letters // nil: none are written
+	letters  Letters // nil: no letters are written
 	clock    *clock.Clock
 	others   func(context.Context) ([]time.Time, int) // nil: no keeper is on another machine
 	wait     func(ctx context.Context, d time.Duration)
@@ -228,17 +229,17 @@ type Authority struct {
 	guard   *guard.Guard
 	sprays  *sprays
 	rations *rations
-	sharing *sharing // of what is counted in memory, with other authorities
+	sharing *sharing // shares the counts in memory with other authorities
 
 	freezeTries *freezeTries
 
 	seen           map[string]uint64 // owned by Maintain: the keepers' sequences that were saved
-	walk           walk              // through old requests
+	walk           walk              // its place in the walk through old requests
 	keepCeremonies time.Duration     // set by New
 	keepLetters    time.Duration     // set by New
 
-	forgets time.Time // owned by Maintain: H of the round before
-	done    string    // owned by Maintain: the correction that the last round ended with
+	forgets time.Time // owned by Maintain: H at the round before
+	done    string    // owned by Maintain: the last correction of the last round
 }
 
 // New checks the config. The caller then attaches the acts (Attach) and calls
@@ -256,8 +257,8 @@ func New(c Config) (*Authority, error) {
 		freezeTries: newFreezeTries(), keepCeremonies: c.KeepCeremonies,
 	}
 	a.policy = under{of: c.Policy, parent: a.parentOf}
-	// A PIN of an earlier rule may be one that the strong list refuses now, so a guess of it
-	// is not taken for one that no card has.
+	// A PIN set under an earlier rule may be one that the strong list refuses now. So a
+	// guess of such a PIN is not treated as a value that no card can have.
 	judge, err := a.judges.of(pin.Floor())
 	if err != nil {
 		return nil, fmt.Errorf("authority: %w", err)
@@ -277,18 +278,18 @@ func New(c Config) (*Authority, error) {
 // is called once, before Start.
 func (a *Authority) Attach(settingHooks func(row store.Request) Hooks) { a.settingHooks = settingHooks }
 
-// Start finishes the intents that an earlier process left: those that no keeper
-// committed are abandoned, the others carried through if the keepers answer
-// (Maintain does the rest). It refuses to run without the acts: an intent
-// carried through without its act's hooks would set the PIN and lose the
-// changes that belong to it (I-7).
+// Start finishes the intents that an earlier process left. Those that no keeper was
+// asked to commit are abandoned; the others are carried through if the keepers answer
+// (Maintain does the rest). It refuses to run without the acts: an intent carried
+// through without its act's hooks would set the PIN and lose the changes that belong to
+// it (I-7).
 func (a *Authority) Start(ctx context.Context) error {
 	if a.settingHooks == nil {
 		return errors.New("authority: no acts are attached")
 	}
 	if err := a.clock.Check(); err != nil {
-		// Nothing is served until the clock is right. Maintain then does the rest,
-		// and every attempt finishes its card's intent first (I-7).
+		// Until the clock is right, nothing is served. Then Maintain does the rest, and
+		// every attempt finishes its card's intent first (I-7).
 		a.log.ErrorContext(ctx, "not serving", "err", err)
 		return nil
 	}
@@ -298,13 +299,13 @@ func (a *Authority) Start(ctx context.Context) error {
 	if _, err := a.SealKey(ctx); err != nil {
 		return fmt.Errorf("authority: seal key: %w", err)
 	}
-	// A spray that the process before saw is seen at once.
+	// So a spray that the previous process saw is known at once.
 	return a.readSums(ctx)
 }
 
-// Ready reports whether a verdict could be given now. It asks what an attempt
-// would ask: what Keeps asks, and a quorum of keepers would serve a request with
-// this header.
+// Ready reports whether a verdict could be given now. It checks the same as an attempt:
+// what Keeps checks, and that a quorum of keepers would serve a request with this
+// header.
 func (a *Authority) Ready(ctx context.Context) error {
 	if err := a.Keeps(ctx); err != nil {
 		return err
@@ -318,7 +319,7 @@ func (a *Authority) Ready(ctx context.Context) error {
 	return nil
 }
 
-// Keeps reports whether an act that needs no keeper could be kept now: the clocks
+// Keeps reports whether an act that needs no keeper could be stored now: the clocks
 // agree, and the store answers and takes a write.
 func (a *Authority) Keeps(ctx context.Context) error {
 	if err := a.timely(); err != nil {

@@ -26,9 +26,9 @@ func (c Caller) Channel() liuma.ChannelID { return liuma.ChannelID(c.Client.ID) 
 // Actor is the client's name in the audit record.
 func (c Caller) Actor() string { return actorOf(c.Client) }
 
-// Permit checks that the client is a channel registered for the action and,
-// where the request names a region, for the region. Acts at a counter are the service's
-// own and no channel's.
+// Permit checks that the client is a channel registered for the action and, where the
+// request names a region, for the region. It refuses acts at a counter: no channel
+// may request them.
 func (c Caller) Permit(action liuma.Action, region liuma.Region) error {
 	if (c.Client.Kind == store.ClientCounter) != (action == liuma.ActionCounter) {
 		return liuma.FailField(liuma.CodeForbidden, "action", nil)
@@ -72,22 +72,22 @@ func (a *Authority) PolicyFor(c Caller, region liuma.Region) policy.Policy {
 	return a.policy.For(c.Region(region), c.Channel())
 }
 
-// LimitsOf returns the limits of guesses at a card: those of the service's rules
-// and those of the card's own region, the stricter of each. A thief does not get
-// more tries by asking from a region that allows them.
+// LimitsOf returns the limits of guesses at a card: of the service's rules and the
+// rules of the card's own region the stricter, value by value. So a thief does not
+// get more tries by asking from a region that allows more.
 func (a *Authority) LimitsOf(card store.Card, ch liuma.ChannelID, p policy.Policy) ledger.Limits {
 	return p.Limits.Tighten(RulesSince(a.policy, card.Region, ch, p.Began).Limits)
 }
 
-// PolicyOf is a request's policy with every value of the card's own region that is
-// stricter: the region of a request is the channel's word, and no holder and no thief
-// gains by one that a channel picks.
+// PolicyOf is a request's policy, with every value of the card's own region that is
+// stricter. The region of a request is only the channel's claim, so choosing a lax
+// one must gain nothing.
 func (a *Authority) PolicyOf(card store.Card, ch liuma.ChannelID, p policy.Policy) policy.Policy {
 	return p.Stricter(RulesSince(a.policy, card.Region, ch, p.Began))
 }
 
-// clients caches registered clients, so that a request with a PIN needs no
-// look-up before its own first view. It never holds more than are registered.
+// clients caches registered clients, so that a request with a PIN needs no look-up
+// before its own first view. It never holds more clients than are registered.
 type clients struct {
 	mu    sync.RWMutex
 	known map[string]store.Client // guarded by mu
@@ -173,19 +173,19 @@ func sameClient(a, b store.Client) bool {
 		slices.Equal(a.Actions, b.Actions) && slices.Equal(a.Regions, b.Regions) && slices.Equal(a.RedirectURIs, b.RedirectURIs)
 }
 
-// UseAssertion counts a request of a channel that signed an assertion for it,
-// and marks the jti as used, for longer than the assertion passes (until, by the
-// wall clock). The count comes first: a flood of requests that are refused later
-// writes no more marks and entries than the ration allows.
-// CodeUnauthenticated if it was used before, CodeRationSpent.
+// UseAssertion counts a request of a channel that signed an assertion for it. It
+// marks the jti as used, for longer than the assertion is valid (until, by the wall
+// clock). It counts first, so that a flood of requests that are refused later cannot
+// write more marks and audit entries than the ration allows. Errors:
+// CodeUnauthenticated if the assertion was used before, CodeRationSpent.
 func (a *Authority) UseAssertion(ctx context.Context, c Caller, act Act, jti string, until time.Time) (*Taken, error) {
 	taken, err := a.Take(ctx, c, act)
 	if err != nil {
 		return nil, err
 	}
 	clientID := c.Client.ID
-	// The mark lies by itself and comes first. A crash before its entry leaves an
-	// assertion that passes no more, for a request that did not come about.
+	// The mark is a write of its own, before the audit entry. A crash between them
+	// leaves an assertion that is used up although its request never ran.
 	err = a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		return audit.Entry{}, tx.BurnEvidence("assertion:"+clientID, a.vault.Index(vault.IndexEvidence, clientID+"\x00"+jti), a.clock.Read().MarkUntil(until), [32]byte{})
 	})

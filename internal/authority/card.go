@@ -12,8 +12,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// Card shows a linked channel how a card stands. The only personal member is
-// the masked name.
+// Card tells a linked channel how a card stands. The only personal member is the
+// masked name.
 func (a *Authority) Card(ctx context.Context, c Caller, h store.Handle) (CardView, error) {
 	if err := c.PermitChannel(); err != nil {
 		return CardView{}, err
@@ -48,9 +48,9 @@ func (a *Authority) Card(ctx context.Context, c Caller, h store.Handle) (CardVie
 	return v, nil
 }
 
-// ReadCard reads a card. The store has checked its seal: writing to the database
-// alone does not give a holder another holder's PIN. A row that was put back from
-// an older copy is not read (I-13).
+// ReadCard reads a card. The store has checked its seal: somebody who can only write
+// to the database cannot give a holder another holder's PIN. A row that was put back
+// from an older copy is not read (I-13).
 func (a *Authority) ReadCard(r store.Reader, id liuma.CardID) (store.Card, error) {
 	card, err := r.Card(id)
 	if err == nil && (card.Behind > 0 || a.quorum.Lost(id) > 0) {
@@ -59,9 +59,8 @@ func (a *Authority) ReadCard(r store.Reader, id liuma.CardID) (store.Card, error
 	return card, err
 }
 
-// MarkEvidence marks evidence as used, in the transaction of the request that
-// used it, and counts it to its provider's ration. A nil proof is no evidence and
-// is ignored.
+// MarkEvidence marks evidence as used, in the transaction of the request that used
+// it, and counts it to its provider's ration. For a nil proof it does nothing.
 func (a *Authority) MarkEvidence(tx store.Tx, proof *evidence.Proof) error {
 	if proof == nil {
 		return nil

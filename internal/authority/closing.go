@@ -12,8 +12,8 @@ import (
 )
 
 // A card is closed at a counter because its holder died or emigrated, by a clerk and a
-// supervisor, in durable steps. A crash between any two leaves what the step before
-// left, and maintenance goes on:
+// supervisor, in durable steps. A crash between two steps leaves the state of the step
+// before, and maintenance goes on:
 //
 //	approved      the card is frozen, and everybody who is told of it is told
 //	ClosingWait   any freeze stops the closing: the card stays frozen; UntoldWait of whom
@@ -21,22 +21,22 @@ import (
 //	Retiring      the card counts as cancelled; keepers are asked to retire it
 //	RetiredAt     every keeper has; for thirty days each can still put it back
 //
-// What is held about the person goes by erasing them (erase.go), which finds the card
+// The person's data is deleted by erasing them (erase.go), which then finds the card
 // retired.
 
-// How long a closing can be stopped: ClosingWait where a number of the holder's was told of
-// it, UntoldWait where there is none.
+// How long a closing can be stopped: ClosingWait if a number of the holder's got a notice
+// of it, UntoldWait if there is no such number.
 const (
 	ClosingWait = 72 * time.Hour
 	UntoldWait  = 30 * 24 * time.Hour
 )
 
-// closingPage bounds how many closings one round of maintenance goes on with.
+// closingPage is how many closings one round of maintenance goes on with.
 const closingPage = 100
 
-// BeginClosing freezes a card and has it closed after its wait, in the transaction
-// that approves the ticket. No other ticket of the card stands after it. The caller
-// writes the ticket and the audit entry.
+// BeginClosing freezes a card and schedules its closing after the wait, in the transaction
+// that approves the ticket. It ends all other tickets of the card. The caller writes the
+// ticket and the audit entry.
 //
 // A crash before the commit leaves the card as it was, and the ticket to be approved.
 func (a *Authority) BeginClosing(tx store.Tx, card *store.Card, t store.Ticket) error {
@@ -57,7 +57,7 @@ func (a *Authority) BeginClosing(tx store.Tx, card *store.Card, t store.Ticket) 
 	}
 	template := noticeClosing
 	if t.Came.As != "" {
-		template = noticeAgentClose // that somebody else came for it
+		template = noticeAgentClose // tells the holder that somebody else came for it
 	}
 	return a.Tell(tx, *card, template, counterPlace(), map[string]string{"until": a.ToWall(card.Closing.Until).Format(time.RFC3339)})
 }
@@ -72,8 +72,8 @@ func (a *Authority) closingWait(r store.Reader, card liuma.CardID) (time.Duratio
 	return wait, err
 }
 
-// goOnClosing goes on with the closings whose time has come. One that cannot go on, for
-// want of a keeper, stays for the next round and stops no other.
+// goOnClosing goes on with the closings whose time has come. A closing that cannot go on
+// because a keeper is missing stays for the next round and does not stop the others.
 func (a *Authority) goOnClosing(ctx context.Context) error {
 	var due []store.ClosingDue
 	err := a.store.View(ctx, func(r store.Reader) (err error) {
@@ -115,11 +115,11 @@ func (a *Authority) closeCard(ctx context.Context, id liuma.CardID) error {
 }
 
 // retireClosing marks a card before any keeper is asked, as erasing does, and reports
-// whether keepers are to be asked. The card's row decides: a closing that a freeze
-// stopped, or that the card does not know of, is dropped.
+// whether keepers are to be asked. The card's row decides: a closing that was stopped by a
+// freeze, or that the card's row does not name, is dropped.
 //
-// A crash before the commit leaves it waiting; after it the keepers are asked in the
-// next round, and no freeze and no report brings the card back (I-8).
+// A crash before the commit leaves the closing waiting. After it the keepers are asked in
+// the next round, and neither a freeze nor a report brings the card back (I-8).
 func (a *Authority) retireClosing(ctx context.Context, id liuma.CardID) (goes bool, err error) {
 	err = a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		goes = false

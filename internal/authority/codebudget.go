@@ -13,26 +13,26 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// Each channel has a budget of one-time codes, in the policy: whoever has its key
-// or its app spends no more. And of the codes that go out, most come back: a
-// channel of which hardly any is typed in sends them to phones whose owners did
-// not ask, or to numbers that are paid for each text. That is an alarm.
+// Each channel has a budget of one-time codes, in the policy, which also limits a thief
+// who has its key or its app. A second check is how many codes come back: of an honest
+// channel most are typed in. If hardly any are, the channel sends codes to phones whose
+// owners did not ask, or to numbers that are paid for each text. That raises an alarm.
 const (
 	meterCodesSent     = "codes_sent"       // key: channel
 	meterCodesReturned = "codes_returned"   // key: channel
 	tickCodesLimited   = "codes_limited"    // the budget's end was recorded; key: channel
 	tickCodesUnused    = "codes_unreturned" // the alarm was recorded; key: channel
 
-	// A code that was sent in the last codeSettles may still be typed in. Those of
-	// the codeWindow before are judged, if there are at least codesJudged; of a
-	// channel that sends fewer, those of a day.
+	// A code that was sent within the last codeSettles may still be typed in, so it is
+	// not judged. The codes of the codeWindow before that are judged, if there are at
+	// least codesJudged of them; for a channel that sends fewer, the codes of a day.
 	codeSettles = 10 * time.Minute
 	codeWindow  = time.Hour
 	codesJudged = 50
-	// At least one code in codesReturned is typed in, through any honest channel.
+	// Below one code in codesReturned typed in, a channel is not thought honest.
 	codesReturned = 5
 
-	// codeAlarmEvery is the least time between two entries about one channel.
+	// codeAlarmEvery is the least time between two audit entries about one channel.
 	codeAlarmEvery = time.Hour
 )
 
@@ -42,8 +42,8 @@ type ChannelCodes struct {
 	Hour    uint64 // sent in the last hour
 	Day     uint64 // sent in the last 24 hours
 	Most    policy.Codes
-	// Judged are the codes of the hour that ended ten minutes ago, or of the day
-	// where that hour had too few, and Returned how many were typed in since it began.
+	// Judged counts the codes of the hour that ended ten minutes ago or, if those are too
+	// few, of the day. Returned counts the codes typed in since that time began.
 	Judged, Returned uint64
 }
 
@@ -52,7 +52,7 @@ func (c ChannelCodes) Spent() bool {
 	return c.Hour >= uint64(c.Most.Hour) || c.Day >= uint64(c.Most.Day)
 }
 
-// Unreturned reports whether so few codes were typed in that it is an alarm.
+// Unreturned reports whether so few codes were typed in that the alarm is due.
 func (c ChannelCodes) Unreturned() bool {
 	return c.Judged >= codesJudged && c.Returned*codesReturned < c.Judged
 }
@@ -107,7 +107,8 @@ func (a *Authority) CodeCameBack(tx store.Tx, ch liuma.ChannelID) error {
 	return a.meterCode(tx, meterCodesReturned, ch)
 }
 
-// meterCode counts a code of a channel to its budget and to that of the channel above it.
+// meterCode counts a code to a channel's budget and to the budget of the channel above
+// it.
 func (a *Authority) meterCode(tx store.Tx, meter string, ch liuma.ChannelID) error {
 	all, err := budgets(tx, ch)
 	for _, of := range all {
@@ -116,8 +117,8 @@ func (a *Authority) meterCode(tx store.Tx, meter string, ch liuma.ChannelID) err
 	return err
 }
 
-// CodesLimited reports whether the end of a channel's budget is to be recorded
-// now: at the first refusal, and once an hour while it lasts.
+// CodesLimited reports whether an audit entry about the end of a channel's budget is due:
+// at the first refusal, and then once an hour.
 func (a *Authority) CodesLimited(tx store.Tx, ch liuma.ChannelID) (bool, error) {
 	return a.onceAnHour(tx, tickCodesLimited, a.codesKey(ch))
 }
@@ -157,8 +158,8 @@ func (a *Authority) ChannelCodes(ctx context.Context) (all []ChannelCodes, err e
 	return all, err
 }
 
-// tellUnreturned raises the alarm about channels whose codes do not come back. A
-// crash before the commit loses the entry; the next round writes it.
+// tellUnreturned raises the alarm about channels whose codes are not typed in. A crash
+// before the commit loses the entry; the next round writes it.
 func (a *Authority) tellUnreturned(ctx context.Context) error {
 	all, err := a.ChannelCodes(ctx)
 	if err != nil {

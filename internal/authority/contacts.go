@@ -10,13 +10,14 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// Who is told of a card: the bound phone, and beside it the phones that it took the
-// place of, for a time. Whoever binds another phone to a card that is not theirs must
-// not be the only one who hears of what is done next. Each of them gets a text of its
-// own with a freeze code of its own, which stops the card whichever it is; none of them
-// but the bound phone proves anything, and none gets a one-time code.
+// Notices of a card go to the bound phone and, for a time, to the phones that were
+// bound before it. A thief who binds another phone must not be the only one who gets
+// the notices of what follows. Each number gets a text with a freeze code of its own,
+// and any of these codes stops the card. Only the bound phone proves anything or gets
+// one-time codes.
 
-// FormerTold is how long a number is told of a card after another was bound.
+// FormerTold is how long a number still gets notices of a card after another number was
+// bound.
 const FormerTold = 30 * 24 * time.Hour
 
 // formerParts are the sealed values of a former contact.
@@ -25,8 +26,8 @@ type formerParts struct {
 	Until time.Time `json:"until"`
 }
 
-// keepFormer keeps the present number of a card among those that are told, where
-// another one is to be bound, in the transaction that binds it.
+// keepFormer keeps the present number of a card as a former contact, in the transaction
+// that binds another number.
 func (a *Authority) keepFormer(tx store.Tx, next store.Contact) error {
 	was, phone, err := a.Contact(tx, next.Card)
 	if errors.Is(err, store.ErrNotFound) {
@@ -70,8 +71,8 @@ func (a *Authority) openFormer(c store.FormerContact) (string, error) {
 	return p.Phone, nil
 }
 
-// EachContact calls f for every number that is told of a card: the bound phone first,
-// then the others.
+// EachContact calls f for every number that gets notices of a card: the bound phone
+// first, then the former ones.
 func (a *Authority) EachContact(r store.Reader, card liuma.CardID, f func(c store.Contact, phone string) error) error {
 	bound, phone, err := a.Contact(r, card)
 	if err == nil {

@@ -1,21 +1,21 @@
-// Package authority is the engine under every act on a PIN: it makes attempts,
-// sets PINs, keeps requests by their business numbers, and manages cards, their
-// standing, freezes, bound phones and notices. The acts (package ceremony)
-// decide which proofs a holder gives, in which order and on which page; the
-// engine calls them through Hooks.
+// Package authority is the engine under every act on a PIN: it makes attempts, sets
+// PINs, keeps requests by their business numbers, and manages cards, their standing,
+// freezes, bound phones and notices. The acts (package ceremony) decide which proofs
+// a holder gives, in which order and on which page; the engine calls them through
+// Hooks.
 //
-// It guarantees that every door reaches the same card by the same path (I-4),
-// that a business number makes at most one attempt (I-11), that a PIN is set
-// whole or not at all (I-7), that a receipt is redeemed only while nothing
-// changed (I-10), that right and wrong rest on a durable row (I-9), and that a
-// PIN which is being tried on many cards is counted for no stranger. It
-// trusts the store with durability, checks what the store says about a PIN by
-// its MAC, and trusts fewer than t keepers with nothing. It knows no HTTP, no
-// SQL, no pages and no steps.
+// It guarantees that every door reaches the same card by the same path (I-4), that a
+// business number makes at most one attempt (I-11), that a PIN is set whole or not at
+// all (I-7), that a receipt is redeemed only while nothing changed (I-10), that right
+// and wrong rest on a durable row (I-9), and that a PIN which is being tried on many
+// cards is counted for no stranger. It trusts the store with durability and
+// checks every PIN-related value of the store by its MAC. Fewer than t keepers can do
+// no harm: it trusts them with nothing. It knows no HTTP, no SQL, no pages and no
+// steps.
 //
-// Start here: Attempt in attempt.go, then the four steps of an intent in
-// intent.go. docs/ARCHITECTURE.md follows one attempt from the thumb to the
-// verdict; docs/INVARIANTS.md lists the rules by number.
+// Start here: Attempt in attempt.go, then the four steps of an intent in intent.go.
+// docs/ARCHITECTURE.md follows one attempt from the thumb to the verdict;
+// docs/INVARIANTS.md lists the rules by number.
 package authority
 
 import (
@@ -39,21 +39,22 @@ type Challenge struct {
 // which members it reads.
 type Request struct {
 	BusinessNo liuma.BusinessNo
-	// Subject is the holder as sent: Card (a handle) where the channel is
-	// linked; name and ID number, and phone to enroll, where it is not yet.
+	// Subject is the holder as the request names them: by Card (a handle) where the
+	// channel is linked; by name and ID number, and phone to enroll, where it is not
+	// linked yet.
 	Subject   envelope.Subject
 	Region    liuma.Region
 	Purpose   liuma.Purpose // as shown to the holder
 	Challenge string        // the value that envelopes and evidence are bound to
 	Evidence  string        // JWT of a registered provider, or empty
-	// Replaces, of a link, is the handle of this channel that the new link takes the
-	// place of, or empty.
+	// Replaces, for a link, is the handle in this channel that the new link replaces,
+	// or empty.
 	Replaces store.Handle
 	// Current is the PIN to check. A change has Old and New, an enrolment New
 	// alone. A missing envelope is refused when it is opened.
 	Current, Old, New envelope.Envelope
-	// ConsentVersion, of an enrolment, is the version of the text that the holder agreed
-	// to on the channel's own page, or empty.
+	// ConsentVersion, for an enrolment, is the version of the text that the holder
+	// agreed to on the channel's own page, or empty.
 	ConsentVersion string
 	Digest         [32]byte // of the whole request but the client's token
 }
@@ -100,8 +101,8 @@ type Verification struct {
 	Redeemed   bool
 	ACR        string // of a right verdict: what was proved
 	PINAge     *int   // of a right verdict: whole days since the PIN was set
-	PhoneAge   *int   // and since the phone was bound; nil: none is
-	// Repeated: it answers a repetition, and was decided by an earlier request.
+	PhoneAge   *int   // whole days since the phone was bound; nil: no phone was bound
+	// Repeated says that this answers a repetition, which an earlier request decided.
 	Repeated bool
 }
 

@@ -14,8 +14,9 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// A corrected ID number carries the card along, in durable steps. A crash between
-// any two leaves the old number or the new one, and the next round goes on:
+// When a person's ID number is corrected, their card moves to the new number, in
+// durable steps. A crash between two steps leaves the old number or the new one, and
+// the next round goes on:
 //
 //	received  noted by an import, a registry client or an operator; old number
 //	waiting   the bound phone is being told; once the gateway has the message, 72 hours
@@ -24,21 +25,22 @@ import (
 //	moved     q keepers have it, and card and person have the new number; it stays
 //	          until every keeper has it
 //
-// A freeze, an operator, a message that reached no gateway, or something that has
-// changed meanwhile stops it before moving. Keepers that refuse have it undone. A person without a card has the new
-// number at once, if the keepers do not know of a card either.
+// A correction is stopped before moving by a freeze, by an operator, by a notice that
+// reached no gateway, or if its facts have changed meanwhile. If keepers refuse to
+// move the tag, it is undone. A person without a card gets the new number at once, if
+// the keepers do not know of a card either.
 
 const (
 	// correctionWait is how long a holder has to stop a correction, from when the
 	// gateway took the notice.
 	correctionWait = 72 * time.Hour
-	// correctionPage is how many are listed at once, and correctionTime how long one
-	// round may take.
+	// correctionPage is how many corrections are listed at once, and correctionTime
+	// how long one round may take.
 	correctionPage = 256
 	correctionTime = 5 * time.Second
 )
 
-// What stops a correction; an operator sees the word.
+// The reasons why a correction stops; an operator sees the word.
 const (
 	stoppedFrozen    = "frozen"    // the card was frozen, or its correction taken from it
 	stoppedCancelled = "cancelled" // the physical card was cancelled
@@ -49,8 +51,8 @@ const (
 	stoppedUntold    = store.WhyUntold
 )
 
-// goOnCorrecting goes on with corrections, a part each round. One that cannot go on
-// stays for the next and stops no other.
+// goOnCorrecting goes on with corrections, some in each round. One that cannot go on
+// stays for the next round and does not stop the others.
 func (a *Authority) goOnCorrecting(ctx context.Context) error {
 	var errs []error
 	for began := time.Now(); ; {
@@ -78,14 +80,14 @@ func (a *Authority) goOnCorrecting(ctx context.Context) error {
 	}
 }
 
-// GoOnCorrecting takes a correction as far as it goes now: who brings one need not
-// wait for the next round.
+// GoOnCorrecting takes a correction as far as it can go now, so that the person or
+// program that reported it need not wait for the next round.
 func (a *Authority) GoOnCorrecting(ctx context.Context, id string) error {
 	c, err := a.correction(ctx, id)
 	if err != nil || c.State == store.CorrectionStopped || c.State == store.CorrectionCancelled {
 		return err
 	}
-	// Who applies for a card, or links one, under either number waits meanwhile.
+	// Meanwhile an application or a link under either number waits.
 	ctx, releaseFormer, err := a.HoldHolder(ctx, c.Former)
 	if err != nil {
 		return err
@@ -108,7 +110,8 @@ func (a *Authority) GoOnCorrecting(ctx context.Context, id string) error {
 	return nil
 }
 
-// correction reads one; a zero one, in state cancelled, if it is gone.
+// correction reads a correction. If it is gone, the result is empty, in state
+// cancelled.
 func (a *Authority) correction(ctx context.Context, id string) (c store.Correction, err error) {
 	err = a.store.View(ctx, func(r store.Reader) (err error) {
 		c, err = r.Correction(id)
@@ -134,9 +137,10 @@ func (a *Authority) correctionStep(ctx context.Context, c store.Correction) erro
 	return nil
 }
 
-// openCorrection has the holder told. A person without a card has the new number now.
+// openCorrection sends the notice to the holder. A person without a card gets the new
+// number now.
 //
-// A crash before the commit leaves the correction received, and nobody told.
+// A crash before the commit leaves the correction received, and no notice sent.
 func (a *Authority) openCorrection(ctx context.Context, c store.Correction) error {
 	var card store.Card
 	err := a.store.View(ctx, func(r store.Reader) (err error) {
@@ -166,7 +170,8 @@ func (a *Authority) openCorrection(ctx context.Context, c store.Correction) erro
 	})
 }
 
-// changeCorrection changes one in a transaction, if it is still as it was read.
+// changeCorrection changes a correction in a transaction, if it has not changed since
+// it was read.
 func (a *Authority) changeCorrection(ctx context.Context, was store.Correction, change func(store.Tx, *store.Correction) (audit.Entry, error)) error {
 	return a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		c, err := tx.Correction(was.ID)
@@ -190,23 +195,23 @@ func (a *Authority) correctionEntry(ev audit.Event, c store.Correction, outcome 
 	return e
 }
 
-// stopCorrection leaves a correction to an operator. The new number is free again
-// only when the operator cancels it.
+// stopCorrection stops a correction and leaves it to an operator. The new number is
+// free again only when the operator cancels it.
 func (a *Authority) stopCorrection(tx store.Tx, c *store.Correction, card *store.Card, why string) (audit.Entry, error) {
 	c.State, c.Why = store.CorrectionStopped, why
 	e := a.correctionEntry(audit.CorrectionStopped, *c, "ok")
 	e.Note += " why=" + why
 	if card == nil || card.CorrectionNo != c.No {
-		return e, nil // the card knows no more of it
+		return e, nil // the card's row does not name the correction any more
 	}
 	card.Moving = false
 	card.EndCorrection()
 	return e, tx.UpdateCard(*card)
 }
 
-// correctWithoutCard moves a person who has no card. The keepers are asked first:
-// whoever deleted a card's row must not get its holder a second card under another
-// number (I-13).
+// correctWithoutCard moves a person who has no card. It asks the keepers first: an
+// attacker who deleted a card's row must not get its holder a second card under
+// another number (I-13).
 func (a *Authority) correctWithoutCard(ctx context.Context, c store.Correction) error {
 	why := ""
 	switch of, to, err := a.heldUnder(ctx, c); {
@@ -227,12 +232,12 @@ func (a *Authority) correctWithoutCard(ctx context.Context, c store.Correction) 
 		case err != nil:
 			return audit.Entry{}, err
 		case card.Version > 0:
-			return audit.Entry{}, nil // enrolled meanwhile: the next round tells its holder
+			return audit.Entry{}, nil // the person enrolled meanwhile: the next round sends the notice
 		default:
 			if _, err := tx.Intent(card.ID); !errors.Is(err, store.ErrNotFound) {
 				return audit.Entry{}, err // its first PIN is being set
 			}
-			card.Holder = c.Number // of an application that broke off
+			card.Holder = c.Number // the card of an application that broke off
 			if err := tx.UpdateCard(card); err != nil {
 				return audit.Entry{}, err
 			}
@@ -249,7 +254,8 @@ func (a *Authority) correctWithoutCard(ctx context.Context, c store.Correction) 
 	})
 }
 
-// heldUnder are the cards in use that q keepers hold under the two numbers.
+// heldUnder returns the cards in use that q keepers hold under the old and the new
+// number.
 func (a *Authority) heldUnder(ctx context.Context, c store.Correction) (of, to ledger.Row, err error) {
 	if of, err = a.HeldOf(ctx, c.Former); err == nil {
 		to, err = a.HeldOf(ctx, c.Number)
@@ -257,9 +263,9 @@ func (a *Authority) heldUnder(ctx context.Context, c store.Correction) (of, to l
 	return of, to, err
 }
 
-// moves reports whether the card is the one that a correction moves, or moved. Of one
-// that was carried out before, stopped or taken back, a row that is put back asks no
-// keeper for anything.
+// moves reports whether the card's row names this correction as the one that moves, or
+// moved, the card. If the row of a correction that was carried out, stopped or
+// cancelled before is put back, keepers are not asked for anything.
 func (a *Authority) moves(ctx context.Context, c store.Correction) (ok bool, err error) {
 	err = a.store.View(ctx, func(r store.Reader) error {
 		card, err := a.ReadCard(r, c.Card)
@@ -273,7 +279,8 @@ func (a *Authority) moves(ctx context.Context, c store.Correction) (ok bool, err
 	return ok, err
 }
 
-// stopPutBack leaves a row that the card knows nothing of to an operator.
+// stopPutBack leaves to an operator a correction's row that the card's row does not
+// name.
 func (a *Authority) stopPutBack(ctx context.Context, c store.Correction) error {
 	return a.changeCorrection(ctx, c, func(tx store.Tx, c *store.Correction) (audit.Entry, error) {
 		return a.stopCorrection(tx, c, nil, stoppedChanged)
@@ -281,10 +288,10 @@ func (a *Authority) stopPutBack(ctx context.Context, c store.Correction) error {
 }
 
 // moveCard has the keepers move the tag, and then gives card and person the new
-// number, in one transaction. It is repeated until every keeper has it.
+// number, in one transaction. It is repeated until every keeper has the new tag.
 //
-// A crash or an error leaves some keepers with the new tag and the card with the
-// old number: the next round repeats it. Links and PIN are the card's and stay.
+// A crash or an error leaves some keepers with the new tag and the card with the old
+// number: the next round repeats it. Links and PIN belong to the card and stay.
 func (a *Authority) moveCard(ctx context.Context, c store.Correction) error {
 	ctx, release, err := a.HoldCard(ctx, c.Card)
 	if err != nil {
@@ -358,7 +365,7 @@ func (a *Authority) undo(_ store.Tx, c *store.Correction) (audit.Entry, error) {
 }
 
 // putBack takes the tag back from keepers that had moved it, until all have the old
-// one, and leaves the correction to an operator.
+// one. It then leaves the correction to an operator.
 func (a *Authority) putBack(ctx context.Context, c store.Correction) error {
 	ctx, release, err := a.HoldCard(ctx, c.Card)
 	if err != nil {

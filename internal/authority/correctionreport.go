@@ -14,25 +14,25 @@ import (
 // actionCorrection is the action of a registry client's correction.
 const actionCorrection liuma.Action = "id_number_correction"
 
-// CorrectionRequest says that a person's number became another; a registry client
-// sends it.
+// CorrectionRequest reports that a person's number was corrected to another; a
+// registry client sends it.
 type CorrectionRequest struct {
 	BusinessNo     liuma.BusinessNo
 	FormerIDNumber string
 	IDNumber       string
-	CardNo         string // of the person's present card
+	CardNo         string // number of the person's present card
 	Digest         [32]byte
 }
 
 // CorrectionView answers a CorrectionRequest.
 type CorrectionView struct {
 	Done    bool
-	Until   time.Time // while it waits: when it counts; zero if that is not known yet
+	Until   time.Time // while it waits: when the new number will count; zero if that is not known yet
 	HasCard bool
 }
 
-// CorrectNumber takes a registry client's word that a number became another. What
-// comes of it is the same as where an import or an operator says so.
+// CorrectNumber takes a registry client's report that a number was corrected. The
+// effect is the same as when an import or an operator reports it.
 func (a *Authority) CorrectNumber(ctx context.Context, c Caller, q CorrectionRequest) (CorrectionView, error) {
 	if c.Client.Kind != store.ClientRegistry || c.Client.Stopped {
 		return CorrectionView{}, liuma.Fail(liuma.CodeForbidden, nil)
@@ -80,7 +80,7 @@ func (a *Authority) CorrectNumber(ctx context.Context, c Caller, q CorrectionReq
 	if err != nil {
 		return CorrectionView{}, liuma.Outward(err)
 	}
-	// A crash or an error from here on leaves it to the next round of maintenance.
+	// After a crash or an error from here on the next round of maintenance goes on.
 	if out.Correction.ID != "" {
 		if err := a.GoOnCorrecting(ctx, out.Correction.ID); err != nil {
 			a.log.WarnContext(ctx, "a correction goes on later", "correction", out.Correction.ID, "err", err)
@@ -89,7 +89,7 @@ func (a *Authority) CorrectNumber(ctx context.Context, c Caller, q CorrectionReq
 	return a.correctionView(ctx, ask)
 }
 
-// formerField names the member that the former number came in.
+// formerField names the member of the request that had the former number.
 func formerField(text string) string { return "former_" + liuma.HolderField(text) }
 
 func parseCorrection(q CorrectionRequest) (ask registry.Correction, err error) {
@@ -105,8 +105,8 @@ func parseCorrection(q CorrectionRequest) (ask registry.Correction, err error) {
 	return ask, nil
 }
 
-// correctionView says how a correction that was taken stands now. One that was
-// stopped or cancelled meanwhile is an error.
+// correctionView is the present state of a reported correction. If it was stopped or
+// cancelled meanwhile, that is an error.
 func (a *Authority) correctionView(ctx context.Context, ask registry.Correction) (v CorrectionView, err error) {
 	err = a.store.View(ctx, func(r store.Reader) error {
 		c, err := a.registry.CorrectionOf(r, ask)

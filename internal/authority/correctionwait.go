@@ -10,14 +10,15 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// The wait of a correction. Its 72 hours are the holder's, to stop it; so they run from
-// when a gateway took the notice, not from when it was queued. A notice that no gateway
-// takes, and a holder with no phone, stop the correction (stoppedUntold). An operator who
-// has reached the holder otherwise may let it go on; the 72 hours run from that decision.
+// The wait of a correction. It gives the holder 72 hours to stop the correction, so the
+// time runs from when a gateway took the notice, not from when it was queued. If no gateway
+// takes the notice, or the holder has no phone, the correction stops (stoppedUntold). An
+// operator who has reached the holder in another way may let it go on; the 72 hours then
+// run from that decision.
 
-// beginWait queues the notice, and has card and correction know of each other.
+// beginWait queues the notice, and writes card and correction so that each names the other.
 //
-// A crash before the commit leaves it received, and nobody told.
+// A crash before the commit leaves the correction received, and no notice sent.
 func (a *Authority) beginWait(tx store.Tx, c *store.Correction, card store.Card) (audit.Entry, error) {
 	notice, err := a.tell(tx, card, noticeCorrection, registryPlace(), nil)
 	switch {
@@ -33,8 +34,8 @@ func (a *Authority) beginWait(tx store.Tx, c *store.Correction, card store.Card)
 	return a.correctionEntry(audit.CorrectionOpened, *c, "ok"), tx.UpdateCard(card)
 }
 
-// told is when a gateway took the notice of a correction; zero: none did yet. lost says
-// that none will, or that it did not reach the phone.
+// told is when a gateway took the notice of a correction; zero: not yet. lost says that no
+// gateway will take it, or that it did not reach the phone.
 func (a *Authority) told(r store.Reader, c store.Correction) (at time.Time, lost bool, err error) {
 	if c.Notice == "" {
 		return time.Time{}, false, nil // an operator decided
@@ -42,7 +43,7 @@ func (a *Authority) told(r store.Reader, c store.Correction) (at time.Time, lost
 	m, err := r.Message(c.Notice)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return time.Time{}, c.Until.IsZero(), nil // old messages are dropped
+		return time.Time{}, c.Until.IsZero(), nil // the message is gone, as old messages are
 	case err != nil:
 		return time.Time{}, false, err
 	case m.Card != c.Card, m.State == store.MessageDead:
@@ -53,7 +54,7 @@ func (a *Authority) told(r store.Reader, c store.Correction) (at time.Time, lost
 	return time.Time{}, false, nil
 }
 
-// asItWas reports whether a correction that is not due goes on waiting as it is.
+// asItWas reports whether a correction that is not due yet keeps waiting unchanged.
 func (a *Authority) asItWas(ctx context.Context, c store.Correction) (same bool, err error) {
 	err = a.store.View(ctx, func(r store.Reader) error {
 		card, err := a.ReadCard(r, c.Card)
@@ -67,13 +68,13 @@ func (a *Authority) asItWas(ctx context.Context, c store.Correction) (same bool,
 	return same, err
 }
 
-// awaitCorrection stops a correction that the card knows no more of, or that nobody can
-// be told of, begins the 72 hours when the holder was told, and the move when they are
-// over. The card's row decides: who puts the correction's own row back, or writes
-// another, moves nothing.
+// awaitCorrection stops a correction that the card's row no longer names, or of which
+// nobody can be told. It starts the 72 hours when the holder was told, and the move when
+// they are over. The card's row decides: an attacker who puts the correction's own row
+// back, or writes another one, moves nothing.
 //
-// A crash before the commit leaves it waiting; after it the move is carried through
-// or undone.
+// A crash before the commit leaves it waiting; after it the move is carried through or
+// undone.
 func (a *Authority) awaitCorrection(ctx context.Context, c store.Correction) error {
 	due, why := !c.Until.IsZero() && !a.Now().Before(c.Until), ""
 	if !due {
@@ -128,11 +129,11 @@ func (a *Authority) awaitCorrection(ctx context.Context, c store.Correction) err
 	})
 }
 
-// hastenedWait is the least that a holder has, from when a gateway took the notice that
-// says so.
+// hastenedWait is the shortest time that a holder has, from when a gateway took the notice
+// of the shorter wait.
 const hastenedWait = 4 * time.Hour
 
-// waitFrom is when a correction counts whose notice was taken at a time.
+// waitFrom is when a correction takes effect if its notice was taken at a given time.
 func waitFrom(c store.Correction, at time.Time) time.Time {
 	if c.Full.IsZero() {
 		return at.Add(correctionWait)
@@ -143,20 +144,19 @@ func waitFrom(c store.Correction, at time.Time) time.Time {
 	return c.Full
 }
 
-// fullWait lets the 72 hours run on, since the holder was not told that they are
-// shorter.
+// fullWait restores the 72 hours, because the holder was not told that the wait is shorter.
 func (a *Authority) fullWait(tx store.Tx, c *store.Correction, card store.Card) (audit.Entry, error) {
 	c.Until, c.Full, c.Notice, c.Earlier = c.Full, time.Time{}, c.Earlier, ""
 	card.Correcting, card.Untold = c.Until, false
 	return a.correctionEntry(audit.CorrectionHastened, *c, stoppedUntold), tx.UpdateCard(card)
 }
 
-// ErrNotHastened is a correction whose wait cannot be shortened.
+// ErrNotHastened says that the wait of this correction cannot be shortened.
 var ErrNotHastened = errors.New("the wait of this correction cannot be shortened: it must wait, its holder must have been told by text, more than four hours must be left, and it must not have been shortened")
 
-// Hastenable reports whether the 72 hours of a correction can be shortened: they run
-// since a gateway took the notice. It returns its number and their end, which a later
-// decision names. Errors: ErrNotHastened, store.ErrNotFound.
+// Hastenable checks that the wait of a correction can be shortened: its 72 hours must run
+// since a gateway took the notice. It returns the correction's number and the end of the
+// wait, which the later decision must name. Errors: ErrNotHastened, store.ErrNotFound.
 func (a *Authority) Hastenable(ctx context.Context, id string) (no uint64, until time.Time, err error) {
 	err = a.store.View(ctx, func(r store.Reader) error {
 		c, err := r.Correction(id)
@@ -176,12 +176,12 @@ func (a *Authority) hastenable(c store.Correction) error {
 	return nil
 }
 
-// Hasten shortens the wait of a correction by the decision of two members of staff:
-// every contact is told, and four hours run from when a gateway has taken that
-// notice. Where none takes it, the 72 hours run on. no and until are those of the decision.
-// Errors: ErrNotHastened, store.ErrNotFound.
+// Hasten shortens the wait of a correction, as two members of staff decided. Every contact
+// is told, and four hours run from when a gateway takes that notice. If no gateway takes
+// it, the 72 hours run on. no and until are the values that the decision named. Errors:
+// ErrNotHastened, store.ErrNotFound.
 //
-// A crash before the commit leaves the 72 hours; the approver repeats it.
+// A crash before the commit leaves the 72 hours; the approver repeats the decision.
 func (a *Authority) Hasten(ctx context.Context, actor, id string, no uint64, until time.Time, reason audit.Reason) error {
 	return a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		c, err := tx.Correction(id)
@@ -206,7 +206,7 @@ func (a *Authority) Hasten(ctx context.Context, actor, id string, no uint64, unt
 			return audit.Entry{}, err
 		}
 		if notice == "" {
-			return audit.Entry{}, ErrNotHastened // nobody can be told
+			return audit.Entry{}, ErrNotHastened // there is nobody to tell
 		}
 		c.Full, c.Until, c.Earlier, c.Notice = c.Until, time.Time{}, c.Notice, notice
 		card.Correcting, card.Untold = time.Time{}, true
@@ -216,7 +216,7 @@ func (a *Authority) Hasten(ctx context.Context, actor, id string, no uint64, unt
 	})
 }
 
-// waits reports whether a card knows of a correction, and nothing stops it.
+// waits reports whether the card's row names a correction, and nothing stops it.
 func (a *Authority) waits(card store.Card, c store.Correction) bool {
 	return card.IsCorrecting() && card.Correcting.Equal(c.Until) && card.CorrectionNo == c.No && !card.Frozen && card.Holder == c.Former
 }

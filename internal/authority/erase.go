@@ -13,8 +13,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// A person is erased in durable steps. A crash between any two leaves what the step
-// before left, and whoever erases again goes on (R-24):
+// A person is erased in durable steps. A crash between two steps leaves the state of
+// the step before, and erasing again goes on from there (R-24):
 //
 //	a cancelled card      nothing was begun
 //	Retiring              keepers are asked to stop the card; no report brings it back
@@ -25,17 +25,18 @@ import (
 // card was cancelled and the keepers know of no card.
 
 // EraseWait is how long a card stays after every keeper has retired it. Keepers can
-// take a retirement back for thirty days, and hold the person's tag as long; the day
-// more is for their clocks. By then the ceremonies of the card, which hold sealed
-// details of it, have gone by themselves; where the configuration keeps them longer,
-// the wait is as long (eraseWait).
+// take a retirement back for thirty days, and hold the person's tag as long; the extra
+// day is for their clocks. By then the ceremonies of the card, which hold sealed
+// details about it, have been deleted; if the configuration keeps them longer, the
+// wait is longer (eraseWait).
 const EraseWait = 31 * 24 * time.Hour
 
-// eraseWait is how long this authority waits: ceremonies of the card that ended just
-// before it was retired are gone by the end of it.
+// eraseWait is how long this authority waits, so that even ceremonies that ended just
+// before the card was retired are gone at the end.
 func (a *Authority) eraseWait() time.Duration { return max(EraseWait, a.keepCeremonies+24*time.Hour) }
 
-// Errors of erasing: why a person stays. With each of them nothing was changed.
+// Errors of erasing: the reasons why a person cannot be erased. With each of them
+// nothing was changed.
 var (
 	ErrLive     = errors.New("the registry says that this person has a physical card in use; only who has a cancelled one is erased")
 	ErrFrozen   = errors.New("the electronic card is frozen: somebody says that it was stolen; it is opened or cancelled at the counter first")
@@ -57,12 +58,12 @@ const (
 	EraseDone    ErasedState = "erased"
 )
 
-// Erasure says what became of an erasing.
+// Erasure is the result of an erasing.
 type Erasure struct {
 	State ErasedState `json:"state"`
 	// Until is when the card can be erased, with begun and waiting.
 	Until *time.Time `json:"until,omitempty"`
-	// What went, or would go.
+	// The rows that were erased or, in a trial, would be.
 	Card      string `json:"card,omitempty"` // its ID, which stays in the record
 	Person    bool   `json:"person"`         // the registry's row
 	Links     int    `json:"links"`
@@ -70,15 +71,15 @@ type Erasure struct {
 	Conflicts int    `json:"conflicts"`
 }
 
-// erasing is what is known of a person before it is erased.
+// erasing is everything known about a person before they are erased.
 type erasing struct {
-	person    store.Person // Holder is zero: the registry has none
-	card      store.Card   // ID is zero: there is none
+	person    store.Person // Holder is zero if the registry has no row
+	card      store.Card   // ID is zero if there is no card
 	links     int
-	notices   []string // IDs of messages that are done
+	notices   []string // IDs of messages that are finished
 	conflicts []store.Conflict
-	// cancelled is a correction of the person's number that an operator decided
-	// against; its ID is empty if there is none.
+	// cancelled is a correction of the person's number that an operator cancelled; its
+	// ID is empty if there is none.
 	cancelled store.Correction
 	tickets   []store.Ticket // that were opened at a counter
 }
@@ -95,10 +96,10 @@ func (e erasing) view(state ErasedState, gone bool) Erasure {
 	return v
 }
 
-// ErasePerson erases what is held about a person, or begins to. A trial changes
-// nothing. Doing it again goes on where it was, and finds nothing in the end.
-// Errors: ErrLive, ErrFrozen, ErrReported, ErrUnderway, ErrKept, ErrRetire; a card's row that was
-// put back is CodeUnavailable.
+// ErasePerson erases the data held about a person, or begins to. A trial changes
+// nothing. Calling it again goes on from where it was, and at last finds nothing.
+// Errors: ErrLive, ErrFrozen, ErrReported, ErrUnderway, ErrKept, ErrRetire;
+// CodeUnavailable if a card's row was put back.
 func (a *Authority) ErasePerson(ctx context.Context, actor string, holder vault.Index, reason audit.Reason, trial bool) (Erasure, error) {
 	ctx, release, err := a.HoldHolder(ctx, holder) // nobody applies for a card meanwhile
 	if err != nil {
@@ -110,8 +111,8 @@ func (a *Authority) ErasePerson(ctx context.Context, actor string, holder vault.
 		return Erasure{}, err
 	}
 	if e.none() {
-		// Keepers that know a card which the database does not: that card is no
-		// nothing, and its holder is told of it when they apply again.
+		// If keepers know a card that the database does not, the person is not
+		// "nothing": the card is reported to its holder when they apply again.
 		return e.view(EraseNothing, false), a.notKept(ctx, holder)
 	}
 	if e.card.ID.IsZero() || e.card.Version == 0 && e.card.Retiring.IsZero() {
@@ -146,12 +147,13 @@ func (a *Authority) eraseWithoutCard(ctx context.Context, actor string, holder v
 	return a.erase(ctx, actor, holder, e, reason)
 }
 
-// gone reports whether the registry lets a person go. Who is not registered is.
+// gone reports whether the registry lets a person be erased; so it does if the person
+// is not registered.
 func gone(p store.Person) bool {
 	return p.Holder == vault.Index{} || p.Physical == liuma.PhysicalCancelled
 }
 
-// eraseCard takes a person with a card as far as it goes now. Once keepers were
+// eraseCard erases a person with a card as far as possible now. Once keepers were
 // asked to retire the card, neither a new physical card nor a freeze brings it back.
 func (a *Authority) eraseCard(ctx context.Context, actor string, holder vault.Index, e erasing, reason audit.Reason, trial bool) (Erasure, error) {
 	card := e.card
@@ -189,9 +191,9 @@ func (a *Authority) eraseCard(ctx context.Context, actor string, holder vault.In
 	return v, err
 }
 
-// mayRetire refuses to stop a card for good that its holder may still use, or that
-// somebody says was stolen, by a freeze or by phone. One that keepers were asked to
-// retire goes on: they were away, or this process died.
+// mayRetire refuses to stop a card for good if its holder may still use it, or if a
+// freeze or a report by phone says that it was stolen. A card that keepers were
+// already asked to retire goes on: a keeper was away, or this process died.
 func mayRetire(card store.Card, now time.Time) error {
 	switch {
 	case !card.Retiring.IsZero():
@@ -207,8 +209,8 @@ func mayRetire(card store.Card, now time.Time) error {
 }
 
 // beginRetiring marks the card before any keeper is asked. A crash before the commit
-// leaves the card as it was; after it the card is one that no report brings back, and
-// the keepers are asked when the operator erases again (I-8).
+// leaves the card as it was. After it no report brings the card back, and the keepers
+// are asked when the operator erases again (I-8).
 func (a *Authority) beginRetiring(ctx context.Context, actor string, id liuma.CardID, reason audit.Reason) error {
 	return a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		card, err := a.ReadCard(tx, id)
@@ -226,8 +228,8 @@ func (a *Authority) beginRetiring(ctx context.Context, actor string, id liuma.Ca
 }
 
 // endRetiring starts the wait. A crash before the commit leaves the card retired at
-// the keepers and the wait not begun: erasing again asks them once more, which changes
-// nothing there, and waits longer than it had to.
+// the keepers and the wait not begun. Erasing again then asks them once more, which
+// changes nothing there; the wait only ends later than it could have.
 func (a *Authority) endRetiring(ctx context.Context, actor string, id liuma.CardID) (at time.Time, err error) {
 	err = a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		card, err := a.ReadCard(tx, id)
@@ -244,10 +246,10 @@ func (a *Authority) endRetiring(ctx context.Context, actor string, id liuma.Card
 	return at, err
 }
 
-// erase lets all go in one transaction, and looks at everything once more there. The
-// registry's row of somebody who has a physical card again stays: it is no longer
-// about the card that goes. A crash before the commit leaves all, one after it none
-// of it (I-8).
+// erase deletes everything in one transaction, after checking everything once more in
+// it. If the person has a physical card again, their registry row stays: it is no
+// longer about the erased card. A crash before the commit leaves everything, one after
+// it nothing (I-8).
 func (a *Authority) erase(ctx context.Context, actor string, holder vault.Index, was erasing, reason audit.Reason) (v Erasure, err error) {
 	err = a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		e, err := a.readErasing(tx, holder)
@@ -318,8 +320,9 @@ func (a *Authority) letGo(tx store.Tx, e erasing, person bool) error {
 	return tx.DeletePerson(e.person.Holder)
 }
 
-// erasingOf reads what is held, and refuses what is under way. The messages are
-// walked through in steps of their own, since they are not found by their card.
+// erasingOf reads the data held about a person, and refuses if anything is under way.
+// It walks through the messages in separate steps, since they are not found by their
+// card.
 func (a *Authority) erasingOf(ctx context.Context, holder vault.Index) (e erasing, err error) {
 	err = a.store.View(ctx, func(r store.Reader) (err error) {
 		e, err = a.readErasing(r, holder)
@@ -353,13 +356,13 @@ func (a *Authority) erasingOf(ctx context.Context, holder vault.Index) (e erasin
 	return e, nil
 }
 
-// readErasing reads all but the messages.
+// readErasing reads everything except the messages.
 func (a *Authority) readErasing(r store.Reader, holder vault.Index) (e erasing, err error) {
 	if e.person, err = r.Person(holder); err != nil && !errors.Is(err, store.ErrNotFound) {
 		return e, err
 	}
 	if e.person.CorrectedTo != (vault.Index{}) {
-		e.person = store.Person{} // nobody's number any more: it leads nowhere (R-22)
+		e.person = store.Person{} // a number that a correction has left: its row leads nowhere (R-22)
 	}
 	if e.cancelled, err = a.cancelledCorrection(r, holder); err != nil {
 		return e, err
@@ -418,11 +421,11 @@ func (a *Authority) readErasing(r store.Reader, holder vault.Index) (e erasing, 
 	return e, nil
 }
 
-// cancelledCorrection is what an operator decided against for a person's number; its
-// ID is empty if there is none. Any other correction from the number, or to it, is
-// under way: it carries the card from one number to another, and whoever erases one
-// of the two in between would leave the other with half of a person. A stopped one
-// waits for an operator.
+// cancelledCorrection is a correction that an operator cancelled, from or to a
+// person's number; its ID is empty if there is none. Any other correction from or to
+// the number is under way: it carries the card from one number to the other, and
+// erasing one of the two would leave half of a person under the other. A stopped
+// correction waits for an operator.
 func (a *Authority) cancelledCorrection(r store.Reader, holder vault.Index) (c store.Correction, err error) {
 	to, err := r.CorrectionTo(holder)
 	if err == nil && to.State != store.CorrectionCancelled {
@@ -443,7 +446,7 @@ func (a *Authority) cancelledCorrection(r store.Reader, holder vault.Index) (c s
 	return of, nil
 }
 
-// liveTickets refuses while a ticket of the person goes on at a counter.
+// liveTickets refuses while a ticket of the person is open at a counter.
 func liveTickets(all []store.Ticket) error {
 	if slices.ContainsFunc(all, func(t store.Ticket) bool { return t.Live() }) {
 		return ErrUnderway

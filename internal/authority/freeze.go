@@ -10,7 +10,7 @@ import (
 )
 
 // Freeze stops a linked card in every channel at once. Freezing a frozen card
-// succeeds and changes nothing. No channel can unfreeze (I-12), so each has a
+// succeeds and changes nothing. No channel can unfreeze (I-12), so each channel has a
 // ration of freezes.
 func (a *Authority) Freeze(ctx context.Context, c Caller, q Request) (Verification, error) {
 	if err := c.Permit(liuma.ActionFreeze, q.Region); err != nil {
@@ -47,8 +47,8 @@ func (a *Authority) Freeze(ctx context.Context, c Caller, q Request) (Verificati
 	return a.Answer(ctx, c, row)
 }
 
-// ErrUnlinked says that the client has no link to the card that it names,
-// whether or not such a card exists.
+// ErrUnlinked says that the client has no link to the card that it names. It does not
+// say whether such a card exists.
 var ErrUnlinked = errors.New("authority: no link")
 
 // linkedCard finds the card of a channel's handle, unless the business number

@@ -12,9 +12,9 @@ import (
 	"github.com/liuma-pin/liuma/internal/written"
 )
 
-// Anyone with some sign that a card is theirs may freeze it, because PIN and
-// one-time code undo a freeze. The ways are: a channel with a link (freeze.go),
-// the page of a ceremony, a freeze code from a notice, the hotline.
+// A freeze needs little proof that the card is one's own, because the holder can undo
+// it with PIN and one-time code. The ways to freeze are: a channel with a link
+// (freeze.go), the page of a ceremony, a freeze code from a notice, the hotline.
 
 // TickResetPlanned marks a reset that was planned by the number of the physical
 // card (key: holder). A freeze, a reset or a rebinding deletes it.
@@ -23,12 +23,12 @@ const TickResetPlanned = "reset_planned"
 // FreezeView holds what the page for freeze codes may show.
 type FreezeView struct {
 	NameMasked string
-	At         time.Time // since when it is frozen
+	At         time.Time // when it was frozen
 }
 
-// FreezeCard freezes a card, unless it is frozen already, and notifies the
-// holder. Whatever its state, no ticket of the card stands any more. The caller
-// writes the audit entry.
+// FreezeCard freezes a card, unless it is frozen already, and notifies the holder. In
+// either case all open tickets of the card end. The caller writes the audit
+// entry.
 func (a *Authority) FreezeCard(tx store.Tx, card *store.Card, at liuma.Text) error {
 	if card.Frozen {
 		return a.stopTickets(tx, card)
@@ -40,10 +40,10 @@ func (a *Authority) FreezeCard(tx store.Tx, card *store.Card, at liuma.Text) err
 	return a.Tell(tx, *card, noticeFrozen, at, nil)
 }
 
-// FreezeByCode freezes the card whose notice carried the freeze code. It needs
-// no log-in. The code is looked up first, by one keyed hash: a right one works
-// whatever was tried before, from that source or any other. source names
-// the sender of the request (an address, say).
+// FreezeByCode freezes the card whose notice carried the freeze code. It needs no
+// log-in. The code is looked up first, by one keyed hash: a right code works whatever
+// was tried before, from this source or any other. source names the sender of
+// the request (an address, say).
 //
 // A crash before the commit leaves the card as it was, and the code unused.
 func (a *Authority) FreezeByCode(ctx context.Context, source, typed string) (FreezeView, error) {
@@ -66,8 +66,8 @@ func (a *Authority) FreezeByCode(ctx context.Context, source, typed string) (Fre
 	return v, nil
 }
 
-// frozenByCode looks a freeze code up and says whether it has done its work
-// already, so that one that is sent again and again writes nothing.
+// frozenByCode looks a freeze code up and says whether it has already done its work,
+// so that sending it again writes nothing.
 func (a *Authority) frozenByCode(r store.Reader, code string, formed bool) (v FreezeView, done bool, err error) {
 	if !formed {
 		return v, false, store.ErrNotFound
@@ -119,7 +119,7 @@ func (a *Authority) cardOfFreezeCode(r store.Reader, code string) (card store.Ca
 		return store.Card{}, false, store.ErrNotFound
 	}
 	if err == nil && !card.Retiring.IsZero() {
-		return store.Card{}, false, liuma.Fail(liuma.CodeCardClosed, nil) // there is nothing to stop any more
+		return store.Card{}, false, liuma.Fail(liuma.CodeCardClosed, nil) // a closed card has nothing to stop
 	}
 	if err == nil && used && !card.Frozen {
 		return store.Card{}, false, store.ErrNotFound
@@ -137,23 +137,22 @@ func (a *Authority) useFreezeCode(tx store.Tx, code string) error {
 }
 
 // A freeze code has eleven of the 30 written.CodeLetters: 30^11 = 1.8e16 codes, 54
-// bits. With N codes out, a guess
-// freezes somebody's card with a chance of N/1.8e16. A province that sent a
-// million notices within a week (N = 1e6), sprayed at 1,000 guesses a second,
-// loses a card in 200 days; 1e8 notices a week, a card in two days. The owner
-// undoes such a freeze with PIN and one-time code, and a guess says nothing of
-// whose card it was but a masked name.
+// bits. With N valid codes, a guess freezes somebody's card with a chance of N/1.8e16.
+// If a province sent a million notices within a week (N = 1e6), an attacker with 1,000
+// guesses a second freezes one card in 200 days; with 1e8 notices a week, one in two
+// days. The owner undoes such a freeze with PIN and one-time code, and the guess shows
+// nothing about the holder but a masked name.
 //
-// Version 0.1.0 sent codes of eight characters (39 bits). They stop cards until
-// they expire, seven days after the last authority was updated. The release
-// after this one can take eleven characters alone.
+// Version 0.1.0 sent codes of eight characters (39 bits). They stop cards until they
+// expire, seven days after the last authority was updated. The release after this one
+// can take only eleven characters.
 const (
 	freezeCodeSize = 11
 	freezeCodeOld  = 8
 	freezeCodeLife = 7 * 24 * time.Hour
 )
 
-// parseFreezeCode reads a typed freeze code, of this release or of 0.1.0.
+// parseFreezeCode reads a typed freeze code, in the form of this release or of 0.1.0.
 func parseFreezeCode(typed string) (string, bool) {
 	code, formed := written.Code(typed)
 	return code, formed && (len(code) == freezeCodeSize || len(code) == freezeCodeOld)

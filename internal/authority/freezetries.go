@@ -13,27 +13,27 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// freezeCodes is the ration of wrong freeze codes of one source. It is a courtesy and a sign: a
-// right code works in any case, and is looked up before anything is counted. Wrong ones
-// after that are told to slow down, and write nothing. An answer is not delayed, because one that waits
-// would hold a place at the door that others behind the same address need. Sources that come after
-// Sources others are answered as wrong, and not counted.
+// freezeCodes is the ration of wrong freeze codes from one source. It refuses no right code,
+// because codes are looked up before anything is counted; it only slows down wrong ones and shows
+// an attack. Once the ration is spent, wrong codes are told to slow down, and write nothing. The
+// answer is not delayed: a waiting answer would hold a place at the door that others behind the
+// same address need. Sources beyond the first Sources are answered as wrong, and not counted.
 func freezeCodes() ration.Codes {
 	return ration.Codes{Kind: "freeze_codes", Source: 10, Sources: freezeSources, Alarm: 3000}
 }
 
 const freezeSources = 1 << 14
 
-// freezeTries is what this process knows of wrong freeze codes: for the entries that it
-// writes of them, and the alarm. It refuses nobody.
+// freezeTries is what this process has counted of wrong freeze codes, for its audit entries and the
+// alarm. It refuses nothing.
 type freezeTries struct {
 	codes ration.Codes
 	all   ration.Wrong
 
 	mu      sync.Mutex
-	sources map[vault.Index]struct{} // guarded by mu: by the blind index of the source
-	wrong   uint64                   // guarded by mu: not in the record yet
-	told    time.Time                // guarded by mu: of the last entry
+	sources map[vault.Index]struct{} // guarded by mu: blind indexes of the sources
+	wrong   uint64                   // guarded by mu: not yet in the record
+	told    time.Time                // guarded by mu: time of the last entry
 }
 
 func newFreezeTries() *freezeTries {
@@ -51,9 +51,9 @@ func (f *freezeTries) add(source vault.Index) {
 	}
 }
 
-// wrongFreezeCode is the refusal of a wrong freeze code. It is counted in the database, so
-// that all authorities count together and a restart forgets none. A crash before the commit
-// loses the one; a right code was not refused for it.
+// wrongFreezeCode is the refusal of a wrong freeze code. It is counted in the database, so that all
+// authorities count together and a restart loses no counts. A crash before the commit loses this
+// one count.
 func (a *Authority) wrongFreezeCode(ctx context.Context, source string) error {
 	from, now := a.vault.Index(vault.IndexPhone, "freeze-source\x00"+source), a.Now()
 	a.freezeTries.add(from)
@@ -67,7 +67,8 @@ func (a *Authority) wrongFreezeCode(ctx context.Context, source string) error {
 	return liuma.Fail(liuma.CodeFreezeCodeInvalid, nil)
 }
 
-// saveFreezeTries has the wrong ones of all sources add up over authorities, for the alarm.
+// saveFreezeTries adds the wrong codes of all sources to the sum over all authorities, for the
+// alarm.
 func (a *Authority) saveFreezeTries(ctx context.Context) error {
 	alarm, err := a.freezeTries.all.Save(ctx, a.store, a.freezeTries.codes, a.Now())
 	if alarm {
@@ -76,8 +77,8 @@ func (a *Authority) saveFreezeTries(ctx context.Context) error {
 	return err
 }
 
-// take takes the number of wrong freeze codes for an entry of the record, once
-// in a while; nothing if there were none.
+// take returns the count of wrong freeze codes for an audit entry, if one is due; nothing if there
+// were none.
 func (f *freezeTries) take(now time.Time, every time.Duration) (wrong uint64, sources int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -90,8 +91,8 @@ func (f *freezeTries) take(now time.Time, every time.Duration) (wrong uint64, so
 	return wrong, sources
 }
 
-// tellFreezeTries writes how many freeze codes were wrong, in one entry for all
-// of them. A crash, or a failure here, loses their number alone.
+// tellFreezeTries writes how many freeze codes were wrong, in one entry for all of them. A crash,
+// or a failure here, loses only that number.
 func (a *Authority) tellFreezeTries(ctx context.Context, every time.Duration) error {
 	wrong, sources := a.freezeTries.take(a.Now(), every)
 	if wrong == 0 {

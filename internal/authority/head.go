@@ -15,13 +15,14 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// errBehind is a card whose row was put back from an older copy.
+// errBehind says that a card's row was put back from an older copy.
 var errBehind = errors.New("authority: keepers have seen a later row of the card; 'liuma card head' brings it up to them")
 
 const (
 	// restorePage is how many cards AcceptRestore lists at once.
 	restorePage = 256
-	// stepTime is how long one step of it may take: less than a command waits.
+	// stepTime is how long one step of AcceptRestore may take: less than a command
+	// waits.
 	stepTime = 10 * time.Second
 )
 
@@ -30,8 +31,9 @@ func (a *Authority) TagOf(holder vault.Index) ledger.Tag {
 	return ledger.Tag(a.vault.Index(vault.IndexTag, string(holder[:])))
 }
 
-// targetOf is a card's PIN as keepers are asked about it. It is called in the
-// transaction that writes the card, so the head is the revision after it.
+// targetOf is the card's PIN in the form in which keepers are asked about it. It is
+// called in the transaction that writes the card, so the head is the revision after
+// that write.
 func (a *Authority) targetOf(card store.Card) keeper.Target {
 	return keeper.Target{
 		Card: card.ID, Version: card.Version, KeySet: card.KeySet, Verifier: card.Verifier, Tag: a.TagOf(card.Holder),
@@ -42,7 +44,7 @@ func (a *Authority) targetOf(card store.Card) keeper.Target {
 	}
 }
 
-// current is a card's PIN as it stands now.
+// current is the target of a card's PIN as stored now.
 func (a *Authority) current(ctx context.Context, id liuma.CardID) (keeper.Target, error) {
 	var card store.Card
 	err := a.store.View(ctx, func(r store.Reader) (err error) {
@@ -57,13 +59,12 @@ func (a *Authority) current(ctx context.Context, id liuma.CardID) (keeper.Target
 	return target, nil
 }
 
-// rowBehind marks a card whose row is older than one that a keeper has seen, so
-// that it serves nobody, also when its revision rises again (I-13). A row that
-// moved on while the keeper answered is not marked. Whoever can undo the mark
-// puts the row back once more, and the next request marks it again.
+// rowBehind marks a card whose row is older than a row that a keeper has seen. From
+// then on the card is not served, even when its revision rises again (I-13). A row
+// that moved on while the keeper answered is not marked. An attacker who undoes the
+// mark by putting the row back is met by the next request, which marks it again.
 //
-// One keeper of several that lies must not stop a card, so what q keepers hold
-// decides.
+// One lying keeper must not stop a card, so the head that q keepers hold decides.
 func (a *Authority) rowBehind(ctx context.Context, al keeper.Alarm) {
 	if al.Proved {
 		a.rowLost(ctx, al)
@@ -84,8 +85,9 @@ func (a *Authority) rowBehind(ctx context.Context, al keeper.Alarm) {
 		if err != nil {
 			return audit.Entry{}, err
 		}
-		// The keeper is alone with it, the row has moved on, or the attempt that met
-		// the refusal has marked it. The entry names no card: it would move its row on.
+		// No mark is needed if only this keeper says so, the row has moved on, or the
+		// attempt that met the refusal has marked it. The entry names no card, since
+		// that would raise the row's revision.
 		if card.Rev >= held.Head || card.Behind > 0 {
 			e := a.Entry("system", audit.KeeperAlarm, liuma.CardID{}, "", string(al.Fault))
 			e.Note = "keeper=" + string(al.Keeper)
@@ -97,16 +99,16 @@ func (a *Authority) rowBehind(ctx context.Context, al keeper.Alarm) {
 		return e, tx.UpdateCard(card)
 	})
 	if err != nil {
-		// A crash or an error here leaves the row unmarked; the keepers refuse it
-		// all the same, and the next refusal marks it.
+		// A crash or an error here leaves the row unmarked. The keepers refuse the
+		// card all the same, and the next refusal marks it.
 		a.log.ErrorContext(ctx, "keeper alarm not recorded", "card", al.Card, "err", err)
 	}
 }
 
-// rowLost marks a card whose row was put back for certain. Where that cannot be
-// written, because the row is still below what this process wrote
-// (store.ErrBehind) or its stream has gone further than the row says, the record
-// of the process alone tells of it.
+// rowLost marks a card whose row was certainly put back. If the mark cannot be
+// written, because the row is still below what this process wrote (store.ErrBehind)
+// or its stream has gone further than the row says, only the process's own log tells
+// of it.
 func (a *Authority) rowLost(ctx context.Context, al keeper.Alarm) {
 	note := fmt.Sprintf("keeper=%s head=%d", al.Keeper, al.Head)
 	err := a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
@@ -122,8 +124,8 @@ func (a *Authority) rowLost(ctx context.Context, al keeper.Alarm) {
 	if err == nil {
 		return
 	}
-	// A crash here, or an error, leaves the row unmarked. This process refuses it
-	// from memory, and another asks the keepers, which were not told of it (I-13).
+	// A crash or an error here leaves the row unmarked. This process refuses it from
+	// memory; another process asks the keepers, which were not told of it (I-13).
 	err = a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		e := a.Entry("system", audit.KeeperAlarm, liuma.CardID{}, "", string(al.Fault))
 		e.Note = fmt.Sprintf("%s card=%s", note, al.Card)
@@ -134,19 +136,19 @@ func (a *Authority) rowLost(ctx context.Context, al keeper.Alarm) {
 	}
 }
 
-// Raised is what an operator's RaiseHead did.
+// Raised is the result of an operator's RaiseHead.
 type Raised struct {
 	From    uint64        `json:"from"` // the row's revision before
 	To      uint64        `json:"to"`   // and after: above every head that keepers hold
 	Version liuma.Version `json:"version"`
-	// Taken says that keepers held a later version of the PIN than the row, which
-	// has it now.
+	// Taken says that keepers held a later version of the PIN than the row. The row
+	// has that version now.
 	Taken bool `json:"taken"`
 }
 
-// RaiseHead brings a card's row, which was restored from an older copy, above
-// what the keepers have seen, so that it is served again; a later version of the
-// PIN is taken from the keepers. It is an operator's act: only a person can know
+// RaiseHead brings a card's row, which was restored from an older copy, above the
+// head that the keepers have seen, so that it is served again; a later version of the
+// PIN is taken from the keepers. An operator must decide it: only a person can know
 // that the older standing, links and contacts of the row are the right ones.
 func (a *Authority) RaiseHead(ctx context.Context, actor string, id liuma.CardID, reason audit.Reason) (Raised, error) {
 	ctx, release, err := a.HoldCard(ctx, id)
@@ -171,7 +173,7 @@ func (a *Authority) RaiseHead(ctx context.Context, actor string, id liuma.CardID
 			card.Version, card.KeySet, card.Verifier = held.Version, held.KeySet, held.Verifier
 			card.Reserved = max(card.Reserved, held.Mark)
 			card.Tally.Reset()
-			card.PINSetAt, card.PINForm = a.Now(), pin.FormUnknown // when it was really set was lost
+			card.PINSetAt, card.PINForm = a.Now(), pin.FormUnknown // the time when it was really set is lost
 			out.Version, out.Taken = held.Version, true
 			if err := dropIntent(tx, id, held.Version); err != nil {
 				return audit.Entry{}, err
@@ -190,8 +192,8 @@ func (a *Authority) RaiseHead(ctx context.Context, actor string, id liuma.CardID
 	return out, liuma.Outward(err)
 }
 
-// dropIntent ends a restored intent that the keepers have gone past: it can
-// never be committed. Its request stays undecided (I-11).
+// dropIntent ends a restored intent that the keepers have gone past: it can no longer
+// be committed. Its request stays undecided (I-11).
 func dropIntent(tx store.Tx, id liuma.CardID, held liuma.Version) error {
 	in, err := tx.Intent(id)
 	switch {
@@ -214,9 +216,10 @@ type Accepted struct {
 	Done   bool         `json:"done"`   // it was the last one
 }
 
-// AcceptRestore does RaiseHead for the cards of a database that was restored as
-// a whole, where keepers have seen more: those after a card, for about stepTime.
-// A crash leaves the cards before it raised; the act may be repeated.
+// AcceptRestore does RaiseHead for the cards of a database that was restored as a
+// whole, where keepers have seen a later head. One call goes through the cards after
+// the given one, for about stepTime. A crash leaves the cards done so far raised; the
+// act may be repeated.
 func (a *Authority) AcceptRestore(ctx context.Context, actor string, after liuma.CardID, reason audit.Reason) (Accepted, error) {
 	began := time.Now()
 	out := Accepted{Last: after}

@@ -11,13 +11,13 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// A hotline freezes by an ID number, which is no secret. A thief with its key
-// could stop every card whose holder's number leaked, or find out who has a
-// card. So each hotline has a ration; requests count whether or not a card was
-// found, and all of them stand in the audit record.
+// A hotline freezes by an ID number, which is no secret. A thief with a hotline's key
+// could stop the card of everybody whose number leaked, or find out who has a card. So
+// each hotline has a ration. Requests count whether or not a card was found, and each
+// is in the audit record.
 
-// HotlineFreeze is a hotline's request to freeze a holder's card, or to take the
-// report of its loss.
+// HotlineFreeze is a hotline's request to freeze a holder's card, or to take a report
+// of its loss.
 type HotlineFreeze struct {
 	BusinessNo liuma.BusinessNo
 	IDNumber   string
@@ -42,16 +42,16 @@ func (a *Authority) freezeFor(c Caller) stopping {
 	}
 }
 
-// reach is which cards a caller may stop.
+// reach says which cards a caller may stop.
 type reach struct {
 	within liuma.Region // empty: the nation
-	// off refuses every number, before a card is looked for.
+	// off refuses every number, before a card is looked up.
 	off bool
 }
 
-// byHotline finds and counts for what a hotline may do, and does it. A
-// refusal of do is committed together with the count, and do must have written nothing
-// then.
+// byHotline looks the card up, counts the request, and runs do, which stops the card.
+// A refusal of do is committed together with the count, so do must write nothing
+// before it refuses.
 func (a *Authority) byHotline(ctx context.Context, c Caller, action liuma.Action, q HotlineFreeze, to reach, do stopping) (Verification, error) {
 	if c.Client.Kind != store.ClientHotline && c.Client.Kind != staffKind || c.Client.Stopped {
 		return Verification{}, liuma.Fail(liuma.CodeForbidden, nil)
@@ -111,9 +111,9 @@ func (a *Authority) byHotline(ctx context.Context, c Caller, action liuma.Action
 	return a.Answer(ctx, c, row)
 }
 
-// cardToFreeze is the card under a number, or the one that a correction will bring
-// under it: a holder whose number is being corrected may read the new one off the
-// identity card, and a freeze is what stops a correction that is wrong.
+// cardToFreeze is the card under a number, or the card that a correction will move to
+// it. A holder whose number is being corrected may read the new number off the
+// identity card, and a freeze is the way to stop a wrong correction.
 func (a *Authority) cardToFreeze(r store.Reader, holder vault.Index) (store.Card, error) {
 	card, err := r.CardByHolder(holder)
 	if !errors.Is(err, store.ErrNotFound) {

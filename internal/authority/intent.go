@@ -14,26 +14,26 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// Setting a PIN takes four durable steps, and a crash between any two leaves
-// the old PIN or the new one (I-7):
+// Setting a PIN takes four durable steps, and a crash between any two leaves the old
+// PIN or the new one (I-7):
 //
 //	reserve   the intent and its version are in the store; old PIN
 //	propose   keepers marked the version and evaluated it once; old PIN
 //	record    the verifier is in the intent: from here on it is carried through
 //	commit    q keepers hold the new version, then the card row flips; new PIN
 //
-// Between record and flip a verify finishes the intent first (FinishIntent),
-// so no door ever asks keepers for a version that they gave up.
+// Between record and flip a verify finishes the intent first (FinishIntent), so no
+// door ever asks keepers for a version that they no longer have.
 
-// proposeTries is how often a version that a keeper has seen before is replaced
-// by a higher one. A keeper has seen higher versions than the store when
-// intents were lost because a backup of the database was restored.
+// proposeTries is how often a version that a keeper has already seen is replaced by a
+// higher one. Keepers have seen higher versions than the store if intents were lost
+// by restoring a backup of the database.
 const proposeTries = 4
 
 // Reserve opens an intent on a card, in the caller's transaction, and takes its
-// version. It replaces an intent that only waits for acknowledgements, and an
-// intent that its owner left before anything was committed. The version stays with
-// the key set of this moment, whatever the keepers change to meanwhile.
+// version. It replaces an intent that only waits for acknowledgements, and one that
+// its owner left before anything was committed. The version stays with the present
+// key set, even if the keepers change to another one meanwhile.
 func (a *Authority) Reserve(tx store.Tx, card *store.Card, ch liuma.ChannelID, bn liuma.BusinessNo) (store.Intent, error) {
 	now, keySet := a.Now(), a.quorum.KeySet()
 	if keySet == 0 {
@@ -127,8 +127,8 @@ func (a *Authority) reserveHigher(ctx context.Context, in *store.Intent, v liuma
 	})
 }
 
-// record writes the verifier into the intent. The compare with the stored
-// intent makes sure that no other process abandoned it meanwhile.
+// record writes the verifier into the intent. It compares with the stored intent, to
+// be sure that no other process abandoned it meanwhile.
 func (a *Authority) record(ctx context.Context, actor string, in *store.Intent) error {
 	return a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		if err := a.ownIntent(tx, *in, store.IntentReserved); err != nil {
@@ -158,7 +158,7 @@ func (a *Authority) ownIntent(r store.Reader, in store.Intent, state store.Inten
 }
 
 // carryThrough commits a recorded intent and flips the card. It is idempotent:
-// keepers take the same commit again, and the flip compares.
+// keepers accept the same commit again, and the flip compares.
 func (a *Authority) carryThrough(ctx context.Context, actor string, in store.Intent) error {
 	current, err := a.current(ctx, in.Card)
 	if err != nil {
@@ -178,8 +178,8 @@ func (a *Authority) carryThrough(ctx context.Context, actor string, in store.Int
 	return a.flip(ctx, actor, in, all)
 }
 
-// flip makes the committed version the card's current one, decides the request,
-// and lets its act write its changes: all or nothing.
+// flip makes the committed version the card's current one, decides the request, and
+// lets its act write its changes, all in one transaction.
 func (a *Authority) flip(ctx context.Context, actor string, in store.Intent, all bool) error {
 	return a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		there, err := tx.Intent(in.Card)
@@ -220,7 +220,7 @@ func (a *Authority) flip(ctx context.Context, actor string, in store.Intent, all
 func (a *Authority) flipCard(tx store.Tx, card *store.Card, in store.Intent) (audit.Event, error) {
 	now := a.Now()
 	card.Version, card.KeySet, card.Verifier, card.PINForm = in.Version, in.KeySet, in.Verifier, in.PINForm
-	card.PINSetAt, card.PINFrom = now, time.Time{} // an act at a counter may say later
+	card.PINSetAt, card.PINFrom = now, time.Time{} // an act at a counter may set a later PINFrom
 	card.Tally.Reset()
 	row, err := tx.Request(in.Channel, in.BusinessNo)
 	if err != nil {
@@ -239,12 +239,13 @@ func (a *Authority) flipCard(tx store.Tx, card *store.Card, in store.Intent) (au
 }
 
 // abandonTaken ends the first PIN of a card whose holder has another card at the
-// keepers: they never take its commit, and the intent would hold the card up for
-// ever. The card stays without a PIN. A keeper that took the commit holds a card
-// that no row of the authority has a PIN for; nothing is asked about it again.
+// keepers: they will never take its commit, and the intent would block the card for
+// ever. The card stays without a PIN. A keeper that did take the commit holds a card
+// for which no row of the authority has a PIN; it is never asked about that card
+// again.
 //
-// A crash before the commit leaves the intent: the next attempt to finish it
-// meets the same refusal (I-7).
+// A crash before the commit leaves the intent: the next attempt to finish it meets
+// the same refusal (I-7).
 func (a *Authority) abandonTaken(ctx context.Context, actor string, in store.Intent) error {
 	a.RecordAlarm(ctx, keeper.Alarm{Card: in.Card, Fault: keeper.SecondCard})
 	return a.abandonFrom(ctx, actor, in, store.IntentCommitting, liuma.CodeUnavailable)
@@ -284,9 +285,9 @@ func (a *Authority) abandonFrom(ctx context.Context, actor string, in store.Inte
 	return err
 }
 
-// FinishIntent carries a recorded intent of a card through, so that the card
-// can take a guess. An intent that is merely reserved does not concern the
-// current PIN, and one that is flipped is completed along with attempts.
+// FinishIntent carries a recorded intent of a card through, so that the card can take
+// a guess. An intent that is only reserved does not concern the current PIN; one that
+// is flipped is completed by later attempts.
 func (a *Authority) FinishIntent(ctx context.Context, card liuma.CardID) error {
 	var in store.Intent
 	err := a.store.View(ctx, func(r store.Reader) (err error) {

@@ -11,14 +11,14 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// Known is what is known of a holder when a new PIN is judged: what the registry says, and
-// the phone that is bound, or being bound, which may be another. It prints redacted.
+// Known holds the facts about a holder by which a new PIN is judged: the registry's, and the phone
+// that is bound or being bound, which may be a different number. It prints redacted.
 type Known struct {
 	registry.Facts
-	Bound string // empty: none
+	Bound string // the bound phone's number; empty: none
 }
 
-// Known reads it of a card.
+// Known reads these facts for a card.
 func (a *Authority) Known(r store.Reader, card store.Card) (k Known, err error) {
 	if k.Facts, err = a.Facts(r, card); err != nil {
 		return Known{}, err
@@ -29,9 +29,9 @@ func (a *Authority) Known(r store.Reader, card store.Card) (k Known, err error) 
 	return k, nil
 }
 
-// JudgePIN refuses a weak PIN by the first rule that it breaks, of the service's
-// policy or of the holder's own region, and a passphrase where that has none. current is the PIN that it replaces, if the
-// holder typed that too.
+// JudgePIN refuses a weak PIN with the first rule that it breaks, of the service's policy or of the
+// holder's own region. It refuses a passphrase where that region does not allow one. current is the
+// PIN that is replaced, if the holder typed it too.
 func (a *Authority) JudgePIN(p policy.Policy, chosen pin.PIN, f Known, current *pin.PIN) error {
 	own := RulesSince(a.policy, f.Region, "", p.Began)
 	if chosen.Passphrase() && !own.Passphrase { // the service's policy let the envelope open

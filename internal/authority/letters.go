@@ -14,20 +14,20 @@ import (
 	"github.com/liuma-pin/liuma/internal/written"
 )
 
-// Who has no phone is told on paper. A notice that reaches no number goes to the address
-// that the registry has, in the transaction of the act as a text would; and for a time
-// after a first phone was bound at a counter both go out, because it may be that of
-// whoever stood there, and after a ticket without the bound phone, which may be a thief's
-// . A letter is no contact: it takes days, so a PIN that was
-// set meanwhile waits as if nobody could be told.
+// Holders who have no phone get letters. A notice that no number can get goes to the
+// address in the registry, queued in the transaction of the act like a text. In two cases
+// both text and letter go out for a time: after a first phone was bound at a counter,
+// because it may belong to an impostor who stood there; and after a ticket without the
+// bound phone, which a thief may have. A letter does not count as a contact, because
+// it takes days: a PIN that was set meanwhile waits as if nobody could be told.
 
 // Letters is the print queue of letters.
 type Letters interface {
 	// Knows reports whether a notice of that template goes on paper at all.
 	Knows(template string) bool
-	// May reports whether a letter to the person of a card would be written.
+	// May reports whether a letter could be written to the person of a card.
 	May(r store.Reader, card liuma.CardID, to registry.Facts) (bool, error)
-	// Write puts one into the transaction.
+	// Write queues one letter in the transaction.
 	Write(tx store.Tx, l Letter) error
 }
 
@@ -36,9 +36,9 @@ type Letter struct {
 	Card     liuma.CardID
 	Template string
 	Region   liuma.Region
-	ZH, EN   map[string]string // as Notice.Params; without the holder's name
+	ZH, EN   map[string]string // like Notice.Params, but without the holder's name
 	Freeze   string
-	Until    time.Time // of the freeze code
+	Until    time.Time // end of the freeze code
 }
 
 // Format prints a placeholder under every verb.
@@ -51,32 +51,31 @@ func (Letter) LogValue() slog.Value { return slog.StringValue(redactedText) }
 func (Letter) MarshalText() ([]byte, error) { return []byte(redactedText), nil }
 
 const (
-	// LettersKept is how long letters are kept after they were posted or came back, where
-	// the configuration does not say. Nothing goes to an address from which one came back
-	// while that is remembered.
+	// LettersKept is the default for how long letters are kept after they were posted or
+	// came back. While a returned letter is kept, no more letters go to that address.
 	LettersKept = 90 * 24 * time.Hour
-	// letterCodeLife is how long the freeze code of a letter stops the card: days in the
-	// queue, a week in the post, a month on the table.
+	// letterCodeLife is how long the freeze code of a letter works: days in the queue, a
+	// week in the post, a month on the table.
 	letterCodeLife = 60 * 24 * time.Hour
 
-	// LettersADay is how many letters of one template about a card are written in 24
-	// hours: whoever repeats one thing fills no letter box.
+	// LettersADay is how many letters of one template about a card are written in 24 hours,
+	// so that repeating one act cannot fill a letter box.
 	LettersADay = 2
 	tickLetter  = "letter" // with the template; key: the card
 
-	// TickOnPaper marks a card whose first phone was bound at a counter, whose holder named a
-	// contact there, or whose bound phone was said there not to be with its holder: for
-	// FormerTold its notices go on paper as well.
+	// TickOnPaper marks a card whose notices go on paper as well, for FormerTold: its first
+	// phone was bound at a counter, its holder named a contact there, or the clerk noted
+	// there that the bound phone was not with its holder.
 	TickOnPaper = "on_paper"
 )
 
-// words are what a notice says, by language.
+// words returns the values of a notice in a language.
 type words func(language string) map[string]string
 
-// tellAll tells every number of a card, where there is none the contact that its holder
-// named for notices, and by a letter where there is neither. It gives the ID of the first
-// message to a number of the holder's own, which is the bound phone's if that was told:
-// what waits until its holder was told (a correction) waits for nobody else.
+// tellAll tells every number of a card; if it has none, the contact for notices; if there
+// is no contact either, it writes a letter. It returns the ID of the first message to a
+// number of the holder's own, which is the bound phone's if that was told. A correction,
+// which waits until its holder was told, waits for no other message.
 func (a *Authority) tellAll(tx store.Tx, card store.Card, template string, at liuma.Text, say words) (first string, err error) {
 	reached := false
 	if a.outbox != nil {
@@ -106,8 +105,9 @@ func (a *Authority) tellAll(tx store.Tx, card store.Card, template string, at li
 	return first, a.writeLetter(tx, card, template, at, say)
 }
 
-// TellFirstPhone tells a holder who had no contact that a phone was bound at a counter, on
-// paper, and has what follows go on paper too. The caller has written the contact.
+// TellFirstPhone writes a letter to a holder who had no contact, about a phone that was
+// bound at a counter, and marks the card so that later notices go on paper too. The caller
+// has written the contact.
 func (a *Authority) TellFirstPhone(tx store.Tx, card store.Card, at liuma.Text, masked string) error {
 	if err := tx.InsertCardTick(card.ID, TickOnPaper, a.Now()); err != nil {
 		return err
@@ -115,9 +115,9 @@ func (a *Authority) TellFirstPhone(tx store.Tx, card store.Card, at liuma.Text, 
 	return a.writeLetter(tx, card, noticePhoneNew, at, func(string) map[string]string { return map[string]string{"phone": masked} })
 }
 
-// writeLetter puts a letter into the transaction, with a freeze code of its own, if the
-// registry says where to. A person's row that cannot be read costs the letter and not the
-// act: a freeze must not fail for want of an address.
+// writeLetter queues a letter in the transaction, with a freeze code of its own, if the
+// registry has an address. If a person's row cannot be read, the letter is dropped and the
+// act goes on: a freeze must not fail because an address is missing.
 func (a *Authority) writeLetter(tx store.Tx, card store.Card, template string, at liuma.Text, say words) error {
 	if a.letters == nil || !a.letters.Knows(template) || card.Contested || !card.Retiring.IsZero() {
 		return nil
@@ -144,21 +144,22 @@ func (a *Authority) writeLetter(tx store.Tx, card store.Card, template string, a
 	return a.letters.Write(tx, l)
 }
 
-// onPaper are the values of a letter in one language.
+// onPaper returns the values of a letter in one language.
 func (a *Authority) onPaper(card store.Card, template, at string, said map[string]string) map[string]string {
 	all := map[string]string{"channel": at, "at": a.Wall().Format(time.RFC3339)}
 	for k, v := range said {
 		all[k] = v
 	}
-	// A text reaches who has a contact, and their PIN counts at once; a letter says when.
+	// If a text was sent, the PIN counts at once; only letters have to say when it begins
+	// to count.
 	if (template == noticePINSet || template == noticePINReset || template == noticeBothNew) && a.Now().Before(card.PINFrom) {
 		all["until"] = a.ToWall(card.PINFrom).Format(time.RFC3339)
 	}
 	return all
 }
 
-// Writes reports whether a letter would go to a card's person, so that a clerk sees whether
-// an address is to be put right, and never the address.
+// Writes reports whether a letter would go to a card's person. So a clerk sees whether an
+// address must be corrected, but never the address.
 func (a *Authority) Writes(r store.Reader, card store.Card, to registry.Facts) (bool, error) {
 	if a.letters == nil || card.Contested || !card.Retiring.IsZero() {
 		return false, nil
@@ -166,7 +167,7 @@ func (a *Authority) Writes(r store.Reader, card store.Card, to registry.Facts) (
 	return a.letters.May(r, card.ID, to)
 }
 
-// mayWrite counts a letter, or says that there were as many of the kind as there may be.
+// mayWrite counts a letter, or reports that the day's letters of its kind are used up.
 func (a *Authority) mayWrite(tx store.Tx, card store.Card, template string) (bool, error) {
 	kind, key, now := tickLetter+" "+template, a.vault.Index(vault.IndexPhone, "letter\x00"+card.ID.String()), a.Now()
 	lately, err := tx.Ticks(kind, key, now.Add(-day))

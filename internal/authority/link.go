@@ -17,22 +17,23 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// A link (关联) is one act of linking a card in a channel. It belongs to the
-// account that made it: a thief who links the same card in the same channel
-// gets a handle and an age of their own, and nothing of the owner's.
+// A link (关联) is one act of linking a card in a channel. It belongs to the account
+// that made it. A thief who links the same card in the same channel gets a separate
+// handle with a separate age, and nothing of the owner's link.
 //
-// Guesses through a known link are counted in a lane of their own, which
-// strangers cannot use up; a change without evidence needs a known link. A known
-// link is no proof (I-12).
+// Guesses through a known link are counted in a lane of their own, which strangers
+// cannot use up; a change without evidence needs a known link. A known link is no
+// proof (I-12).
 const (
 	// linkWrong is how many wrong PINs since the last right one make a link a
-	// stranger until a right PIN comes through it together with evidence.
+	// stranger. It stays a stranger until a right PIN comes through it together with
+	// evidence.
 	linkWrong = 10
-	// linksMost is how many links a card has at a time: its holder's apps and
+	// linksMost is how many links a card has at most: for its holder's apps and
 	// mini-programs, on an old phone and a new one.
 	linksMost = 10
-	// linksADay is how many a day may be made by link. The link of an enrolment is
-	// not one of them.
+	// linksADay is how many links a day may be made by linking. The link of an
+	// enrolment does not count.
 	linksADay = 3
 	day       = 24 * time.Hour
 )
@@ -40,11 +41,12 @@ const (
 // TickLinked marks a link that was made, for the ration of a card and day.
 const TickLinked = "linked"
 
-// KnownLink reports whether a card's link is known: some days (policy's
-// recovery.hold, at least 72 hours) after the later of its making and the first
-// right PIN of the present version through it; or at once, when a right or newly
-// set PIN of that version came through it together with evidence. A new version
-// makes every link unknown but the one through which it was set.
+// KnownLink reports whether a card's link is known. It becomes known some days
+// (policy's recovery.hold, at least 72 hours) after it was made or after the first
+// right PIN of the present version came through it, whichever is later. It is known
+// at once when a right or newly set PIN of that version came through it together with
+// evidence. A new version makes all links unknown except the one through which it was
+// set.
 func (a *Authority) KnownLink(card store.Card, l store.Link) bool {
 	if card.Version == 0 || l.Card != card.ID || l.Wrong >= linkWrong {
 		return false
@@ -60,15 +62,15 @@ func (a *Authority) KnownLink(card store.Card, l store.Link) bool {
 // links.
 type Place struct {
 	Lane    ledger.Lane
-	Reserve int  // of the limit, for known links; 0 on a card without any
+	Reserve int  // part of the limit kept for known links; 0 on a card without any
 	Through bool // the guess comes through a known link
 }
 
-// PlaceOf returns the lane of a guess that comes through a link of a channel,
-// or through none. A guess with evidence about the holder counts like one
-// through a known link, so that a holder whom strangers have shut out gets in by
-// any channel. On a card without a known link there is one lane for all.
-// CodeRefused: there is no such link any more.
+// PlaceOf returns the lane of a guess that comes through a link of a channel, or
+// without a link. A guess with evidence about the holder counts like a guess through
+// a known link, so that strangers who used up their lane cannot shut the holder out
+// of any channel. On a card without a known link there is one lane for all.
+// CodeRefused: the link has ended.
 func (a *Authority) PlaceOf(r store.Reader, card store.Card, ch liuma.ChannelID, h store.Handle, evidence bool, p policy.Policy) (Place, error) {
 	links, err := r.Links(card.ID)
 	if err != nil {
@@ -93,13 +95,13 @@ func (a *Authority) PlaceOf(r store.Reader, card store.Card, ch liuma.ChannelID,
 	return at, nil
 }
 
-// reserveOf is how many of a limit strangers cannot spend: they get two thirds,
+// reserveOf is the part of a limit that strangers cannot spend: they get two thirds,
 // rounded down, and at least one.
 func reserveOf(attempts int) int { return max(1, attempts-max(1, attempts*2/3)) }
 
-// throughLink counts a guess against the link that it comes through, in the
-// transaction that counts the guess. So whoever keeps the verdict from being
-// stored, or puts an older row back, leaves the guess counted as wrong.
+// throughLink counts a guess against its link, in the transaction that counts the
+// guess. So if an attacker prevents the verdict from being stored, or puts an older
+// row back, the guess stays counted as wrong.
 func throughLink(tx store.Tx, row store.Request) error {
 	if row.Handle == "" {
 		return nil
@@ -112,8 +114,8 @@ func throughLink(tx store.Tx, row store.Request) error {
 	return tx.PutLink(l)
 }
 
-// linkOf is the link of a guess, or nil: it came through none, or the link was
-// ended while the keepers worked.
+// linkOf is the link of a guess, or nil if it came without one or the link was ended
+// while the keepers worked.
 func linkOf(r store.Reader, row store.Request) (*store.Link, error) {
 	if row.Handle == "" {
 		return nil, nil
@@ -134,15 +136,14 @@ func uncount(l *store.Link, right bool) {
 	}
 }
 
-// begunAnew counts a link's wrong PINs from here on, unless they have made it a
-// stranger.
+// begunAnew resets a link's count of wrong PINs, unless they have made it a stranger.
 func begunAnew(l *store.Link) {
 	if l.Wrong < linkWrong {
 		l.Wrong = 0
 	}
 }
 
-// proved writes down that a right PIN of a version came through a link.
+// proved notes at a link that a right PIN of a version came through it.
 func proved(l *store.Link, v liuma.Version, evidence bool, now time.Time) {
 	if l.Proved != v {
 		l.Proved, l.ProvedAt = v, now
@@ -152,10 +153,10 @@ func proved(l *store.Link, v liuma.Version, evidence bool, now time.Time) {
 	}
 }
 
-// Returned writes down that a right PIN came through a link at the hosted door, in
+// Returned notes at a link that a right PIN came through it at the hosted door, in
 // the transaction that redeems the verdict's code. A verdict that never came back
-// proves no link: whoever has a link could else relay its page to the holder, and
-// have the link known by a PIN that the holder typed (I-14).
+// proves no link. Otherwise a thief with a link could relay its page to the holder,
+// and the PIN that the holder types would make the thief's link known (I-14).
 func (a *Authority) Returned(tx store.Tx, row store.Request) error {
 	if row.Alone {
 		return nil // no PIN came through it
@@ -169,7 +170,7 @@ func (a *Authority) Returned(tx store.Tx, row store.Request) error {
 	return tx.PutLink(*l)
 }
 
-// setThrough lets the link through which a version was set keep its age: its
+// setThrough lets the link through which a version was set keep its age, because its
 // holder gave the PIN before, or two other proofs.
 func (a *Authority) setThrough(tx store.Tx, in store.Intent, row store.Request) error {
 	l, err := linkOf(tx, row)
@@ -186,15 +187,15 @@ func (a *Authority) setThrough(tx store.Tx, in store.Intent, row store.Request) 
 	return tx.PutLink(*l)
 }
 
-// MakeLink makes the link of a decided request: a link, or an enrolment. What
-// the verdict proved about the PIN, the link has proved. replaces is the handle
-// that it takes the place of, or empty: that link ends if it is this channel's
-// and this card's, and the new one inherits no age.
+// MakeLink makes the link of a decided request: a link, or an enrolment. The link
+// starts with the proof of the PIN that the verdict gave. replaces is the handle that
+// the link replaces, or empty: that link ends if it belongs to this channel and card,
+// and the new one does not inherit its age.
 //
-// CodeLinkLimit: three were made within a day. CodeLinksFull: the card has ten,
-// and all of them are known. Of ten others the youngest that is not known ends.
-// Every contact hears of each end. Nothing was written when it fails. The link's handle is
-// the row's, if ClaimHandle has claimed one, and else a new one.
+// CodeLinkLimit: three were made within a day. CodeLinksFull: the card has ten, and
+// all are known. If it has ten and some are not known, the youngest of those ends.
+// Every contact gets a notice of each end. If it fails, nothing was written. The
+// link's handle is the row's, if ClaimHandle has claimed one, and else a new one.
 func (a *Authority) MakeLink(tx store.Tx, card store.Card, row store.Request, replaces store.Handle) (store.Link, error) {
 	now := a.Now()
 	l := store.Link{Channel: row.Channel, Card: card.ID, Handle: cmp.Or(row.Handle, newHandle()), At: now, Proved: row.Version, ProvedAt: row.DecidedAt}
@@ -224,7 +225,8 @@ func (a *Authority) MayLink(r store.Reader, card store.Card, row store.Request, 
 	return err
 }
 
-// linkRoom returns the links that end for a new one, or why there may be none.
+// linkRoom returns the links that end to make room for a new one, or why no new one
+// may be made.
 func (a *Authority) linkRoom(r store.Reader, card store.Card, row store.Request, replaces store.Handle) ([]store.Link, error) {
 	if row.Action != liuma.ActionEnroll {
 		if err := a.mayLink(r, card, a.Now()); err != nil {
@@ -234,7 +236,7 @@ func (a *Authority) linkRoom(r store.Reader, card store.Card, row store.Request,
 	return a.makeRoom(r, card, row.Channel, replaces)
 }
 
-// mayLink applies the ration of links a card and day. Ended links count, so that
+// mayLink applies the day's ration of links of a card. Ended links count too, so
 // linking and ending in turn gains nothing.
 func (a *Authority) mayLink(r store.Reader, card store.Card, now time.Time) error {
 	made, err := r.CardTicks(card.ID, TickLinked, now.Add(-day))
@@ -244,8 +246,8 @@ func (a *Authority) mayLink(r store.Reader, card store.Card, now time.Time) erro
 	return err
 }
 
-// makeRoom chooses the links that end for a new one: the one that it replaces,
-// and the youngest that are not known where there would be too many.
+// makeRoom chooses the links that end for a new one: the link that it replaces and,
+// if there would be too many, the youngest that are not known.
 func (a *Authority) makeRoom(r store.Reader, card store.Card, ch liuma.ChannelID, replaces store.Handle) (ends []store.Link, err error) {
 	links, err := r.Links(card.ID)
 	if err != nil {
@@ -278,9 +280,9 @@ func (a *Authority) endLink(tx store.Tx, card store.Card, l store.Link) error {
 	return a.TellIn(tx, card, noticeUnlinked, l.Channel, nil)
 }
 
-// Unlink ends a link of the channel at its own wish: its account was closed, or
-// its holder asked for it. A crash leaves the link, or its end with the notice
-// and the audit entry.
+// Unlink ends a link of the channel at the channel's request: its account was closed,
+// or its holder asked for it. A crash leaves the link, or its end with the notice and
+// the audit entry.
 func (a *Authority) Unlink(ctx context.Context, c Caller, h store.Handle) error {
 	if err := c.PermitChannel(); err != nil {
 		return err

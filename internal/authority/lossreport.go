@@ -10,21 +10,22 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// A loss reported by phone (口头挂失) stops a card like a freeze, and is none: it
-// ends by itself after the days that the policy of the card's region says, and the
-// notice says when. A freeze never ends by time, and a report lifts none and
-// shortens none: both stand in the row side by side. Before its end only its holder
-// ends it, as a freeze is ended (I-12).
+// A loss reported by phone (口头挂失) stops a card like a freeze, but is not one. It ends
+// by itself after the days that the policy of the card's region says, and the notice
+// says when. A freeze never ends by time. A report neither lifts nor shortens a
+// freeze: both are in the row side by side. Before the report's end only the holder
+// can end it, in the same way as a freeze (I-12).
 
-// ReportLoss takes a holder's word on the phone that the card was lost, from a
-// hotline. A report of a card that is reported already changes nothing, so that nobody
-// makes it longer. It counts to the hotline's ration of freezes. A crash leaves the
-// report, its count, its notice and its audit entry, or none of them.
+// ReportLoss takes, from a hotline, a holder's report by phone that the card was lost.
+// Reporting a reported card changes nothing, so nobody can prolong the stop. It counts
+// to the hotline's ration of freezes. A crash leaves the report, its count, its notice
+// and its audit entry, or none of them.
 func (a *Authority) ReportLoss(ctx context.Context, c Caller, q HotlineFreeze) (Verification, error) {
 	return a.byHotline(ctx, c, liuma.ActionReportLoss, q, reach{}, a.reportFor(c))
 }
 
-// takesReports reports whether any region within one takes reports by phone.
+// takesReports reports whether the given region, or any region inside it, takes
+// reports by phone.
 func (a *Authority) takesReports(within liuma.Region) bool {
 	if a.policy.For(within, "").LossReport > 0 {
 		return true
@@ -63,14 +64,14 @@ func (a *Authority) reportLoss(tx store.Tx, card *store.Card, days time.Duration
 	return a.Tell(tx, *card, noticeReported, at, map[string]string{"until": a.ToWall(card.ReportedUntil).Format(time.RFC3339)})
 }
 
-// stopped writes a card that was just stopped, by a freeze or a report: what was
-// open for it ends. A correction of the holder's number that waits stops for good:
-// an operator hears of it, and decides once the holder was heard.
+// stopped writes a card that was just stopped, by a freeze or a report, and ends
+// everything that was open for it. A waiting correction of the holder's number stops
+// for good: an operator is told, and decides after talking to the holder.
 func (a *Authority) stopped(tx store.Tx, card *store.Card) error {
 	return a.stoppedBy(tx, card, store.TicketEndedFrozen)
 }
 
-// stoppedBy is stopped that says why the card's tickets end.
+// stoppedBy is stopped with a reason why the card's tickets end.
 func (a *Authority) stoppedBy(tx store.Tx, card *store.Card, why string) error {
 	card.EndCorrection()
 	if err := a.endTickets(tx, card, why); err != nil {

@@ -14,22 +14,22 @@ import (
 )
 
 const (
-	// maintainEvery is how often Maintain looks for work left over.
+	// maintainEvery is how often Maintain looks for unfinished work.
 	maintainEvery = 10 * time.Second
-	// intentPage bounds how many open intents are read at once.
+	// intentPage is how many open intents are read at once.
 	intentPage = 256
 )
 
-// Maintain finishes intents that waited for keepers, carries out corrections of ID
-// numbers, makes, shares and destroys seal keys, drops marks of evidence that has expired, saves the keepers' sequences,
-// the time, the counts of rations and the sums of what is counted in memory, and records the alarms of the guard and of
-// rations and the number of wrong freeze codes, until ctx ends. Each step may be
-// repeated, and nothing breaks if it is lost.
+// Maintain does the regular work until ctx ends. It finishes intents that waited for keepers, and
+// carries out corrections of ID numbers. It makes, shares and destroys seal keys, and drops marks
+// of evidence that has expired. It saves the keepers' sequences, the time, the counts of rations
+// and the sums of the counts in memory. It records the alarms of the guard and of rations, and the
+// number of wrong freeze codes. Each step may be repeated, and losing one breaks nothing.
 func (a *Authority) Maintain(ctx context.Context) {
 	shared := make(chan struct{})
 	go func() {
 		defer close(shared)
-		a.shareOften(ctx) // by itself, so that a long round holds up no sum
+		a.shareOften(ctx) // in a loop of its own, so that a long round delays no sum
 	}()
 	defer func() { <-shared }()
 	t, seen, keys := time.NewTicker(maintainEvery), time.NewTicker(seenEvery), time.NewTicker(tendEvery)
@@ -90,9 +90,9 @@ func (a *Authority) MaintainOnce(ctx context.Context) error {
 	return errors.Join(err, a.finishIntents(ctx), a.forget(ctx), a.tellUnreturned(ctx), a.tellChanges(ctx), a.goOnCorrecting(ctx), a.goOnClosing(ctx))
 }
 
-// forget drops what has expired. Beside other authorities it goes by the time of the round
-// before: where that jumped since, all of them have the new time before a mark goes by it,
-// and none accepts by its own what the mark was of (I-15).
+// forget drops rows that have expired. Beside other authorities it uses the time of the round
+// before. If the time jumped since then, every authority has the new time before a mark is dropped
+// by it, and so none accepts again the thing that was marked (I-15).
 func (a *Authority) forget(ctx context.Context) error {
 	now := a.Now()
 	by := now
@@ -105,9 +105,8 @@ func (a *Authority) forget(ctx context.Context) error {
 	return errors.Join(a.pruneEvidence(ctx, by), a.pruneRows(ctx, by))
 }
 
-// finishIntents abandons intents that were reserved and left, and carries
-// recorded ones through. Keepers that do not answer only leave intents for the
-// next round.
+// finishIntents abandons intents that were reserved and left, and carries recorded ones through. If
+// keepers do not answer, the intents stay for the next round.
 func (a *Authority) finishIntents(ctx context.Context) error {
 	var after liuma.CardID
 	for {
@@ -160,7 +159,7 @@ func (a *Authority) finishOne(ctx context.Context, card liuma.CardID) error {
 	return nil
 }
 
-// pruneEvidence drops marks of used evidence that would be refused as too old.
+// pruneEvidence drops marks of used evidence that is by now refused as too old.
 func (a *Authority) pruneEvidence(ctx context.Context, now time.Time) error {
 	return a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		n, err := tx.PruneEvidence(now)
@@ -173,7 +172,7 @@ func (a *Authority) pruneEvidence(ctx context.Context, now time.Time) error {
 	})
 }
 
-// ticksKept is longer than any period that counts ration marks.
+// ticksKept is longer than any period over which ration marks are counted.
 const ticksKept = 30 * 24 * time.Hour
 
 // pruneRows drops rows that ended, expired or stopped counting long ago.
@@ -194,14 +193,14 @@ func (a *Authority) pruneRows(ctx context.Context, now time.Time) error {
 	})
 }
 
-// saveSecond saves what is saved each second, apart from every request.
+// saveSecond saves the values that are saved each second, outside of all requests.
 func (a *Authority) saveSecond(ctx context.Context) error {
 	return errors.Join(a.saveSeen(ctx), a.saveCounts(ctx), a.saveFreezeTries(ctx), a.followTime(ctx))
 }
 
-// saveSeen saves the keepers' sequences that rose, apart from every request, so
-// that no request writes a row that all share. Losing the last second of them
-// only makes a keeper's rollback within that second harder to see.
+// saveSeen saves the keepers' sequences that rose, outside of all requests, so that no request
+// writes a row that all share. Losing the last second of them only makes a keeper's rollback within
+// that second harder to see.
 func (a *Authority) saveSeen(ctx context.Context) error {
 	rose := map[string]uint64{}
 	for id, seq := range a.quorum.Seen() {

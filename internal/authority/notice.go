@@ -14,9 +14,9 @@ import (
 	"github.com/liuma-pin/liuma/locale"
 )
 
-// Outbox queues messages to phones, in the transaction of the change that a
-// message tells of: both are kept or neither. It sends nothing itself, so that
-// no gateway can hold up or fail a ceremony.
+// Outbox queues messages to phones, in the transaction of the change that the message is
+// about: both are kept or neither. It sends nothing itself, so that no gateway can delay or
+// fail a ceremony.
 type Outbox interface {
 	// Queue returns the ID of the message's row.
 	Queue(tx store.Tx, n Notice) (string, error)
@@ -45,7 +45,7 @@ const (
 	KindNotice = "notice"
 )
 
-// The templates of notices. The acts declare those of one-time codes.
+// The templates of notices. The acts declare the templates of one-time codes.
 const (
 	noticePINLocked  = "pin_locked"
 	noticePINBlocked = "pin_blocked"
@@ -64,7 +64,7 @@ const (
 	noticeNamed      = "notices_named"
 	noticeNoLonger   = "notices_ended"
 
-	// Package ceremony sends these; letters know them.
+	// Package ceremony sends these; letters know them too.
 	noticePINSet   = "pin_set"
 	noticePINReset = "pin_reset"
 	noticePhoneNew = "phone_changed_new"
@@ -119,15 +119,15 @@ func PlaceName(r store.Reader, ch liuma.ChannelID) (liuma.Text, error) {
 	return c.Name, err
 }
 
-// Tell queues a notice to every number that is told of a card (EachContact); where there is
-// none, to the contact for notices, or it writes a letter.
+// Tell queues a notice to every number that gets notices of a card (EachContact). If there
+// is none, it goes to the contact for notices, or as a letter.
 func (a *Authority) Tell(tx store.Tx, card store.Card, template string, at liuma.Text, params map[string]string) error {
 	_, err := a.tell(tx, card, template, at, params)
 	return err
 }
 
-// tell is Tell, and gives the ID of the first message, which is the bound phone's if
-// that was told; empty: nobody is told.
+// tell is Tell. It returns the ID of the first message, which is the bound phone's if that
+// was told; empty: nobody was told.
 func (a *Authority) tell(tx store.Tx, card store.Card, template string, at liuma.Text, params map[string]string) (first string, err error) {
 	return a.tellAll(tx, card, template, at, func(string) map[string]string { return params })
 }

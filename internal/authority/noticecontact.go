@@ -11,12 +11,13 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// A holder without a phone may name somebody they trust, at a counter: notices that reach
-// no number of the holder's own go there, each with a freeze code, which is all that it is
-// worth (R-53). It is in a table of its own and under a seal of its own, so that nothing
-// that looks for the bound phone finds it: no one-time code of an act goes there, and no
-// PIN counts sooner for it. Who names one could be a thief at the counter, so the naming
-// goes on paper too, and so does for FormerTold all that follows.
+// A holder without a phone may name a person they trust, at a counter. Notices that can
+// reach no number of the holder's own go to this contact, each with a freeze code; the
+// contact can do nothing else (R-53). The contact has its own table and its own seal, so
+// that code which looks for the bound phone never finds it: no one-time code of an act goes
+// there, and no PIN counts sooner because of it. The person who names a contact could be a
+// thief at the counter. So the naming, and for FormerTold every later notice, goes on paper
+// too.
 
 // noticeParts are the sealed values of a contact for notices.
 type noticeParts struct {
@@ -24,8 +25,8 @@ type noticeParts struct {
 	Since time.Time `json:"since"`
 }
 
-// NoticeContact reads the contact for notices of a card, and its number; store.ErrNotFound
-// if nobody was named.
+// NoticeContact reads the contact for notices of a card and its number; store.ErrNotFound if
+// there is none.
 func (a *Authority) NoticeContact(r store.Reader, card liuma.CardID) (store.NoticeContact, string, error) {
 	c, err := r.NoticeContact(card)
 	if err != nil {
@@ -46,9 +47,9 @@ func (a *Authority) NoticeContact(r store.Reader, card liuma.CardID) (store.Noti
 	return c, p.Phone, nil
 }
 
-// NameForNotices makes a number the contact for notices of a card, in the place of the one
-// before, which hears of that. The caller has seen the code that went to the number, and
-// that no phone is bound.
+// NameForNotices makes a number the contact for notices of a card. A former contact gets a
+// notice of it. The caller has checked the code that went to the number, and that no phone
+// is bound.
 func (a *Authority) NameForNotices(tx store.Tx, card store.Card, phone, language string, at liuma.Text) error {
 	if was, number, err := a.NoticeContact(tx, card.ID); err == nil && number != phone {
 		if err := a.tellNotices(tx, card, was, number, noticeNoLonger, at, nil); err != nil {
@@ -72,9 +73,9 @@ func (a *Authority) NameForNotices(tx store.Tx, card store.Card, phone, language
 	return a.Tell(tx, card, noticeNamed, at, map[string]string{"phone": registry.MaskPhone(phone)})
 }
 
-// EndNotices drops the contact for notices of a card: its holder wants it no more, or has a
-// phone now. It hears of it, with a freeze code, and the holder by a letter. It does nothing
-// where nobody was named.
+// EndNotices drops the contact for notices of a card, because its holder no longer wants it
+// or has a phone now. The contact gets a notice with a freeze code, and the holder a letter.
+// It does nothing if there is no contact.
 func (a *Authority) EndNotices(tx store.Tx, card store.Card, at liuma.Text) error {
 	c, phone, err := a.NoticeContact(tx, card.ID)
 	if errors.Is(err, store.ErrNotFound) {
@@ -92,7 +93,7 @@ func (a *Authority) EndNotices(tx store.Tx, card store.Card, at liuma.Text) erro
 	return a.writeLetter(tx, card, noticeNoLonger, at, func(string) map[string]string { return nil })
 }
 
-// tellNamed tells the contact for notices, and reports whether there is one.
+// tellNamed sends a notice to the contact for notices, and reports whether there is one.
 func (a *Authority) tellNamed(tx store.Tx, card store.Card, template string, at liuma.Text, say words) (told bool, err error) {
 	c, phone, err := a.NoticeContact(tx, card.ID)
 	if errors.Is(err, store.ErrNotFound) {

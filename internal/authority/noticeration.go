@@ -8,25 +8,25 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// Notices have a ration of their own, for each template: whoever repeats one thing
-// (freezes, ends links, turns a setting on and off) floods no phone with it, and
-// uses up no notice of anything else. A holder who was told six times within a day
-// that the same was done has six freeze codes.
+// Notices have a ration for each template. So repeating one act (freezing, ending
+// links, turning a setting on and off) cannot flood a phone, and does not use up
+// notices about other acts. A holder who got six notices of the same act within a day
+// has six freeze codes, which is enough.
 const (
 	// NoticesADay is how many notices of one template about a card a number gets in
 	// 24 hours.
 	NoticesADay = 6
-	// UsesADay is that number for the notices of every use, which a holder asked for.
+	// UsesADay is the same for the notices of every use, which a holder asked for.
 	UsesADay = 30
-	// noticesOfAll is how many times as many the number gets about all cards that it
-	// is bound to.
+	// noticesOfAll times as many is the ration of a number over all cards that it is
+	// bound to.
 	noticesOfAll = 4
 
 	tickNotice = "notice" // with the template; key: number, or card and number
 )
 
-// mayTell counts a notice, or says that the phone was told as often as it may be.
-// A crash leaves the marks with the notice, or neither.
+// mayTell counts a notice, or reports that the phone's ration is used up. A crash
+// leaves the marks with the notice, or neither.
 func (a *Authority) mayTell(tx store.Tx, card store.Card, phone, template string) (bool, error) {
 	most := NoticesADay
 	if template == noticeEveryUse {

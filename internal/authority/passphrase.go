@@ -2,23 +2,23 @@ package authority
 
 import "github.com/liuma-pin/liuma/internal/store"
 
-// A card's PIN may be six digits or a passphrase. Which of them it is nobody learns from
-// a refusal: an entry is opened, counted and answered alike. Only a page that is reached
-// through a known link begins with the field that its holder needs, since such a link
-// was in use for days.
+// A card's PIN may be six digits or a passphrase. No refusal shows which: an entry is
+// opened, counted and answered in the same way. Only a page that is reached through a
+// known link, which has been in use for days, begins with the field that its holder
+// needs.
 
-// Passphrases reports whether passphrases may be set anywhere. It says nothing of any
-// card.
+// Passphrases reports whether passphrases may be set anywhere. It tells nothing about
+// any card.
 func (a *Authority) Passphrases() bool { return a.policy.passphrases() }
 
-// HasPassphrase reports, to a page that came through link l, that its card's PIN is a
+// HasPassphrase reports, to a page that came through link l, whether its card's PIN is a
 // passphrase. It is false through a link that is not known.
 func (a *Authority) HasPassphrase(card store.Card, l store.Link) bool {
 	return card.PINForm.Passphrase() && a.KnownLink(card, l)
 }
 
-// PassphraseEnded reports that a card's PIN is a passphrase and that its region allows
-// none any more: the PIN stays right, and its holder is to choose six digits.
+// PassphraseEnded reports whether a card's PIN is a passphrase that its region no longer
+// allows: the PIN stays right, and its holder should choose six digits.
 func (a *Authority) PassphraseEnded(card store.Card) bool {
 	return card.PINForm.Passphrase() && !a.policy.For(card.Region, "").Passphrase
 }

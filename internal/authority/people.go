@@ -15,14 +15,14 @@ import (
 	"github.com/liuma-pin/liuma/locale"
 )
 
-// A card keeps no name, registry phone or number of a physical card: they are read
-// from the registry each time, so that a change there counts at once. What a
-// holder is to be told of is noted with the change and told here, a part each
-// round: an import of a million changes holds up nobody, and an import without a
-// server is told of when one starts.
+// A card's row has no name, registry phone or number of a physical card. They are read
+// from the registry each time, so that a change there counts at once. When the registry
+// changes something that the holder must be told, the change is noted, and the notices
+// are sent here, some in each round. So an import of a million changes holds nothing
+// up, and the notices of an import made while no server ran are sent when one starts.
 
-// Facts are what the registry says of a card's holder. A person who is gone, or
-// whose row was altered, is a fault of this authority and no wrong name.
+// Facts are the registry's facts about a card's holder. If the person's row is gone or
+// was altered, that is a fault of this authority, and not a wrong name.
 func (a *Authority) Facts(r store.Reader, card store.Card) (registry.Facts, error) {
 	_, f, err := a.registry.Of(r, card.Holder)
 	if err != nil {
@@ -35,8 +35,8 @@ func (a *Authority) Facts(r store.Reader, card store.Card) (registry.Facts, erro
 // unknownHolder stands for a masked name that cannot be read.
 const unknownHolder = "*"
 
-// nameOf is the masked name of a card's holder. Under a contested card's number
-// stands another person, whom those who know the card are not told of.
+// nameOf is the masked name of a card's holder. A contested card's number belongs to
+// another person, whose name must not be shown to those who know the card.
 func (a *Authority) nameOf(r store.Reader, card store.Card) (string, error) {
 	if card.Contested {
 		return unknownHolder, nil
@@ -45,8 +45,9 @@ func (a *Authority) nameOf(r store.Reader, card store.Card) (string, error) {
 	return f.MaskedName(), err
 }
 
-// maskedName is how notices and the page for freeze codes name a card's holder. A
-// freeze, or a notice of one, must not fail for want of a name.
+// maskedName is the name of a card's holder in notices and on the page for freeze
+// codes. It never fails, because a freeze or its notice must not fail for lack of a
+// name.
 func (a *Authority) maskedName(r store.Reader, card store.Card) string {
 	name, err := a.nameOf(r, card)
 	if err != nil {
@@ -59,8 +60,8 @@ const (
 	noticePerson = "person_changed"
 	noticeShown  = "person_shown"
 
-	// tellPage is how many changes are listed at once, and tellTime how long one
-	// round of telling may take, beside the saves of each second.
+	// tellPage is how many changes are listed at once, and tellTime how long one round
+	// of telling may take, since the saves of each second wait meanwhile.
 	tellPage = 256
 	tellTime = time.Second
 )
@@ -70,9 +71,9 @@ func registryPlace() liuma.Text {
 	return locale.Both(func(w *locale.Words) string { return w.Notice.Registry() })
 }
 
-// tellChanges tells holders what the registry changed about them, until all are
-// told or the round's time is up. A change that cannot be told stays for the next
-// round and stops no other.
+// tellChanges tells holders of the registry's changes about them, until all are told or
+// the round's time is up. A change that cannot be told stays for the next round and
+// does not stop the others.
 func (a *Authority) tellChanges(ctx context.Context) error {
 	var after liuma.CardID
 	var errs []error
@@ -117,7 +118,7 @@ func (a *Authority) tellChange(ctx context.Context, id liuma.CardID) error {
 		e := a.Entry("system", audit.PersonChanged, id, "", "ok")
 		e.Note = "what=" + strings.Join(c.What, ",")
 		card, err := a.ReadCard(tx, id)
-		if errors.Is(err, store.ErrNotFound) { // restored from before its enrolment
+		if errors.Is(err, store.ErrNotFound) { // the database was restored from before the card's enrolment
 			return e, nil
 		}
 		if err != nil {
@@ -139,9 +140,10 @@ func (a *Authority) tellChange(ctx context.Context, id liuma.CardID) error {
 	})
 }
 
-// TellPersonChanged notifies a holder of what the registry changed. The registry's
-// phone is no contact: whoever can change it there must not get the notice of it. Under
-// the number of a contested card is another person, of whom its phone hears nothing.
+// TellPersonChanged notifies a holder of the registry's changes about them. The
+// registry's phone is not used: an attacker who can change it there must not get the
+// notice of that. If the card is contested, its number belongs to another person, whose
+// changes its phone is not told.
 func (a *Authority) TellPersonChanged(tx store.Tx, card store.Card, what []string) error {
 	if len(what) == 0 || card.Contested {
 		return nil
@@ -152,8 +154,9 @@ func (a *Authority) TellPersonChanged(tx store.Tx, card store.Card, what []strin
 	return err
 }
 
-// tellShown notifies a holder that what is held about them was written out. Under
-// the number of a contested card is another person, of whom its phone hears nothing.
+// tellShown notifies a holder that the data held about them was written out. If the
+// card is contested, its number belongs to another person, about whom its phone is told
+// nothing.
 func (a *Authority) tellShown(tx store.Tx, card store.Card) error {
 	if card.Contested {
 		return nil
@@ -161,7 +164,7 @@ func (a *Authority) tellShown(tx store.Tx, card store.Card) error {
 	return a.Tell(tx, card, noticeShown, registryPlace(), nil)
 }
 
-// changedWords names in a notice what was changed.
+// changedWords names in a notice the changed values.
 func changedWords(what []string, language string) string {
 	in := locale.In(locale.Lang(language))
 	say := in.Notice
@@ -178,8 +181,8 @@ func changedWords(what []string, language string) string {
 	return in.Listed(said)
 }
 
-// tellContested notifies the bound phone of a card whose number is another
-// person's now, under the name that the card was enrolled for.
+// tellContested notifies the bound phone of a card whose number now belongs to another
+// person. It uses the name that the card was enrolled under.
 func (a *Authority) tellContested(tx store.Tx, card store.Card, c store.PersonChange) error {
 	name := unknownHolder
 	if f, err := a.registry.Was(c); err == nil {

@@ -10,9 +10,9 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// The bound phone of a card. The values that a recovery depends on (the number,
-// and when it was bound, confirmed and put on hold) are sealed to the card:
-// writing to the database can put an older row back, and do nothing else.
+// The bound phone of a card. The values that a recovery depends on (the number, and
+// when it was bound, confirmed and put on hold) are sealed to the card. So an
+// attacker who can write to the database can only put an older row back.
 
 // contactParts are the sealed values of a contact.
 type contactParts struct {
@@ -45,8 +45,8 @@ func (a *Authority) Contact(r store.Reader, card liuma.CardID) (store.Contact, s
 	return c, p.Phone, nil
 }
 
-// WriteContact seals a contact and stores it in place of the card's present one. A
-// number that it takes the place of is told of everything for FormerTold more.
+// WriteContact seals a contact and stores it in place of the card's present one. The
+// number that it replaces still gets all notices for FormerTold.
 func (a *Authority) WriteContact(tx store.Tx, c store.Contact, phone string) error {
 	plain, err := json.Marshal(contactParts{Phone: phone, Bound: c.BoundAt, Confirmed: c.ConfirmedAt, Hold: c.HoldUntil})
 	if err != nil {
@@ -63,8 +63,8 @@ func (a *Authority) WriteContact(tx store.Tx, c store.Contact, phone string) err
 	return tx.PutContact(c)
 }
 
-// ConfirmContact records that the holder has just shown to have the phone. It
-// does nothing for a card without one.
+// ConfirmContact records that the holder has just shown to have the phone. It does
+// nothing for a card without a bound phone.
 func (a *Authority) ConfirmContact(tx store.Tx, card liuma.CardID) error {
 	c, phone, err := a.Contact(tx, card)
 	if errors.Is(err, store.ErrNotFound) {

@@ -78,19 +78,19 @@ func (a *Authority) reported(r store.Reader, id registry.IDNumber, number string
 	return person, f, err
 }
 
-// missed counts a report that names nobody's current card, and records it. A
-// thief with the key would else learn who is in the registry, and try card
-// numbers, as fast as the server can. It takes no business number.
+// missed counts and records a report that names nobody's current card. Otherwise a
+// thief with the key could find out who is in the registry, and try card numbers, as
+// fast as the server answers. It takes no business number.
 func (a *Authority) missed(tx store.Tx, c Caller, row store.Request, ev PhysicalEvent, why liuma.Code) (audit.Entry, error) {
 	act := actOf(ev)
 	if act == ActCancellation {
-		act = ActLoss // of cancellations there are few, and nothing was cancelled
+		act = ActLoss // the ration of cancellations is small, and nothing was cancelled
 	}
 	return a.Entry(c.Actor(), audit.PhysicalTried, liuma.CardID{}, row.BusinessNo, string(why)), a.Spend(tx, c, act)
 }
 
 func (a *Authority) setPhysical(tx store.Tx, c Caller, row store.Request, ev PhysicalEvent, person store.Person, f registry.Facts, replacement string, v *PhysicalView) (_ audit.Entry, err error) {
-	if person.Died { // an import said so, and no report takes it back
+	if person.Died { // an import reported the death, and no report takes it back
 		return audit.Entry{}, liuma.FailField(liuma.CodeCancelled, "event", nil)
 	}
 	if person.Physical, err = nextPhysical(person.Physical, ev); err != nil {
@@ -120,7 +120,7 @@ func (a *Authority) setPhysical(tx store.Tx, c Caller, row store.Request, ev Phy
 	return e, nil
 }
 
-// actOf is the act that a report is rationed as. Undoing a loss counts as one.
+// actOf is the ration that a report counts to. Undoing a loss counts as a loss.
 func actOf(ev PhysicalEvent) Act {
 	switch ev {
 	case PhysicalCancelled:
@@ -163,8 +163,8 @@ func (a *Authority) replaceCard(p *store.Person, f *registry.Facts, number strin
 	return err
 }
 
-// followPhysical brings the electronic card, if there is one, to the person's
-// status, and tells its holder of a new number. Links and PIN stay.
+// followPhysical brings the electronic card, if there is one, to the person's status,
+// and tells its holder of a new card number. Links and PIN stay.
 func (a *Authority) followPhysical(tx store.Tx, p store.Person, replaced bool) (store.Card, error) {
 	found, err := tx.CardByHolder(p.Holder)
 	if errors.Is(err, store.ErrNotFound) {
@@ -177,7 +177,7 @@ func (a *Authority) followPhysical(tx store.Tx, p store.Person, replaced bool) (
 	if err != nil {
 		return store.Card{}, err
 	}
-	if card.Retiring.IsZero() { // keepers stop that one for good
+	if card.Retiring.IsZero() { // a retiring card is being stopped for good
 		card.Physical = p.Physical
 	}
 	card.Region = p.Region

@@ -33,7 +33,7 @@ func later(a, b time.Time) time.Time {
 // in status.
 type Act string
 
-// The acts that have a ration each (policy.Rations).
+// The acts that have rations (policy.Rations).
 const (
 	ActVerification  Act = "verification"
 	ActLink          Act = "link"
@@ -77,8 +77,8 @@ func rationedActs() []rationedAct {
 	}
 }
 
-// rationOf is a client's ration of an act. An act that is not listed has none,
-// and so is refused.
+// rationOf is a client's ration of an act. An act that is not listed has an empty ration, and so is
+// refused.
 func (a *Authority) rationOf(c Caller, act Act) policy.Ration {
 	for _, x := range rationedActs() {
 		if x.Act == act {
@@ -88,16 +88,16 @@ func (a *Authority) rationOf(c Caller, act Act) policy.Ration {
 	return policy.Ration{}
 }
 
-// meterOf is the kind and key by which a client's act is metered.
+// meterOf is the kind and key under which a client's act is metered.
 func (a *Authority) meterOf(client string, act Act) (kind string, key vault.Index) {
 	return "ration:" + string(act), a.vault.Index(vault.IndexPhone, "client\x00"+client)
 }
 
-// Spend counts one act of a client in the transaction that does it, so that a
-// crash leaves both or neither. CodeRationSpent, or of a hotline CodeHotlineLimit: the client has done it
-// as often as its ration allows; then the transaction must not be kept. It is
-// called after the request's number was taken, so that a repetition is answered
-// and not counted. An act of a sub-channel counts to the channel above it too.
+// Spend counts one act of a client in the transaction that does the act, so that a crash leaves
+// both or neither. CodeRationSpent, or CodeHotlineLimit for a hotline: the ration is spent, and the
+// transaction must not be kept. It is called after the request's number was taken, so that a
+// repetition is answered and not counted. An act of a sub-channel counts to the channel above it
+// too.
 func (a *Authority) Spend(tx store.Tx, c Caller, act Act) error {
 	all, err := payers(c, tx.Client)
 	if err != nil {
@@ -128,7 +128,8 @@ func (a *Authority) takeRationed(tx store.Tx, c Caller, row store.Request, act A
 	return a.Spend(tx, c, act)
 }
 
-// spentUntil is until when a ration is spent; in the past or zero if it is not.
+// spentUntil is when a spent ration allows the next act; in the past or zero if the ration is not
+// spent.
 func spentUntil(r store.Reader, kind string, key vault.Index, most policy.Ration) (time.Time, error) {
 	hourly, err := r.MeteredUntil(kind, key, uint64(most.Hour), time.Hour)
 	if err != nil {

@@ -16,10 +16,11 @@ import (
 )
 
 const (
-	// tickRationTold marks that a spent ration was told; key: as its meter.
+	// tickRationTold marks that an alarm of a spent ration was written; key: as its
+	// meter.
 	tickRationTold = "ration_told"
-	// rationTold is how long after that no refusal of the same client and act is
-	// told: a flood fills neither the log nor the record.
+	// rationTold is how long after such an alarm no other is written for the same
+	// client and act, so that a flood fills neither the log nor the record.
 	rationTold = time.Hour
 )
 
@@ -29,41 +30,41 @@ type rationKey struct {
 	act    Act
 }
 
-// rations are what an Authority keeps about rations in memory: who was refused,
-// and the counts that are not saved yet. There are at most as many of each as
-// there are registered clients, times their acts.
+// rations is what an Authority knows about rations in memory: the clients that were
+// refused, and the counts that are not saved yet. Each holds at most the number of
+// registered clients times their acts.
 type rations struct {
-	wake chan struct{} // there is something to tell
+	wake chan struct{} // an alarm is waiting
 
 	mu      sync.Mutex
 	refused map[rationKey]*refusals // guarded by mu
 	counts  map[rationKey]*count    // guarded by mu
 
-	// telling is held while refusals are told, so that whoever finds nothing to tell
-	// knows that all of it is told. Taken before mu.
+	// telling is held while alarms are written, so that a caller who finds nothing to
+	// write knows that everything is written. Taken before mu.
 	telling sync.Mutex
 
-	// saving is held while counts are read or saved, so that what is read is not
-	// older than what was saved. Taken before mu.
+	// saving is held while counts are read or saved, so that a count that is read is
+	// not older than one that was saved. Taken before mu.
 	saving sync.Mutex
 }
 
-// refusals are those of one client and act since the start.
+// refusals counts the refusals of one client and act since the start.
 type refusals struct {
 	caller Caller
 	n      uint64
-	last   time.Time // the last one
-	told   time.Time // when one was told
-	tell   bool      // there is one to tell
+	last   time.Time // time of the last refusal
+	told   time.Time // time of the last alarm
+	tell   bool      // an alarm is to be written
 }
 
 func newRations() *rations {
 	return &rations{wake: make(chan struct{}, 1), refused: map[rationKey]*refusals{}, counts: map[rationKey]*count{}}
 }
 
-// raise counts a refusal and has Maintain tell of it. It is called within
-// transactions, which must not write anything else, and never waits. A
-// transaction that is run again counts its refusal twice.
+// raise counts a refusal and has Maintain write the alarm. It is called within
+// transactions, which must not write anything else, and never waits. If a transaction
+// is run again, its refusal counts twice.
 func (r *rations) raise(c Caller, act Act, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -85,7 +86,7 @@ func (r *rations) raise(c Caller, act Act, now time.Time) {
 	}
 }
 
-// toTell takes the refusals that are to be told.
+// toTell takes the refusals whose alarms are to be written.
 func (r *rations) toTell() map[rationKey]Caller {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -98,21 +99,21 @@ func (r *rations) toTell() map[rationKey]Caller {
 	return all
 }
 
-// wasTold notes when a refusal was told, or that it is still to be told.
+// wasTold notes when an alarm was written, or that it is still to be written.
 func (r *rations) wasTold(k rationKey, at time.Time, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err != nil {
-		r.refused[k].tell = true // the next round tells it
+		r.refused[k].tell = true // the next round writes it
 		return
 	}
 	r.refused[k].told = at
 }
 
-// tellRations writes an error to the log and an entry to the record for each
-// client that was refused what its ration does not allow, at most one an hour
-// and act, among all authorities of the database. A crash before the commit
-// loses the entry; while the client goes on, its next refusal is told.
+// tellRations writes an error to the log and an audit entry for each client whose
+// request a spent ration refused: at most one an hour and act, among all authorities
+// of the database. A crash before the commit loses the entry; if the client goes on,
+// its next refusal is written.
 func (a *Authority) tellRations(ctx context.Context) error {
 	a.rations.telling.Lock()
 	defer a.rations.telling.Unlock()
@@ -152,8 +153,8 @@ type RationUse struct {
 	Client    string
 	Kind      store.ClientKind
 	Act       Act
-	Hour, Day uint64        // how often within the last hour and the last 24
-	Most      policy.Ration // how often it may
+	Hour, Day uint64        // how often it was used within the last hour and the last 24
+	Most      policy.Ration // the ration
 	Refused   uint64        // about how often it was refused since the start of this process
 	Last      time.Time     // the last of these refusals
 	Told      time.Time     // the last alarm within the last 24 hours, also of another process
@@ -165,8 +166,8 @@ func (u RationUse) High() bool {
 	return u.Refused > 0 || !u.Told.IsZero() || 2*u.Hour > uint64(max(0, u.Most.Hour)) || 2*u.Day > uint64(max(0, u.Most.Day))
 }
 
-// RationUses says how every registered client stands with each of its rations.
-// What was counted in the last second may be missing.
+// RationUses lists the use of every ration by every registered client. Counts of the
+// last second may be missing.
 func (a *Authority) RationUses(ctx context.Context) ([]RationUse, error) {
 	var all []RationUse
 	now := a.Now()

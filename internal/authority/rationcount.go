@@ -11,14 +11,14 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// The traffic of a channel (verifications, links, pushes, challenges) is counted
-// in memory, and the sums are saved each second: a sealed row for each of a
-// thousand requests a second would cost more than the request. So a restart
-// gives back what was counted within the last second, and authorities that share
-// a database know of one another's counts a second late. Acts that nobody can
-// undo are counted in their own transaction instead (Spend).
+// The traffic of a channel (verifications, links, pushes, challenges) is counted in
+// memory, and the sums are saved each second: writing a sealed row for each of a thousand
+// requests a second would cost more than the requests. So a restart loses the counts of
+// the last second, and authorities that share a database learn one another's counts a
+// second late. Acts that nobody can undo are counted in their own transaction instead
+// (Spend).
 
-// countFresh is how long a count goes by what it last read of the store.
+// countFresh is how long a count relies on the value last read from the store.
 const countFresh = 2 * time.Second
 
 // count is one ration as this process counts it.
@@ -28,7 +28,7 @@ type count struct {
 	until     time.Time // when the ration is no longer spent, by the store
 	read      time.Duration
 	known     bool
-	pending   int64 // counted since and not saved; negative if more was given back
+	pending   int64 // counted since then and not saved; negative if more was given back
 }
 
 // Taken is one act that was counted in memory.
@@ -37,8 +37,8 @@ type Taken struct {
 	keys []rationKey
 }
 
-// GiveBack takes the count back: the act was a repetition, or did not come
-// about. It does nothing on nil.
+// GiveBack takes the count back because the act was a repetition or did not take place.
+// It does nothing on nil.
 func (t *Taken) GiveBack() {
 	if t == nil {
 		return
@@ -51,8 +51,8 @@ func (t *Taken) GiveBack() {
 	t.keys = nil
 }
 
-// Take counts one act of a client in memory, and of a sub-channel to the channel above it
-// too. CodeRationSpent: a ration is spent, and nothing was counted.
+// Take counts one act of a client in memory and, for a sub-channel, for the channel above
+// it too. CodeRationSpent: a ration is spent, and nothing was counted.
 func (a *Authority) Take(ctx context.Context, c Caller, act Act) (*Taken, error) {
 	all, err := payers(c, func(id string) (store.Client, error) { return a.Recall(ctx, id) })
 	if err != nil {
@@ -85,7 +85,7 @@ func (a *Authority) takeOf(ctx context.Context, c Caller, act Act) error {
 			return a.rationSpent(c, act, until)
 		}
 	}
-	// The store was slow: what was just read is old already.
+	// The store was so slow that the count just read is too old.
 	return liuma.Fail(liuma.CodeUnavailable, errors.New("authority: rations cannot be read in time"))
 }
 
@@ -101,8 +101,7 @@ func (a *Authority) tryTake(k rationKey, c Caller, most policy.Ration) (until ti
 		x.pending++
 		return time.Time{}, true, false
 	}
-	// Where it is what was not saved yet that spends the ration, the store knows in
-	// a second until when.
+	// If only unsaved counts spend the ration, the store will know its end in a second.
 	return later(x.until, a.Now().Add(time.Second)), false, false
 }
 
@@ -142,8 +141,8 @@ func (a *Authority) counted(r store.Reader, k rationKey, most policy.Ration) (co
 	return x, errors.Join(err1, err2, err3)
 }
 
-// saveCounts saves what was counted in memory, apart from every request. A crash
-// before the commit gives back what was counted since the last time.
+// saveCounts saves the counts in memory, outside of all requests. A crash before the
+// commit loses the counts since the last save.
 func (a *Authority) saveCounts(ctx context.Context) error {
 	a.rations.saving.Lock()
 	defer a.rations.saving.Unlock()
@@ -179,7 +178,7 @@ func (a *Authority) saveCounts(ctx context.Context) error {
 	return nil
 }
 
-// unsaved are the counts that the store does not have.
+// unsaved are the counts that the store does not have yet.
 func (r *rations) unsaved() map[rationKey]count {
 	r.mu.Lock()
 	defer r.mu.Unlock()

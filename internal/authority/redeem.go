@@ -11,9 +11,9 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// Redeem exchanges a receipt, once, and confirms that standing and version are
-// still the same as at the verdict (I-10). A receipt that is checked offline
-// shows only what was true when it was signed.
+// Redeem exchanges a receipt, once, and confirms that standing and version are still
+// the same as at the verdict (I-10). A receipt that is checked offline shows only what
+// was true when it was signed.
 func (a *Authority) Redeem(ctx context.Context, c Caller, token string) (Verification, error) {
 	if err := c.PermitChannel(); err != nil {
 		return Verification{}, err
@@ -30,8 +30,8 @@ func (a *Authority) Redeem(ctx context.Context, c Caller, token string) (Verific
 		if row.Ceremony != "" { // such a verdict is redeemed by its code alone (I-14)
 			return audit.Entry{}, liuma.FailField(liuma.CodeReceiptInvalid, "receipt", nil)
 		}
-		// One that was signed while the wall clock was ahead is dated ahead: its age is
-		// that of its verdict (I-15).
+		// A receipt that was signed while the wall clock was ahead has a date in the
+		// future, so its age is counted from its verdict (I-15).
 		if a.Now().Sub(row.DecidedAt) >= a.PolicyFor(c, "").ReceiptTTL {
 			return audit.Entry{}, liuma.FailField(liuma.CodeReceiptInvalid, "receipt", nil)
 		}
@@ -53,10 +53,10 @@ func (a *Authority) Redeem(ctx context.Context, c Caller, token string) (Verific
 	return a.Answer(ctx, c, row)
 }
 
-// Proved refuses an act that relied on a card's row, after it has written the row
-// and before it answers, where the row had been put back from an older copy, or
-// where it cannot be known: this process has not used the card yet, and too few
-// keepers answer. What the act used up stays used (I-13).
+// Proved is called by an act that relied on a card's row, after it has written the row
+// and before it answers. It refuses if the row had been put back from an older copy, or
+// if that cannot be known because this process has not used the card yet and too few
+// keepers answer. Proofs that the act used up stay used (I-13).
 func (a *Authority) Proved(ctx context.Context, card liuma.CardID) error {
 	if err := a.quorum.Proved(ctx, card); err != nil {
 		return liuma.Fail(liuma.CodeUnavailable, err)
@@ -64,7 +64,7 @@ func (a *Authority) Proved(ctx context.Context, card liuma.CardID) error {
 	return nil
 }
 
-// NotPutBack is Proved for acts that are not held up when too few keepers answer.
+// NotPutBack is Proved for acts that go on when too few keepers answer.
 func (a *Authority) NotPutBack(ctx context.Context, card liuma.CardID) error {
 	if err := a.quorum.Proved(ctx, card); errors.Is(err, keeper.ErrBehind) {
 		return liuma.Fail(liuma.CodeUnavailable, err)
@@ -72,8 +72,9 @@ func (a *Authority) NotPutBack(ctx context.Context, card liuma.CardID) error {
 	return nil
 }
 
-// Redeemable compares a receipt with the row that it was made from and with the
-// card as it is now. What came through a link that has ended is stale, too.
+// Redeemable compares a receipt with the row that it was made from and with the card as
+// it is now. If the link that the request came through has ended, the receipt is stale
+// too.
 func (a *Authority) Redeemable(r store.Reader, row store.Request, rc vault.Receipt) error {
 	if !row.Decided || row.Verdict != liuma.Right || row.ReceiptID != rc.ID {
 		return liuma.FailField(liuma.CodeReceiptInvalid, "receipt", nil)

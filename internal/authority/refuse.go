@@ -9,9 +9,9 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// RefuseUnlinked answers a channel without a link: the same refusal for every
-// reason, at one pace, with nothing counted on any card. So a channel cannot
-// learn by asking whether a person has a card, or how it stands.
+// RefuseUnlinked answers a channel without a link: with the same refusal for every
+// reason, at one pace, and nothing counted on any card. So a channel cannot learn by
+// asking whether a person has a card, or how it stands.
 func (a *Authority) RefuseUnlinked(ctx context.Context, c Caller, row store.Request, h Hooks) (Verification, error) {
 	hold := a.Pace(ctx, c)
 	v, err := a.RefuseNow(ctx, c, row, h)
@@ -19,7 +19,7 @@ func (a *Authority) RefuseUnlinked(ctx context.Context, c Caller, row store.Requ
 	return v, err
 }
 
-// RefuseNow stores that refusal; the caller paces the answer.
+// RefuseNow stores the refusal of RefuseUnlinked; the caller paces the answer.
 func (a *Authority) RefuseNow(ctx context.Context, c Caller, row store.Request, h Hooks) (Verification, error) {
 	if err := a.ClaimNumber(ctx, row.Channel, row.BusinessNo, row.Card); err != nil {
 		return a.Repeat(ctx, c, err)
@@ -40,9 +40,9 @@ func (a *Authority) RefuseNow(ctx context.Context, c Caller, row store.Request, 
 	return a.Answer(ctx, c, row)
 }
 
-// Pace starts the clock of a refusal. The function that it returns waits until
-// a whole multiple of the pace has passed, so that the time of the answer does
-// not show which reason it had.
+// Pace starts the clock of a refusal. The function that it returns waits until a
+// whole multiple of the pace has passed, so that the time of the answer does not show
+// the reason.
 func (a *Authority) Pace(ctx context.Context, c Caller) func() {
 	start, step := a.clock.Boot(), a.PolicyFor(c, "").RefusalPace
 	return func() {

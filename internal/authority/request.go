@@ -22,9 +22,9 @@ type Repeated struct{ Row store.Request }
 
 func (Repeated) Error() string { return "authority: business number taken" }
 
-// TakeNumber writes a request and so takes its business number. If it is taken,
-// the error is Repeated for the same request, and business_no_used for another
-// (I-11).
+// TakeNumber writes a request and so takes its business number. If the number is
+// taken already, the error is Repeated for the same request, and business_no_used for
+// another (I-11).
 func TakeNumber(tx store.Tx, row store.Request) error {
 	err := tx.InsertRequest(row)
 	if !errors.Is(err, store.ErrExists) {
@@ -57,8 +57,8 @@ func LookNumber(r store.Reader, row store.Request) error {
 	return sameRequest(there, row.Digest)
 }
 
-// Repeat answers a repetition with the outcome of the first request. Any other
-// error is returned in the form that may be shown outside.
+// Repeat answers a repetition with the outcome of the first request. It returns any
+// other error in the form that may be shown outside.
 func (a *Authority) Repeat(ctx context.Context, c Caller, err error) (Verification, error) {
 	rep, ok := errors.AsType[Repeated](err)
 	if !ok {
@@ -95,9 +95,9 @@ const (
 	StatePending   = "pending"   // taken less than decideTime ago: ask again
 	StateUndecided = "undecided" // interrupted; there will be no verdict
 	// StateReturning and StateDone are told of a hosted request in place of a right
-	// verdict until its authorization code is redeemed (I-14). Returning: a verify
-	// or link, whose verdict comes only with that code. Done: any other act, which
-	// is carried out whether or not the code comes.
+	// verdict until its authorization code is redeemed (I-14). Returning: a verify or
+	// link, whose verdict comes only with that code. Done: any other act, which is
+	// carried out even if the code is never redeemed.
 	StateReturning = "returning"
 	StateDone      = "done"
 )
@@ -128,7 +128,7 @@ func (a *Authority) Answer(ctx context.Context, c Caller, row store.Request) (Ve
 		v.Code = liuma.CodeRefused
 		return v, nil
 	}
-	if !row.ResetAt.IsZero() { // the old verdict is about a PIN that is no more
+	if !row.ResetAt.IsZero() { // the old verdict is about a PIN that was replaced
 		v.At, v.Code = at.ToWall(row.ResetAt), liuma.CodePINReset
 		return v, nil
 	}
@@ -159,17 +159,17 @@ func (a *Authority) Answer(ctx context.Context, c Caller, row store.Request) (Ve
 	return v, nil
 }
 
-// awaitsBrowser reports whether a request has a right verdict that its channel
-// may not know yet: it was given on a hosted page, and the code that the browser
-// of the deciding try takes to the channel was not redeemed (I-14). Otherwise
-// whoever made the channel push a request could relay the page's address to the
-// card's owner, and then ask for the verdict by business number.
+// awaitsBrowser reports whether a request has a right verdict that its channel may
+// not know yet: it was given on a hosted page, and the code that the browser takes to
+// the channel was not redeemed (I-14). Otherwise an attacker could make the channel
+// push a request, relay the page's address to the card's owner, and then get the
+// verdict by business number.
 func awaitsBrowser(row store.Request) bool {
 	return row.Ceremony != "" && !ofTry(row.BusinessNo) && row.Verdict == liuma.Right && row.RedeemedAt.IsZero()
 }
 
-// awaited answers for such a request: nothing but that the act is done, or that
-// the verdict is on its way or lost.
+// awaited answers for such a request: it says only that the act is done, or that the
+// verdict is on its way or lost.
 func (a *Authority) awaited(ctx context.Context, row store.Request, v Verification) (Verification, error) {
 	if row.Action != liuma.ActionVerify && row.Action != liuma.ActionLink {
 		v.State = StateDone
@@ -190,9 +190,9 @@ func (a *Authority) awaited(ctx context.Context, row store.Request, v Verificati
 	return v, nil
 }
 
-// goesOn reports whether an undecided request may still be decided, however old
-// it is: the request of a ceremony is decided when the ceremony ends, and that
-// of an open intent when the keepers have answered, however long that takes.
+// goesOn reports whether an undecided request may still be decided, however old it
+// is. The request of a ceremony is decided when the ceremony ends, and the request of
+// an open intent when the keepers have answered, however long that takes.
 func (a *Authority) goesOn(ctx context.Context, row store.Request) (bool, error) {
 	if row.Ceremony != "" && !ofTry(row.BusinessNo) {
 		return true, nil
@@ -214,8 +214,9 @@ func TryNo(bn liuma.BusinessNo, try int) liuma.BusinessNo {
 	return liuma.BusinessNo(fmt.Sprintf("%s#%d", bn, try))
 }
 
-// Setting reports whether the last try of a ceremony is setting a PIN that the keepers may
-// hold already. Until that is settled, nobody must say that nothing changed.
+// Setting reports whether the last try of a ceremony is setting a PIN that the
+// keepers may hold already. Until that is settled, no page may say that nothing
+// changed.
 func (a *Authority) Setting(r store.Reader, c store.Ceremony) (bool, error) {
 	row, err := r.Request(c.Channel, TryNo(c.BusinessNo, c.Tries))
 	if errors.Is(err, store.ErrNotFound) {
@@ -276,8 +277,8 @@ func acr(row store.Request) string {
 	return "urn:liuma:acr:pin"
 }
 
-// MethodCounter stands in a request for the method of evidence where a ticket of a
-// counter took evidence's place. It is told in amr, and is no evidence.
+// MethodCounter stands in a request for the method of evidence when a counter's
+// ticket replaced evidence. It is reported in amr, and is no evidence.
 const MethodCounter = "counter"
 
 // evidenced reports whether evidence came with a request.
@@ -298,8 +299,8 @@ func (a *Authority) NewRow(c Caller, action liuma.Action, q Request, ceremony st
 	}
 }
 
-// Binding starts the binding of an envelope in a request; OpenPIN fills in the
-// key. subject is the one that the device bound the envelope to.
+// Binding starts the binding of an envelope in a request; OpenPIN fills in the key.
+// subject is the subject that the device bound the envelope to.
 func Binding(c Caller, action liuma.Action, role liuma.Role, subject envelope.Subject, q Request) envelope.Binding {
 	return envelope.Binding{
 		Channel: c.Channel(), Action: action, Role: role, Subject: subject,

@@ -13,37 +13,37 @@ import (
 )
 
 const (
-	// RequestsKept is how long a request is kept where the configuration does not say.
+	// RequestsKept is the default for how long a request is kept.
 	RequestsKept = 180 * 24 * time.Hour
-	// RequestsKeptLeast is the shortest time that may be configured. A channel may ask
-	// by business number as long as the request is kept, and a business number names
-	// one request for that long (I-11).
+	// RequestsKeptLeast is the shortest time that may be configured. While a request is
+	// kept, its channel may ask for it by business number, and the number names this
+	// request and no other (I-11).
 	RequestsKeptLeast = 30 * 24 * time.Hour
 
 	// retainEvery is the pause between two steps of the walk through requests.
 	retainEvery = time.Second
 	// walkPage is how many requests a step reads. While fewer come in a second than a
-	// step reads, the walk keeps up: a request stays for the configured time and at
-	// most one round more.
+	// step reads, the walk keeps up: a request stays for the configured time and at most
+	// one round more.
 	walkPage = 500
-	// dropPage is how many requests one transaction deletes. The writer is held for
-	// some milliseconds, as by a large import.
+	// dropPage is how many requests one transaction deletes. It holds the writer for
+	// some milliseconds, like a large import.
 	dropPage = 100
-	// saveEvery is how often the place of the walk is saved if nothing was deleted.
+	// saveEvery is how often the position of the walk is saved if nothing was deleted.
 	saveEvery = time.Minute
 )
 
-// walk is how far the walk through requests has come in this process.
+// walk is this process's position in the walk through requests.
 type walk struct {
 	keep  time.Duration
 	mu    sync.Mutex
 	at    *store.Sweep // guarded by mu; nil before the first step
-	saved time.Time    // guarded by mu: when the place was last saved
+	saved time.Time    // guarded by mu: when the position was last saved
 }
 
-// Retain lets go requests that were kept long enough, until ctx ends. It walks
-// through all of them in the order of their keys, a step a second, since the age of
-// a request stands under its row's seal; so keeping no index by age costs no byte.
+// Retain deletes requests that were kept long enough, until ctx ends. It walks through
+// all of them in the order of their keys, a step a second. A request's age is under its
+// row's seal, so there is no index by age, which saves space.
 func (a *Authority) Retain(ctx context.Context) {
 	t := time.NewTicker(retainEvery)
 	defer t.Stop()
@@ -62,8 +62,8 @@ func (a *Authority) Retain(ctx context.Context) {
 	}
 }
 
-// RetainStep is one step of Retain, for tests that move the clock. A crash in it
-// leaves the place that was saved last: the rows after it are read once more.
+// RetainStep is one step of Retain, for tests that move the clock. A crash in it leaves
+// the position that was saved last: the rows after it are read once more.
 func (a *Authority) RetainStep(ctx context.Context) error {
 	if err := a.timely(); err != nil {
 		return err // nothing is forgotten by a clock that is not trusted
@@ -111,7 +111,7 @@ func (a *Authority) RetainStep(ctx context.Context) error {
 	return a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) { return audit.Entry{}, tx.SaveSweep(sw) })
 }
 
-// sweep is the place of the walk: at first the one that was saved.
+// sweep is the position of the walk: at first the saved one.
 func (a *Authority) sweep(ctx context.Context, now time.Time) (sw store.Sweep, err error) {
 	if a.walk.at != nil {
 		sw = *a.walk.at
@@ -127,7 +127,7 @@ func (a *Authority) sweep(ctx context.Context, now time.Time) (sw store.Sweep, e
 	return sw, err
 }
 
-// dropRequests deletes those of a page that nothing needs any more.
+// dropRequests deletes the requests of a page that nothing needs any more.
 func (a *Authority) dropRequests(ctx context.Context, page []store.RequestKey, before time.Time) error {
 	return a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		n := 0
@@ -160,8 +160,8 @@ func (a *Authority) dropRequests(ctx context.Context, page []store.RequestKey, b
 	})
 }
 
-// pruneNumbers drops claims of business numbers that no request came of, at the end of a
-// round. A crash before the commit leaves them to the next.
+// pruneNumbers drops claims of business numbers for which no request was ever stored, at
+// the end of a round. A crash before the commit leaves them to the next round.
 func (a *Authority) pruneNumbers(ctx context.Context, before time.Time) error {
 	return a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		n, err := tx.PruneNumbers(before, 10*dropPage)
@@ -174,9 +174,9 @@ func (a *Authority) pruneNumbers(ctx context.Context, before time.Time) error {
 	})
 }
 
-// requestNeeded reports whether a request changed since it was read, belongs to a
-// ceremony that goes on, or to a card whose PIN is being set: an open intent finds
-// its request however long its keepers are away (I-7).
+// requestNeeded reports whether a request must stay: it changed since it was read, or it
+// belongs to an open ceremony or to a card whose PIN is being set. An open intent must
+// find its request however long its keepers are away (I-7).
 func requestNeeded(r store.Reader, row store.Request, before time.Time) (bool, error) {
 	for _, at := range []time.Time{row.At, row.DecidedAt, row.RedeemedAt, row.ResetAt} {
 		if !at.Before(before) {

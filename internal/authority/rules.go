@@ -13,19 +13,21 @@ type Rules interface {
 	For(liuma.Region, liuma.ChannelID) policy.Policy
 }
 
-// listed are rules that know which regions have some of their own; both do too.
+// listed are rules that know which regions have rules of their own; both
+// implementations do.
 type listed interface {
 	Regions() []liuma.Region
 }
 
-// lasting are rules that are replaced while acts are open, and know what held when
-// one began; *policy.Running implements it.
+// lasting are rules that can be replaced while acts are open, and that know the rules
+// of the time when an act began; *policy.Running implements it.
 type lasting interface {
 	ForAct(region liuma.Region, channel liuma.ChannelID, began time.Time) policy.Policy
 }
 
-// RulesSince is the policy for an act that began at a time: what holds now and, where
-// that was stricter, what held since. A zero time is an act that begins now.
+// RulesSince is the policy for an act that began at a given time: today's values and,
+// where earlier ones since then were stricter, those. A zero time is an act that
+// begins now.
 func RulesSince(r Rules, region liuma.Region, channel liuma.ChannelID, began time.Time) policy.Policy {
 	if l, ok := r.(lasting); ok && !began.IsZero() {
 		return l.ForAct(region, channel, began)

@@ -13,13 +13,13 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// PageLife is the longest time that a page of the hosted door stays open, with
-// every extension. A pad seals to the key that was given out when its page was
-// made, so a key is kept for so long after it is given out no more.
+// PageLife is the longest time that a page of the hosted door stays open, with every
+// extension. A pad seals to the key that was given out when its page was made, so a key is
+// kept for this long after it was last given out.
 const PageLife = time.Hour
 
-// goneAt is when a seal key is destroyed: when the last challenge and the last
-// page that came with it are over. Keys of an earlier release were to go sooner.
+// goneAt is when a seal key is destroyed: when the last challenge and the last page that came
+// with it are over. The stored end of a key from an earlier release is too early.
 func goneAt(k store.SealKey) time.Time {
 	if last := k.RetireAt.Add(PageLife); last.After(k.GoneAt) {
 		return last
@@ -29,8 +29,8 @@ func goneAt(k store.SealKey) time.Time {
 
 // sealKeys caches the store's seal keys, newest first.
 type sealKeys struct {
-	// tending is held by who makes, asks for, gives and destroys keys, one at a time: so no
-	// day key is destroyed between its making and the row of its seal key. It is taken
+	// tending is held while keys are made, asked for, given or destroyed, by one routine at a
+	// time. So no day key is destroyed before the row of its seal key is written. It is taken
 	// before mu.
 	tending sync.Mutex
 	mu      sync.Mutex
@@ -58,7 +58,8 @@ func (a *Authority) Challenge(ctx context.Context, c Caller) (Challenge, error) 
 		return Challenge{}, liuma.Outward(err)
 	}
 	ttl := a.PolicyFor(c, "").ChallengeTTL
-	// Made and checked here, so in H: no step of the wall clock prolongs it (I-15).
+	// Made and checked by this authority, so in H: no step of the wall clock prolongs it
+	// (I-15).
 	value, err := a.vault.NewChallenge(c.Channel(), a.Now(), ttl)
 	if err != nil {
 		return Challenge{}, liuma.Outward(err)
@@ -66,9 +67,9 @@ func (a *Authority) Challenge(ctx context.Context, c Caller) (Challenge, error) 
 	return Challenge{Value: value, Expires: a.Wall().Add(ttl), SealKeyID: key.ID, SealKey: key.Public}, nil
 }
 
-// SealKey returns a key that is still given out and that this authority opens, and makes one
-// if there is none. It reads the store only when the key changes. Where other authorities
-// may have one, they are asked for it first.
+// SealKey returns a key that is still given out and that this authority can open, and makes
+// one if there is none. It reads the store only when the key changes. If other authorities
+// may have one, it asks them first.
 func (a *Authority) SealKey(ctx context.Context) (store.SealKey, error) {
 	if k, ok := a.givenOut(a.seals.all()); ok {
 		return k, nil
@@ -94,7 +95,7 @@ func (a *Authority) SealKey(ctx context.Context) (store.SealKey, error) {
 	return k, nil
 }
 
-// givenOut is the newest key that is given out now and that this authority opens.
+// givenOut is the newest key that is given out now and that this authority can open.
 func (a *Authority) givenOut(keys []store.SealKey) (store.SealKey, bool) {
 	now := a.Now()
 	for _, k := range keys {
@@ -134,7 +135,7 @@ func (a *Authority) keptSealKey(ctx context.Context, id string) (store.SealKey, 
 	}
 	k, ok := find()
 	if !ok || a.vault.Opens(k.Kept()) != nil {
-		// Another authority made it, or gave it to this one since it was read.
+		// Another authority made it, or gave it to this one since the last read.
 		if err := a.loadSealKeys(ctx); err != nil {
 			return store.SealKey{}, liuma.Outward(err)
 		}
@@ -145,7 +146,7 @@ func (a *Authority) keptSealKey(ctx context.Context, id string) (store.SealKey, 
 	}
 	switch err := a.vault.Opens(k.Kept()); {
 	case isLost(err):
-		// Whoever sealed to it seals again, to a key that is opened here. Nothing is counted.
+		// The device seals again, to a key that this authority can open. Nothing is counted.
 		return store.SealKey{}, liuma.FailField(liuma.CodeEnvelopeInvalid, "kid", err)
 	case err != nil:
 		return store.SealKey{}, liuma.Outward(err)
@@ -153,7 +154,7 @@ func (a *Authority) keptSealKey(ctx context.Context, id string) (store.SealKey, 
 	return k, nil
 }
 
-// isLost reports whether a seal key cannot be opened here, by whatever is repeated.
+// isLost reports whether a seal key cannot be opened here, so that repeating does not help.
 func isLost(err error) bool {
 	return errors.Is(err, vault.ErrNoDayKey) || errors.Is(err, vault.ErrDayKey) || errors.Is(err, vault.ErrNoWrap) || errors.Is(err, vault.ErrUnseal)
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// slotKey names a thing that one request at a time may work on: a card, or a
-// holder's index when there may be no card yet.
+// slotKey names a thing that only one request at a time may work on: a card, or a holder's
+// index when there may be no card yet.
 type slotKey [32]byte
 
 func cardSlot(id liuma.CardID) slotKey {
@@ -23,19 +23,19 @@ func cardSlot(id liuma.CardID) slotKey {
 	return k
 }
 
-// holdFor is how long a card is kept from the other authorities at most. It is longer than
-// what is done under a hold: attemptTime for the keepers, and two transactions.
+// holdFor is the longest time for which a card is kept from the other authorities. It is
+// longer than the work under a hold: attemptTime for the keepers, and two transactions.
 const holdFor = 20 * time.Second
 
-// HoldCard waits until no other request works on a card, at this authority or another on
-// the same database, at most busyWait. It returns the context for what is done meanwhile,
-// and the function that lets the next request in. CodeBusy: it waited too long, and
-// nothing was counted.
+// HoldCard waits until no other request works on a card, at this authority or another on the
+// same database, at most busyWait. It returns the context for the work under the hold, and
+// the function that lets the next request in. CodeBusy: it waited too long, and nothing was
+// counted.
 //
-// What is written with the context is kept only while the card is held (store.ErrUnheld):
-// a process that was suspended for longer than holdFor, while another took over, decides
-// nothing. A crash leaves the card to the others when the process is known to have ended,
-// or after holdFor.
+// Writes with that context are kept only while the card is held (store.ErrUnheld): a process
+// that was suspended for longer than holdFor, while another took over, decides nothing.
+// After a crash others get the card as soon as the process is known to have ended, or after
+// holdFor.
 func (a *Authority) HoldCard(ctx context.Context, id liuma.CardID) (_ context.Context, release func(), err error) {
 	return a.hold(ctx, cardSlot(id))
 }
@@ -45,8 +45,8 @@ func (a *Authority) HoldHolder(ctx context.Context, holder vault.Index) (_ conte
 	return a.hold(ctx, slotKey(holder))
 }
 
-// hold takes a key first in this process, then among all that share the database: so of
-// many requests here one at a time asks there.
+// hold takes a key first in this process, then among all processes that share the database,
+// so that only one of this process's requests at a time asks the database.
 func (a *Authority) hold(ctx context.Context, k slotKey) (_ context.Context, release func(), err error) {
 	until := time.Now().Add(busyWait)
 	leave, err := a.slots.take(ctx, k, busyWait)
@@ -61,7 +61,7 @@ func (a *Authority) hold(ctx context.Context, k slotKey) (_ context.Context, rel
 	giveBack := func(ctx context.Context) {
 		defer leave()
 		if h.Given() {
-			return // with the last write under it
+			return // the hold ended with the last write under it
 		}
 		if err := a.store.Release(ctx, h); err != nil && !errors.Is(err, store.ErrClosed) {
 			a.log.WarnContext(ctx, "a card's hold was not given back; it ends by itself", "err", err)
@@ -76,8 +76,8 @@ func (a *Authority) hold(ctx context.Context, k slotKey) (_ context.Context, rel
 			leave()
 			return
 		}
-		// The answer does not wait for it; who is next in this process does. If it fails,
-		// the hold ends by itself.
+		// The answer does not wait for this write; the next request in this process does. If
+		// it fails, the hold ends by itself.
 		go func() {
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), busyWait)
 			defer cancel()
@@ -86,7 +86,7 @@ func (a *Authority) hold(ctx context.Context, k slotKey) (_ context.Context, rel
 	}, nil
 }
 
-// holdAmong asks for a key again and again until a time, and once at least.
+// holdAmong asks for a key again and again until a given time, and at least once.
 func (a *Authority) holdAmong(ctx context.Context, k store.HoldKey, until time.Time) (store.Hold, error) {
 	for pause := 2 * time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
 		h, err := a.store.Hold(ctx, k, holdFor)
@@ -119,8 +119,7 @@ type slot struct {
 
 func newSlots() *slots { return &slots{held: map[slotKey]*slot{}} }
 
-// take waits for the key, at most d, and returns the function that gives it
-// back. It counts nothing.
+// take waits for the key, at most d, and returns the function that gives it back.
 func (s *slots) take(ctx context.Context, k slotKey, d time.Duration) (release func(), err error) {
 	s.mu.Lock()
 	e := s.held[k]

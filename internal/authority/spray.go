@@ -20,11 +20,11 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// Allow asks the guard whether a guess may be made. known says that it
-// comes through the known lane or with evidence, and is never refused. An act
-// whose caller may not learn whether there is a card asks before it looks the
-// card up; for the others Attempt asks. The pass is ended by Attempt or by Drop.
-// CodeSlowDown: the PIN is being tried on many cards.
+// Allow asks the guard whether a guess may be made. known says that it comes
+// through the known lane or with evidence; such a guess is never refused. An act whose
+// caller may not learn whether there is a card calls it before looking the card up; for
+// other acts Attempt calls it. The pass is ended by Attempt or by Drop. CodeSlowDown:
+// the PIN is being tried on many cards.
 func (a *Authority) Allow(p pin.PIN, ch liuma.ChannelID, source string, known bool) (*guard.Pass, error) {
 	lane := ledger.Stranger
 	if known {
@@ -40,16 +40,16 @@ func (a *Authority) Allow(p pin.PIN, ch liuma.ChannelID, source string, known bo
 	return pass, nil
 }
 
-// Spraying is what an operator is told about guess spraying since the start.
+// Spraying is a report to operators about guess spraying since the start.
 type Spraying struct {
-	Guesses uint64 // that came to a verdict
+	Guesses uint64 // guesses that came to a verdict
 	Wrong   uint64
-	Slowed  uint64 // were told to slow down
-	// Alarms are the last ones of each kind. They name no address.
+	Slowed  uint64 // guesses that were told to slow down
+	// Alarms are the last alarms of each kind. They name no address.
 	Alarms []guard.Alarm
 }
 
-// Spraying tells about guess spraying.
+// Spraying returns the report about guess spraying.
 func (a *Authority) Spraying() Spraying {
 	s := a.guard.Stats()
 	out := Spraying{Slowed: s.Slowed, Alarms: a.sprays.last()}
@@ -64,7 +64,7 @@ func (a *Authority) Spraying() Spraying {
 }
 
 const (
-	// spraysWaiting bounds the alarms that wait for Maintain.
+	// spraysWaiting is how many alarms may wait for Maintain.
 	spraysWaiting = 64
 	// sprayEvery is the least time between two entries about one kind of alarm.
 	sprayEvery = time.Minute
@@ -109,11 +109,11 @@ func (s *sprays) last() []guard.Alarm {
 	return slices.SortedFunc(maps.Values(s.newest), func(x, y guard.Alarm) int { return strings.Compare(string(x.Kind), string(y.Kind)) })
 }
 
-// tellSpray logs an alarm and writes an entry, at most one a minute and kind among all
-// authorities of the database. A
-// crash before the commit loses the entry; the log has the alarm, and while the
-// spray goes on the next one comes within a minute. It is written although ctx ends: the
-// caller took the alarm out of those that wait, and nobody else would write it.
+// tellSpray logs an alarm and writes an audit entry, at most one a minute and kind among
+// all authorities of the database. A crash before the commit loses the entry; the log
+// has the alarm, and if the spray goes on the next alarm comes within a minute. It is
+// written even when ctx has ended: the caller has taken the alarm from the queue, and
+// nobody else would write it.
 func (a *Authority) tellSpray(ctx context.Context, al guard.Alarm) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptTime)
 	defer cancel()
@@ -143,7 +143,7 @@ func (a *Authority) tellSpray(ctx context.Context, al guard.Alarm) {
 	a.sprays.recorded[al.Kind] = told
 }
 
-// tellSprays takes the alarms that are waiting.
+// tellSprays writes the alarms that are waiting.
 func (a *Authority) tellSprays(ctx context.Context) {
 	for {
 		select {

@@ -10,20 +10,21 @@ import (
 	"github.com/liuma-pin/liuma/locale"
 )
 
-// A member of staff on the hotline freezes as a hotline's own program does: by an ID
-// number, within a ration of their own, and nothing else (I-12).
+// A member of staff on the hotline can freeze in the same way as a hotline's program: by an ID
+// number, within a personal ration, and nothing else (I-12).
 
-// staffKind is the kind of a member as a caller. Nobody registers a client of it.
+// staffKind is the kind of a member of staff as a caller. No client of this kind is
+// registered.
 const staffKind store.ClientKind = "staff"
 
-// staffSpace begins the name under which a member's business numbers and rations stand.
-// No client's identifier has a slash.
+// staffSpace is the prefix of the name under which a member's business numbers and rations are
+// kept. No client's identifier has a slash.
 const staffSpace = "staff/"
 
-// ByStaff is a member of staff who freezes for a holder on the phone.
+// ByStaff describes the member of staff who freezes for a holder on the phone.
 type ByStaff struct {
 	Member liuma.StaffID
-	// Region bounds whose cards the member freezes; empty: the nation.
+	// Region limits the cards that the member can freeze to one region; empty: the nation.
 	Region liuma.Region
 }
 
@@ -33,17 +34,16 @@ func (b ByStaff) caller() Caller {
 }
 
 // FreezeByStaff freezes the card of a holder who called; see FreezeByHotline. A card of
-// another region is none that the member can freeze, and the answer does not tell it
-// from a number without a card.
+// another region is answered like a number without a card.
 func (a *Authority) FreezeByStaff(ctx context.Context, by ByStaff, q HotlineFreeze) (Verification, error) {
 	v, err := a.byHotline(ctx, by.caller(), liuma.ActionFreeze, q, reach{within: by.Region}, a.freezeFor(by.caller()))
 	return v, untold(v, err)
 }
 
-// ReportLossByStaff takes a holder's word that the card was lost; see ReportLoss. Where no
-// region of the member takes reports, CodeLossReportOff is said of every number, before a card
-// is looked for; where some do, a card of another is answered like a number without a
-// card: a member must not learn for nothing who has one.
+// ReportLossByStaff takes a holder's report that the card was lost; see ReportLoss. If no
+// region of the member takes reports, every number gets CodeLossReportOff, before a card is
+// looked for. If some do, a card of another region is answered like a number without a card,
+// so that the member does not learn who has a card there.
 func (a *Authority) ReportLossByStaff(ctx context.Context, by ByStaff, q HotlineFreeze) (Verification, error) {
 	off := !a.takesReports(by.Region)
 	v, err := a.byHotline(ctx, by.caller(), liuma.ActionReportLoss, q, reach{by.Region, off}, a.reportFor(by.caller()))
@@ -53,10 +53,10 @@ func (a *Authority) ReportLossByStaff(ctx context.Context, by ByStaff, q Hotline
 	return v, untold(v, err)
 }
 
-// FreezeForAgent freezes a card for somebody who came to a counter in its holder's place,
-// in the transaction of the clerk's ticket. Every number of the card is told so, also of a
-// card that is frozen already: its holder sent nobody, perhaps. As with every freeze no
-// ticket and no closing of the card stands after it. The caller writes the audit entry.
+// FreezeForAgent freezes a card when an agent came to a counter in its holder's place, in the
+// transaction of the clerk's ticket. Every number of the card is told, even if the card is
+// frozen already, since the holder may have sent nobody. As with every freeze, all tickets and
+// any closing of the card end. The caller writes the audit entry.
 //
 // A crash before the commit leaves the card as it was, and nobody told.
 func (a *Authority) FreezeForAgent(tx store.Tx, card *store.Card) error {
@@ -71,7 +71,7 @@ func (a *Authority) FreezeForAgent(tx store.Tx, card *store.Card) error {
 	return a.Tell(tx, *card, noticeAgentFroze, counterPlace(), nil)
 }
 
-// untold leaves of every error that would tell more than "no card to freeze" just that.
+// untold replaces every error that would tell more by "no card to freeze".
 func untold(v Verification, err error) error {
 	if err == nil && v.Code != "" {
 		err = liuma.Fail(v.Code, nil)

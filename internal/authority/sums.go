@@ -12,30 +12,30 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// Each process counts by itself what would cost too much to count in the database at
-// each request: guesses by value (package guard), and wrong codes by source. What it
-// counted it saves as sums, and reads those of the others: of processes that work now,
-// and of those that ended while their epoch still counts. So several authorities see
-// together what one would have seen, SumsEvery later for who saves and as much for who
-// reads, and a restart goes on with the large counts.
+// Some counts would cost too much if each request wrote them to the database: guesses by
+// value (package guard), and wrong codes by source. Each process counts them in memory,
+// saves its counts as sums, and reads the sums of the others: of running processes, and of
+// ended ones while their epoch still counts. So several authorities together see what one
+// would have seen; saving takes up to SumsEvery, and reading as much again. After a restart
+// the large counts go on.
 //
-// Rows are sealed (I-13), so who writes to the database makes up no count. Who takes a
-// row away, or puts an earlier one back, blinds nobody who has read it, because counts in
-// memory only rise; and its process, and every other one that had read it, raises an
-// alarm (SumsAltered).
+// Rows are sealed (I-13), so an attacker who can write to the database cannot make up
+// counts. Removing a row or putting an earlier one back does not lower the counts of
+// processes that have read it, because counts in memory only rise. Its own process, and
+// every other that had read it, raises an alarm (SumsAltered).
 
-// SumsEvery is how often a process saves its sums, if they have news, and reads those of
-// the others.
+// SumsEvery is how often a process saves its sums, if they have changed, and reads the
+// others' sums.
 const SumsEvery = 2 * time.Second
 
-// sumsGrace keeps sums for a while after they are over, so that a process whose clock is
-// a little behind does not miss them.
+// sumsGrace is how long sums are kept after their epoch is over, so that a process whose
+// clock is a little behind does not miss them.
 const sumsGrace = time.Hour
 
-// SumsAltered is the alarm that a sum was taken away or put back.
+// SumsAltered is the alarm that a sum was removed or put back.
 const SumsAltered guard.Kind = "sums_altered"
 
-// sumID names a row.
+// sumID names the row of a sum.
 type sumID struct {
 	kind  string
 	epoch int64
@@ -46,30 +46,31 @@ func idOf(s store.Sum) sumID { return sumID{s.Kind, s.Epoch, s.From} }
 
 // counting is one thing that is counted in memory and added up over processes.
 type counting interface {
-	// sums are what others should know since the last call; all: everything.
+	// sums returns the sums that others should know since the last call; all: every sum.
 	sums(all bool) ([]store.Sum, error)
-	// kinds are the kinds that it makes and takes, with the first epoch that counts.
+	// kinds returns the kinds of sums that it makes and takes, with the first epoch that
+	// counts.
 	kinds() (map[string]int64, error)
-	// add takes a sum of another process. One that comes twice counts once.
+	// add takes a sum of another process. A sum that comes twice counts once.
 	add(store.Sum) error
 }
 
-// sharing is what an Authority knows of the rows.
+// sharing is the knowledge of an Authority about the rows of sums.
 type sharing struct {
 	mu      sync.Mutex // held while sums are saved and read
 	of      []counting
 	from    [16]byte
 	own     map[sumID]uint64 // revisions that this process wrote last; guarded by mu
 	seen    map[sumID]uint64 // revisions of others' rows that were read; guarded by mu
-	refused map[sumID]uint64 // revisions that add refused, and that were told; guarded by mu
-	unsaved bool             // the last saving failed, perhaps after the database kept it; guarded by mu
+	refused map[sumID]uint64 // revisions that add refused and that an alarm has told of; guarded by mu
+	unsaved bool             // the last save failed, though the database may have kept it; guarded by mu
 }
 
 func newSharing(from [16]byte, of ...counting) *sharing {
 	return &sharing{of: of, from: from, own: map[sumID]uint64{}, seen: map[sumID]uint64{}, refused: map[sumID]uint64{}}
 }
 
-// shareOften shares sums until ctx ends, and once more then.
+// shareOften shares sums until ctx ends, and once more at the end.
 func (a *Authority) shareOften(ctx context.Context) {
 	t := time.NewTicker(SumsEvery)
 	defer t.Stop()
@@ -90,15 +91,15 @@ func (a *Authority) shareOften(ctx context.Context) {
 	}
 }
 
-// ShareSums saves what this process counted, and adds up what others did. Maintain calls it
-// every SumsEvery. Without it, or while it fails, the process goes by its own counts and by
-// what it read before.
+// ShareSums saves the counts of this process, and adds up the others' counts. Maintain
+// calls it every SumsEvery. Until it is called, or while it fails, the process uses its own
+// counts and the sums that it read before.
 func (a *Authority) ShareSums(ctx context.Context) error {
 	return errors.Join(a.saveSums(ctx), a.readSums(ctx))
 }
 
-// saveSums saves the sums that have news. A crash before the commit loses what the last
-// SumsEvery added, as a crash of the one process always did.
+// saveSums saves the sums that have changed. A crash before the commit loses the counts of
+// the last SumsEvery.
 func (a *Authority) saveSums(ctx context.Context) error {
 	s := a.sharing
 	s.mu.Lock()
@@ -138,15 +139,15 @@ func (a *Authority) saveSums(ctx context.Context) error {
 	for _, n := range news {
 		s.own[idOf(n)] = n.Rev + 1
 	}
-	if !s.unsaved { // otherwise an earlier saving may have come about after all
+	if !s.unsaved { // otherwise an earlier save may have been kept after all
 		a.tellAltered(altered)
 	}
 	s.unsaved = false
 	return nil
 }
 
-// putSum writes a sum of this process over whatever stands in its place, and reports
-// whether that was not what the process wrote there. It sets the revision that was there.
+// putSum writes a sum of this process over the present row, and reports whether that row
+// was not the one that the process wrote last. It sets the revision that was there.
 func putSum(tx store.Tx, n *store.Sum) (altered bool, err error) {
 	err = tx.PutSum(*n)
 	if !errors.Is(err, store.ErrExists) && !errors.Is(err, store.ErrNotFound) && !errors.Is(err, store.ErrConflict) {
@@ -193,7 +194,7 @@ func (a *Authority) readSums(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// addSums adds those that are new, and forgets what is over. The caller holds mu.
+// addSums adds the sums that are new, and drops those that are over. The caller holds mu.
 func (a *Authority) addSums(c counting, kind string, since int64, there []store.Sum) {
 	s := a.sharing
 	found, altered := map[sumID]bool{}, 0
@@ -205,7 +206,7 @@ func (a *Authority) addSums(c counting, kind string, since int64, there []store.
 			continue
 		case x.Rev < seen:
 			altered++
-			s.seen[id] = x.Rev // told once; what was read before still counts
+			s.seen[id] = x.Rev // so that the alarm comes once; the counts read before still count
 			continue
 		}
 		if err := c.add(x); err != nil {
@@ -213,7 +214,7 @@ func (a *Authority) addSums(c counting, kind string, since int64, there []store.
 				a.log.Warn("a sum of another authority was not taken", "kind", x.Kind, "err", err)
 			}
 			s.refused[id] = x.Rev
-			continue // perhaps its clock is before ours: it is tried again
+			continue // its clock may be ahead of ours: it is tried again
 		}
 		s.seen[id] = x.Rev
 		delete(s.refused, id)
@@ -234,7 +235,7 @@ func (a *Authority) addSums(c counting, kind string, since int64, there []store.
 	a.tellAltered(altered)
 }
 
-// tellAltered raises the alarm about sums that somebody took away or put back.
+// tellAltered raises the alarm about sums that were removed or put back.
 func (a *Authority) tellAltered(n int) {
 	if n > 0 {
 		a.sprays.raise(guard.Alarm{Kind: SumsAltered, At: a.Now(), Guesses: uint64(n)})

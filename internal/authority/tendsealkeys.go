@@ -13,28 +13,28 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// A seal key is wrapped for each authority to a day key of that authority's. One that finds a
-// key without a wrap for itself asks for it in the key's row, and any other that opens the
-// key answers there. So an authority that joins, or lost a day key, has the keys within
-// seconds while another runs. Where several authorities share a database the next key is made
-// before it is given out, so that all have it by then.
+// A seal key is wrapped for each authority, to that authority's day key. An authority that
+// finds a key without a wrap for itself asks for one in the key's row, and any other
+// authority that can open the key answers there. So an authority that joins, or lost a day
+// key, has the keys within seconds while another runs. If several authorities share a
+// database, the next key is made some time before it is given out, so that all have it by
+// then.
 const (
-	// tendEvery is how often an authority that shares its database looks for keys
-	// that it lacks, and for others that lack one.
+	// tendEvery is how often an authority that shares its database looks for keys that it
+	// lacks, and for authorities that lack one.
 	tendEvery = 2 * time.Second
-	// askFor is how long one that has no key waits for the others before it makes one.
+	// askFor is how long an authority without a key waits for the others before it makes one.
 	askFor, askEvery = 10 * time.Second, 500 * time.Millisecond
-	// keyAhead is how long before its turn the next key is made, at most; of a short life
-	// a quarter.
+	// keyAhead is the longest time before its turn at which the next key is made; for keys of
+	// a short life it is a quarter of that life.
 	keyAhead = 10 * time.Minute
-	// maxWraps bounds a key's row. Where there are more the oldest goes, and its
-	// authority asks anew.
+	// maxWraps limits a key's row. If there are more wraps, the oldest is dropped, and its
+	// authority asks again.
 	maxWraps = 32
 )
 
-// makeSealKey adds a key unless another authority has just done so. A crash before the
-// commit leaves no key, and a day key that the next round destroys. The caller holds
-// tending.
+// makeSealKey adds a key unless another authority has just done so. A crash before the commit
+// leaves no key, and a day key that the next round destroys. The caller holds tending.
 func (a *Authority) makeSealKey(ctx context.Context) error {
 	lost := slices.ContainsFunc(a.seals.all(), func(k store.SealKey) bool { return isGivenOut(k, a.Now()) })
 	if lost {
@@ -47,7 +47,8 @@ func (a *Authority) makeSealKey(ctx context.Context) error {
 	})
 }
 
-// addSealKey makes a key that is given out from then on, unless there is one that serves.
+// addSealKey makes a key that is given out from a given time on, unless there is a key that
+// serves.
 func (a *Authority) addSealKey(ctx context.Context, from time.Time, serves func(store.SealKey, time.Time) bool) error {
 	made, err := a.vault.NewSealKey()
 	if err != nil {
@@ -75,7 +76,7 @@ func (a *Authority) addSealKey(ctx context.Context, from time.Time, serves func(
 	})
 	switch {
 	case errors.Is(err, store.ErrUndecided) || errors.Is(err, store.ErrFailed):
-		// The row may be there; if it is not the next round destroys the day key.
+		// The row may have been stored; if not, the next round destroys the day key.
 	case err != nil || !kept:
 		err = errors.Join(err, a.vault.DestroySealKey(made.ID))
 	}
@@ -91,8 +92,8 @@ func (a *Authority) keyEntry(ev audit.Event, id string) audit.Entry {
 	return e
 }
 
-// tellLost records that keys which are given out cannot be opened here, and that nobody
-// gave them to this authority: what was sealed to them is typed again.
+// tellLost records that keys which are being given out cannot be opened here, and that no
+// other authority gave them to this one. PINs that were sealed to them must be typed again.
 func (a *Authority) tellLost(ctx context.Context) error {
 	for _, k := range a.seals.all() {
 		if !isGivenOut(k, a.Now()) {
@@ -113,8 +114,8 @@ func (a *Authority) tellLost(ctx context.Context) error {
 	return nil
 }
 
-// awaitSealKey asks the other authorities for the keys that are given out, and waits for
-// the answer. Where there can be no other it does neither. The caller holds tending.
+// awaitSealKey asks the other authorities for the keys that are given out, and waits for the
+// answer. If there can be no other authority it does neither. The caller holds tending.
 func (a *Authority) awaitSealKey(ctx context.Context) (store.SealKey, bool) {
 	if !a.shared || !slices.ContainsFunc(a.seals.all(), func(k store.SealKey) bool { return isGivenOut(k, a.Now()) }) {
 		return store.SealKey{}, false
@@ -135,8 +136,8 @@ func (a *Authority) awaitSealKey(ctx context.Context) (store.SealKey, bool) {
 	return store.SealKey{}, false
 }
 
-// tendSealKeys is one round: keys that this authority lacks are asked for, those that
-// others lack are given, and the next one is made in time.
+// tendSealKeys is one round: it asks for keys that this authority lacks, gives keys to
+// authorities that lack them, and makes the next key in time.
 func (a *Authority) tendSealKeys(ctx context.Context) error {
 	if !a.shared {
 		return nil
@@ -149,9 +150,9 @@ func (a *Authority) tendSealKeys(ctx context.Context) error {
 	return errors.Join(a.askForKeys(ctx), a.giveKeys(ctx), a.makeNextKey(ctx))
 }
 
-// askForKeys writes this authority's day key into the row of each kept key that it does
-// not open. The day key is durable first: a crash before the commit leaves one that the
-// next round uses.
+// askForKeys writes this authority's day key into the row of each kept key that it cannot
+// open. The day key is made durable first: a crash before the commit leaves a day key that
+// the next round uses.
 func (a *Authority) askForKeys(ctx context.Context) error {
 	var errs []error
 	for _, k := range a.seals.all() {
@@ -177,7 +178,7 @@ func (a *Authority) askForKeys(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// giveKeys wraps the keys that this authority opens for those that ask.
+// giveKeys wraps the keys that this authority can open for the authorities that ask.
 func (a *Authority) giveKeys(ctx context.Context) error {
 	var errs []error
 	for _, k := range a.seals.all() {
@@ -210,8 +211,8 @@ func (a *Authority) giveKeys(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// changeKey changes a key's row as it is now. A crash before the commit changes nothing,
-// and the next round does it again.
+// changeKey changes the present row of a key. A crash before the commit changes nothing, and
+// the next round does it again.
 func (a *Authority) changeKey(ctx context.Context, id string, ev audit.Event, change func(*store.SealKey) bool) error {
 	err := a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		keys, err := tx.SealKeys()
@@ -231,8 +232,8 @@ func (a *Authority) changeKey(ctx context.Context, id string, ev audit.Event, ch
 	return a.loadSealKeys(ctx)
 }
 
-// makeNextKey makes the key whose turn comes next, in time for the others to get it. One of
-// them makes it; who comes second finds it there.
+// makeNextKey makes the next key in time for the others to get it. One authority makes it;
+// the second to try finds it there.
 func (a *Authority) makeNextKey(ctx context.Context) error {
 	keys := a.seals.all()
 	if len(keys) == 0 {
@@ -246,10 +247,10 @@ func (a *Authority) makeNextKey(ctx context.Context) error {
 	return a.addSealKey(ctx, newest.RetireAt, func(k store.SealKey, _ time.Time) bool { return k.RetireAt.After(newest.RetireAt) })
 }
 
-// destroySealKeys destroys the keys whose day is over. Envelopes sealed to them
-// cannot be opened any more. The day key goes first, then the row: a crash in between
-// leaves a row that opens for nobody, which goes in the next round. The day keys of
-// rows that are gone, since another authority deleted them, go as well.
+// destroySealKeys destroys the keys whose day is over. Envelopes sealed to them can no longer
+// be opened. It deletes the day key first, then the row: a crash in between leaves a row that
+// nobody can open, which goes in the next round. It also deletes the day keys of rows that
+// another authority deleted.
 func (a *Authority) destroySealKeys(ctx context.Context) error {
 	a.seals.tending.Lock()
 	defer a.seals.tending.Unlock()
@@ -264,7 +265,7 @@ func (a *Authority) destroySealKeys(ctx context.Context) error {
 			continue
 		}
 		if err := a.vault.DestroySealKey(k.ID); err != nil {
-			kept[k.ID] = true // told once
+			kept[k.ID] = true // logged once
 			errs = append(errs, err)
 			continue
 		}

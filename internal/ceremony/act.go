@@ -12,9 +12,9 @@ import (
 )
 
 // Act is one thing that a holder can request, as data: the first step of its
-// ceremony, its moves, the cards that it may be about, the proofs that it
-// takes, and the template of its one-time code. Its functions hold the rest. A
-// new act is a file with one such value, and one row in acts.
+// ceremony, its moves, the cards that it may be about, the proofs that it takes, and
+// the template of its one-time code. The functions among its members do the rest. To
+// add an act, write a file with one such value and add one row to acts.
 type Act struct {
 	Action liuma.Action
 
@@ -26,10 +26,10 @@ type Act struct {
 	// channel is linked to. Otherwise name and ID number name them, in a
 	// channel that need not be linked yet.
 	Linked bool
-	// Proofs lists the proofs that the act takes, in the order in which it asks
-	// for them. docs/RECOVERY.md says why no act can do with fewer (I-12). The policy
-	// may ask for more (policy.Steps). At a counter two members of staff stand in their
-	// place.
+	// Proofs lists the proofs that the act takes, in the order in which it asks for
+	// them. docs/RECOVERY.md says why no act can do with fewer (I-12). The policy may
+	// ask for more (policy.Steps). At a counter, two members of staff replace these
+	// proofs.
 	Proofs []Proof
 	// Roles are the PINs that its pad asks for.
 	Roles []liuma.Role
@@ -52,8 +52,8 @@ type Act struct {
 	// Thaws says that a frozen card does not stop the act, because it ends the
 	// freeze.
 	Thaws bool
-	// Uses says that a right PIN is a use of the card: the holder is told of it,
-	// where that was asked for, and reminded of an old PIN.
+	// Uses says that a right PIN counts as a use of the card: the holder gets a
+	// notice, if they asked for one on every use, and a reminder if the PIN is old.
 	Uses bool
 	// CodeEvent names, in the audit record, a right one-time code that ends the
 	// ceremony.
@@ -62,32 +62,33 @@ type Act struct {
 	// agree chooses the step after the holder has agreed at StepConfirm; nil: the
 	// pad.
 	agree func(*Ceremonies, store.Tx, *store.Ceremony, *details) (Step, error)
-	// stands refuses an act that cannot come to its end any more, at every step
-	// but the pad for the present PIN; nil: it always can.
+	// stands refuses an act that can no longer be completed. It is called at every
+	// step except the pad for the present PIN; nil: the act can always be completed.
 	stands func(*Ceremonies, store.Reader, store.Ceremony, details) error
 	// address chooses the phone that the act's one-time codes go to; nil: the
 	// bound phone.
 	address func(*Ceremonies, store.Reader, store.Ceremony, details) (addressee, error)
 	// coded chooses the step after a right one-time code; nil: the pad.
 	coded func(*Ceremonies, store.Tx, *store.Ceremony, *details, addressee) (Step, error)
-	// chooses finds whose new PIN it is and what that is judged by, if the ceremony
-	// has what setting it takes; nil for acts whose pad takes no new PIN.
+	// chooses finds the holder whose new PIN is being chosen and the facts that the
+	// PIN is judged by. It fails if the ceremony lacks a proof that setting the PIN
+	// needs; nil for acts whose pad takes no new PIN.
 	chooses func(*Ceremonies, store.Reader, store.Ceremony, details, asking) (choosing, error)
 	// run makes one attempt, or sets one PIN, for a native request or a try.
 	run func(*Ceremonies, context.Context, asking) (authority.Verification, error)
 	// right chooses the step after a right try; nil: the ceremony ends as done.
 	right func(*Ceremonies, store.Tx, *store.Ceremony, *details, store.Request) (to Step, end bool, err error)
-	// set writes the changes that come with a new PIN, in the transaction that
-	// makes it the card's, and may change the card; nil for acts that set no PIN. It
-	// returns the audit event.
+	// set writes the changes that come with a new PIN, in the transaction that makes
+	// it the card's PIN. It may change the card and returns the audit event; nil for
+	// acts that set no PIN.
 	set func(*Ceremonies, store.Tx, *store.Card, *store.Request) (audit.Event, error)
 }
 
 // Proof names a kind of proof.
 type Proof = policy.Proof
 
-// The kinds of proof. ProofCardNo stands in for ProofEvidence where a region's
-// policy allows it, and comes beside the others where it asks for that.
+// The kinds of proof. ProofCardNo replaces ProofEvidence where a region's policy
+// allows it, and is asked in addition where the policy says so.
 const (
 	ProofPIN      = policy.ProofPIN      // the card's present PIN
 	ProofCode     = policy.ProofCode     // a one-time code, sent to a phone
@@ -112,8 +113,8 @@ func (a Act) asksCurrent() bool {
 	return false
 }
 
-// acting is the act that a ceremony is doing now: its own, or the reset that
-// its holder turned to.
+// acting is the act that a ceremony is doing now: its own act, or the reset that its
+// holder turned to.
 func (s *Ceremonies) acting(c store.Ceremony, d details) Act {
 	if d.Turned != "" {
 		return s.acts[d.Turned]

@@ -34,8 +34,8 @@ func ActOf(action liuma.Action) (act Act, ok bool) {
 	return act, ok
 }
 
-// hooks returns the hooks of an act's attempt. right runs after a right
-// verdict; nil: nothing does.
+// hooks returns the hooks of an act's attempt. right runs after a right verdict; nil:
+// nothing runs.
 func (s *Ceremonies) hooks(q asking, right func(tx store.Tx, card *store.Card, row *store.Request) (audit.Event, error)) authority.Hooks {
 	return authority.Hooks{
 		Guard: q.guard,
@@ -53,8 +53,8 @@ func (s *Ceremonies) hooks(q asking, right func(tx store.Tx, card *store.Card, r
 	}
 }
 
-// advanced moves the ceremony of a decided row on. The act's own audit event goes
-// before that of the ceremony.
+// advanced moves the ceremony of a decided row on. The act's own audit event takes
+// precedence over the event of the ceremony.
 func (s *Ceremonies) advanced(tx store.Tx, own audit.Event, row store.Request) (audit.Event, error) {
 	ev, err := s.advance(tx, row)
 	if own != "" {

@@ -9,20 +9,20 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// Evidence alone. Where a region permits it and the policy names the channel, the
-// channel may ask that a service be proved by evidence in place of the PIN. No pad is
-// shown, no guess is made and none is counted; the receipt says so by an acr of its
-// own and has no "pin" in amr. It proves nothing else: the link gets no age by it, it
-// opens no lane, and no setting of the card is changed on its page. While the
-// physical card is lost PIN and evidence are wanted together, as ever.
+// Evidence alone. Where a region permits it and the policy names the channel, the channel may
+// ask that a service be proved by evidence instead of the PIN. No pad is shown, and no guess
+// is made or counted. The receipt shows it by an acr of its own, and its amr has no "pin".
+// Such a verification proves nothing else: it adds nothing to the age of the link, opens no
+// lane, and its page changes no setting of the card. While the physical card is lost, PIN and
+// evidence are both needed, as always.
 //
 //	evidence --pushed again with evidence--> confirm --Agree--> done
 //	                                          |  \--card lost, or not permitted any more--> pin
 //	                                          |--pushed again without evidence--> evidence
 //	                                          |   \--frozen, cancelled …--> refused
 
-// permitsAlone reports whether the policies of the card's region and of the push's
-// both let this channel be proved to by evidence alone.
+// permitsAlone reports whether this channel may accept evidence alone under the policies of
+// both regions: the card's and the push's.
 func (s *Ceremonies) permitsAlone(card store.Card, ch liuma.ChannelID, pushed liuma.Region, began time.Time) bool {
 	return authority.RulesSince(s.policy, card.Region, ch, began).EvidenceAlone && authority.RulesSince(s.policy, pushed, ch, began).EvidenceAlone
 }

@@ -24,7 +24,7 @@ type asking struct {
 	request authority.Request
 	row     store.Request
 	policy  policy.Policy
-	// subject is the one that the device bound its envelopes to.
+	// subject is the subject that the device bound its envelopes to.
 	subject envelope.Subject
 	// evidence says where the evidence for this act comes from.
 	evidence witness
@@ -72,17 +72,19 @@ func (q asking) attempt(card liuma.CardID, guess pin.PIN, proof *evidence.Proof,
 		ProofUsed: q.hosted(), Thaws: q.act.Thaws, Reopen: q.reopen, Source: q.source, Hooks: h}
 }
 
-// open opens one envelope of the asking. field names it in an error. What is entered
-// may be a passphrase whatever the policy says, so that the answer tells nothing of the
-// card's PIN, and so that whoever has one still gets in where none is set any more; what
-// is chosen, only where the policy allows one.
+// open opens one envelope of the asking; field names it in an error. A PIN that is
+// entered may be a passphrase whatever the policy says. So the answer tells nothing
+// about the card's PIN, and holders who have a passphrase still get in where the policy
+// no longer allows new ones. A new PIN may be a passphrase only where the policy allows
+// one.
 func (s *Ceremonies) open(ctx context.Context, q asking, role liuma.Role, e envelope.Envelope, field string) (pin.PIN, error) {
 	entered := role == liuma.RoleCurrent || role == liuma.RoleOld
 	return s.engine.OpenPIN(ctx, authority.Binding(q.caller, q.row.Action, role, q.subject, q.request), e, field, entered || q.policy.Passphrase)
 }
 
-// about is the asking by the rules of both regions, once the card is known that it is
-// about: before that the region of a request is only the channel's word.
+// about returns the asking with the rules of both regions, the request's and the card's.
+// It is called once the card is known; before that there is only the region that the
+// channel named.
 func (s *Ceremonies) about(q asking, card store.Card) asking {
 	q.policy = s.engine.PolicyOf(card, q.caller.Channel(), q.policy)
 	return q
@@ -166,9 +168,9 @@ func (w pushed) applicant(_ store.Reader, idNumber, _ string) (*evidence.Proof, 
 	return w.proof.proof(), nil
 }
 
-// checkEvidence checks an evidence provider's token about a person. It is no older than
-// the rules of the card's own region allow, either, or before there is a card those of
-// the person's.
+// checkEvidence checks an evidence provider's token about a person. Its age is also
+// limited by the rules of the card's own region or, before there is a card, of the
+// person's region.
 func (s *Ceremonies) checkEvidence(r store.Reader, token, challenge, idNumber, name string, c authority.Caller, p policy.Policy) (*evidence.Proof, error) {
 	holder := s.vault.Index(vault.IndexIDNumber, idNumber)
 	card, err := r.CardByHolder(holder)

@@ -9,7 +9,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// factsOf are what the registry says of a card's holder.
+// factsOf returns the registry's facts about a card's holder.
 func (s *Ceremonies) factsOf(r store.Reader, id liuma.CardID) (registry.Facts, error) {
 	card, err := s.engine.ReadCard(r, id)
 	if err != nil {
@@ -18,7 +18,8 @@ func (s *Ceremonies) factsOf(r store.Reader, id liuma.CardID) (registry.Facts, e
 	return s.engine.Facts(r, card)
 }
 
-// factsByHandle are what it says of the holder of a handle's card.
+// factsByHandle returns the registry's facts about the holder of the card that a
+// handle leads to.
 func (s *Ceremonies) factsByHandle(r store.Reader, c authority.Caller, handle string) (registry.Facts, error) {
 	link, err := r.LinkByHandle(c.Channel(), store.Handle(handle))
 	if err != nil {
@@ -35,7 +36,7 @@ func atEvidence(err error) error {
 	return err
 }
 
-// linkedCardOf is the card of the handle that came with a ceremony's push.
+// linkedCardOf returns the card of the handle that came with a ceremony's push.
 func (s *Ceremonies) linkedCardOf(r store.Reader, c store.Ceremony, d details) (store.Card, error) {
 	link, err := r.LinkByHandle(c.Channel, store.Handle(d.Subject.Card))
 	if d.Subject.Card == "" || errors.Is(err, store.ErrNotFound) {

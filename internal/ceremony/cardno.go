@@ -16,14 +16,14 @@ import (
 
 // The number of the physical card as a proof.
 //
-// Where a region asks for it, it is asked beside the other proofs (steps.go).
+// Where a region's policy says so, it is asked in addition to the other proofs
+// (steps.go).
 //
-// Where a region allows it, the number of the physical card takes the place of
-// evidence in a reset, for holders who cannot show their face to a camera. It
-// is a weaker proof, so the reset waits a day, in which the bound phone has a
-// notice with a freeze code. Then the holder comes back, gives a new one-time
-// code and the number again, and sets the PIN. No PIN is stored while the reset
-// waits.
+// Where a region allows it, the number also replaces evidence in a reset, for holders
+// who cannot show their face to a camera. It is a weaker proof, so the reset waits a
+// day, and the bound phone gets a notice with a freeze code at once. Then the holder
+// comes back, gives a new one-time code and the number again, and sets the PIN. No
+// PIN is stored while the reset waits.
 
 const (
 	methodCardNo = "card-number"
@@ -147,9 +147,10 @@ func (s *Ceremonies) judgeCardNoOf(tx store.Tx, card store.Card, typed string) e
 	return s.judgeCardNo(tx, addressee{card: card, holder: card.Holder}, f.CardNo, typed)
 }
 
-// judgeCardNo compares a typed number with the one that the registry holds, and
-// counts a wrong one: on the card or, before there is one, on its holder, over all
-// ceremonies and both ways to ask for it.
+// judgeCardNo compares a typed number with the number that the registry holds, and
+// counts a wrong one. It counts on the card or, before there is a card, on the
+// holder; over all ceremonies, and whether the number is asked beside evidence or
+// instead of it.
 func (s *Ceremonies) judgeCardNo(tx store.Tx, to addressee, is, typed string) error {
 	if err := s.numbersLeft(tx, to); err != nil {
 		return err
@@ -164,8 +165,8 @@ func (s *Ceremonies) judgeCardNo(tx store.Tx, to addressee, is, typed string) er
 	return liuma.Fail(liuma.CodeCardNoWrong, nil)
 }
 
-// planReset follows a right number: it plans the reset, or goes on with one
-// whose day is over.
+// planReset follows a right number: it plans the reset, or continues one that has
+// waited its day.
 func (s *Ceremonies) planReset(tx store.Tx, c *store.Ceremony, d *details, card store.Card) (Step, error) {
 	now := s.now()
 	from, err := s.planned(tx, card.ID)

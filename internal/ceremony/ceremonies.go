@@ -110,32 +110,32 @@ func New(c Config) (*Ceremonies, error) {
 	return s, nil
 }
 
-// rules is the policy for a ceremony: what holds now and, where that was stricter, what
-// has held since it was pushed. A push that named no region is for the channel's first: at
-// the pad, at the keepers and in every look between the same tries are counted.
+// rules is the policy for a ceremony: today's or, value by value where that was stricter,
+// any that has held since the push. A push without a region gets the channel's first
+// region. So the pad, the keepers and every check between them count the same tries.
 func (s *Ceremonies) rules(c store.Ceremony) policy.Policy {
 	return authority.RulesSince(s.policy, s.engine.RegionOf(c.Channel, c.Region), c.Channel, c.At)
 }
 
-// now is the engine's high-water time; what comes from other machines is judged
-// by its Wall and Latest instead.
+// now is the engine's high-water time. Times that come from other machines are compared
+// with its Wall and Latest instead.
 func (s *Ceremonies) now() time.Time { return s.engine.Now() }
 
 const (
 	// maintainEvery is how often Maintain looks for ceremonies whose time is over.
 	maintainEvery = 10 * time.Second
-	// duePage bounds how many of them are read at once.
+	// duePage is how many of these ceremonies are read at once.
 	duePage = 256
-	// prunePage is how many of those that ended long ago one transaction drops, and
-	// pruneSteps how many transactions a round makes.
+	// prunePage is how many ceremonies that ended long ago one transaction deletes, and
+	// pruneSteps how many such transactions one round makes.
 	prunePage, pruneSteps = 100, 20
-	// Kept is how long an ended ceremony is kept where the configuration does not say,
-	// and KeptLeast the shortest time that may be configured.
+	// Kept is the default for how long an ended ceremony is kept, and KeptLeast the
+	// shortest time that may be configured.
 	Kept, KeptLeast = 7 * 24 * time.Hour, 24 * time.Hour
 )
 
-// Maintain ends ceremonies whose time is over and forgets those that ended long
-// ago, until ctx ends. Each step is safe to repeat and to lose.
+// Maintain ends ceremonies whose time is over and deletes those that ended long ago, until
+// ctx ends. Each step may be repeated or lost without harm.
 func (s *Ceremonies) Maintain(ctx context.Context) {
 	t := time.NewTicker(maintainEvery)
 	defer t.Stop()
@@ -156,8 +156,8 @@ func (s *Ceremonies) MaintainOnce(ctx context.Context) error {
 	return errors.Join(s.endExpired(ctx), s.prune(ctx), s.pruneSooner(ctx))
 }
 
-// prune forgets ceremonies that ended long ago, in small steps. What the channel may
-// ask by business number stands in the request, which is kept longer.
+// prune deletes ceremonies that ended long ago, in small steps. Channels can still ask by
+// business number: the answer is in the request, which is kept longer.
 func (s *Ceremonies) prune(ctx context.Context) error {
 	for range pruneSteps {
 		n, err := s.pruneSome(ctx)
@@ -168,8 +168,8 @@ func (s *Ceremonies) prune(ctx context.Context) error {
 	return nil
 }
 
-// pruneSome is one step. A ceremony whose PIN is being carried through stays. A
-// crash leaves all of a step or none of it.
+// pruneSome is one step. A ceremony whose new PIN is still being set stays. A crash leaves
+// all of a step or none of it.
 func (s *Ceremonies) pruneSome(ctx context.Context) (n int, err error) {
 	err = s.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		n = 0
@@ -184,8 +184,8 @@ func (s *Ceremonies) pruneSome(ctx context.Context) (n int, err error) {
 	return n, err
 }
 
-// forget deletes ceremonies, but those whose PIN is being carried through, and the handles
-// that were claimed for links which none of them made.
+// forget deletes ceremonies, except those whose new PIN is still being set. It also
+// deletes the handles that were claimed for links which these ceremonies never made.
 func (s *Ceremonies) forget(tx store.Tx, ended []store.Ceremony) (n int, e audit.Entry, err error) {
 	for _, c := range ended {
 		under, err := s.engine.Setting(tx, c)

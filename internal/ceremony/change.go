@@ -35,11 +35,10 @@ func change() Act {
 	}
 }
 
-// Change sets a new PIN, with the old one as proof: Subject has Card, Old and
-// New are the PINs, Evidence is required where the link is not known. The new PIN is
-// judged before the old one is guessed at, so a weak choice costs no guess. The
-// judgement depends only on the two PINs that were typed, so it shows nothing
-// about the card's PIN.
+// Change sets a new PIN, with the old one as proof: Subject has Card, Old and New are
+// the PINs, Evidence is required where the link is not known. The new PIN is judged
+// before the old one is tried, so a weak choice costs no guess. The judgement depends
+// only on the two PINs that were typed, so it reveals nothing about the card's PIN.
 func (s *Ceremonies) Change(ctx context.Context, c authority.Caller, q authority.Request) (authority.Verification, error) {
 	ask, err := s.native(c, liuma.ActionChange, q)
 	if err != nil {
@@ -77,7 +76,7 @@ func (s *Ceremonies) change(ctx context.Context, q asking) (authority.Verificati
 	defer release()
 	var intent store.Intent
 	right := func(tx store.Tx, card *store.Card, row *store.Request) (_ audit.Event, err error) {
-		// The flip decides the request, or the abandoning of the intent does.
+		// The request is decided later: by the flip, or when the intent is abandoned.
 		row.Decided, row.Verdict, row.ReceiptID = false, "", ""
 		intent, err = s.engine.Reserve(tx, card, row.Channel, row.BusinessNo)
 		return "", err
@@ -95,7 +94,7 @@ func (s *Ceremonies) change(ctx context.Context, q asking) (authority.Verificati
 	return s.engine.Verification(ctx, q.caller, q.row.BusinessNo)
 }
 
-// readChanging reads these values in one view.
+// readChanging reads these rows and values in one view.
 func (s *Ceremonies) readChanging(ctx context.Context, q asking) (changing, error) {
 	var of changing
 	err := s.store.View(ctx, func(r store.Reader) (err error) {
@@ -118,11 +117,11 @@ func (s *Ceremonies) changingOf(r store.Reader, q asking) (of changing, err erro
 	return of, err
 }
 
-// lateLink also asks for evidence where the link is not known. A PIN alone makes
-// a link, so a thief who saw a holder type the PIN could otherwise link the card
-// and change the PIN there (I-12). Once the link is known, the holder has had a
-// notice of it, with a freeze code, for 72 hours; or evidence came with the PIN.
-// The age of another link, in this channel or not, counts for nothing.
+// lateLink asks for evidence as well where the link is not known. A PIN is enough to
+// make a link, so a thief who saw a holder type the PIN could otherwise link the card
+// and change the PIN there (I-12). A link becomes known when 72 hours have passed
+// since the holder's notice of it, which has a freeze code, or when evidence came
+// with the PIN. The age of another link does not count, in this channel or any other.
 func (s *Ceremonies) lateLink(r store.Reader, q asking, card store.Card) error {
 	l, err := r.LinkByHandle(q.caller.Channel(), store.Handle(q.request.Subject.Card))
 	if errors.Is(err, store.ErrNotFound) || err == nil && !s.engine.KnownLink(card, l) {

@@ -14,10 +14,10 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// Personal rules (no birthday, no part of the ID, phone or card number) need
-// facts that no page may hold. So that a holder hears of them after the first
-// entry and not after the second, the pad may send what was typed first, sealed,
-// and gets the reason or none. Nothing is set or kept by it.
+// Personal rules (no birthday, no part of the ID, phone or card number) need facts
+// that no page may hold. To tell the holder after the first entry instead of the
+// second, the pad may send the first entry sealed; the answer is the reason for a
+// refusal, or none. Nothing is set or kept.
 
 const (
 	checksMost    = 10             // of a ceremony
@@ -33,20 +33,20 @@ type Checked struct {
 	Sentence liuma.Text // explains Reason
 }
 
-// choosing says, at the pad of an act that sets a PIN, whose PIN it is and what
-// the new one is judged by.
+// choosing says, at the pad of an act that sets a PIN, whose PIN is being set and by
+// which facts it is judged.
 type choosing struct {
 	whose addressee
 	facts authority.Known
 }
 
-// CheckNew judges a new PIN at the pad on which it is chosen, before it is typed
-// a second time. It asks for the same browser, step and proofs as setting that PIN
-// would, so it shows nothing to who could not set it; compares with no PIN of the
-// card; and is counted, by ceremony and by card, before the envelope is opened,
-// so a lost answer is counted too. The envelope is bound to liuma.RoleCheck and
-// opens for nothing else, and one that was sealed to be set does not open here.
-// A refusal other than Checked leaves the judgement to GivePIN.
+// CheckNew judges a new PIN at the pad, before the holder types it a second time. It
+// needs the same browser, step and proofs as setting that PIN, so it tells nothing to
+// anybody who could not set it. It compares with no PIN of the card. It is counted by
+// ceremony and by card before the envelope is opened, so a check whose answer is lost
+// is counted too. The envelope is bound to liuma.RoleCheck: it opens for nothing
+// else, and an envelope sealed to set a PIN does not open here. If CheckNew refuses
+// with an error instead of a Checked, GivePIN judges the PIN.
 func (s *Ceremonies) CheckNew(ctx context.Context, id string, h Hand, try int, sealed envelope.Envelope) (Checked, error) {
 	var q asking
 	var of choosing
@@ -86,7 +86,7 @@ func (s *Ceremonies) CheckNew(ctx context.Context, id string, h Hand, try int, s
 	return Checked{}, liuma.Outward(err)
 }
 
-// nextTry is the asking of the try that the holder is about to make.
+// nextTry makes the asking of the holder's next try.
 func (s *Ceremonies) nextTry(r store.Reader, c store.Ceremony, d details) (asking, error) {
 	client, err := r.Client(string(c.Channel))
 	if err != nil {
@@ -96,7 +96,7 @@ func (s *Ceremonies) nextTry(r store.Reader, c store.Ceremony, d details) (askin
 	return s.tryOf(moved{ceremony: c, details: d}, s.acting(c, d), authority.Caller{Client: client}, Given{})
 }
 
-// countCheck counts a check, or refuses it where the rations are spent.
+// countCheck counts a check, or refuses it where a ration is spent.
 func (s *Ceremonies) countCheck(tx store.Tx, d *details, whose addressee) error {
 	now := s.now()
 	of, err := whose.marks(tx, tickCheckedIn, now.Add(-checksPeriod))
@@ -109,15 +109,15 @@ func (s *Ceremonies) countCheck(tx store.Tx, d *details, whose addressee) error 
 	return whose.mark(tx, tickCheckedIn, now)
 }
 
-// choosesFirst is who chooses the first PIN: the applicant whom evidence and
-// one-time code confirmed.
+// choosesFirst returns the holder who chooses a first PIN: the applicant whom
+// evidence and one-time code confirmed.
 func (s *Ceremonies) choosesFirst(r store.Reader, _ store.Ceremony, _ details, q asking) (choosing, error) {
 	who, err := s.readApplicant(r, q)
 	return choosing{addressee{holder: who.holder}, who.judgedBy()}, err
 }
 
-// choosesReset is who chooses a PIN in place of a forgotten one, with all the
-// proofs of a reset.
+// choosesReset returns the holder who replaces a forgotten PIN, if all the proofs of
+// a reset are there.
 func (s *Ceremonies) choosesReset(r store.Reader, c store.Ceremony, d details, _ asking) (choosing, error) {
 	card, err := s.engine.ReadCard(r, c.Card)
 	if err != nil {
@@ -130,9 +130,9 @@ func (s *Ceremonies) choosesReset(r store.Reader, c store.Ceremony, d details, _
 	return choosing{addressee{card: card, holder: card.Holder}, f}, err
 }
 
-// choosesOther is who chooses another PIN. The proof of a change is the old PIN,
-// which is typed on the same pad and judged with the new one; so this asks for
-// what a change asks for before it.
+// choosesOther returns the holder who changes a PIN. The proof of a change is the old
+// PIN, which is typed on the same pad and judged together with the new one; so only
+// the conditions that come before the pad are checked here.
 func (s *Ceremonies) choosesOther(r store.Reader, c store.Ceremony, d details, q asking) (choosing, error) {
 	of, err := s.changingOf(r, q)
 	if err != nil {

@@ -21,8 +21,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/written"
 )
 
-// One-time codes. A code belongs to one ceremony and one number. How many may be
-// sent and how many wrong ones are taken is in coderation.go.
+// One-time codes. A code belongs to one ceremony and one number. coderation.go limits
+// how many are sent and how many wrong ones are taken.
 const (
 	codeDigits    = 1_000_000
 	phoneCodeLife = 10 * time.Minute
@@ -37,9 +37,9 @@ type addressee struct {
 	template string
 }
 
-// addresseeOf finds the phone that a ceremony's codes go to: the number that
-// the server knows, or the number being bound. It is never a number from a
-// request whose sender proved nothing.
+// addresseeOf finds the phone that a ceremony's codes go to: a number that the server
+// knows, or the number being bound. It never takes a number from a request whose
+// sender has proved nothing.
 func (s *Ceremonies) addresseeOf(r store.Reader, c store.Ceremony, d details) (to addressee, err error) {
 	act := s.acting(c, d)
 	address := (*Ceremonies).boundPhoneOf
@@ -72,8 +72,9 @@ func (s *Ceremonies) cardHolder(r store.Reader, c store.Ceremony) (to addressee,
 	return to, err
 }
 
-// hasCode reports whether one-time codes are sent and taken at a step: at
-// StepCode, after a right PIN to confirm the phone, and to a contact for notices.
+// hasCode reports whether one-time codes are sent and taken at a step: at StepCode,
+// after a right PIN to confirm the phone, and while a contact for notices is being
+// named.
 func (s *Ceremonies) hasCode(c store.Ceremony, d details) bool {
 	return Step(c.Step) == StepCode || naming(c, d) || Step(c.Step) == StepDone && s.acting(c, d).ConfirmsPhone && !d.ProvedAlone
 }
@@ -89,7 +90,7 @@ func (s *Ceremonies) SendCode(ctx context.Context, id string, h Hand, by liuma.C
 	if err != nil {
 		return Page{}, liuma.Outward(err)
 	}
-	limited := false // this refusal is the one that is recorded
+	limited := false // whether this refusal is to be recorded
 	p, err := s.moveAs(ctx, id, h, []Step{StepCode, StepDone}, s.once(h, "send "+string(by),
 		func(tx store.Tx, c *store.Ceremony, d *details) (step Step, e audit.Entry, err error) {
 			step, e, limited, err = s.sendOrRefuse(tx, *c, d, h, code, by)
@@ -101,8 +102,8 @@ func (s *Ceremonies) SendCode(ctx context.Context, id string, h Hand, by liuma.C
 	return p, err
 }
 
-// sendOrRefuse is the move of SendCode. limited says that a channel's budget is
-// spent, and that this is to be told.
+// sendOrRefuse is the move of SendCode. limited says that a channel's budget is spent
+// and that the audit record must say so.
 func (s *Ceremonies) sendOrRefuse(tx store.Tx, c store.Ceremony, d *details, h Hand, code string, way liuma.CodeWay) (step Step, e audit.Entry, limited bool, err error) {
 	step = Step(c.Step)
 	e = s.engine.Entry("holder", audit.CodeSent, s.recordOf(c), c.BusinessNo, "ok")
@@ -316,7 +317,7 @@ func (s *Ceremonies) showCode(r store.Reader, c store.Ceremony, d details, p *Pa
 		p.ResendAt = o.ReadyAt
 		waiting := open && s.now().Before(sent.Expires)
 		if p.Code == "" && o.why != "" && o.why != liuma.CodePhoneCodeSoon && !waiting && (p.Step == StepCode || naming(c, d)) {
-			p.Code, p.Until = o.why, o.ReadyAt // said before the holder asks in vain
+			p.Code, p.Until = o.why, o.ReadyAt // so that the holder need not ask in vain
 		}
 	}
 	return nil

@@ -12,13 +12,14 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// The rations of one-time codes, in any 24 hours. Who asks for a code has
-// proved little: a session in an app, which may be stolen, or a card of their
-// own and somebody else's number. So a card, a number, a link, and a number that
-// is not bound yet have each a ration, and a share of the card's is kept for
-// known links: what strangers spend, the owner does not miss. What is counted is
-// counted in the transaction that sends or judges, on the card or the number,
-// over all ceremonies; so a thousand at once get no more than one.
+// The rations of one-time codes, in any 24 hours. A person who asks for a code
+// has proved little: they have a session in an app, which may be stolen, or a card of
+// their own and somebody else's number. So each card, number, link and number that is
+// not bound yet has a ration. A share of the card's ration is kept for known links,
+// so that strangers cannot use up the owner's codes. A code is counted in the
+// transaction that sends or judges it, on the card or the number, over all
+// ceremonies; so a thousand requests at once get no more codes than one after the
+// other.
 const (
 	codePeriod = 24 * time.Hour
 	codeEvery  = time.Minute // between two codes to a number
@@ -57,8 +58,9 @@ type asks struct {
 	bound bool   // the number is the card's bound phone
 }
 
-// askedThrough finds out what a ceremony's link is worth. A link that was ended
-// counts as a stranger with the same ration.
+// askedThrough finds out whether a ceremony's link is known, and whether the card has
+// another known link. A link that was ended counts as a stranger with the same
+// ration.
 func (s *Ceremonies) askedThrough(r store.Reader, c store.Ceremony, d details, to addressee) (by asks, err error) {
 	if to.card.ID.IsZero() {
 		return asks{known: true}, nil // before the first enrolment there is no link to keep a share for
@@ -69,7 +71,7 @@ func (s *Ceremonies) askedThrough(r store.Reader, c store.Ceremony, d details, t
 	}
 	by.bound = err == nil && contact.Phone == s.engine.PhoneIndex(to.phone)
 	if c.Action == liuma.ActionCounter {
-		by.known = true // what is kept for known links is kept for the counter as well
+		by.known = true // the counter may use the share kept for known links
 		return by, nil
 	}
 	links, err := r.Links(to.card.ID)
@@ -86,8 +88,8 @@ func (s *Ceremonies) askedThrough(r store.Reader, c store.Ceremony, d details, t
 	return by, nil
 }
 
-// share is how much of a ration is for this asker: all of it through a known
-// link, else what is not kept for those.
+// share is how much of a ration this asker may use: all of it through a known link,
+// else all but the share kept for known links.
 func (by asks) share(most, kept int) int {
 	if by.known {
 		return most
@@ -95,7 +97,7 @@ func (by asks) share(most, kept int) int {
 	return most - kept
 }
 
-// shareSpent is the code for a share that is spent.
+// shareSpent is the error code when the asker's share is spent.
 func (by asks) shareSpent(whole liuma.Code) liuma.Code {
 	if by.known {
 		return whole
@@ -103,7 +105,7 @@ func (by asks) shareSpent(whole liuma.Code) liuma.Code {
 	return liuma.CodePhoneCodesKept
 }
 
-// ration is how much of something there was, and how much there may be.
+// ration is how often something was done within a time, and how often it may be.
 type ration struct {
 	why   liuma.Code // when it is spent
 	spent []time.Time
@@ -111,7 +113,7 @@ type ration struct {
 	in    time.Duration
 }
 
-// until is the time from which there is some of it again; zero: now.
+// until is the time from which the ration allows one more; zero: now.
 func (q ration) until(now time.Time) time.Time {
 	if until := authority.SpentUntil(q.spent, q.most, q.in); until.After(now) {
 		return until
@@ -119,7 +121,7 @@ func (q ration) until(now time.Time) time.Time {
 	return time.Time{}
 }
 
-// offer is what may be sent in one way.
+// offer says how many codes may be sent in one way.
 type offer struct {
 	CodeOffer
 	why liuma.Code // why none may be sent now; empty: one may
@@ -158,7 +160,7 @@ func (s *Ceremonies) offered(r store.Reader, c store.Ceremony, to addressee, by 
 	return o, err
 }
 
-// codeRations are the rations that a code would be sent from.
+// codeRations are the rations that sending a code draws on.
 func (s *Ceremonies) codeRations(r store.Reader, to addressee, by asks, way liuma.CodeWay) ([]ration, error) {
 	var all []ration
 	var errs error
@@ -191,7 +193,7 @@ func (s *Ceremonies) codeRations(r store.Reader, to addressee, by asks, way lium
 	return all, errs
 }
 
-// linkRation is the ration of a link for a way.
+// linkRation is a link's ration of codes sent in one way.
 func linkRation(way liuma.CodeWay) (kind string, most int) {
 	if way == liuma.ByVoice {
 		return tickCodeVoice, callsMost
@@ -199,9 +201,9 @@ func linkRation(way liuma.CodeWay) (kind string, most int) {
 	return tickCodeText, textsMost
 }
 
-// newNumberRations are those of a number that is not bound to the card. Anybody
-// may type it, so what goes to it takes little of what its owner needs, and lets
-// nobody have a stranger's phone ring all night.
+// newNumberRations are the rations of a number that is not bound to the card. Anybody
+// may type such a number, so these codes take little from the rations of its owner,
+// and nobody can make a stranger's phone ring all night.
 func (s *Ceremonies) newNumberRations(r store.Reader, to addressee, number vault.Index, way liuma.CodeWay) ([]ration, error) {
 	day := s.now().Add(-codePeriod)
 	pair, err1 := r.Ticks(tickCodePair, s.pairKey(to, number), day)
@@ -215,20 +217,20 @@ func (s *Ceremonies) newNumberRations(r store.Reader, to addressee, number vault
 		all, err1 = append(all, ration{liuma.CodePhoneCodeLimit, calls, newCallsMost, codePeriod}), errors.Join(err1, err)
 	}
 	if len(pair) > 0 {
-		return all, errors.Join(err1, err2) // the number has its place among the card's three
+		return all, errors.Join(err1, err2) // the number is already one of the card's three
 	}
 	numbers, err3 := to.marks(r, tickCodeNewNumber, day)
 	return append(all, ration{liuma.CodePhoneNumbers, numbers, newNumbersMost, codePeriod}), errors.Join(err1, err2, err3)
 }
 
-// pairKey is the key of a card and a number. Before the first enrolment has made
-// the card, its holder stands in for it.
+// pairKey is the key of a card and a number. It is made from the holder, because
+// before the first enrolment there is no card.
 func (s *Ceremonies) pairKey(to addressee, number vault.Index) vault.Index {
 	return s.vault.Index(vault.IndexPhone, "code-pair\x00"+hex.EncodeToString(to.holder[:])+hex.EncodeToString(number[:]))
 }
 
-// wrongRations are those of wrong codes: a card's, and what one known link takes
-// of it while the card has another one.
+// wrongRations are the rations of wrong codes: of the card and, while the card has
+// another known link, of one known link.
 func (s *Ceremonies) wrongRations(r store.Reader, to addressee, by asks) ([]ration, error) {
 	day := s.now().Add(-codePeriod)
 	wrong, err := to.marks(r, tickCodeWrong, day)
@@ -240,7 +242,7 @@ func (s *Ceremonies) wrongRations(r store.Reader, to addressee, by asks) ([]rati
 	return append(all, ration{liuma.CodePhoneCodesSpent, mine, wrongCodesMost - wrongCodesKept, codePeriod}), err
 }
 
-// codesLeft is how many wrong codes may still be given and, if none, until when.
+// codesLeft is how many wrong codes may still be given and, if none, when that ends.
 func (s *Ceremonies) codesLeft(r store.Reader, to addressee, by asks) (left int, until time.Time, err error) {
 	all, err := s.wrongRations(r, to, by)
 	left = wrongCodesMost
@@ -281,7 +283,7 @@ func (s *Ceremonies) codeWasSent(tx store.Tx, c store.Ceremony, to addressee, by
 	return errors.Join(errs...)
 }
 
-// codeWasWrong marks a wrong code.
+// codeWasWrong marks a wrong code on the card and the link.
 func (s *Ceremonies) codeWasWrong(tx store.Tx, to addressee, by asks) error {
 	err := to.mark(tx, tickCodeWrong, s.now())
 	if by.link != "" {
@@ -290,8 +292,8 @@ func (s *Ceremonies) codeWasWrong(tx store.Tx, to addressee, by asks) error {
 	return err
 }
 
-// marks are the ration marks of the addressee's card. Before the first enrolment
-// has made the card, the holder's stand in for them.
+// marks are the ration marks of the addressee's card or, before the first enrolment
+// has made the card, of its holder.
 func (to addressee) marks(r store.Reader, kind string, since time.Time) ([]time.Time, error) {
 	if to.card.ID.IsZero() {
 		return r.Ticks(kind, to.holder, since)
@@ -299,8 +301,9 @@ func (to addressee) marks(r store.Reader, kind string, since time.Time) ([]time.
 	return r.CardTicks(to.card.ID, kind, since)
 }
 
-// mark sets a ration mark. A card's row keeps none that no ration of codes counts
-// any more, or a thief who spends all of them for weeks makes it grow.
+// mark sets a ration mark. It also drops the marks in the card's row that no ration
+// counts any more; otherwise a thief who spends the rations for weeks would make the
+// row grow.
 func (to addressee) mark(tx store.Tx, kind string, at time.Time) error {
 	if to.card.ID.IsZero() {
 		return tx.InsertTick(store.Tick{Kind: kind, Key: to.holder, At: at})
@@ -320,9 +323,9 @@ func (to addressee) mark(tx store.Tx, kind string, at time.Time) error {
 	return errors.Join(err, tx.InsertCardTick(to.card.ID, kind, at))
 }
 
-// mayReach reports whether codes may go to a number: a mobile of mainland China,
-// unless the rules take others: those of the push's region and, where there is a card,
-// of the card's own.
+// mayReach reports whether codes may go to a number: only to a mobile of mainland
+// China, unless the rules allow others. Both sets of rules count: those of the push's
+// region and, where there is a card, those of the card's region.
 func (s *Ceremonies) mayReach(c store.Ceremony, card store.Card, phone string) bool {
 	rules := s.rules(c)
 	if !card.ID.IsZero() {
@@ -331,8 +334,9 @@ func (s *Ceremonies) mayReach(c store.Ceremony, card store.Card, phone string) b
 	return mainlandMobile(phone) || rules.Codes.OtherNumbers
 }
 
-// mainlandMobile reports whether a canonical number is one: 1, then 3 to 9, eleven
-// digits. The eleven-digit numbers from 10 to 12 are services that cost more.
+// mainlandMobile reports whether a canonical number is a mobile of mainland China:
+// eleven digits, 1 and then 3 to 9 first. Eleven-digit numbers that begin with 10 to
+// 12 are services that cost more.
 func mainlandMobile(phone string) bool {
 	return len(phone) == 11 && strings.Trim(phone, "0123456789") == "" && phone[0] == '1' && phone[1] >= '3'
 }

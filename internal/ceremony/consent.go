@@ -9,25 +9,24 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// A holder agrees to the text about their data by pressing the button under it, on the
-// page of an act that shows who asks and for what before anything is typed. It is
-// asked for at every enrolment and, when the text has changed, at the next act that has
-// such a page and comes through a link: reset, rebinding, unfreezing. Verifying and changing a
-// PIN are not held up: they have no such page, or, by evidence alone, one that writes
-// nothing into the card; linking by an ID number
-// would tell a stranger whether there is a card, and is not asked either. Those holders
-// are asked at their next act that can.
+// A holder agrees to the text about their data by pressing the button under it. The page that
+// shows the text comes before anything is typed and also says which channel asks, and for
+// what. Every enrolment asks for agreement. When the text has changed, the next reset,
+// rebinding or unfreezing through a link asks again. Verifying and changing a PIN are not held
+// up: they have no such page, except a verification by evidence alone, which writes nothing
+// into the card. Linking by ID number does not ask either, because that would tell a stranger
+// whether there is a card. Those holders are asked at their next act that can ask.
 
-// agreement is what the holder agreed to in a ceremony. It is written into the card's row
-// when the PIN is right or set: before, nobody knows that it was the holder.
+// agreement is the text that the holder agreed to in a ceremony. It is written into the card's
+// row when the PIN is right or set: only then is it known that the holder agreed, and not
+// another person.
 type agreement struct {
 	Version string    `json:"version"`
 	Text    []byte    `json:"text"` // its hash
 	At      time.Time `json:"at"`
 }
 
-// shownConsent is the text that the page of a ceremony has to show, by its hash; nil
-// where none has to be.
+// shownConsent is the text that the page of a ceremony must show, or nil if it need show none.
 func (s *Ceremonies) shownConsent(r store.Reader, c store.Ceremony, d details) (*consent.Text, error) {
 	if Step(c.Step) != StepConfirm || c.Action == liuma.ActionVerify {
 		return nil, nil
@@ -59,9 +58,9 @@ func (s *Ceremonies) shownConsent(r store.Reader, c store.Ceremony, d details) (
 	return &s.consent, nil
 }
 
-// consented notes that the holder agreed to the text that the page showed. A page that
-// showed another text, or none where one has to be shown, agrees to nothing
-// (CodeCeremonyMoved): the holder gets the page as it is now.
+// consented notes that the holder agreed to the text that the page showed. If the page showed
+// another text, or none where one must be shown, nothing is agreed to (CodeCeremonyMoved) and
+// the holder gets the present page.
 func (s *Ceremonies) consented(tx store.Tx, c store.Ceremony, d *details, h Hand) error {
 	text, err := s.shownConsent(tx, c, *d)
 	if err != nil || text == nil {
@@ -75,9 +74,9 @@ func (s *Ceremonies) consented(tx store.Tx, c store.Ceremony, d *details, h Hand
 	return nil
 }
 
-// nativeConsent refuses an enrolment at the native door whose holder has not agreed to
-// the present text on the channel's page: where that is demanded, and wherever another
-// version is named, which nobody could show later on.
+// nativeConsent refuses an enrolment at the native door whose holder has not agreed to the
+// present text on the channel's page. It does so where the configuration demands consent, and
+// wherever the request names another version, since nobody could show that text later.
 func (s *Ceremonies) nativeConsent(q asking) error {
 	named := q.request.ConsentVersion
 	if q.hosted() || named == s.consent.Version || named == "" && !s.demandConsent {
@@ -86,12 +85,12 @@ func (s *Ceremonies) nativeConsent(q asking) error {
 	return liuma.FailField(liuma.CodeConsentRequired, "consent_version", nil)
 }
 
-// agreedInApp is what a card that gets its first PIN has on record before: what its
-// holder agreed to on the channel's own page, which the channel says and evidence about
-// the same person came with. What an enrolment that broke off left is dropped.
+// agreedInApp is the consent that a new card starts with: the one given on the channel's own
+// page, as the channel says in a request that also has evidence about the same person. It
+// replaces any consent left by an enrolment that broke off.
 func (s *Ceremonies) agreedInApp(q asking) []store.Consent {
 	if q.hosted() || q.request.ConsentVersion == "" {
-		return nil // a page's is kept by keepConsent
+		return nil // keepConsent keeps a consent given on our own page
 	}
 	return []store.Consent{{Version: s.consent.Version, Text: s.consent.Hash(), At: s.now(), Channel: q.caller.Channel()}}
 }
@@ -102,9 +101,9 @@ func (s *Ceremonies) NativeConsent() (text consent.Text, demanded bool) {
 	return s.consent, s.demandConsent
 }
 
-// keepConsent writes what the holder agreed to into the card, in the transaction of the
-// right PIN, or of the first one that is set. A crash before the commit leaves it in the
-// ceremony, and whoever carries the PIN through keeps it (I-7).
+// keepConsent writes the holder's agreement into the card, in the transaction of the right PIN
+// or of the first PIN. A crash before the commit leaves it in the ceremony, and the process
+// that completes the PIN keeps it (I-7).
 func (s *Ceremonies) keepConsent(tx store.Tx, card *store.Card, row store.Request) error {
 	if row.Ceremony == "" || row.Verdict != liuma.Right {
 		return nil
@@ -117,7 +116,7 @@ func (s *Ceremonies) keepConsent(tx store.Tx, card *store.Card, row store.Reques
 	return nil
 }
 
-// keepAgreed writes into a card what its holder agreed to, if that is news.
+// keepAgreed writes an agreement into a card, if the card does not have it yet.
 func keepAgreed(card *store.Card, agreed *agreement, ch liuma.ChannelID) {
 	if agreed == nil {
 		return

@@ -1,20 +1,19 @@
-// Package ceremony holds the acts that a holder can request, step by step at
-// the hosted door: enroll, link, verify, change, reset, rebind, unfreeze; the
-// first four also in one step at the native door; and what a holder does at a
-// counter with a ticket (package counter). Each act is one value (Act): its steps and
-// moves, the proofs that it takes, who may request it, its messages.
+// Package ceremony holds the acts that a holder can request. At the hosted door they go
+// step by step: enroll, link, verify, change, reset, rebind, unfreeze. At the native door
+// the first four are done in one request. A holder at a counter does acts with a ticket
+// (package counter). Each act is one value (Act): its steps and moves, the proofs that it
+// takes, who may request it, its messages.
 //
-// It guarantees that a ceremony moves only along the table of moves, from the
-// step that the store holds, in the transaction that leaves that step; that
-// what was proved counts only in the browser that proved it; that no act sets or
-// resets a PIN, binds a phone or ends a freeze on one factor alone (I-12;
-// docs/RECOVERY.md has the table); and that a page shows nothing personal to a
-// browser that does not go on with its ceremony. It trusts the engine (package
-// authority) with every attempt, every PIN and every card, and the store with
-// durability. It knows no HTTP and no templates.
+// It guarantees that a ceremony moves only along the table of moves, from the step that
+// the store holds, in the transaction that leaves that step; that a proof counts only in
+// the browser that gave it; that no act sets or resets a PIN, binds a phone or ends a
+// freeze on one factor alone (I-12; docs/RECOVERY.md has the table); and that a page
+// shows personal data only to the browser that goes on with its ceremony. It trusts the
+// engine (package authority) with every attempt, every PIN and every card, and the store
+// with durability. It knows no HTTP and no templates.
 //
-// Start here: act.go, then step.go, which moves a ceremony. docs/ARCHITECTURE.md
-// draws the state machine.
+// Start here: act.go, then step.go, which moves a ceremony. docs/ARCHITECTURE.md draws
+// the state machine.
 package ceremony
 
 import (
@@ -39,10 +38,10 @@ type Push struct {
 	Purpose    liuma.Purpose // as shown to the holder
 	Challenge  string        // the value that Evidence is bound to; empty without evidence
 	Evidence   string
-	// Replaces, of a link, is the handle of this channel that the new link takes the
-	// place of, or empty.
+	// Replaces, for a link, is the handle in this channel that the new link replaces, or
+	// empty.
 	Replaces store.Handle
-	// Alone: a verification is to be proved by evidence alone, where the policy names
+	// Alone asks that a verification be proved by evidence alone; the policy must name
 	// the channel for that.
 	Alone  bool
 	Return Return
@@ -67,12 +66,11 @@ type Pushed struct {
 // Step is a step of a ceremony.
 type Step string
 
-// The steps. Each has one page; moves.go and the acts have the moves between
-// them.
+// The steps. Each has one page. moves.go and the acts define the moves between them.
 const (
 	StepConfirm Step = "confirm" // who asks, for what, about whom; the holder agrees
-	// StepNumber stands in the place of StepConfirm while a ticket waits for its
-	// supervisor: the page shows AtCounter.Number and takes nothing. No row has it.
+	// StepNumber is shown instead of StepConfirm while a ticket waits for its supervisor:
+	// the page shows AtCounter.Number and takes no input. It is never stored.
 	StepNumber Step = "number"
 	StepPIN    Step = "pin" // the pad: current PIN, new PIN, or old and new
 	// StepCode takes a one-time code that was sent to a phone: SendCode, GiveCode.
@@ -84,11 +82,11 @@ const (
 	// StepCardNo takes the number of the physical card, where the region asks for it
 	// beside the other proofs: GiveCardNo.
 	StepCardNo Step = "card"
-	// StepPhone takes the number to be bound, of a rebind or at a counter: GivePhone; or
-	// there, where the ticket lets it, NoPhone.
+	// StepPhone takes the number to be bound, in a rebind or at a counter: GivePhone. If
+	// the ticket allows it, the holder may go on without a phone: NoPhone.
 	StepPhone Step = "phone"
-	// StepReset ends a ceremony whose holder turned to a reset that succeeded, but
-	// that can do nothing more for its channel: the channel starts again.
+	// StepReset ends a ceremony after a successful reset if nothing is left to do for its
+	// channel: the channel starts a new ceremony.
 	StepReset   Step = "reset"
 	StepDone    Step = "done"    // it succeeded; the holder goes back with an authorization code
 	StepRefused Step = "refused" // locked, blocked, frozen, cancelled …: Page.Code says which
@@ -111,8 +109,9 @@ type Hand struct {
 	// Consent is the hash of the text that the page showed above its button, as
 	// Page.ConsentHash gave it; empty where it showed none.
 	Consent string
-	// Press names the browser in which the code of a ticket was typed, before any ceremony
-	// was begun there, so that a button that was pressed twice is no second browser; or empty.
+	// Press names the browser in which the code of a ticket was typed, before any
+	// ceremony began there. So pressing the button twice does not look like a second
+	// browser. It may be empty.
 	Press string
 	// Source is the address that the code of a ticket came from, in one spelling; empty
 	// if it is not known.
@@ -142,7 +141,7 @@ type Page struct {
 	Alone bool
 	// Hotline is the number that the region's policy names; empty: the configured one.
 	Hotline string
-	// Texts are what that region says in its own words.
+	// Texts are the texts of the region's own that pages show.
 	Texts policy.Texts
 	// Steps are the variants of acts that the ceremony began with, so that a page can
 	// say what an act will ask for.
@@ -157,18 +156,18 @@ type Page struct {
 	Words     Words
 	List      pin.List // of the PINs that may not be set
 
-	// For one-time codes, at StepCode, and at StepDone of a verify whose phone can
-	// be confirmed. PhoneMasked is then the number that they go to. Code says why
-	// the last one was not sent or not right, Until how long that lasts.
+	// For one-time codes, at StepCode, and at StepDone of a verify whose phone can be
+	// confirmed. PhoneMasked is then the number that the codes go to. Code says why the
+	// last code was not sent or not right, and Until when that ends.
 	CodeSentAt time.Time     // of the open one-time code, or zero
-	CodeBy     liuma.CodeWay // the way in which it went
+	CodeBy     liuma.CodeWay // how it was sent
 	ResendAt   time.Time     // when another may be sent; zero: now
-	CodesLeft  int           // how many wrong ones are taken before no more are
-	// Ways are the ways in which a code may be sent, as this holder may use them
-	// now: SendCode takes one of them.
+	CodesLeft  int           // how many more wrong codes are taken
+	// Ways are the ways in which this holder may have a code sent now: SendCode takes one
+	// of them.
 	Ways []CodeOffer
-	// CodeToBound says, in a rebinding with a ticket or at a counter, that the code goes to
-	// the phone that is still bound: the new one's comes after it.
+	// CodeToBound says, in a rebinding with a ticket or at a counter, that the code goes
+	// to the phone that is bound now; the code to the new number comes after it.
 	CodeToBound bool
 
 	// Counter is set at an act at a counter.
@@ -181,16 +180,16 @@ type Page struct {
 	// may be given in place of evidence: GiveCardNo.
 	CardNoAllowed bool
 
-	// ResetRefused says, where a holder may ask for Forgot, why the PIN could not be
-	// set anew online now, and ResetRefusedUntil until when, if that ends by itself.
-	// Empty: a reset can be made at once.
+	// ResetRefused says why the PIN could not be reset online now, on pages where the
+	// holder may ask for Forgot; empty: a reset is possible at once. ResetRefusedUntil is
+	// when that ends, if it ends by itself.
 	ResetRefused      liuma.Code
 	ResetRefusedUntil time.Time
 	// WasReset says at the pad that the PIN was just reset: the holder types the
 	// new one.
 	WasReset bool
 
-	// CanRemember says, after Forgot, that there is a pad to go back to: Remember.
+	// CanRemember says, after Forgot, that the holder may go back to the pad: Remember.
 	CanRemember bool
 	// EveryUse says at StepDone whether the bound phone gets a notice of every
 	// use; nil if there is no bound phone: NoticeEveryUse.
@@ -206,14 +205,14 @@ type Page struct {
 	// RemindChange says at StepDone that the PIN is so old that the holder
 	// should choose a new one.
 	RemindChange bool
-	// PassphraseEnded says at StepDone that the PIN is a passphrase and that the card's
-	// region allows none any more.
+	// PassphraseEnded says at StepDone that the PIN is a passphrase, which the card's
+	// region no longer allows.
 	PassphraseEnded bool
 
-	// The outcome of the last move. Code is empty at the first look. TriesLeft is
-	// there at the pad from the first look on, if the channel is linked and the
-	// pad asks for the current PIN. Code is locked or blocked after a wrong PIN
-	// that left no more tries: Verdict is then wrong.
+	// The outcome of the last move. Code is empty at the first look. TriesLeft is set
+	// from the first look at the pad on, if the channel is linked and the pad asks for
+	// the current PIN. Code is locked or blocked after a wrong PIN that left no more
+	// tries: Verdict is then wrong.
 	Verdict   liuma.Verdict
 	Code      liuma.Code
 	Reason    string     // PIN rule, with weak_pin
@@ -247,8 +246,8 @@ type Way struct{ URL string }
 type Given struct {
 	Try               int
 	Current, Old, New *envelope.Envelope
-	// Words says that they were typed in fields for passphrases. The next page begins
-	// with the same.
+	// Words says that the PINs were typed in fields for passphrases. The next page begins
+	// with such fields too.
 	Words bool
 	// Reopen: a right PIN opens the strangers' lane again. It counts only through a
 	// known link.
@@ -261,15 +260,15 @@ type Given struct {
 // Grant is what an authorization code is redeemed for: the claims of the ID
 // token.
 type Grant struct {
-	Subject     string       // sub: pairwise, one a card and channel; it opens nothing
-	Card        store.Handle // of the link that the request came through, or made
+	Subject     string       // sub: pairwise, one for each card and channel; it opens nothing
+	Card        store.Handle // of the link that the request used or made
 	BusinessNo  liuma.BusinessNo
 	Action      liuma.Action
 	PurposeHash [32]byte
 	ACR         string
 	AMR         []string
 	PINAge      int  // whole days since the PIN was set
-	PhoneAge    *int // and since the phone was bound; nil: none is
+	PhoneAge    *int // whole days since the phone was bound; nil: no phone is bound
 	Nonce       string
 	At          time.Time // auth_time
 	Expires     time.Time

@@ -12,16 +12,16 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// counterWait is how long a PIN does not count that was set at a counter for a holder
-// whom no text could tell of it: an agency can write by then, and whoever hears what is
-// news to them has the card stopped.
+// counterWait is how long a new PIN does not count if it was set at a counter and no text
+// could tell the holder of it. Within this time a letter arrives, and a holder who did not
+// set the PIN can have the card stopped.
 const counterWait = 72 * time.Hour
 
-// atCounter is the act of a holder who stands at a counter, on their own phone or on
-// the desk's pad. What it does is the kind of its ticket. Its two factors are two
-// persons: the clerk who saw the original document and the supervisor who approved
-// (I-12). The holder types the PIN, where no member of staff sees it, and shows that a
-// new phone is theirs. No channel pushes it, and it returns to none.
+// atCounter is the act of a holder who stands at a counter, on their own phone or on the
+// desk's pad. The kind of the ticket says what it does. Its two factors are two persons: the
+// clerk who saw the original document and the supervisor who approved (I-12). The holder
+// types the PIN where no member of staff sees it, and proves that a new phone is theirs by a
+// code. No channel pushes the act, and it returns to no channel.
 //
 //	reset         confirm --> code to the bound phone --> pin --> done
 //	rebind        confirm --> code to the bound phone --> phone --> code --> done
@@ -29,11 +29,11 @@ const counterWait = 72 * time.Hour
 //	unfreeze      confirm --> code to the bound phone --> done
 //	enroll, open  confirm --> phone --> code --> pin --> done, or without a phone from there to the pad
 //
-// Before the supervisor has approved, the page of the first step shows a number for them
-// and nothing else goes on (StepNumber, R-46). The bound phone's code is asked for where
-// there is one and the clerk did not say that it is away (ownPhone). The ticket is looked
-// at again at every move, and in the transaction that reserves, binds or thaws. It is used
-// up in the transaction that does what it is for.
+// Until the supervisor has approved, the first page shows a number for the supervisor and
+// every move is refused (StepNumber, R-46). If the card has a bound phone, a code to it is
+// asked for, unless the clerk said that the phone is not here (ownPhone). The ticket is
+// checked again at every move, and in the transaction that reserves a PIN version, binds a
+// phone or ends a freeze. It is used up in the transaction that does its work.
 func atCounter() Act {
 	return Act{
 		Action: liuma.ActionCounter,
@@ -50,7 +50,7 @@ func atCounter() Act {
 		stands: func(s *Ceremonies, r store.Reader, c store.Ceremony, d details) error {
 			_, err := s.errandOf(r, c, d)
 			if liuma.CodeOf(err) == liuma.CodeTicketWaits {
-				return nil // it shows its number
+				return nil // the page shows the ticket's number
 			}
 			return err
 		},
@@ -63,20 +63,21 @@ func atCounter() Act {
 		run: (*Ceremonies).setAtCounter,
 		right: func(s *Ceremonies, _ store.Tx, c *store.Ceremony, d *details, _ store.Request) (Step, bool, error) {
 			d.clearVerdict()
-			c.Ended = s.now() // there is no way back to anybody
+			c.Ended = s.now() // there is no channel to go back to
 			return StepDone, true, nil
 		},
 		set: (*Ceremonies).wasSetAtCounter,
 	}
 }
 
-// errand is what a ceremony's ticket is for, as it stands now.
+// errand is a ceremony's ticket with the card, the person and the phone that it is about, as
+// they are now.
 type errand struct {
 	ticket store.Ticket
 	card   store.Card // zero ID: there is none yet
 	person store.Person
 	facts  registry.Facts
-	bound  string // phone; empty: none is
+	bound  string // the bound phone's number; empty: no phone is bound
 }
 
 // addressee is the holder, without a number.
@@ -84,23 +85,23 @@ func (e errand) addressee() addressee {
 	return addressee{holder: e.ticket.Holder, card: e.card, masked: e.facts.MaskedName()}
 }
 
-// judgedBy is what a new PIN must not be made of: among it the number that is bound or
-// being bound.
+// judgedBy holds the facts that a new PIN must not be made of, with the number that is bound
+// or being bound.
 func (e errand) judgedBy(d details) authority.Known {
 	return authority.Known{Facts: e.facts, Bound: cmp.Or(d.NewPhone, e.bound)}
 }
 
-// bindsPhone are the kinds of ticket in which a phone is bound; without one go only
-// those who may have none.
+// bindsPhone reports whether a ticket of this kind binds a phone. Only the kinds of
+// mayLackPhone may go on without one.
 func bindsPhone(k liuma.TicketKind) bool {
 	return k == liuma.TicketRebind || k == liuma.TicketRebindReset || mayLackPhone(k)
 }
 
 func mayLackPhone(k liuma.TicketKind) bool { return k == liuma.TicketEnroll || k == liuma.TicketOpen }
 
-// errandOf reads the ticket of a ceremony and refuses if it does not stand any more, or
-// not for the card as it is now. While it waits for its supervisor, every move is one too
-// early (CodeTicketWaits), and the page goes on showing its number.
+// errandOf reads the ticket of a ceremony. It refuses a ticket that no longer stands, or does
+// not fit the card as it is now. While the ticket waits for its supervisor, every move is too
+// early (CodeTicketWaits), and the page keeps showing its number.
 func (s *Ceremonies) errandOf(r store.Reader, c store.Ceremony, d details) (errand, error) {
 	t, err := s.counter.Ticket(r, d.Ticket)
 	if err != nil {
@@ -119,7 +120,8 @@ func (s *Ceremonies) errandOf(r store.Reader, c store.Ceremony, d details) (erra
 	return of, err
 }
 
-// errandFor is errandOf for a ticket that is in hand, and may wait for its supervisor.
+// errandFor is errandOf for a ticket that was read already. The ticket may be waiting for its
+// supervisor.
 func (s *Ceremonies) errandFor(r store.Reader, t store.Ticket) (errand, error) {
 	of := errand{ticket: t}
 	var err error
@@ -142,20 +144,20 @@ func (s *Ceremonies) errandFor(r store.Reader, t store.Ticket) (errand, error) {
 	return of, s.fitsErrand(of)
 }
 
-// fitsErrand refuses what the card's standing does not let the kind of ticket do.
+// fitsErrand refuses a ticket whose kind the card's standing does not allow.
 func (s *Ceremonies) fitsErrand(of errand) error {
 	card, kind := of.card, of.ticket.Kind
 	if of.person.Physical == liuma.PhysicalCancelled || card.Physical == liuma.PhysicalCancelled {
 		return liuma.Fail(liuma.CodeCancelled, nil)
 	}
 	if of.ticket.Route != store.RouteSupervisor {
-		return liuma.Fail(liuma.CodeTicketApp, nil) // it counts in the holder's own app alone
+		return liuma.Fail(liuma.CodeTicketApp, nil) // it counts only in the holder's own app
 	}
 	if s.outbox == nil && bindsPhone(kind) && !mayLackPhone(kind) {
 		return liuma.Fail(liuma.CodeOnlineOff, nil)
 	}
 	if kind == liuma.TicketEnroll {
-		if of.ticket.Came.As == store.CameGuardian { // who is here with the child, and whom the clerk saw
+		if of.ticket.Came.As == store.CameGuardian { // the clerk saw the guardian, who is here with the child
 			return nil
 		}
 		return s.ofAge(s.policy.For(of.ticket.Region, store.CounterClient), of.person.Region, of.facts.Born())
@@ -184,10 +186,10 @@ func (s *Ceremonies) fitsErrand(of errand) error {
 	case liuma.TicketOpen:
 		return correcting(card)
 	}
-	return liuma.Fail(liuma.CodeTicketUnknown, nil) // closing has no page of its holder
+	return liuma.Fail(liuma.CodeTicketUnknown, nil) // a closing has no page for the holder
 }
 
-// agreeAtCounter goes on from the first page to what the ticket is for.
+// agreeAtCounter goes on from the first page to the first step of the ticket's kind.
 func (s *Ceremonies) agreeAtCounter(tx store.Tx, c *store.Ceremony, d *details) (Step, error) {
 	of, err := s.errandOf(tx, *c, *d)
 	if liuma.CodeOf(err) == liuma.CodeTicketWaits {
@@ -229,18 +231,19 @@ func (s *Ceremonies) thawAtCounter(tx store.Tx, c *store.Ceremony, d details, of
 		s.doneAtCounter(tx, c, card), s.engine.TellIn(tx, card, noticeUnfrozen, c.Channel, nil))
 }
 
-// asksOwn are the kinds of ticket that ask for a code to the phone that is bound. Where
-// another is bound in its place, that comes before the new number: else whoever takes the
-// place of a holder asks for a rebinding, and has what a reset would have refused.
+// asksOwn reports whether a ticket of this kind asks for a code to the bound phone. Where
+// another phone is to be bound, that code comes before the new number. Otherwise an impostor
+// at the counter, refused a reset for want of the bound phone, could ask for a rebinding
+// instead.
 func asksOwn(k liuma.TicketKind) bool {
 	return k == liuma.TicketReset || k == liuma.TicketUnfreeze || bindsPhone(k) && !mayLackPhone(k)
 }
 
-// ownPhone reports whether a ticket asks for a code to the phone that is bound: where a
-// PIN is set anew, another phone is bound or a freeze is ended, unless the clerk said that
-// this phone is not here, which is reviewed.
-// Whoever takes the place of a holder who stands there then lacks their phone as well. It
-// is a third proof, so no phone is too new or too long unseen for it.
+// ownPhone reports whether a ticket asks for a code to the bound phone. It does where a PIN
+// is reset, another phone is bound or a freeze is ended, unless the clerk said that the phone
+// is not here; such tickets are reviewed afterwards. So an impostor at the counter must also
+// have the holder's phone. The code is a third proof, so it does not matter how lately the
+// phone was bound or confirmed.
 func (s *Ceremonies) ownPhone(r store.Reader, of errand) (asked bool, phone string, err error) {
 	if !asksOwn(of.ticket.Kind) || of.ticket.Lost || s.outbox == nil {
 		return false, "", nil
@@ -252,8 +255,8 @@ func (s *Ceremonies) ownPhone(r store.Reader, of errand) (asked bool, phone stri
 	return err == nil, phone, err
 }
 
-// ownPhoneGiven is the rule: the code was right in this browser, and the phone is still
-// the one that is bound.
+// ownPhoneGiven refuses unless a right code to the phone that is bound now was given in this
+// browser, where one is asked for.
 func (s *Ceremonies) ownPhoneGiven(r store.Reader, c store.Ceremony, d details, of errand) error {
 	owed, _, err := s.ownPhoneOwed(r, c, d, of)
 	if err == nil && owed {
@@ -262,8 +265,9 @@ func (s *Ceremonies) ownPhoneGiven(r store.Reader, c store.Ceremony, d details, 
 	return err
 }
 
-// ownPhoneOwed reports whether the bound phone's code is asked for and was not given, and
-// that phone. Where another one is bound in its place, its code is kept beside the new one's.
+// ownPhoneOwed reports whether the bound phone's code is still missing, and that phone's
+// number. In tickets that bind another phone this proof is kept in OldCode, since Code is for
+// the new number.
 func (s *Ceremonies) ownPhoneOwed(r store.Reader, c store.Ceremony, d details, of errand) (owed bool, phone string, err error) {
 	asked, phone, err := s.ownPhone(r, of)
 	if err != nil || !asked {
@@ -276,8 +280,8 @@ func (s *Ceremonies) ownPhoneOwed(r store.Reader, c store.Ceremony, d details, o
 	return !proof.holds(c, s.engine.PhoneIndex(phone), s.now()), phone, nil
 }
 
-// phoneAtCounter is the number which the code goes to: the one that is bound, where its
-// code is owed, or else the one to be bound.
+// phoneAtCounter is the number that the code goes to: the bound phone while its code is
+// missing, else the number to be bound.
 func (s *Ceremonies) phoneAtCounter(r store.Reader, c store.Ceremony, d details) (addressee, error) {
 	if naming(c, d) {
 		return s.contactToBe(r, c, d)
@@ -308,7 +312,8 @@ func (s *Ceremonies) phoneAtCounter(r store.Reader, c store.Ceremony, d details)
 	return to, nil
 }
 
-// ownTemplate is what the bound phone's text says its code is for.
+// ownTemplate is the template of the code to the bound phone; its text says what the code is
+// for.
 func ownTemplate(k liuma.TicketKind) string {
 	switch k {
 	case liuma.TicketUnfreeze:
@@ -319,16 +324,16 @@ func ownTemplate(k liuma.TicketKind) string {
 	return "code_rebind"
 }
 
-// ownCoded follows the right code of a phone in whose place another is bound, with the
-// page of the new number.
+// ownCoded follows a right code to the bound phone that is to be replaced: next comes the
+// page for the new number.
 func ownCoded(d *details) Step {
 	d.NewPhone, d.Code, d.Proofs.OldCode = "", "", d.Proofs.Code
 	d.Proofs.Code.Spent = true
 	return StepPhone
 }
 
-// codedAtCounter follows the right code: a rebinding and an unfreezing are done by it. The
-// bound phone's leads on to the new number.
+// codedAtCounter follows a right code. It completes a rebinding or an unfreezing; a code to a
+// phone that is to be replaced leads to the page for the new number.
 func (s *Ceremonies) codedAtCounter(tx store.Tx, c *store.Ceremony, d *details, to addressee) (Step, error) {
 	if bindsPhone(d.Kind) {
 		of, err := s.errandOf(tx, *c, *d)
@@ -363,7 +368,8 @@ func (s *Ceremonies) codedAtCounter(tx store.Tx, c *store.Ceremony, d *details, 
 	return StepDone, errors.Join(tx.UpdateCard(card), s.bindPhone(tx, card, *c, *d, to.phone, hold), s.doneAtCounter(tx, c, card))
 }
 
-// doneAtCounter decides the ceremony's business number where no try does, and ends it.
+// doneAtCounter decides the ceremony's business number, for tickets in which no PIN is tried,
+// and ends the ceremony.
 func (s *Ceremonies) doneAtCounter(tx store.Tx, c *store.Ceremony, card store.Card) error {
 	c.Ended, c.Expires = s.now(), later(c.Expires, s.now().Add(ceremonyMore))
 	row, err := tx.Request(c.Channel, c.BusinessNo)
@@ -375,7 +381,7 @@ func (s *Ceremonies) doneAtCounter(tx store.Tx, c *store.Ceremony, card store.Ca
 	return tx.UpdateRequest(row)
 }
 
-// ticketOver is the refusal of a ticket that has ended, or that another browser has.
+// ticketOver is the refusal of a ticket that has ended, or that another browser took.
 func ticketOver(t store.Ticket) error {
 	if t.Live() && t.Ceremony != "" {
 		return liuma.Fail(liuma.CodeTicketTaken, nil)

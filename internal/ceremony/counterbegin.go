@@ -16,14 +16,14 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// BeginTicket has a browser take the ticket whose code its holder typed. The code finds
-// the ticket and proves nothing (atCounter). From then on the ticket is this browser's:
-// another one is refused (CodeTicketTaken), and ends it: one of the two is not the person's
-// (counter.Contest). It shows its number until the supervisor has
-// typed that (StepNumber). Page.Bound is the secret of its cookie; the browser that has it
-// already gets the page as it is.
+// BeginTicket has a browser take the ticket whose code the holder typed. The code finds the
+// ticket and proves nothing (atCounter). From then on the ticket belongs to this browser. A
+// second browser is refused (CodeTicketTaken) and ends the ticket, because one of the two
+// is not the holder's (counter.Contest). The page shows the ticket's number until the
+// supervisor has typed it (StepNumber). Page.Bound is the secret for the browser's cookie;
+// a browser that has the secret already gets its page as it is.
 //
-// A crash before the commit leaves the ticket to others, and no ceremony.
+// A crash before the commit leaves the ticket free for other browsers, and no ceremony.
 func (s *Ceremonies) BeginTicket(ctx context.Context, typed string, h Hand) (Page, error) {
 	found, err := s.counter.ByCode(ctx, h.Source, typed)
 	if err != nil {
@@ -38,13 +38,14 @@ func (s *Ceremonies) BeginTicket(ctx context.Context, typed string, h Hand) (Pag
 	})
 }
 
-// BeginTicketOnPad does so on the desk pad that the clerk sent a ticket to. The caller
-// has seen that the pad's key signed.
+// BeginTicketOnPad is BeginTicket for the desk pad that the clerk sent a ticket to. The
+// caller has checked the signature of the pad's key.
 func (s *Ceremonies) BeginTicketOnPad(ctx context.Context, pad string, h Hand) (Page, error) {
 	return s.beginTicket(ctx, h, false, func(r store.Reader) (store.Ticket, error) { return s.counter.ForPad(r, pad) })
 }
 
-// beginTicket has a browser take the ticket that find finds; typed: by its code.
+// beginTicket has a browser take the ticket that find returns; typed says that it was found
+// by its code.
 func (s *Ceremonies) beginTicket(ctx context.Context, h Hand, typed bool, find func(store.Reader) (store.Ticket, error)) (Page, error) {
 	secret, ceremony, drawn := newSecret(), random(16), liuma.NewCardID()
 	if err := s.claimTicket(ctx, drawn, find); err != nil {
@@ -52,7 +53,7 @@ func (s *Ceremonies) beginTicket(ctx context.Context, h Hand, typed bool, find f
 	}
 	var c store.Ceremony
 	var bound string
-	var refused error // committed with the end of what two browsers took
+	var refused error // committed together with the end of a ticket that two browsers took
 	err := s.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		c, bound, refused = store.Ceremony{}, "", nil
 		t, err := find(tx)
@@ -64,7 +65,7 @@ func (s *Ceremonies) beginTicket(ctx context.Context, h Hand, typed bool, find f
 				return s.pressedTwice(t, c, bound), err
 			}
 			if refused = liuma.Fail(liuma.CodeTicketTaken, nil); !typed {
-				return audit.Entry{}, nil // the pad's key signed: no other device has it
+				return audit.Entry{}, nil // the pad's key signed, and no other device has it
 			}
 			return s.counter.Contest(tx, t)
 		}
@@ -94,7 +95,8 @@ func (s *Ceremonies) beginTicket(ctx context.Context, h Hand, typed bool, find f
 	return p, err
 }
 
-// home is where a ticket's ceremony lies: with the card, or with the one that it will make.
+// home is where a ticket's ceremony is stored: with its card, or with the card drawn for
+// it.
 func (e errand) home(drawn liuma.CardID) liuma.CardID {
 	if e.card.ID.IsZero() {
 		return drawn
@@ -102,9 +104,9 @@ func (e errand) home(drawn liuma.CardID) liuma.CardID {
 	return e.card.ID
 }
 
-// claimTicket says, before a ticket is taken, where the request under its number will lie.
-// It takes nothing: a crash after it leaves a number that whoever takes the ticket goes on
-// with (I-11). A ticket that is not to be taken is left to beginTicket.
+// claimTicket decides, before a ticket is taken, where the request under its number will be
+// stored. It takes nothing: after a crash the browser that takes the ticket goes on with
+// the same number (I-11). A ticket that cannot be taken is left to beginTicket to refuse.
 func (s *Ceremonies) claimTicket(ctx context.Context, drawn liuma.CardID, find func(store.Reader) (store.Ticket, error)) error {
 	if !s.store.Spreads() {
 		return nil
@@ -128,9 +130,9 @@ func (s *Ceremonies) claimTicket(ctx context.Context, drawn liuma.CardID, find f
 	return s.engine.ClaimNumber(ctx, store.CounterClient, liuma.BusinessNo(t.ID.String()), home)
 }
 
-// takenHere is the ceremony that took a ticket, if it goes on in this browser; its page is
-// shown again. A button that was pressed twice, of which the first answer was lost, gets
-// the secret anew, as long as nothing was done but to show a number.
+// takenHere returns the ceremony that took a ticket, if it goes on in this browser, so that
+// its page is shown again. If the button was pressed twice and the first answer was lost,
+// the browser gets a new secret, as long as the ceremony has only shown a number.
 func (s *Ceremonies) takenHere(tx store.Tx, t store.Ticket, h Hand, secret string) (c store.Ceremony, bound string, err error) {
 	c, d, err := s.readCeremony(tx, t.Ceremony)
 	switch {
@@ -145,7 +147,8 @@ func (s *Ceremonies) takenHere(tx store.Tx, t store.Ticket, h Hand, secret strin
 	return c, secret, tx.UpdateCeremony(c)
 }
 
-// pressedTwice is the entry of a secret that was given anew; none, if none was.
+// pressedTwice is the audit entry for a second press that got a new secret; empty if there
+// was none.
 func (s *Ceremonies) pressedTwice(t store.Ticket, c store.Ceremony, bound string) audit.Entry {
 	if bound == "" {
 		return audit.Entry{}
@@ -155,7 +158,7 @@ func (s *Ceremonies) pressedTwice(t store.Ticket, c store.Ceremony, bound string
 	return e
 }
 
-// pressed is what a ceremony keeps of Hand.Press.
+// pressed is the hash of Hand.Press that a ceremony keeps.
 func pressed(h Hand) []byte {
 	if h.Press == "" {
 		return nil
@@ -164,7 +167,7 @@ func pressed(h Hand) []byte {
 	return sum[:]
 }
 
-// absent is an error, unless it says that there is no such row.
+// absent returns nil for a row that does not exist, and every other error as it is.
 func absent(err error) error {
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
@@ -172,9 +175,10 @@ func absent(err error) error {
 	return err
 }
 
-// ticketCeremony writes the ceremony of a ticket, bound to the browser, and the row of
-// its business number, which is the ticket's name. It lasts as long as the ticket can, if
-// it is approved in the last moment; the ticket itself says when its time is over.
+// ticketCeremony writes the ceremony of a ticket, bound to the browser, and the row of its
+// business number, which is the ticket's ID. The ceremony's time is long enough for a
+// ticket that is approved in the last moment; the ticket itself says when its own time is
+// over.
 func (s *Ceremonies) ticketCeremony(tx store.Tx, of errand, id, secret string, h Hand) (store.Ceremony, error) {
 	t := of.ticket
 	client, err := tx.Client(store.CounterClient)
@@ -200,8 +204,8 @@ func (s *Ceremonies) ticketCeremony(tx store.Tx, of errand, id, secret string, h
 	return c, tx.InsertCeremony(c)
 }
 
-// NoPhone goes on without a phone to bind, where the ticket is for one who may have
-// none. No text can tell them then, so the PIN waits (countsFrom).
+// NoPhone goes on without binding a phone, where the kind of ticket allows it. No text can
+// then tell the holder, so the PIN counts only after a wait (countsFrom).
 func (s *Ceremonies) NoPhone(ctx context.Context, id string, h Hand) (Page, error) {
 	return s.moveOnce(ctx, id, h, []Step{StepPhone}, "no phone", func(tx store.Tx, c *store.Ceremony, d *details) (Step, error) {
 		if c.Action != liuma.ActionCounter || !mayLackPhone(d.Kind) {
@@ -213,30 +217,31 @@ func (s *Ceremonies) NoPhone(ctx context.Context, id string, h Hand) (Page, erro
 	})
 }
 
-// AtCounter is what the pages of an act at a counter show beside all others.
+// AtCounter holds the values that only the pages of an act at a counter show.
 type AtCounter struct {
 	Ticket liuma.TicketID
 	Kind   liuma.TicketKind
-	// Clerk is the name of the clerk who opened the ticket, and Agency theirs: empty, one
-	// of the whole region.
+	// Clerk is the name of the clerk who opened the ticket, and Agency the clerk's agency;
+	// empty: the clerk works for the whole region.
 	Clerk  string
 	Agency liuma.Agency
 	// Pad is the desk pad that the ticket was sent to, or empty.
 	Pad string
-	// Number is what the supervisor reads off this page at StepNumber; empty at others.
+	// Number is the number that the supervisor reads off this page at StepNumber; empty at
+	// other steps.
 	Number string
-	// Own says that a code to the bound phone is among what is asked for.
+	// Own says that a code to the bound phone is one of the steps.
 	Own bool
-	// MayLackPhone says at StepPhone that NoPhone goes on.
+	// MayLackPhone says at StepPhone that the holder may go on without a phone: NoPhone.
 	MayLackPhone bool
-	// PINFrom says at StepDone from when on the new PIN counts; zero: at once.
+	// PINFrom says at StepDone when the new PIN begins to count; zero: at once.
 	PINFrom time.Time
-	// Notices says at StepDone who may be named for notices; nil: nobody.
+	// Notices says at StepDone whether a contact for notices may be named; nil: no.
 	Notices *Notices
 }
 
-// showCounter fills in the page's members about the ticket, and has the page of one that
-// does not stand any more name nobody and ask for nothing.
+// showCounter fills in the page's members about the ticket. If the ticket no longer stands,
+// the page shows no person and asks for nothing.
 func (s *Ceremonies) showCounter(r store.Reader, c store.Ceremony, d details, p *Page) error {
 	if c.Action != liuma.ActionCounter {
 		return nil
@@ -271,8 +276,9 @@ func (s *Ceremonies) showCounter(r store.Reader, c store.Ceremony, d details, p 
 	return err
 }
 
-// showErrand has the page go by the ticket as it stands now: its number while it waits,
-// and why it stands no more. own says that the bound phone's code is asked for.
+// showErrand fills in the page from the ticket as it is now: its number while it waits for
+// the supervisor, or why it no longer stands. own says that the bound phone's code is asked
+// for.
 func (s *Ceremonies) showErrand(r store.Reader, c store.Ceremony, d details, t store.Ticket, p *Page) (own bool, err error) {
 	if p.Step.over() || p.Step == StepDone {
 		return false, nil

@@ -12,9 +12,10 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// maySetAtCounter is the rule of I-12 for a PIN that is set at a counter: the ticket
-// stands, which two members of staff stand behind; and a phone that is to be bound, or is
-// bound and was said to be here, has been shown in this browser.
+// maySetAtCounter is the rule of I-12 for a PIN that is set at a counter. The ticket must
+// stand, which means that two members of staff vouch for the holder. In this browser the
+// holder must have proved the phone that is to be bound, and the bound phone unless the
+// clerk said that it is not here.
 func (s *Ceremonies) maySetAtCounter(r store.Reader, c store.Ceremony, d details) (errand, error) {
 	if c.Action != liuma.ActionCounter || Step(c.Step) != StepPIN || !c.Ended.IsZero() {
 		return errand{}, liuma.Fail(liuma.CodeCeremonyMoved, nil)
@@ -77,8 +78,8 @@ func (s *Ceremonies) setAtCounter(ctx context.Context, q asking) (authority.Veri
 	return none, s.engine.SetPIN(ctx, q.caller, in, chosen)
 }
 
-// holdAtCounter keeps other requests off the card or, before there is one, off its
-// holder, of whom the keepers must know no card (I-13).
+// holdAtCounter keeps other requests off the card. Before there is a card it keeps them
+// off the holder, and checks that the keepers know no card of this holder (I-13).
 func (s *Ceremonies) holdAtCounter(ctx context.Context, q asking, of errand) (_ context.Context, release func(), err error) {
 	if of.ticket.Kind != liuma.TicketEnroll {
 		if ctx, release, err = s.engine.HoldCard(ctx, of.card.ID); err != nil {
@@ -148,10 +149,10 @@ func (s *Ceremonies) openAtCounter(ctx context.Context, q asking) (store.Intent,
 	return in, err
 }
 
-// wasSetAtCounter follows the flip, in its transaction. The ticket stood when the
-// version was reserved, and a PIN that keepers hold is carried through whatever came
-// since (I-7). If the card was stopped meanwhile, nothing else comes about: no phone is
-// bound, nothing is thawed, and the PIN does not count before the counter sets another.
+// wasSetAtCounter follows the flip, in its transaction. The ticket stood when the version
+// was reserved, and a PIN that keepers hold is carried through whatever happened since
+// (I-7). If the card was stopped meanwhile, the ticket does nothing else: it binds no
+// phone and ends no freeze, and the PIN does not count until the counter sets another.
 func (s *Ceremonies) wasSetAtCounter(tx store.Tx, card *store.Card, row *store.Request) (audit.Event, error) {
 	cer, d, err := s.readCeremony(tx, row.Ceremony)
 	if err != nil {
@@ -188,13 +189,13 @@ func (s *Ceremonies) wasSetAtCounter(tx store.Tx, card *store.Card, row *store.R
 	if err := s.endOthers(tx, card.ID, row.Ceremony); err != nil {
 		return "", err
 	}
-	return ev, s.engine.TellIn(tx, *card, template, row.Channel, about) // one text to each number, of all of it
+	return ev, s.engine.TellIn(tx, *card, template, row.Channel, about) // one text to each number, about all changes
 }
 
-// toldBefore reports whether a card's contact is one whose notices reached its holder. A
-// phone that was bound less than counterWait ago, in place of another or of none, may be
-// that of whoever stood at the counter then: if it counted, a second ticket would end the
-// wait that a first one began. The phone of an enrolment took nobody's place.
+// toldBefore reports whether the card has a contact that surely belongs to its holder, so
+// that notices reach them. A phone bound less than counterWait ago, other than at an
+// enrolment, does not count: it may belong to an impostor who stood at the counter then,
+// and a second ticket would end the wait that the first one began.
 func (s *Ceremonies) toldBefore(r store.Reader, card liuma.CardID) (bool, error) {
 	c, _, err := s.engine.Contact(r, card)
 	if errors.Is(err, store.ErrNotFound) {
@@ -203,9 +204,10 @@ func (s *Ceremonies) toldBefore(r store.Reader, card liuma.CardID) (bool, error)
 	return err == nil && (c.HoldUntil.IsZero() || s.now().Sub(c.BoundAt) >= counterWait), err
 }
 
-// countsFrom is from when on a PIN counts that was set at a counter; zero: at once. Where
-// a contact was known before, its notice with a freeze code has gone out. At a first PIN
-// that is the phone in the registry, if its code was right.
+// countsFrom is when a PIN that was set at a counter begins to count; zero: at once. If
+// the card had a contact before (known), its notice with a freeze code has gone out and
+// no wait is needed. At a first PIN the phone in the registry is such a contact, if its
+// code was right.
 func (s *Ceremonies) countsFrom(r store.Reader, t store.Ticket, d details, known, stopped bool) (time.Time, error) {
 	if !known && t.Kind == liuma.TicketEnroll && d.Proofs.Code.open() {
 		_, f, err := s.registry.Of(r, t.Holder)
@@ -220,7 +222,8 @@ func (s *Ceremonies) countsFrom(r store.Reader, t store.Ticket, d details, known
 	return s.now().Add(counterWait), nil
 }
 
-// settleAtCounter writes what else the kind of a ticket lets its holder do.
+// settleAtCounter makes the other changes that the kind of ticket allows: it ends a
+// freeze and binds the phone.
 func (s *Ceremonies) settleAtCounter(tx store.Tx, card *store.Card, cer store.Ceremony, d details, t store.Ticket) error {
 	if t.Kind == liuma.TicketOpen {
 		*card = card.Thawed()
@@ -230,7 +233,7 @@ func (s *Ceremonies) settleAtCounter(tx store.Tx, card *store.Card, cer store.Ce
 	}
 	hold := later(card.PINFrom, s.now().Add(s.recoveryOf(*card, cer).Hold))
 	if t.Kind == liuma.TicketEnroll && card.PINFrom.IsZero() {
-		hold = time.Time{} // it is the registry's number, and replaced none
+		hold = time.Time{} // it is the registry's number, and replaced no phone
 	}
 	_, err := s.bindUntold(tx, *card, cer, d, d.NewPhone, hold)
 	return err

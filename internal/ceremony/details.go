@@ -17,14 +17,14 @@ import (
 type details struct {
 	Subject subjectParts `json:"subject"`
 	Purpose string       `json:"purpose"` // the bytes of a liuma.Purpose
-	// Replaces is the handle that a link takes the place of, or empty.
+	// Replaces is the handle that a link replaces, or empty.
 	Replaces store.Handle `json:"replaces,omitempty"`
 	Return   Return       `json:"return"`
 	// Press is Hand.Press of the browser that took the ticket, hashed; empty if it gave none.
 	Press []byte `json:"press,omitempty"`
 	// Proofs is what the holder has proved so far.
 	Proofs Proofs `json:"proofs,omitzero"`
-	// Turned is the act that the holder turned to, if not the ceremony's own.
+	// Turned is the act that the holder turned to; empty: the ceremony's own act goes on.
 	Turned liuma.Action `json:"turned,omitempty"`
 
 	// GivenIn is the browser whose step ended the ceremony as done, by its hash as
@@ -53,11 +53,11 @@ type details struct {
 
 	// Steps are the variants of the acts that held when the ceremony was pushed.
 	Steps policy.Steps `json:"steps,omitzero"`
-	// Unregistered: nobody was registered under the number then, so the region of the
-	// push stood in for the person's.
+	// Unregistered says that the person was not in the registry at the push, so that the
+	// push's region was used in place of the person's.
 	Unregistered bool `json:"unregistered,omitempty"`
 
-	// Alone: the channel wants evidence alone, and ProvedAlone: it was proved so.
+	// Alone: the channel wants evidence alone. ProvedAlone: the verification was decided so.
 	Alone       bool `json:"alone,omitempty"`
 	ProvedAlone bool `json:"proved_alone,omitempty"`
 
@@ -66,13 +66,13 @@ type details struct {
 
 	TryDigest []byte `json:"try_digest,omitempty"` // of what the last try was made of: the same form sent twice is known by it
 
-	// Ticket, of a ceremony at a counter, is the ticket that it is for, and Kind what that
-	// lets its holder do. NoPhone: there is none to bind.
+	// Ticket, for a ceremony at a counter, is its ticket, and Kind the ticket's kind.
+	// NoPhone: the holder has no phone to bind.
 	Ticket  liuma.TicketID   `json:"ticket,omitzero"`
 	Kind    liuma.TicketKind `json:"kind,omitempty"`
 	NoPhone bool             `json:"no_phone,omitempty"`
-	// Naming is the number of who is to be the contact for notices, until their code is
-	// typed; Named is how that ended.
+	// Naming is the number of the contact for notices while its code is awaited; Named is the
+	// outcome.
 	Naming string `json:"naming,omitempty"`
 	Named  Named  `json:"named,omitempty"`
 

@@ -33,8 +33,7 @@ func (s *Ceremonies) refuse(tx store.Tx, c *store.Ceremony, d *details, err erro
 	return StepRefused, s.endRequestUntil(tx, c, e.Code, e.Until)
 }
 
-// endRequest decides the business number of a ceremony that ends without a
-// verdict, and ends the ceremony.
+// endRequest ends a ceremony without a verdict, and decides its business number.
 func (s *Ceremonies) endRequest(tx store.Tx, c *store.Ceremony, code liuma.Code) error {
 	return s.endRequestUntil(tx, c, code, time.Time{})
 }
@@ -102,7 +101,7 @@ func (s *Ceremonies) expire(ctx context.Context, id string) error {
 		return e, tx.UpdateCeremony(c)
 	})
 	if errors.Is(err, store.ErrConflict) {
-		return nil // a browser has just gone on with it
+		return nil // a browser has just continued the ceremony
 	}
 	return err
 }

@@ -25,7 +25,7 @@ func enroll() Act {
 			{StepConfirm, StepCode}, {StepConfirm, StepPIN}, // without an outbox
 			{StepCode, StepPIN}, {StepPIN, StepDone},
 			{StepPIN, StepCode}, // another browser, or the code is too old
-			// Where the number of the card is asked beside.
+			// Where the number of the card is asked in addition.
 			{StepConfirm, StepCardNo}, {StepCode, StepCardNo}, {StepCardNo, StepPIN}, {StepCardNo, StepCode}, {StepPIN, StepCardNo},
 		},
 		Proofs:        []Proof{ProofEvidence, ProofCode},
@@ -74,7 +74,7 @@ func enroll() Act {
 type applicant struct {
 	holder vault.Index
 	facts  registry.Facts // from the registry; Phone is the requested one
-	listed string         // the phone that the registry has
+	listed string         // the phone that the registry has for the person
 	person store.Person
 	proof  *evidence.Proof
 }
@@ -120,8 +120,8 @@ func (s *Ceremonies) enroll(ctx context.Context, q asking) (authority.Verificati
 	return s.engine.Verification(ctx, q.caller, q.row.BusinessNo)
 }
 
-// confirm checks, in one view, the evidence first, and looks the person up only
-// if it is good.
+// confirm checks the evidence first and, only if it is good, looks the person up; in one
+// view.
 func (s *Ceremonies) confirm(ctx context.Context, q asking) (applicant, error) {
 	var who applicant
 	err := s.store.View(ctx, func(r store.Reader) (err error) {
@@ -185,8 +185,8 @@ func (s *Ceremonies) readApplicant(r store.Reader, q asking) (applicant, error) 
 	return who, nil
 }
 
-// numberForFirst refuses a first PIN without the card's number where that is asked
-// for. The native door has no step that takes it.
+// numberForFirst refuses a first PIN without the card's number where the policy asks for
+// that number. The native door has no step that takes it.
 func (s *Ceremonies) numberForFirst(q asking, person store.Person) error {
 	asks := q.steps
 	if !q.hosted() {
@@ -198,7 +198,8 @@ func (s *Ceremonies) numberForFirst(q asking, person store.Person) error {
 	return nil
 }
 
-// judgedBy is what the first PIN must not be made of: both phones, where they differ.
+// judgedBy holds the facts that the first PIN must not be made of, among them both
+// phones where they differ.
 func (a applicant) judgedBy() authority.Known {
 	return authority.Known{Facts: a.facts, Bound: a.listed}
 }
@@ -216,10 +217,10 @@ func (s *Ceremonies) openFirst(ctx context.Context, q asking, who applicant) (pi
 	return chosen, nil
 }
 
-// openCard takes the business number, marks the evidence as used, makes the
-// card row unless an interrupted enrolment left one, and reserves its first
-// version: one transaction. A crash after it leaves a card without a PIN, which
-// every client sees as no card, and which the next enrolment takes up.
+// openCard takes the business number, marks the evidence as used, inserts the card row
+// unless an interrupted enrolment left one, and reserves the first version: all in one
+// transaction. A crash after it leaves a card without a PIN. To every client that is as
+// if there were no card, and the next enrolment takes the card over.
 func (s *Ceremonies) openCard(ctx context.Context, q asking, who applicant) (store.Intent, error) {
 	var in store.Intent
 	err := s.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
@@ -260,10 +261,11 @@ func (s *Ceremonies) openCard(ctx context.Context, q asking, who applicant) (sto
 	return in, err
 }
 
-// keptElsewhere asks the keepers, before a first PIN is proposed, whether they
-// hold a card of this holder that the database does not. Such a card is taken
-// in, frozen, and the enrolment refused: whoever deletes a card's row does not
-// enrol over its owner (I-13). Without the keepers' word there is no enrolment.
+// keptElsewhere asks the keepers, before a first PIN is proposed, whether they hold a
+// card of this holder that is missing in the database. Such a card is restored as a
+// frozen one, and the enrolment is refused. So an attacker who deletes a card's row
+// cannot enrol in its owner's place (I-13). If the keepers do not answer, the enrolment
+// is refused.
 func (s *Ceremonies) keptElsewhere(ctx context.Context, q asking, who applicant) error {
 	held, err := s.engine.HeldOf(ctx, who.holder)
 	if err != nil || held.Card.IsZero() {
@@ -274,14 +276,14 @@ func (s *Ceremonies) keptElsewhere(ctx context.Context, q asking, who applicant)
 		return err
 	})
 	if !errors.Is(err, store.ErrNotFound) {
-		return liuma.Outward(err) // nil: openCard and the keepers decide about it
+		return liuma.Outward(err) // nil: the card is known, and openCard and the keepers decide
 	}
 	return s.engine.Adopt(ctx, s.newCard(who), held)
 }
 
 // cardToEnroll is the holder's card: a new one, or a card without a PIN that an
-// interrupted enrolment left. A card with a PIN is not enrolled again; one that was closed for
-// good is followed by a new one.
+// interrupted enrolment left. A card that has a PIN is refused. A card that was closed
+// for good is followed by a new one.
 func (s *Ceremonies) cardToEnroll(r store.Reader, q asking, row store.Request, who applicant) (card store.Card, fresh bool, err error) {
 	found, err := r.CardByHolder(who.holder)
 	if errors.Is(err, store.ErrNotFound) {
@@ -306,8 +308,9 @@ func (s *Ceremonies) cardToEnroll(r store.Reader, q asking, row store.Request, w
 	return store.Card{}, false, s.hasCard(card)
 }
 
-// insertCard inserts a new card. One that was closed for good before it goes bare in the
-// same transaction: a crash leaves the holder's index at one of the two.
+// insertCard inserts a new card. If it follows a card that was closed for good, the
+// holder's index leaves that card in the same transaction. So after a crash the index is
+// at one of the two cards.
 func (s *Ceremonies) insertCard(tx store.Tx, card store.Card) error {
 	if !card.Follows.IsZero() {
 		if err := s.engine.LetClosedGo(tx, card.Follows); err != nil {
@@ -317,8 +320,8 @@ func (s *Ceremonies) insertCard(tx store.Tx, card store.Card) error {
 	return tx.InsertCard(card)
 }
 
-// hasCard refuses who has a card; from a closed one it says from when on they apply
-// anew. It is nil of a card that was closed for good.
+// hasCard is the refusal of an applicant who has a card; for a closed card it says when
+// they may apply again. For a card that was closed for good it is nil.
 func (s *Ceremonies) hasCard(card store.Card) error {
 	if s.engine.ClosedForGood(card) {
 		return nil
@@ -329,8 +332,8 @@ func (s *Ceremonies) hasCard(card store.Card) error {
 	return liuma.Fail(liuma.CodeAlreadyEnrolled, nil)
 }
 
-// newCard copies nothing of the person but what the registry pushes: status and
-// region.
+// newCard makes the card of an applicant. Of the registry's facts it copies only those
+// that the registry updates by itself: status and region.
 func (s *Ceremonies) newCard(who applicant) store.Card {
 	return store.Card{
 		ID: liuma.NewCardID(), Holder: who.holder, Region: who.person.Region,
@@ -339,9 +342,9 @@ func (s *Ceremonies) newCard(who applicant) store.Card {
 }
 
 // enrollee is the holder who applies for a card, with the phone number from the
-// registry. A number that came with the push is only the channel's word; taking
-// it would let evidence alone bind a phone (I-12). The evidence of the push has
-// confirmed the holder, who may therefore learn what the registry says.
+// registry. A number in the push is only the channel's claim; with it, evidence alone
+// would be enough to bind a phone (I-12). The evidence of the push has confirmed the
+// holder, so the holder may learn what the registry says.
 func (s *Ceremonies) enrollee(r store.Reader, c store.Ceremony, d details) (addressee, error) {
 	var to addressee
 	id, err := registry.ParseIDNumber(d.Subject.IDNumber)
@@ -377,7 +380,7 @@ func (s *Ceremonies) enrollee(r store.Reader, c store.Ceremony, d details) (addr
 	return to, nil
 }
 
-// numberOfEnrollee is the person who applies, and the number of their physical card.
+// numberOfEnrollee is the applicant, and the number of their physical card.
 func (s *Ceremonies) numberOfEnrollee(r store.Reader, c store.Ceremony, d details) (addressee, string, error) {
 	id, err := registry.ParseIDNumber(d.Subject.IDNumber)
 	if err != nil {
@@ -387,9 +390,9 @@ func (s *Ceremonies) numberOfEnrollee(r store.Reader, c store.Ceremony, d detail
 	return addressee{holder: person.Holder}, f.CardNo, err
 }
 
-// linkedAlready tells a second application before anybody is sent to a camera: a
-// channel that is linked to the person's card knows that there is one. Any other
-// channel learns it with the evidence, and not before.
+// linkedAlready refuses a second application before the holder is sent to a camera, if
+// this channel is linked to the person's card and so knows that there is one. Any other
+// channel learns it only with evidence.
 func (s *Ceremonies) linkedAlready(r store.Reader, c authority.Caller, idNumber, name string) error {
 	id, err := registry.ParseIDNumber(idNumber)
 	if err != nil {
@@ -418,8 +421,8 @@ func (s *Ceremonies) linkedAlready(r store.Reader, c authority.Caller, idNumber,
 	return nil
 }
 
-// bindFirst binds the phone of an enrolment, in the transaction that makes its
-// PIN the card's. An enrolment at the native door binds none.
+// bindFirst binds the phone of an enrolment, in the transaction of its first PIN. An
+// enrolment at the native door binds no phone.
 func (s *Ceremonies) bindFirst(tx store.Tx, card store.Card, row store.Request) error {
 	if row.Ceremony == "" {
 		return nil

@@ -7,10 +7,10 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// NoticeEveryUse turns notices of every use on or off, after a right PIN.
-// Turning them off sends a notice: otherwise a thief who knows the PIN could
-// turn them off and stay unseen. It is sent once a ceremony, so that pressing
-// on and off in turn does not send one each time.
+// NoticeEveryUse turns notices of every use on or off, after a right PIN. Turning
+// them off sends a notice; otherwise a thief who knows the PIN could turn them off
+// unseen. That notice is sent once a ceremony, so pressing on and off repeatedly does
+// not send more.
 func (s *Ceremonies) NoticeEveryUse(ctx context.Context, id string, h Hand, on bool) (Page, error) {
 	return s.move(ctx, id, h, []Step{StepDone}, func(tx store.Tx, c *store.Ceremony, d *details) (Step, error) {
 		if d.ProvedAlone || c.Action == liuma.ActionCounter {

@@ -10,10 +10,10 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// FreezeOwn freezes the card of a ceremony from its page. It needs no PIN where
-// the channel is linked to the card, since that channel may freeze it anyway. A
-// card that was only named by ID number needs a right PIN first, also where the
-// card may have no more links: whoever made those may be a thief.
+// FreezeOwn freezes the card of a ceremony from its page. It needs no PIN where the
+// channel is linked to the card, since a linked channel may freeze it anyway. A card
+// that was only named by ID number needs a right PIN first. That PIN is enough even
+// if the card cannot have more links: a thief may have made the others.
 func (s *Ceremonies) FreezeOwn(ctx context.Context, id string, h Hand) (Page, error) {
 	from := []Step{StepConfirm, StepCode, StepCardNo, StepEvidence, StepPhone, StepPIN, StepRefused, StepDone}
 	return s.moveAnyway(ctx, id, h, from, func(tx store.Tx, c *store.Ceremony, d *details) (Step, audit.Entry, error) {
@@ -42,9 +42,9 @@ func (s *Ceremonies) FreezeOwn(ctx context.Context, id string, h Hand) (Page, er
 	})
 }
 
-// rationFreeze counts a freeze from a page to the ration of the channel, which
-// opened the page and could freeze the card by itself. A holder whose PIN was
-// right is not refused for what the channel did.
+// rationFreeze counts a freeze from a page against the ration of the channel, which
+// opened the page and could freeze the card itself. After a right PIN a spent ration
+// does not stop the holder, who is not to blame for it.
 func (s *Ceremonies) rationFreeze(tx store.Tx, c store.Ceremony, d details) error {
 	if isBrowser(d.GivenIn, c) {
 		return nil

@@ -26,11 +26,11 @@ func link() Act {
 	}
 }
 
-// Link links the holder's card in one more channel, by its PIN: Subject has
-// name and ID number, Current is the PIN, Replaces the handle that the new link
-// takes the place of, or empty; evidence is welcome and never demanded. Until the PIN was right the channel
-// has no link, so a wrong PIN, an unknown person, a card without a PIN, a lock
-// and a name that does not fit all get the same answer after the same time.
+// Link links the holder's card in one more channel, by its PIN: Subject has name and ID
+// number, Current is the PIN, Replaces the handle that the new link replaces, or empty;
+// evidence is taken but never required. Until the PIN was right the channel has no link.
+// So a wrong PIN, an unknown person, a card without a PIN, a lock and a name that does not
+// fit all get the same answer after the same time.
 func (s *Ceremonies) Link(ctx context.Context, c authority.Caller, q authority.Request) (authority.Verification, error) {
 	ask, err := s.native(c, liuma.ActionLink, q)
 	if err != nil {
@@ -48,8 +48,8 @@ func (s *Ceremonies) link(ctx context.Context, q asking) (authority.Verification
 	if err != nil {
 		return authority.Verification{}, liuma.AtField(liuma.Outward(err), "subject.name")
 	}
-	// The birthday in an ID number says nothing that the channel did not say; of any
-	// other document the registry may know it, which cardOf looks at.
+	// The birthday in an ID number tells the channel nothing new. For any other document
+	// the registry may know the birthday; cardOf checks that one.
 	if id.Document().Type == liuma.DocumentIDNumber {
 		if err := s.ofAge(q.policy, "", id.Born()); err != nil {
 			return authority.Verification{}, err
@@ -59,8 +59,8 @@ func (s *Ceremonies) link(ctx context.Context, q asking) (authority.Verification
 	if err != nil {
 		return s.repeatedOr(ctx, q, err)
 	}
-	// The slot is also held for a holder without a card, so that two requests at
-	// once wait alike in every case.
+	// The slot is also held for a person without a card, so that of two requests at once
+	// one waits, whether there is a card or not.
 	holder := s.vault.Index(vault.IndexIDNumber, id.Canonical())
 	ctx, release, err := s.engine.HoldHolder(ctx, holder)
 	if err != nil {
@@ -86,8 +86,8 @@ func (s *Ceremonies) linkHolder(ctx context.Context, q asking, holder vault.Inde
 		return s.repeatedOr(ctx, q, err)
 	}
 	defer guess.Wipe()
-	// Asked before the look-up, too: who is told to slow down learns nothing about
-	// whether there is a card.
+	// Also asked before the look-up: "slow down" then tells nothing about whether there is
+	// a card.
 	pass, err := s.engine.Allow(guess, q.caller.Channel(), q.source, proof != nil)
 	if err != nil {
 		return s.repeatedOr(ctx, q, err)
@@ -123,18 +123,18 @@ func (s *Ceremonies) linkHolder(ctx context.Context, q asking, holder vault.Inde
 	return s.engine.Answer(ctx, q.caller, row)
 }
 
-// nobodysCard stands in for the card of a person who has none, where the guard
-// counts guesses by card. A guess that is refused for any reason counts as a wrong one, or
-// who comes close to a limit with one value would learn from when it is reached
+// nobodysCard stands in for the card of a person who has none, where the guard counts
+// guesses by card. A guess that is refused for any reason counts as a wrong one. Otherwise
+// a client could bring one PIN close to a limit, and learn from when the limit is reached
 // whether a person has a card.
 func nobodysCard(holder vault.Index) (id liuma.CardID) {
 	copy(id[:], holder[:])
 	return id
 }
 
-// linkEvidence checks the evidence that came with a link, which needs none. It
-// is compared with what the channel sent, before anybody is looked up, so that
-// its answer is the same for every holder.
+// linkEvidence checks the evidence that came with a link, which needs none. It is compared
+// with the values that the channel sent, before the person is looked up, so its answer is
+// the same for every holder.
 func (s *Ceremonies) linkEvidence(ctx context.Context, q asking, idNumber, name string) (proof *evidence.Proof, err error) {
 	err = s.store.View(ctx, func(r store.Reader) error {
 		proof, err = q.evidence.about(r, func() (registry.Facts, error) {
@@ -145,8 +145,8 @@ func (s *Ceremonies) linkEvidence(ctx context.Context, q asking, idNumber, name 
 	return proof, liuma.Outward(err)
 }
 
-// refuseLink stores the one refusal. Evidence is used up as if there had been an
-// attempt, so that sending it again shows nothing either.
+// refuseLink stores the one refusal that all causes share. Evidence is used up as after an
+// attempt, so sending it again tells nothing either.
 func (s *Ceremonies) refuseLink(ctx context.Context, q asking, proof *evidence.Proof) (authority.Verification, error) {
 	h := s.hooks(q, nil)
 	after := h.After
@@ -161,11 +161,11 @@ func (s *Ceremonies) refuseLink(ctx context.Context, q asking, proof *evidence.P
 	return s.engine.RefuseNow(ctx, q.caller, q.row, h)
 }
 
-// linked returns what follows a right PIN: at the native door the link, with a
-// notice to the holder; that of a ceremony is made when its code is redeemed
-// (linkReturned). Where there may be no link, the request ends with the reason
-// and no verdict, which no channel can take for success; the PIN was right, so
-// the reason tells its giver nothing new.
+// linked returns the function that runs after a right PIN. At the native door it makes the
+// link and sends the holder a notice; a ceremony's link is made when its code is redeemed
+// (linkReturned). Where no link is possible, the request ends with the reason and no
+// verdict, so no channel can take it for success. The PIN was right, so the reason tells
+// the person who gave it nothing new.
 func (s *Ceremonies) linked(replaces store.Handle) func(store.Tx, *store.Card, *store.Request) (audit.Event, error) {
 	return func(tx store.Tx, card *store.Card, row *store.Request) (audit.Event, error) {
 		err := s.engine.MayLink(tx, *card, *row, replaces)
@@ -188,8 +188,7 @@ func (s *Ceremonies) linked(replaces store.Handle) func(store.Tx, *store.Card, *
 // noMoreLinks reports a link that was refused after a right PIN.
 func noMoreLinks(c liuma.Code) bool { return c == liuma.CodeLinkLimit || c == liuma.CodeLinksFull }
 
-// cardOf finds, in one view, a card by its holder. Its PIN must be set and the
-// name must fit.
+// cardOf finds, in one view, a holder's card. It must have a PIN, and the name must fit.
 func (s *Ceremonies) cardOf(ctx context.Context, q asking, holder vault.Index, name string) (liuma.CardID, error) {
 	var id liuma.CardID
 	err := s.store.View(ctx, func(r store.Reader) error {
@@ -219,7 +218,7 @@ func (s *Ceremonies) cardOf(ctx context.Context, q asking, holder vault.Index, n
 		if err != nil {
 			return err
 		}
-		if card.Version == 0 || authority.NotYet(card, s.now()) != nil { // who has no link learns neither
+		if card.Version == 0 || authority.NotYet(card, s.now()) != nil { // without a link, the channel learns neither
 			return authority.ErrUnlinked
 		}
 		f, err := s.engine.Facts(r, card)
@@ -235,8 +234,8 @@ func (s *Ceremonies) cardOf(ctx context.Context, q asking, holder vault.Index, n
 	return id, err
 }
 
-// repeatedOr returns the answer of a repetition, even if its challenge or seal
-// key has expired meanwhile; if the request is no repetition it returns err.
+// repeatedOr returns the stored answer if the request is a repetition, even when its
+// challenge or seal key has expired meanwhile; otherwise it returns err.
 func (s *Ceremonies) repeatedOr(ctx context.Context, q asking, err error) (authority.Verification, error) {
 	look := s.store.View(ctx, func(r store.Reader) error {
 		if err := q.registered(r); err != nil {

@@ -7,14 +7,14 @@ import (
 	"github.com/liuma-pin/liuma/internal/registry"
 )
 
-// ofAge refuses who is too young to get a card or a link alone: under 14, or under the
-// age that policy says. A birthday that nobody knows is refused too, or a
-// child would only need a document without one. A card that exists is not asked
-// for its holder's age: whoever has it keeps it.
+// ofAge refuses a holder who is too young to get a card or a link alone: under 14, or
+// under the age that the policy says. An unknown birthday is refused too; otherwise a
+// child would only need a document without one. A person who already has a card keeps
+// it at any age.
 //
-// home is the region that the registry names, whose rule counts too: the region of a
-// request is the channel's word, and no child gets round the own region's rule by it.
-// It is empty where the registry was not asked.
+// home is the region that the registry names, and its rule counts too: the region of a
+// request is only the channel's claim, and must not let a child avoid the rule of
+// their own region. It is empty where the registry was not asked.
 func (s *Ceremonies) ofAge(p policy.Policy, home liuma.Region, born string) error {
 	from := p.Minors.Alone
 	if home != "" {

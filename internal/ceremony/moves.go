@@ -11,10 +11,10 @@ import (
 // Move is one move of a ceremony, from one step to another.
 type Move struct{ From, To Step }
 
-// mayGo is the whole table of moves. From every open step a ceremony may be
-// left, be refused, or expire. A refusal for want of evidence may go on with
-// evidence, or expire. A success can only be undone by freezing the card. All
-// other moves are the act's own. Staying at a step is no move.
+// mayGo is the whole table of moves. An open ceremony may be left, be refused, or
+// expire at every step. A ceremony refused for want of evidence may go on with
+// evidence, or expire. A success can only be undone by freezing the card. All other
+// moves are the act's own. Staying at a step is not a move.
 func (s *Ceremonies) mayGo(action liuma.Action, from, to Step) bool {
 	open := !from.over() && from != StepDone
 	switch {

@@ -10,40 +10,41 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// Somebody for notices. On the last page of a ticket with a supervisor a holder who has no
-// bound phone may name the number of a person they trust, change it, or end it. That
-// person agrees by a one-time code of a kind of its own, which their text explains, and
-// tells it to the holder on the phone. It proves nothing of the holder, in this ceremony or
-// in another: the number gets notices, and no more.
+// A contact for notices. On the last page of a ticket that a supervisor approved, a holder
+// who has no bound phone may name the number of a person they trust, change it, or end it.
+// That person agrees by telling the holder a one-time code on the phone; their text
+// explains what the code is for. The code is of a kind of its own and proves nothing about
+// the holder, in this ceremony or another: the number gets notices, and no more.
 
-// codeNotices is the template of that code.
+// codeNotices is the template of the text with that code.
 const codeNotices = "code_notices"
 
-// Named is how the naming ended in a ceremony.
+// Named is the outcome of naming a contact in a ceremony.
 type Named string
 
-// The ends.
+// The outcomes.
 const (
-	NamedNobody Named = "nobody" // the holder wants nothing of it
+	NamedNobody Named = "nobody" // the holder wants no contact
 	NamedOne    Named = "one"    // a contact agreed
-	NamedEnded  Named = "ended"  // the one before hears nothing any more
+	NamedEnded  Named = "ended"  // the former contact gets no more notices
 )
 
-// Notices is what the last page of a ticket shows of it.
+// Notices is what the last page of a ticket shows about the contact for notices.
 type Notices struct {
-	Open   bool   // something may be done about it
-	Typed  bool   // a number was typed: its code is awaited (SendCode, GiveCode), and Page.PhoneMasked is it
-	Phone  string // who is told now, masked; empty: nobody was named
+	Open   bool   // a contact may be named, changed or ended
+	Typed  bool   // a number was typed and its code is awaited (SendCode, GiveCode); Page.PhoneMasked is that number
+	Phone  string // the present contact's number, masked; empty: there is none
 	Result Named
 }
 
-// naming reports that a code to somebody who is being named is sent and taken.
+// naming reports whether a contact is being named, so that codes to the contact are sent
+// and taken.
 func naming(c store.Ceremony, d details) bool {
 	return c.Action == liuma.ActionCounter && Step(c.Step) == StepDone && d.Naming != ""
 }
 
-// codeOf tells apart, in a code's MAC, what it is for: the code of another kind that went
-// to the same number names nobody.
+// codeOf is the name that a code's MAC is bound to. It differs for a contact's code, so a
+// code of another kind to the same number cannot name a contact.
 func (to addressee) codeOf(c store.Ceremony) string {
 	if to.template == codeNotices {
 		return c.ID + " " + codeNotices
@@ -51,9 +52,9 @@ func (to addressee) codeOf(c store.Ceremony) string {
 	return c.ID
 }
 
-// mayName is the card about which somebody may be named. The ticket did its work in this
-// very ceremony a few minutes ago, with a supervisor; the card was not stopped since, and
-// no phone is bound to it.
+// mayName returns the card for which a contact may be named. The ticket must have done its
+// work in this ceremony, with a supervisor, within ceremonyLife; the card must not have
+// been stopped since, and must have no bound phone.
 func (s *Ceremonies) mayName(r store.Reader, c store.Ceremony, d details) (store.Card, error) {
 	moved := liuma.Fail(liuma.CodeCeremonyMoved, nil)
 	if c.Action != liuma.ActionCounter || Step(c.Step) != StepDone || c.Card.IsZero() || s.outbox == nil || !s.now().Before(c.Ended.Add(ceremonyLife)) {
@@ -79,7 +80,7 @@ func (s *Ceremonies) mayName(r store.Reader, c store.Ceremony, d details) (store
 	return card, nil
 }
 
-// contactToBe is the number that the code goes to.
+// contactToBe is the number of the contact that is being named, to which the code goes.
 func (s *Ceremonies) contactToBe(r store.Reader, c store.Ceremony, d details) (addressee, error) {
 	card, err := s.mayName(r, c, d)
 	if err != nil {
@@ -89,8 +90,8 @@ func (s *Ceremonies) contactToBe(r store.Reader, c store.Ceremony, d details) (a
 	return addressee{holder: card.Holder, card: card, phone: d.Naming, masked: f.MaskedName(), template: codeNotices}, err
 }
 
-// NameContact takes the number of who is to be told. Another may be given until the code
-// is right.
+// NameContact takes the number of the contact. The holder may give another number until the
+// code is right.
 func (s *Ceremonies) NameContact(ctx context.Context, id string, h Hand, typed string) (Page, error) {
 	return s.moveOnce(ctx, id, h, []Step{StepDone}, "notices "+typed, func(tx store.Tx, c *store.Ceremony, d *details) (Step, error) {
 		card, err := s.mayName(tx, *c, *d)
@@ -111,8 +112,8 @@ func (s *Ceremonies) NameContact(ctx context.Context, id string, h Hand, typed s
 	})
 }
 
-// nameContact follows the right code, in its transaction: a crash leaves the code open and
-// nobody named, or the contact.
+// nameContact follows the right code, in its transaction: after a crash either the code is
+// open and no contact is named, or the contact is named.
 func (s *Ceremonies) nameContact(tx store.Tx, c store.Ceremony, d *details, to addressee) error {
 	at, err := placeOf(tx, c, *d)
 	if err != nil {
@@ -122,7 +123,7 @@ func (s *Ceremonies) nameContact(tx store.Tx, c store.Ceremony, d *details, to a
 	return s.engine.NameForNotices(tx, to.card, to.phone, d.Language, at)
 }
 
-// NameNobody goes on without. A contact that is there stays.
+// NameNobody goes on without naming a contact. A contact named before stays.
 func (s *Ceremonies) NameNobody(ctx context.Context, id string, h Hand) (Page, error) {
 	return s.move(ctx, id, h, []Step{StepDone}, func(tx store.Tx, c *store.Ceremony, d *details) (Step, error) {
 		if _, err := s.mayName(tx, *c, *d); err != nil {
@@ -134,7 +135,8 @@ func (s *Ceremonies) NameNobody(ctx context.Context, id string, h Hand) (Page, e
 	})
 }
 
-// EndContact ends the notices to who was named. They are told, and the holder by a letter.
+// EndContact ends the notices to the present contact. The contact gets a notice of it, and
+// the holder a letter.
 func (s *Ceremonies) EndContact(ctx context.Context, id string, h Hand) (Page, error) {
 	return s.moveAs(ctx, id, h, []Step{StepDone}, func(tx store.Tx, c *store.Ceremony, d *details) (Step, audit.Entry, error) {
 		e := s.engine.Entry("holder", audit.NoticesEnded, s.recordOf(*c), c.BusinessNo, "ok")
@@ -152,7 +154,7 @@ func (s *Ceremonies) EndContact(ctx context.Context, id string, h Hand) (Page, e
 	})
 }
 
-// showNotices is what the last page shows of it; nil: nothing.
+// showNotices is what the last page shows about the contact; nil: nothing.
 func (s *Ceremonies) showNotices(r store.Reader, c store.Ceremony, d details) (*Notices, error) {
 	card, err := s.mayName(r, c, d)
 	if liuma.CodeOf(err) == liuma.CodeCeremonyMoved {

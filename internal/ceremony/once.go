@@ -11,14 +11,14 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// What a holder sends twice without meaning to counts once: a form that a
-// double press or a bad connection posted again, and the text of a code that
-// arrived after the next one was asked for.
+// Things that a holder sends twice by accident count once: a form that a double press
+// or a bad connection posted again, and an older code that was typed after a newer
+// one had been asked for.
 
-// once makes a change of a posted form, unless it is the form that was taken
-// last, posted again: then the page stays, with the first one's answer. Another
-// content in the same form is another entry. Form and content are kept as a MAC,
-// in the transaction that takes them; a crash before it leaves neither.
+// once makes the change of a posted form, unless the last form was this one with the
+// same content: then the page stays, with the first answer. The same form with
+// another content is another entry. Form and content are kept as a MAC, in the
+// transaction of the change; a crash before the commit leaves neither.
 func (s *Ceremonies) once(h Hand, content string, do changeFunc) changeFunc {
 	if h.Form == "" {
 		return do
@@ -35,23 +35,23 @@ func (s *Ceremonies) once(h Hand, content string, do changeFunc) changeFunc {
 	}
 }
 
-// moveOnce is move for a form.
+// moveOnce is move for a posted form.
 func (s *Ceremonies) moveOnce(ctx context.Context, id string, h Hand, from []Step, content string,
 	do func(tx store.Tx, c *store.Ceremony, d *details) (Step, error)) (Page, error) {
 	return s.moveAs(ctx, id, h, from, s.once(h, content, s.stepped(do)))
 }
 
-// oldCode is a one-time code that a newer one took the place of.
+// oldCode is a one-time code that a newer code replaced.
 type oldCode struct {
 	MAC   []byte    `json:"mac"` // binds it to ceremony and number
 	Until time.Time `json:"until"`
 }
 
-// oldCodesMost bounds them: a link has fewer a day.
+// oldCodesMost is how many old codes a ceremony keeps; a link gets fewer codes a day.
 const oldCodesMost = 10
 
-// supersede keeps what tells the open code from a wrong one, before the next one
-// takes its place. It is never taken as right.
+// supersede keeps the MAC of the open code before the next code replaces it, so that
+// the old code can be told from a wrong one. The old code is never taken as right.
 func (s *Ceremonies) supersede(r store.Reader, c store.Ceremony, d *details) error {
 	sent, err := r.Code(c.ID)
 	if err != nil {
@@ -66,9 +66,9 @@ func (s *Ceremonies) supersede(r store.Reader, c store.Ceremony, d *details) err
 	return nil
 }
 
-// superseded reports a code that was sent to this number in this ceremony and
-// would still be fresh, but for the newer one. It says no more than its text does
-// to who reads it, and is no try at the newer one.
+// superseded reports whether a typed code is an older code of this ceremony, sent to
+// this number, that would still be good without the newer one. The answer tells a
+// reader of that text nothing new, and does not count as a try at the newer code.
 func (s *Ceremonies) superseded(sentIn string, d details, phone vault.Index, code string) bool {
 	mac := s.codeMAC(sentIn, phone, code)
 	for _, old := range d.OldCodes {

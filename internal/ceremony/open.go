@@ -14,19 +14,18 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// mostOpen is how many ceremonies of one link, or of one person who is named
-// without one, may be open in one channel. It bounds what a reset has to end in one transaction, and what a
-// channel that pushes without end leaves behind.
+// mostOpen is how many ceremonies of one link may be open in one channel, or of one person who is
+// named without a link. It limits how many ceremonies a reset must end in one transaction,
+// and how many an endlessly pushing channel can leave.
 const mostOpen = 10
 
-// whom says whom a push is about. Three kinds are counted apart, so that nobody
-// takes another's room: a link (by its handle, since another account of the
-// channel may be linked to the same card), a person with evidence, and a person
-// who was only named, which anybody may do.
+// whom says whom a push is about. Three kinds are counted apart, so that none uses up another's
+// room: a link (by its handle, since another account of the channel may be linked to the same
+// card), a person with evidence, and a person who was only named, which needs no proof.
 type whom struct {
-	subject vault.Index  // of kind, channel and handle or person
-	card    liuma.CardID // zero if there is none
-	linked  bool         // by its handle: all its ceremonies lie with the card
+	subject vault.Index  // index of kind, channel and handle or person
+	card    liuma.CardID // zero if the person has no card
+	linked  bool         // named by a handle: all these ceremonies are stored with the card
 }
 
 func (s *Ceremonies) whomOf(r store.Reader, c authority.Caller, q Push) (whom, error) {
@@ -52,11 +51,10 @@ func (s *Ceremonies) whomOf(r store.Reader, c authority.Caller, q Push) (whom, e
 	return whom{of(kind, holder[:]), card.ID, false}, err
 }
 
-// makeRoom lets one more ceremony open. Where ten are, the oldest that no
-// browser has begun ends as expired, and its business number is decided so: a
-// holder who opens the app again and again is never kept out. Where all ten
-// were begun the new one is refused until the first of them expires. It returns
-// the numbers of those that ended.
+// makeRoom lets one more ceremony open. If mostOpen are open, the oldest that no browser has begun
+// expires, and its business number is decided: so a holder who opens the app again and again is
+// never kept out. If browsers have begun all of them, the new one is refused until the first
+// expires. It returns the business numbers of the ceremonies that it ended.
 //
 // A crash before the commit leaves all of them open and the new one unknown.
 func (s *Ceremonies) makeRoom(tx store.Tx, w whom) (ended []liuma.BusinessNo, err error) {
@@ -82,8 +80,8 @@ func (s *Ceremonies) makeRoom(tx store.Tx, w whom) (ended []liuma.BusinessNo, er
 	return ended, nil
 }
 
-// openAbout lists the ceremonies that are open for them, oldest first. Those
-// whose time is over are left to the sweep.
+// openAbout lists the open ceremonies about w, oldest first. Those whose time is over are left to
+// the sweep.
 func (s *Ceremonies) openAbout(r store.Reader, w whom) ([]store.Ceremony, error) {
 	open, err := allAbout(r, w)
 	if err != nil {
@@ -108,13 +106,13 @@ func allAbout(r store.Reader, w whom) ([]store.Ceremony, error) {
 	return append(named, known...), errors.Join(err1, err2)
 }
 
-// unbegun reports a ceremony that no browser has begun, so that nothing was
-// given or proved in it.
+// unbegun reports whether no browser has begun a ceremony, so that nothing was given or proved in
+// it.
 func (s *Ceremonies) unbegun(c store.Ceremony) bool {
 	return c.Browser == [32]byte{} && c.Tries == 0 && Step(c.Step) == s.acts[c.Action].First
 }
 
-// endedNote names in the entry of a push the ceremonies that it ended.
+// endedNote names the ceremonies that a push ended, for its audit entry.
 func endedNote(ended []liuma.BusinessNo) (note string) {
 	for _, bn := range ended {
 		note += fmt.Sprintf(";expired=%s", bn)
@@ -122,7 +120,7 @@ func endedNote(ended []liuma.BusinessNo) (note string) {
 	return note
 }
 
-// mayReopen refuses to take up an ended ceremony again where ten are open.
+// mayReopen refuses to take up an ended ceremony again while mostOpen others are open.
 func (s *Ceremonies) mayReopen(r store.Reader, c store.Ceremony, card liuma.CardID) error {
 	if c.Ended.IsZero() || c.Subject == (vault.Index{}) { // of 0.1.0: it has an hour at most
 		return nil

@@ -10,10 +10,9 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// advance updates a ceremony and its business number with the verdict on one of
-// its tries, in the transaction that decides the try.
-// The audit event is empty unless there is one to be recorded in place of the
-// engine's.
+// advance updates a ceremony and its business number with the verdict on one of its
+// tries, in the transaction that decides the try. The audit event is empty, or an
+// event to record in place of the engine's.
 func (s *Ceremonies) advance(tx store.Tx, try store.Request) (ev audit.Event, err error) {
 	if try.Ceremony == "" || !try.Decided {
 		return "", nil
@@ -79,11 +78,11 @@ func (s *Ceremonies) advance(tx store.Tx, try store.Request) (ev audit.Event, er
 	return ev, tx.UpdateCeremony(c)
 }
 
-// given notes in which browser the PIN of a ceremony was given that is done now.
-// If no browser that is left could take the code back, or another one has taken
-// over while the keepers worked, the verdict is not returned, for good (I-14):
-// the ceremony ends in the transaction of the verdict. A ceremony that was
-// pushed again and has no browser yet stays open for the one that gave the PIN.
+// given notes in which browser the PIN of a finished ceremony was given. The verdict
+// must not be returned, ever, if no remaining browser could take the code back, or if
+// another browser took over while the keepers worked (I-14): then the ceremony ends
+// in the transaction of the verdict. A ceremony that was pushed again and has no
+// browser yet stays open for the browser that gave the PIN.
 func (s *Ceremonies) given(c *store.Ceremony, d *details, try store.Request) (audit.Event, error) {
 	d.GivenIn = bytes.Clone(d.Proofs.madeBy(*c, try))
 	if len(d.GivenIn) > 0 && (c.Browser == [32]byte{} || isBrowser(d.GivenIn, *c)) {
@@ -92,8 +91,8 @@ func (s *Ceremonies) given(c *store.Ceremony, d *details, try store.Request) (au
 	return audit.VerdictNotReturned, s.notReturned(c, d)
 }
 
-// notReturned ends a ceremony whose right verdict no browser may take back.
-// Whatever the act has set stays set.
+// notReturned ends a ceremony whose right verdict no browser may take back. The act's
+// changes stay.
 func (s *Ceremonies) notReturned(c *store.Ceremony, d *details) error {
 	d.clearVerdict()
 	d.Code, c.Ended = string(liuma.CodeNotReturned), s.now()

@@ -10,13 +10,12 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// atPad returns the step of a ceremony that comes to the pad for the present
-// PIN: the pad or, if no PIN could be right now (locked, blocked, frozen,
-// cancelled), the refusal that the first PIN would get. So a holder does not
-// type a PIN in vain, and the channel learns why. Only a linked channel learns
-// it, which may ask for the card's standing anyway; any other channel sees the
-// pad, as for every holder.
-// Nothing is counted, and a crash before the commit leaves the pad.
+// atPad returns the step of a ceremony that comes to the pad for the present PIN: the
+// pad or, if no PIN could be right now (locked, blocked, frozen, cancelled), the
+// refusal that the first PIN would get. So a holder does not type a PIN in vain, and
+// the channel learns why. Only a linked channel, which may ask for the card's
+// standing anyway, gets this refusal; other channels always get the pad. Nothing is
+// counted, and a crash before the commit leaves the pad.
 func (s *Ceremonies) atPad(tx store.Tx, c *store.Ceremony, d *details) (Step, error) {
 	act := s.acting(*c, *d)
 	if !act.asksCurrent() {
@@ -36,7 +35,7 @@ func (s *Ceremonies) atPad(tx store.Tx, c *store.Ceremony, d *details) (Step, er
 	}
 	card, err := s.linkedCardOf(tx, *c, *d)
 	if err != nil {
-		return s.refuse(tx, c, d, err) // the link was ended; a channel knows its own
+		return s.refuse(tx, c, d, err) // the link was ended; a channel may learn that of its own links
 	}
 	rules := s.rules(*c)
 	at, err := s.engine.PlaceOf(tx, card, c.Channel, store.Handle(d.Subject.Card), d.Proofs.Evidence != nil, rules)
@@ -57,7 +56,7 @@ func (s *Ceremonies) atPad(tx store.Tx, c *store.Ceremony, d *details) (Step, er
 	return StepRefused, tx.UpdateRequest(row)
 }
 
-// notYet refuses a guess for an act at a PIN that does not count yet.
+// notYet refuses a guess at a PIN that does not count yet, for an act.
 func notYet(act Act, card store.Card, now time.Time) error {
 	if act.Thaws {
 		card = card.Thawed()
@@ -65,7 +64,7 @@ func notYet(act Act, card store.Card, now time.Time) error {
 	return authority.NotYet(card, now)
 }
 
-// toPad makes a change that leads to the pad, by way of atPad.
+// toPad makes a change that may lead to the pad; if it does, atPad decides the step.
 func (s *Ceremonies) toPad(move func(store.Tx, *store.Ceremony, *details) (Step, error)) func(store.Tx, *store.Ceremony, *details) (Step, error) {
 	return func(tx store.Tx, c *store.Ceremony, d *details) (Step, error) {
 		to, err := move(tx, c, d)
@@ -76,10 +75,9 @@ func (s *Ceremonies) toPad(move func(store.Tx, *store.Ceremony, *details) (Step,
 	}
 }
 
-// showTries says at the pad how many tries are left, from the authority's own
-// tally and without spending one, and whether the strangers' lane is closed. It
-// does so only where the channel is linked: another channel must not learn that
-// there is a card.
+// showTries says at the pad how many tries are left, and whether the strangers' lane
+// is closed. It reads the authority's own tally and spends no try. It does so only
+// where the channel is linked: another channel must not learn that there is a card.
 func (s *Ceremonies) showTries(r store.Reader, c store.Ceremony, d details, p *Page) error {
 	refused := p.Step == StepRefused && p.Code == liuma.CodeBlocked
 	if !refused && p.Step != StepPIN {

@@ -57,8 +57,9 @@ func (s *Ceremonies) show(ctx context.Context, h Hand, find func(store.Reader) (
 		}
 		p, err = s.page(r, c, key, keyErr)
 		if !begun && Step(c.Step) == StepDone {
-			// Pushed again while the keepers worked: whose browser this is, Begin finds
-			// out. Until then it learns nothing of the verdict (I-14).
+			// The ceremony was pushed again while the keepers worked. Begin will find
+			// out whose browser this is; until then the page says nothing of the
+			// verdict (I-14).
 			p = Page{ID: p.ID, Action: p.Action, Began: p.Began, Channel: p.Channel, ChannelName: p.ChannelName,
 				BusinessNo: p.BusinessNo, Region: p.Region, Purpose: p.Purpose, Expires: p.Expires}
 		}
@@ -80,7 +81,7 @@ func (s *Ceremonies) pageOf(ctx context.Context, c store.Ceremony) (p Page, err 
 	return s.inWall(p), liuma.Outward(err)
 }
 
-// inWall turns the times of a page into what the holder's clock shows.
+// inWall turns the times of a page into the time of the holder's clock.
 func (s *Ceremonies) inWall(p Page) Page {
 	for _, at := range []*time.Time{&p.Expires, &p.Until, &p.CodeSentAt, &p.ResendAt, &p.ResetRefusedUntil, p.countsFrom()} {
 		*at = s.engine.ToWall(*at)
@@ -91,7 +92,7 @@ func (s *Ceremonies) inWall(p Page) Page {
 	return p
 }
 
-// countsFrom is the time from when on a PIN counts that was set at a counter.
+// countsFrom is when a PIN that was set at a counter begins to count.
 func (p *Page) countsFrom() *time.Time {
 	if p.Counter == nil {
 		return new(time.Time)
@@ -160,7 +161,7 @@ func (s *Ceremonies) page(r store.Reader, c store.Ceremony, key store.SealKey, k
 	return p, nil
 }
 
-// showMoves fills in what the holder may do besides the step itself.
+// showMoves fills in the other moves that the holder may make from this page.
 func (s *Ceremonies) showMoves(r store.Reader, c store.Ceremony, d details, p *Page) error {
 	if d.Turned != "" && (p.Step == StepCode || p.Step == StepEvidence) {
 		row, err := r.Request(c.Channel, c.BusinessNo)
@@ -222,7 +223,7 @@ func (s *Ceremonies) showHolder(r store.Reader, c authority.Caller, card liuma.C
 			return err
 		}
 	}
-	p.Home = f.Region // of what the registry says: what was typed has none
+	p.Home = f.Region // the registry's facts have a region; the values that were typed have none
 	if f.Name != "" {
 		p.NameMasked = f.MaskedName()
 	}

@@ -11,11 +11,10 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// codeProofLife is how long a right one-time code shows that the holder has the
-// phone. It is long enough to go to the evidence provider and back and to
-// choose a PIN, also for the slow. It is short enough that a phone which was
-// lent or left lying is back with its owner. After it the ceremony asks for
-// another code.
+// codeProofLife is how long a right one-time code shows that the holder has the phone.
+// It is long enough, also for the slow, to go to the evidence provider and back and to
+// choose a PIN. It is short enough that a phone which was lent or forgotten is back with
+// its owner. After it the ceremony asks for another code.
 const codeProofLife = 30 * time.Minute
 
 // Proofs holds all that a ceremony's holder has proved so far. Each proof says
@@ -29,7 +28,7 @@ type Proofs struct {
 	Evidence *EvidenceProof `json:"evidence,omitempty"`
 	// Ticket is a ticket of a counter, given in place of evidence.
 	Ticket TicketProof `json:"ticket,omitzero"`
-	// OldCode, of a rebinding with a ticket, is the code to the phone that is still bound.
+	// OldCode, in a rebinding with a ticket, is the code to the phone that is bound now.
 	OldCode CodeProof `json:"old_code,omitzero"`
 	// TriedIn is the browser that made the last try, and TriedFrom the number of
 	// its first try since another browser made one. The verdict on a try proves the
@@ -112,8 +111,8 @@ func (p *EvidenceProof) proof() *evidence.Proof {
 // goes on.
 func (p Proofs) present(c store.Ceremony) bool { return p.Evidence != nil || p.Ticket.holds(c) }
 
-// method is how the holder was seen to be there, as a request names it; empty if nobody
-// saw.
+// method is how the holder's presence was proved, as a request names it; empty without
+// such a proof.
 func (p Proofs) method(c store.Ceremony) string {
 	switch {
 	case p.Evidence != nil:
@@ -148,9 +147,9 @@ func (p *Proofs) tried(c store.Ceremony) {
 	}
 }
 
-// madeBy is the browser that made a try, or nil if another one has made a try
-// since. The try itself says which one it was: the ceremony's row may have been
-// put back to that of another browser while the keepers worked (I-13).
+// madeBy is the browser that made a try, or nil if another browser has made a try since.
+// It goes by the number of the try: the ceremony's row may have been put back to an
+// older state, with another browser, while the keepers worked (I-13).
 func (p Proofs) madeBy(c store.Ceremony, try store.Request) []byte {
 	if !bytes.Equal(p.TriedIn, try.Browser[:]) {
 		return nil

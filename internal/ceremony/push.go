@@ -15,12 +15,12 @@ import (
 
 const requestURIPrefix = "urn:ietf:params:oauth:request_uri:"
 
-// Push takes a channel's request for a ceremony and reserves its business
-// number, so that the native door cannot use it as well (I-11). The door has
-// counted it (authority.ActPush), whatever becomes of it.
+// Push takes a channel's request for a ceremony and reserves its business number, so
+// that the native door cannot use it as well (I-11). The door has counted the push
+// (authority.ActPush), whether it succeeds or not.
 func (s *Ceremonies) Push(ctx context.Context, c authority.Caller, q Push) (Pushed, error) {
 	act, ok := s.acts[q.Action]
-	if !ok || q.Action == liuma.ActionCounter { // which only a ticket begins
+	if !ok || q.Action == liuma.ActionCounter { // only a ticket begins an act at a counter
 		return Pushed{}, liuma.FailField(liuma.CodeBadRequest, "action", nil)
 	}
 	if err := c.Permit(q.Action, q.Region); err != nil {
@@ -43,7 +43,7 @@ func (s *Ceremonies) Push(ctx context.Context, c authority.Caller, q Push) (Push
 		err = s.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 			e, err := s.pushed(tx, p)
 			if err == nil && !p.again {
-				err = spent // a ceremony that is under way goes on
+				err = spent // refuses a new ceremony; one that is under way goes on
 			}
 			return e, err
 		})
@@ -86,8 +86,8 @@ func checkSubject(act Act, q Push) error {
 	return nil
 }
 
-// pushEvidence checks evidence that came with the push. It is burnt before the push is
-// stored (pushFirst), and kept in the ceremony.
+// pushEvidence checks evidence that came with the push, and keeps it in the ceremony. It
+// is burnt before the push is stored (pushFirst).
 func (s *Ceremonies) pushEvidence(ctx context.Context, c authority.Caller, act Act, q Push, d *details) error {
 	if q.Evidence == "" {
 		if !act.EvidenceFirst {
@@ -131,8 +131,8 @@ func (s *Ceremonies) pushEvidence(ctx context.Context, c authority.Caller, act A
 	return liuma.Outward(err)
 }
 
-// pushed stores a push: a new ceremony, or one that goes on under a new
-// address (again). A crash before the commit leaves nothing but what pushFirst did.
+// pushed stores a push: a new ceremony, or one that goes on under a new address (again).
+// A crash before the commit leaves only the work of pushFirst.
 func (s *Ceremonies) pushed(tx store.Tx, p *pushing) (audit.Entry, error) {
 	c, q := p.caller, p.push
 	p.again, p.uri = false, ""
@@ -155,7 +155,8 @@ func (s *Ceremonies) pushed(tx store.Tx, p *pushing) (audit.Entry, error) {
 	return e, s.pushedAgain(tx, there, p)
 }
 
-// pushedNew stores a new ceremony. It returns the numbers of those that ended for it.
+// pushedNew stores a new ceremony. It returns the business numbers of ceremonies that
+// were ended to make room.
 func (s *Ceremonies) pushedNew(tx store.Tx, p *pushing, row store.Request) (ended []liuma.BusinessNo, err error) {
 	c, q, d := p.caller, p.push, p.d
 	if err := p.fresh(0); err != nil {
@@ -192,8 +193,8 @@ func (s *Ceremonies) pushedNew(tx store.Tx, p *pushing, row store.Request) (ende
 	return ended, tx.InsertCeremony(cer)
 }
 
-// ownHandles refuses a push that names a handle which is none of the channel's:
-// that of an ended link, or the sub of a receipt, which opens nothing. It says
+// ownHandles refuses a push with a handle that is not one of the channel's: the handle
+// of an ended link, or the sub of a receipt, which opens nothing. The refusal tells
 // nothing about any card, since a channel knows its own handles.
 func ownHandles(r store.Reader, c authority.Caller, q Push) error {
 	for field, h := range map[string]store.Handle{"holder.card": store.Handle(q.Subject.Card), "replaces": q.Replaces} {
@@ -257,12 +258,13 @@ func (s *Ceremonies) pushedAgain(tx store.Tx, row store.Request, p *pushing) err
 		kept.Proofs.Evidence = d.Proofs.Evidence
 	}
 	switch at := Step(cer.Step); {
-	case at == StepRefused && (proved || kept.Code == string(liuma.CodeSlowDown)): // which waiting ends, too
+	case at == StepRefused && (proved || kept.Code == string(liuma.CodeSlowDown)): // waiting ends a slow_down too
 		kept.Code = ""
 		err = s.goTo(&cer, StepPIN)
 	case at == StepConfirm && kept.Alone && !proved:
-		// The one proof there is stays with the page that it was given for: who can push
-		// for the channel would else take over what the holder left there (I-12).
+		// Evidence alone stays with the page for which it was given. Otherwise anybody
+		// who can push for the channel could take over the page that the holder left
+		// (I-12).
 		kept.Proofs.Evidence, kept.Code = nil, string(liuma.CodeEvidenceRequired)
 		err = s.goTo(&cer, StepEvidence)
 	case at == StepEvidence && proved:

@@ -8,9 +8,9 @@ import (
 	"github.com/liuma-pin/liuma/internal/authority"
 )
 
-// rationOf is the ration that a channel's request for an action counts to, at
-// either door. At the hosted door the push counts, and no try of a ceremony: a
-// holder at the pad is not refused for what the channel did.
+// rationOf is the ration that a channel's request for an action counts to, at either
+// door. At the hosted door the push counts, and not the tries of a ceremony: a holder
+// at the pad is not refused because of the channel.
 func rationOf(action liuma.Action) authority.Act {
 	if action == liuma.ActionLink {
 		return authority.ActLink
@@ -18,9 +18,9 @@ func rationOf(action liuma.Action) authority.Act {
 	return authority.ActVerification
 }
 
-// rationed runs a native request as one of its channel's ration. A repetition
-// does not count and is answered also when the ration is spent; what was refused
-// without taking its business number does not count either.
+// rationed runs a native request and counts it to its channel's ration. A repetition
+// does not count, and is answered even when the ration is spent. A request that was
+// refused without taking its business number does not count either.
 func (s *Ceremonies) rationed(ctx context.Context, q asking, run func(*Ceremonies, context.Context, asking) (authority.Verification, error)) (authority.Verification, error) {
 	taken, err := s.engine.Take(ctx, q.caller, rationOf(q.row.Action))
 	if err != nil {
@@ -33,8 +33,8 @@ func (s *Ceremonies) rationed(ctx context.Context, q asking, run func(*Ceremonie
 	return v, s.notYetInWall(err)
 }
 
-// notYetInWall has the refusal of a PIN that does not count yet, or of whose card was
-// closed, say in the caller's time when that ends. A page's is turned with the page.
+// notYetInWall turns the times in two refusals into the caller's time: of a PIN that
+// does not count yet, and of a closed card. A page's times are turned with the page.
 func (s *Ceremonies) notYetInWall(err error) error {
 	e, ok := errors.AsType[*liuma.Error](err)
 	if !ok || e.Code != liuma.CodePINNotYet && e.Code != liuma.CodeCardClosed {

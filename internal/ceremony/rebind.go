@@ -25,7 +25,7 @@ func rebind() Act {
 			Move{StepConfirm, StepPIN}, Move{StepPIN, StepEvidence}, Move{StepEvidence, StepPhone},
 			Move{StepPhone, StepCode}, Move{StepCode, StepDone},
 			Move{StepPIN, StepPhone}, // the push brought evidence
-			// Where the number of the card is asked beside.
+			// Where the number of the card is asked in addition.
 			Move{StepPIN, StepCardNo}, Move{StepCardNo, StepPhone},
 			Move{StepPhone, StepPIN},  // another browser
 			Move{StepCode, StepPhone}, // the code was right before the holder turned to a reset
@@ -51,8 +51,8 @@ func rebind() Act {
 	}
 }
 
-// provePIN checks the PIN for a rebind or an unfreeze, whose ceremony then goes
-// on.
+// provePIN checks the PIN for a rebind or an unfreeze. A right PIN does not end the
+// ceremony.
 func (s *Ceremonies) provePIN(ctx context.Context, q asking,
 	right func(tx store.Tx, card *store.Card, row *store.Request) (audit.Event, error)) (authority.Verification, error) {
 	none := authority.Verification{}
@@ -94,8 +94,8 @@ func (s *Ceremonies) afterRebindPIN(_ store.Tx, c *store.Ceremony, d *details, t
 	return owed(*c, d, liuma.ActionRebind, StepPhone), false, nil
 }
 
-// GivePhone takes the number to be bound. Another may be given until the code
-// is right.
+// GivePhone takes the number to be bound. The holder may give another number until the
+// code is right.
 func (s *Ceremonies) GivePhone(ctx context.Context, id string, h Hand, typed string) (Page, error) {
 	return s.moveOnce(ctx, id, h, []Step{StepPhone, StepCode}, "phone "+typed, func(tx store.Tx, c *store.Ceremony, d *details) (Step, error) {
 		card, err := s.takesPhone(tx, *c, *d)
@@ -124,8 +124,8 @@ func (s *Ceremonies) GivePhone(ctx context.Context, id string, h Hand, typed str
 	})
 }
 
-// takesPhone is the card for which a phone may be given now, or zero before there is
-// one. It refuses where a proof is missing that comes before.
+// takesPhone is the card for which a phone may be given now, or zero before there is a
+// card. It refuses if a proof that comes before the number is missing.
 func (s *Ceremonies) takesPhone(r store.Reader, c store.Ceremony, d details) (store.Card, error) {
 	switch s.acting(c, d).Action {
 	case liuma.ActionCounter:
@@ -145,8 +145,8 @@ func (s *Ceremonies) takesPhone(r store.Reader, c store.Ceremony, d details) (st
 	return store.Card{}, liuma.Fail(liuma.CodeCeremonyMoved, nil)
 }
 
-// newPhoneOf returns the number to be bound, which the code of a rebind goes
-// to. With a ticket one goes to the bound phone before.
+// newPhoneOf returns the number that a rebind's code goes to: the number to be bound. With
+// a ticket, the bound phone gets a code first.
 func (s *Ceremonies) newPhoneOf(r store.Reader, c store.Ceremony, d details) (addressee, error) {
 	if d.NewPhone == "" && d.Proofs.Ticket.holds(c) {
 		return s.boundPhoneOf(r, c, d)
@@ -183,9 +183,10 @@ func (s *Ceremonies) bindNew(tx store.Tx, c *store.Ceremony, d *details, to addr
 	return StepDone, s.decideRebind(tx, c, *d, card)
 }
 
-// bindPhone binds a phone whose one-time code was right, in place of the one that is
-// bound. It and every number that was told of the card until now hear of it: those that
-// it was bound to, and for which number. Until hold it resets nothing online.
+// bindPhone binds a phone whose one-time code was right, in place of the bound one, and
+// sends notices to the new number and to every number that got notices of the card until
+// now; those notices name the new number, masked. Until hold the new phone resets nothing
+// online.
 func (s *Ceremonies) bindPhone(tx store.Tx, card store.Card, c store.Ceremony, d details, phone string, hold time.Time) error {
 	at, err := placeOf(tx, c, d)
 	if err != nil {
@@ -194,7 +195,7 @@ func (s *Ceremonies) bindPhone(tx store.Tx, card store.Card, c store.Ceremony, d
 	about := map[string]string{"phone": registry.MaskPhone(phone)}
 	err = s.engine.EachContact(tx, card.ID, func(c store.Contact, number string) error {
 		if number == phone {
-			return nil // bound before, and now again
+			return nil // the same number was bound before
 		}
 		return s.engine.TellAt(tx, card, c, number, noticePhoneOld, at, about)
 	})
@@ -208,8 +209,9 @@ func (s *Ceremonies) bindPhone(tx store.Tx, card store.Card, c store.Ceremony, d
 	return s.engine.TellAt(tx, card, next, phone, noticePhoneNew, at, nil)
 }
 
-// bindUntold is bindPhone whose caller tells every number, of more than the phone. Who had
-// none until now hears of it on paper, unless it is the registry's own number (no hold).
+// bindUntold is bindPhone without its notices, for a caller whose own notices say more. A
+// holder who had no phone until now gets a letter, unless the number is the registry's own
+// (no hold).
 func (s *Ceremonies) bindUntold(tx store.Tx, card store.Card, c store.Ceremony, d details, phone string, hold time.Time) (store.Contact, error) {
 	now := s.now()
 	next := store.Contact{Card: card.ID, Language: languageOf(d.Language), BoundAt: now, ConfirmedAt: now, HoldUntil: hold,
@@ -218,7 +220,7 @@ func (s *Ceremonies) bindUntold(tx store.Tx, card store.Card, c store.Ceremony, 
 	first := errors.Is(err, store.ErrNotFound)
 	switch {
 	case err == nil:
-		next.EveryUse = old.EveryUse // as its holder left it
+		next.EveryUse = old.EveryUse // as the holder set it
 	case !first:
 		return next, err
 	}
@@ -233,8 +235,8 @@ func (s *Ceremonies) bindUntold(tx store.Tx, card store.Card, c store.Ceremony, 
 	return next, s.engine.TellFirstPhone(tx, card, at, registry.MaskPhone(phone))
 }
 
-// placeOf names, in notices, where a ceremony goes on: its channel, and the counter where
-// that gave the ticket.
+// placeOf is the name, in notices, of the place of a ceremony: its channel and, if a
+// ticket was used, the counter.
 func placeOf(r store.Reader, c store.Ceremony, d details) (liuma.Text, error) {
 	at, err := authority.PlaceName(r, c.Channel)
 	if err == nil && d.Proofs.Evidence == nil && !d.Proofs.Ticket.ID.IsZero() {
@@ -243,7 +245,7 @@ func placeOf(r store.Reader, c store.Ceremony, d details) (liuma.Text, error) {
 	return at, err
 }
 
-// mayRebind looks at standing, the card's number and evidence again.
+// mayRebind checks standing, the card's number and evidence once more.
 func (s *Ceremonies) mayRebind(r store.Reader, card store.Card, c store.Ceremony, d details) error {
 	if err := s.standsToRebind(card); err != nil {
 		return err

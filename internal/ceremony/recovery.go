@@ -7,21 +7,21 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// recoveryOf returns the rules for the recovery of a card: those of the card's
-// own region. The region of a push is only the channel's word; a channel could
-// name the laxest region that it is registered for.
+// recoveryOf returns the rules for the recovery of a card, from the card's own
+// region. The region of a push is only the channel's claim; a channel could name the
+// laxest region that it is registered for.
 func (s *Ceremonies) recoveryOf(card store.Card, c store.Ceremony) policy.Recovery {
 	return authority.RulesSince(s.policy, card.Region, c.Channel, c.At).Recovery
 }
 
-// rulesAbout are the rules of a ceremony about a card: the stricter of those of the
-// push's region and of the card's own, value by value.
+// rulesAbout are the rules of a ceremony about a card: of the push's region and the
+// card's own region the stricter, value by value.
 func (s *Ceremonies) rulesAbout(c store.Ceremony, card store.Card) policy.Policy {
 	return s.engine.PolicyOf(card, c.Channel, s.rules(c))
 }
 
-// recoveryIn is recoveryOf for a ceremony. Where its variant asks for the card's
-// number beside evidence, the number takes the place of nothing.
+// recoveryIn is recoveryOf for a ceremony. Where the ceremony asks for the card's
+// number in addition to evidence, the number cannot replace evidence.
 func (s *Ceremonies) recoveryIn(card store.Card, c store.Ceremony, d details) policy.Recovery {
 	rules := s.recoveryOf(card, c)
 	rules.CardNumber = rules.CardNumber && !d.Steps.Asks(liuma.ActionReset, ProofCardNo)
@@ -71,9 +71,9 @@ func lossReported(card store.Card) error {
 	return &liuma.Error{Code: liuma.CodeLossReported, Until: card.ReportedUntil}
 }
 
-// correcting refuses a reset or a rebinding while a correction of the holder's
-// number waits: who had somebody's number changed must not take the card over
-// before its owner, who was told, could stop it.
+// correcting refuses a reset or a rebinding while a correction of the holder's number
+// waits. The owner was told of the correction; an impostor who caused it must not
+// take the card over before the owner can stop it.
 func correcting(card store.Card) error {
 	if !card.IsCorrecting() {
 		return nil

@@ -43,9 +43,9 @@ func (s *Ceremonies) remind(tx store.Tx, card store.Card, row store.Request, p p
 		"at": card.PINSetAt.UTC().Format(time.RFC3339), "days": strconv.Itoa(days)})
 }
 
-// tellBound tells the bound phone alone, of what its holder uses the card for or is to
-// do. A number that was bound before may be anybody's by now: it hears of what is done to
-// the card, and not where its holder goes with it.
+// tellBound sends a notice to the bound phone alone, about where the card is used or what
+// its holder should do. A number that was bound before may belong to a stranger by now:
+// it gets notices of changes to the card, but not of where the holder uses it.
 func (s *Ceremonies) tellBound(tx store.Tx, card store.Card, template string, ch liuma.ChannelID, params map[string]string) error {
 	c, phone, err := s.engine.Contact(tx, card.ID)
 	if errors.Is(err, store.ErrNotFound) {

@@ -24,7 +24,7 @@ func reset() Act {
 			{StepConfirm, StepCode}, {StepCode, StepEvidence}, {StepEvidence, StepPIN}, {StepPIN, StepDone},
 			{StepCode, StepPIN}, // evidence is there already
 			{StepEvidence, StepCode}, {StepPIN, StepCode},
-			// Where the number of the card is asked beside.
+			// Where the number of the card is asked in addition.
 			{StepCode, StepCardNo}, {StepCardNo, StepEvidence}, {StepCardNo, StepPIN}, {StepCardNo, StepCode},
 		},
 		Linked:    true,
@@ -173,10 +173,10 @@ func (s *Ceremonies) provedAbout(card store.Card, d details) error {
 	return nil
 }
 
-// wasReset follows the flip of a reset, in its transaction: the phone is
-// confirmed, every open ceremony of the card that proved or guessed at the old
-// PIN ends, and the holder is told. Links stay, but with a new version only the
-// one through which it was set can be known.
+// wasReset follows the flip of a reset, in its transaction: the phone is confirmed,
+// every other open ceremony of the card ends if it proved or guessed at the old PIN, and
+// the holder is told. Links stay, but with the new version only the link through which
+// it was set can be known.
 func (s *Ceremonies) wasReset(tx store.Tx, card *store.Card, row *store.Request) (audit.Event, error) {
 	err := errors.Join(s.engine.ConfirmContact(tx, card.ID), tx.DeleteCodesOf(card.ID),
 		tx.DeleteCardTicks(card.ID, authority.TickResetPlanned))
@@ -193,8 +193,8 @@ func (s *Ceremonies) wasReset(tx store.Tx, card *store.Card, row *store.Request)
 	return audit.PINReset, s.engine.Tell(tx, *card, noticePINReset, at, nil)
 }
 
-// endOthers ends all other open ceremonies of a card. A ceremony that is done
-// needs no ending: its channel will find its receipt stale.
+// endOthers ends all other open ceremonies of a card. A ceremony at StepDone is left:
+// its receipt is stale, as its channel will find.
 func (s *Ceremonies) endOthers(tx store.Tx, card liuma.CardID, but string) error {
 	open, err := tx.CeremoniesOf(card)
 	if err != nil {
@@ -221,10 +221,10 @@ func (s *Ceremonies) endOthers(tx store.Tx, card liuma.CardID, but string) error
 	return nil
 }
 
-// overtake notes that a request was refused (locked, blocked) and its holder has
-// recovered the PIN since, in the same ceremony: whoever asks by business number
-// hears that, and not the lock that is no more. It carries no verdict, so nothing
-// comes to a channel by it (I-14). The decision itself stays as it was (I-11).
+// overtake notes that a request was refused (locked, blocked) and that its holder has
+// reset the PIN since, in the same ceremony. A channel that asks by business number then
+// learns that the lock is over. The note carries no verdict, so no channel gets one by
+// it (I-14). The decision itself stays as it was (I-11).
 func (s *Ceremonies) overtake(tx store.Tx, row store.Request) error {
 	if !row.Decided || row.Verdict == liuma.Right {
 		return nil

@@ -17,7 +17,8 @@ import (
 // A crash after the right PIN leaves the ceremony at the pad of the change; one while
 // the new PIN is set leaves the old PIN or the new (I-7).
 
-// tooOld reports whether a card's PIN must be changed before it proves anything.
+// tooOld reports whether a card's PIN is so old that it must be changed before a
+// verification succeeds.
 func (s *Ceremonies) tooOld(card store.Card, p policy.Policy) bool {
 	return p.ForceAfter > 0 && card.Version > 0 && s.now().Sub(card.PINSetAt) >= p.ForceAfter
 }
@@ -35,8 +36,8 @@ func (s *Ceremonies) afterVerify(tx store.Tx, c *store.Ceremony, d *details, try
 }
 
 // afterChange returns the step after the new PIN of a change: done, for the act that
-// the ceremony was pushed for. The old PIN was right and the new one is set in the
-// same browser, so a verification needs no third entry.
+// the ceremony was pushed for. The old PIN was right and the new one was set in the
+// same browser, so a verification does not ask for the PIN a third time.
 func (s *Ceremonies) afterChange(_ store.Tx, c *store.Ceremony, d *details, _ store.Request) (Step, bool, error) {
 	if c.Action != liuma.ActionChange {
 		d.Turned = ""

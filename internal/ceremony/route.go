@@ -14,11 +14,12 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// In a database that spreads its rows over machines a ceremony lies with its card: of an
-// act about a linked card, or about a person who has one, that; of an application the card
-// that it will make, whose ID is drawn when it is pushed. Its name, the address of its
-// push and its authorization code carry the card's place, masked (vault.Routed), so that
-// each step reads and writes on one machine. Where all rows lie together, nothing does.
+// In a database that spreads its rows over machines a ceremony is stored with its card. An
+// act about a linked card, or about a person who has one, uses that card; an application
+// uses the card that it will make, whose ID is drawn at the push. The ceremony's name, its
+// push address and its authorization code carry the card's place, masked (vault.Routed), so
+// that each step reads and writes on one machine. Where all rows are on one machine, none
+// of these carry a place.
 
 // routed is a random text with its route, where rows are spread.
 func (s *Ceremonies) routed(random string, home vault.Home) string {
@@ -39,9 +40,10 @@ func (s *Ceremonies) addressOf(ceremony, secret string) string {
 	return s.routed(requestURIPrefix+secret, s.routeOf(ceremony))
 }
 
-// recordOf is the card in whose stream a ceremony's entries stand. Of an act about a linked
-// card, in a name with a route, that is so from the push on, so that a step and its entry
-// lie together; else from when the card is known.
+// recordOf is the card in whose audit stream a ceremony's entries are written. For an act
+// about a linked card whose name carries a route, that is the card from the push on, so
+// that a step and its entry are on one machine. Otherwise it is the card from when the card
+// is known.
 func (s *Ceremonies) recordOf(c store.Ceremony) liuma.CardID {
 	if !c.Card.IsZero() || !s.acts[c.Action].Linked {
 		return c.Card
@@ -57,16 +59,17 @@ type pushing struct {
 	d       details
 	secret  string // of the address
 	expires time.Time
-	home    vault.Home // where a new ceremony will lie
-	burntAt uint64     // where there is evidence: what it was burnt for (fresh)
+	home    vault.Home // where a new ceremony will be stored
+	burntAt uint64     // with evidence: the ceremony's revision that it was burnt for (fresh)
 
-	// What the transaction found or made.
+	// Found or made by the transaction.
 	uri   string
 	again bool
 }
 
-// fresh refuses evidence that was burnt when the ceremony stood elsewhere: another push
-// has brought it since. at is the ceremony's revision and one; zero: there is none yet.
+// fresh refuses evidence that was burnt for another revision of the ceremony: another push
+// has moved the ceremony since. at is the ceremony's revision plus one; zero: there is no
+// ceremony yet.
 func (p *pushing) fresh(at uint64) error {
 	if p.d.Proofs.Evidence != nil && p.burntAt != at {
 		return liuma.FailField(liuma.CodeEvidenceUsed, "evidence", nil)
@@ -74,14 +77,15 @@ func (p *pushing) fresh(at uint64) error {
 	return nil
 }
 
-// pushFirst does what comes before a push is stored, each in a transaction of its own: it
-// burns the evidence, and says where the request, its tries and the ceremony will lie.
+// pushFirst does two things before a push is stored, each in a transaction of its own: it
+// burns the evidence, and it decides where the request, its tries and the ceremony will be
+// stored.
 //
-// A crash after the first leaves evidence that passes with this push alone, sent again as
-// long as nothing else has moved the ceremony; a provider gives another (I-15). A crash
-// after the second leaves a number that takes nothing (I-11): the next push under it goes
-// on. Where that is an application, its request then lies with the card that the first
-// push drew and its ceremony elsewhere, in transactions over two machines.
+// A crash after the first leaves evidence that only this push can use, and only until the
+// ceremony is moved by something else; after that a provider must give new evidence (I-15).
+// A crash after the second leaves a claimed number without a request (I-11): the next push
+// under it goes on. For an application, the request is then stored with the card that the
+// first push drew, and the ceremony elsewhere, so its transactions span two machines.
 func (s *Ceremonies) pushFirst(ctx context.Context, p *pushing, spent error) error {
 	if err := s.burnPushed(ctx, p, spent); err != nil {
 		return err
@@ -97,9 +101,9 @@ func (s *Ceremonies) pushFirst(ctx context.Context, p *pushing, spent error) err
 	return s.engine.ClaimNumber(ctx, p.caller.Channel(), p.push.BusinessNo, liuma.CardID(home))
 }
 
-// burnPushed burns the evidence of a push for this push, and for the ceremony as it is
-// now: once that was stored, the same evidence is used. A push that would be refused
-// anyway burns nothing.
+// burnPushed burns the evidence of a push for this push and the present revision of the
+// ceremony. Once the push is stored, the same evidence is used up. A push that would be
+// refused anyway burns nothing.
 func (s *Ceremonies) burnPushed(ctx context.Context, p *pushing, spent error) error {
 	if p.d.Proofs.Evidence == nil {
 		return nil
@@ -130,8 +134,8 @@ func (s *Ceremonies) burnPushed(ctx context.Context, p *pushing, spent error) er
 	return s.engine.BurnEvidence(ctx, p.d.Proofs.Evidence.proof(), by)
 }
 
-// homeFor is where a new ceremony will lie. Zero: its handle leads nowhere, which
-// ownHandles refuses.
+// homeFor is where a new ceremony will be stored. Zero: its handle leads nowhere;
+// ownHandles refuses such a push.
 func (s *Ceremonies) homeFor(ctx context.Context, c authority.Caller, q Push) (home vault.Home, err error) {
 	err = s.store.View(ctx, func(r store.Reader) error {
 		switch {
@@ -147,7 +151,7 @@ func (s *Ceremonies) homeFor(ctx context.Context, c authority.Caller, q Push) (h
 		if err != nil {
 			return err
 		}
-		home = vault.Home(liuma.NewCardID()) // of a person without a card: nobody's
+		home = vault.Home(liuma.NewCardID()) // a person without a card: no card will have this ID
 		card, err := r.CardByHolder(s.vault.Index(vault.IndexIDNumber, id.Canonical()))
 		if err == nil {
 			home = vault.Home(card.ID)
@@ -160,8 +164,8 @@ func (s *Ceremonies) homeFor(ctx context.Context, c authority.Caller, q Push) (h
 	return home, err
 }
 
-// newCardIn draws a new card for who applies. In a ceremony it is the one with which the
-// ceremony lies, unless that is there already.
+// newCardIn draws a new card for an applicant. In a ceremony the card gets the ID that the
+// ceremony is stored under, unless a card has that ID already.
 func (s *Ceremonies) newCardIn(r store.Reader, q asking, who applicant) (store.Card, error) {
 	card := s.newCard(who)
 	home := liuma.CardID(s.routeOf(q.row.Ceremony))

@@ -13,7 +13,7 @@ import (
 // broke into the channel knows their addresses, and may stand between the
 // holder and the page. Leaving and freezing stay possible (Leave, FreezeOwn).
 
-// served refuses to go on if the channel was stopped, or may no longer do the
+// served refuses to go on if the channel was stopped, or may no longer request the
 // act that the ceremony began with. A reset that the holder turned to needs no
 // permission of its own.
 func (s *Ceremonies) served(r store.Reader, c store.Ceremony) error {

@@ -10,13 +10,13 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// A region may have ceremonies forgotten sooner than the configuration does. Its ended ones
-// stand among those of others in the order of their ends, so they are found by a walk
-// through all that ended since: a step a round, and from the oldest again when it is through.
-// So a ceremony stays for at most one round of the walk longer, and never longer than the
-// configuration says.
+// A region may let ceremonies be deleted sooner than the configuration does. Ended ceremonies
+// are indexed by the time of their end, not by region, so they are found by a walk over all
+// that ended since. Each round makes some steps, and at the end the walk starts again from
+// the oldest. So a ceremony may stay up to one whole walk longer than its region says, but
+// never longer than the configuration says.
 
-// walked is how far the walk has come; owned by Maintain.
+// walked is the position of the walk; owned by Maintain.
 type walked struct{ from time.Time }
 
 // regionsKeep is the shortest time for which any region keeps ceremonies; the configured
@@ -33,7 +33,7 @@ func (s *Ceremonies) regionsKeep() time.Duration {
 	return keep
 }
 
-// keepIn is for how long ceremonies of a region are kept.
+// keepIn is how long ceremonies of a region are kept.
 func (s *Ceremonies) keepIn(r liuma.Region) time.Duration {
 	if keep := s.policy.For(r, "").Retention.Ceremonies; keep > 0 {
 		return min(keep, s.keep)
@@ -41,7 +41,7 @@ func (s *Ceremonies) keepIn(r liuma.Region) time.Duration {
 	return s.keep
 }
 
-// pruneSooner is one step of the walk.
+// pruneSooner makes the steps of one round.
 func (s *Ceremonies) pruneSooner(ctx context.Context) error {
 	keep := s.regionsKeep()
 	if keep >= s.keep {
@@ -56,8 +56,8 @@ func (s *Ceremonies) pruneSooner(ctx context.Context) error {
 	return nil
 }
 
-// pruneStep forgets those of one page whose region keeps them no longer. A crash leaves all
-// of a step or none of it, and the walk begins anew.
+// pruneStep deletes the ceremonies of one page that their region no longer keeps. A crash
+// leaves all of a step or none of it, and the walk starts anew.
 func (s *Ceremonies) pruneStep(ctx context.Context, before time.Time) (more bool, err error) {
 	var due []store.Ceremony
 	var page int
@@ -102,8 +102,8 @@ func (s *Ceremonies) pruneStep(ctx context.Context, before time.Time) (more bool
 	})
 }
 
-// keepOf is for how long a ceremony is kept: by the region of its card or, where it came to
-// none, that of its push.
+// keepOf is how long a ceremony is kept, by the region of its card or, if it has no card, of
+// its push.
 func (s *Ceremonies) keepOf(r store.Reader, c store.Ceremony) (time.Duration, error) {
 	region := s.engine.RegionOf(c.Channel, c.Region)
 	if !c.Card.IsZero() {

@@ -12,30 +12,30 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// Nothing is promised that the next page refuses. Every move looks first at
-// whether the act can still come to its end: a card that was frozen, reported or
-// unlinked meanwhile, a phone that went, a provider that was stopped. If it
-// cannot, the ceremony ends there, and nobody is asked for a code or sent to a
-// camera in vain. Pads for the present PIN have their own look (atPad), whose
-// answer is the verdict that the PIN would get.
+// No page promises something that the next page refuses. Every move first checks that
+// the act can still be completed: the card may have been frozen, reported or unlinked
+// meanwhile, the phone unbound, or the provider stopped. If the act cannot be
+// completed, the ceremony ends at once, and the holder is not asked for a code or
+// sent to a camera in vain. Pads for the present PIN have their own check (atPad),
+// which gives the verdict that the PIN would get.
 
-// stands refuses an act that can no longer come to its end.
+// stands refuses an act that can no longer be completed.
 func (s *Ceremonies) stands(r store.Reader, c store.Ceremony, d details) error {
 	act, at := s.acting(c, d), Step(c.Step)
 	if act.stands == nil || at.over() || at == StepDone || at == StepPIN && act.asksCurrent() {
 		return nil
 	}
-	// A PIN that the keepers may hold already is carried through, whatever came
-	// since (I-7): until then nobody says that nothing changed.
+	// A PIN that the keepers may hold already is carried through, whatever happened
+	// since (I-7). Until then the page must not say that nothing was changed.
 	if under, err := s.engine.Setting(r, c); err != nil || under {
 		return err
 	}
 	return act.stands(s, r, c, d)
 }
 
-// whileItStands makes the change if the act still stands, and otherwise ends the
-// ceremony; a reset that the holder turned to ends alone, if the PIN may still be
-// tried.
+// whileItStands makes the change if the act can still be completed, and otherwise
+// ends the ceremony. If the act is a reset that the holder turned to, and the PIN may
+// still be tried, only the reset ends.
 func (s *Ceremonies) whileItStands(do changeFunc) changeFunc {
 	return func(tx store.Tx, c *store.Ceremony, d *details) (Step, audit.Entry, error) {
 		err := s.stands(tx, *c, *d)
@@ -51,7 +51,7 @@ func (s *Ceremonies) whileItStands(do changeFunc) changeFunc {
 	}
 }
 
-// stop ends a ceremony whose act does not stand.
+// stop ends a ceremony whose act cannot be completed.
 func (s *Ceremonies) stop(tx store.Tx, c *store.Ceremony, d *details, why *liuma.Error) (Step, error) {
 	d.clearVerdict()
 	if d.Turned != "" {
@@ -70,8 +70,8 @@ func (s *Ceremonies) stop(tx store.Tx, c *store.Ceremony, d *details, why *liuma
 	return s.refuse(tx, c, d, why)
 }
 
-// stopOnWayBack ends a ceremony whose holder is about to be sent to the channel
-// for evidence that cannot help any more, and reports whether it did.
+// stopOnWayBack ends a ceremony whose holder is about to fetch evidence that can no
+// longer help, and reports whether it did.
 func (s *Ceremonies) stopOnWayBack(tx store.Tx, c *store.Ceremony, d *details) (stopped bool, err error) {
 	if !c.Ended.IsZero() || expired(*c, s.now()) || !wantsEvidence(*c, *d) {
 		return false, nil
@@ -88,15 +88,15 @@ func (s *Ceremonies) stopOnWayBack(tx store.Tx, c *store.Ceremony, d *details) (
 	return true, errors.Join(err, s.goTo(c, to))
 }
 
-// wantsEvidence reports a ceremony that goes on when the channel pushes again
-// with evidence.
+// wantsEvidence reports whether a ceremony goes on when the channel pushes again with
+// evidence.
 func wantsEvidence(c store.Ceremony, d details) bool {
 	code := liuma.Code(d.Code)
 	return Step(c.Step) == StepEvidence || Step(c.Step) == StepRefused && (code == liuma.CodeEvidenceRequired || code == liuma.CodeSlowDown)
 }
 
-// evidenceHelps refuses where the ceremony would be refused with evidence, too.
-// Where the channel is not linked it says nothing about the card.
+// evidenceHelps refuses a ceremony that would be refused even with evidence. Where
+// the channel is not linked, the refusal tells nothing about the card.
 func (s *Ceremonies) evidenceHelps(r store.Reader, c store.Ceremony, d details) error {
 	act := s.acting(c, d)
 	if Step(c.Step) == StepEvidence {
@@ -132,7 +132,8 @@ func (s *Ceremonies) refusedAtOnce(r store.Reader, c store.Ceremony, d details, 
 	return nil
 }
 
-// enrolmentStands is what an enrolment needs beside the proofs of its holder.
+// enrolmentStands checks the conditions of an enrolment other than the holder's
+// proofs.
 func (s *Ceremonies) enrolmentStands(r store.Reader, c store.Ceremony, d details) error {
 	_, err := s.enrollee(r, c, d)
 	if s.outbox == nil && liuma.CodeOf(err) == liuma.CodePhoneNone {
@@ -148,7 +149,7 @@ func (s *Ceremonies) enrolmentStands(r store.Reader, c store.Ceremony, d details
 	return s.numberComes(r, c, d, liuma.ActionEnroll, to, number)
 }
 
-// resetStands is what a reset needs beside the proofs of its holder.
+// resetStands checks the conditions of a reset other than the holder's proofs.
 func (s *Ceremonies) resetStands(r store.Reader, c store.Ceremony, d details) error {
 	card, err := s.linkedCardOf(r, c, d)
 	if err != nil {
@@ -174,9 +175,9 @@ func (s *Ceremonies) mayGetReset(r store.Reader, c store.Ceremony, d details, ca
 	return s.seenComes(r, c, d, card)
 }
 
-// seenComes refuses where the holder could not be seen to be there: no provider could
-// give evidence and no ticket waits to take its place, or the one that was given does
-// not stand any more.
+// seenComes refuses if the holder's presence cannot be proved: no provider can give
+// evidence and no ticket waits to replace it, or the ticket that was given no longer
+// stands.
 func (s *Ceremonies) seenComes(r store.Reader, c store.Ceremony, d details, card store.Card) error {
 	if d.Proofs.Ticket.holds(c) {
 		return s.ticketProves(r, c, d, card)
@@ -192,7 +193,7 @@ func (s *Ceremonies) seenComes(r store.Reader, c store.Ceremony, d details, card
 	return off
 }
 
-// evidenceComes refuses where no provider could give evidence.
+// evidenceComes refuses if no provider can give evidence.
 func (s *Ceremonies) evidenceComes(r store.Reader, p policy.Policy) error {
 	clients, err := r.Clients()
 	if err != nil {
@@ -206,8 +207,8 @@ func (s *Ceremonies) evidenceComes(r store.Reader, p policy.Policy) error {
 	return liuma.Fail(liuma.CodeOnlineOff, nil)
 }
 
-// resetNow refuses a reset that could not be made now: also where no one-time
-// code would be sent or taken. Who says "unlock at once" asks it first.
+// resetNow refuses a reset that could not be completed now, also because no one-time
+// code would be sent or taken. It is asked before a page offers to unlock at once.
 func (s *Ceremonies) resetNow(r store.Reader, c store.Ceremony, d details) (store.Card, error) {
 	card, err := s.linkedCardOf(r, c, d)
 	if err == nil {
@@ -227,8 +228,8 @@ func (s *Ceremonies) resetNow(r store.Reader, c store.Ceremony, d details) (stor
 	return card, s.codeComes(r, c, d, to)
 }
 
-// showReset says at the pad and on the page of a locked or blocked PIN why it
-// could not be set anew online now, so that no page promises it.
+// showReset says at the pad and on the page of a locked or blocked PIN why the PIN
+// could not be reset online now, so that the page does not offer it.
 func (s *Ceremonies) showReset(r store.Reader, c store.Ceremony, d details, p *Page) error {
 	if !mayForget(s.acting(c, d), c, d) {
 		return nil
@@ -241,15 +242,15 @@ func (s *Ceremonies) showReset(r store.Reader, c store.Ceremony, d details, p *P
 	return err
 }
 
-// mayForget reports a step from which the holder may turn to a reset.
+// mayForget reports whether the holder may turn to a reset from this step.
 func mayForget(act Act, c store.Ceremony, d details) bool {
 	code := liuma.Code(d.Code)
 	return act.Turns && (Step(c.Step) == StepPIN ||
 		Step(c.Step) == StepRefused && (code == liuma.CodeLocked || code == liuma.CodeBlocked))
 }
 
-// codeComes refuses where no one-time code could be given: none will be sent for
-// longer than the usual minute and none is open, or no more wrong ones are taken.
+// codeComes refuses if no one-time code could be given: no code is open and none will
+// be sent for longer than the usual minute, or no more wrong codes are taken.
 func (s *Ceremonies) codeComes(r store.Reader, c store.Ceremony, d details, to addressee) error {
 	by, err := s.askedThrough(r, c, d, to)
 	if err != nil {
@@ -282,11 +283,12 @@ func (s *Ceremonies) codeComes(r store.Reader, c store.Ceremony, d details, to a
 	return first
 }
 
-// sooner compares moments of which zero is never.
+// sooner reports whether a comes before b; a zero time means never.
 func sooner(a, b time.Time) bool { return !a.IsZero() && (b.IsZero() || a.Before(b)) }
 
-// rebindStands is what a rebind needs beside the proofs of its holder. Until a
-// number was typed, a code to one that is not bound must still be allowed.
+// rebindStands checks the conditions of a rebind other than the holder's proofs.
+// Until the holder has typed a number, it also checks that a code to a number that is
+// not bound is still allowed.
 func (s *Ceremonies) rebindStands(r store.Reader, c store.Ceremony, d details) error {
 	card, err := s.linkedCardOf(r, c, d)
 	switch {
@@ -316,11 +318,11 @@ func (s *Ceremonies) rebindStands(r store.Reader, c store.Ceremony, d details) e
 	return s.codeComes(r, c, d, to)
 }
 
-// nobodysNumber stands for the number that a rebind will name: a mobile of a
-// range that no operator has.
+// nobodysNumber stands in for the number that the holder will type in a rebind: a
+// mobile number of a range that no operator has.
 const nobodysNumber = "19000000000"
 
-// unfreezeStands is what an unfreeze needs beside the proofs of its holder.
+// unfreezeStands checks the conditions of an unfreeze other than the holder's proofs.
 func (s *Ceremonies) unfreezeStands(r store.Reader, c store.Ceremony, d details) error {
 	card, err := s.linkedCardOf(r, c, d)
 	switch {

@@ -49,10 +49,10 @@ func accessOf(c store.Ceremony, h Hand) access {
 	return accessNone
 }
 
-// reach is accessOf with the one rule of when an address has ended: with the time
-// of its ceremony, whether or not the sweep came by since. It then leads nowhere
-// for good, and never to "go on in the other window": there is none, where no
-// browser has begun.
+// reach is accessOf, which also knows when an address has ended: when the time of its
+// ceremony is over, whether or not the sweep has run. Then the address leads nowhere
+// for good. The answer is not "go on in the other window" if no browser has begun the
+// ceremony.
 func (s *Ceremonies) reach(c store.Ceremony, h Hand) (access, error) {
 	g, begun := accessOf(c, h), c.Browser != [32]byte{}
 	over := !s.now().Before(c.Expires) || Step(c.Step) == StepExpired
@@ -62,10 +62,10 @@ func (s *Ceremonies) reach(c store.Ceremony, h Hand) (access, error) {
 	return g, nil
 }
 
-// How many moves a ceremony has. Each writes a row and an entry of the record,
-// also one that is refused, and the longest way of an honest holder has some
-// thirty. So whoever presses a button without end fills no disk. Freezing
-// and leaving have the rest to themselves.
+// The limits on the moves of a ceremony. Each move writes a row and an audit entry,
+// even if it is refused; the longest way of an honest holder has about thirty. So
+// pressing a button endlessly cannot fill the disk. The moves between the two
+// limits are only for freezing and leaving.
 const (
 	movesMost  = 200
 	movesInAll = 250
@@ -187,8 +187,8 @@ func (s *Ceremonies) moved(ctx context.Context, id string, h Hand, from []Step, 
 		err = liuma.Fail(liuma.CodeCeremonyMoved, err)
 	}
 	if err == nil {
-		// The page of a move on a row that was put back would tell, as the row's
-		// rations never would, whether a typed code was right (I-13).
+		// On a row that was put back, the rations no longer count: the page would
+		// tell whether a typed code was right, again and again (I-13).
 		err = s.engine.NotPutBack(ctx, m.ceremony.Card)
 	}
 	return m, liuma.Outward(err)
@@ -263,15 +263,15 @@ func (s *Ceremonies) readFor(r store.Reader, id string, h Hand) (store.Ceremony,
 	return c, nil
 }
 
-// Begin binds a ceremony to the browser that shows its page to a person. A
-// prefetched page never calls it.
+// Begin binds a ceremony to the browser that shows its page to a person. Prefetching
+// a page does not call it.
 func (s *Ceremonies) Begin(ctx context.Context, id string, h Hand) (Page, error) {
 	return s.move(ctx, id, h, []Step{StepConfirm, StepCode, StepCardNo, StepEvidence, StepPhone, StepPIN, StepDone, StepRefused},
 		s.toPad(func(_ store.Tx, c *store.Ceremony, _ *details) (Step, error) { return Step(c.Step), nil }))
 }
 
 // Agree goes on from StepConfirm to the pad, or to the first proof. Where the page
-// shows a text to agree to, it is agreed to.
+// shows a text to agree to, this is the agreement.
 func (s *Ceremonies) Agree(ctx context.Context, id string, h Hand) (Page, error) {
 	agree := func(tx store.Tx, c *store.Ceremony, d *details) (Step, error) {
 		if err := s.consented(tx, *c, d, h); err != nil {
@@ -302,8 +302,8 @@ func (s *Ceremonies) agreed(tx store.Tx, c *store.Ceremony, d *details) (Step, e
 	return StepPIN, nil
 }
 
-// online is the agree of an act that is about a linked card and needs one-time
-// codes. It refuses if no code can be sent, or if may refuses.
+// online is the agree of an act that is about a linked card and needs one-time codes.
+// It refuses if no code can be sent, or if the function may refuses.
 func online(may func(*Ceremonies, store.Tx, *store.Ceremony, store.Card) (Step, error)) func(*Ceremonies, store.Tx, *store.Ceremony, *details) (Step, error) {
 	return func(s *Ceremonies, tx store.Tx, c *store.Ceremony, d *details) (Step, error) {
 		var step Step
@@ -323,8 +323,7 @@ func online(may func(*Ceremonies, store.Tx, *store.Ceremony, store.Card) (Step, 
 	}
 }
 
-// Leave ends a ceremony at its holder's wish, and so decides its business
-// number.
+// Leave ends a ceremony because its holder wants to, and decides its business number.
 func (s *Ceremonies) Leave(ctx context.Context, id string, h Hand) (Page, error) {
 	return s.moveAnyway(ctx, id, h, []Step{StepConfirm, StepCode, StepCardNo, StepEvidence, StepPhone, StepPIN},
 		func(tx store.Tx, c *store.Ceremony, d *details) (Step, audit.Entry, error) {
@@ -342,7 +341,7 @@ func (s *Ceremonies) Extend(ctx context.Context, id string, h Hand) (Page, error
 	return s.move(ctx, id, h, []Step{StepConfirm, StepCode, StepCardNo, StepEvidence, StepPhone, StepPIN, StepDone},
 		s.toPad(func(_ store.Tx, c *store.Ceremony, _ *details) (Step, error) {
 			if c.Action == liuma.ActionCounter {
-				return Step(c.Step), nil // the ticket's minutes are all there are
+				return Step(c.Step), nil // the time at a counter is the ticket's, and is not extended
 			}
 			// A ceremony that succeeded may last longer than an hour, to go back.
 			c.Expires = later(c.Expires, within(*c, s.now().Add(ceremonyMore)))

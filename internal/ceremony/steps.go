@@ -13,17 +13,16 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// Which proofs an act asks for beside those that it always does is policy: a
-// variant by act (policy.Steps). A ceremony reads the variants when it is pushed and
-// keeps them, sealed, for its life, so that nobody's next page is another one because
-// files were changed meanwhile. What it keeps is looked at again in the transaction
-// that reserves, binds or thaws (I-12). A ceremony of an earlier release has none,
-// which is the nation's variant.
+// Each act asks for fixed proofs. Policy may ask for more: a variant for each act
+// (policy.Steps). A ceremony reads the variants when it is pushed and keeps them,
+// sealed, for its life, so that a changed policy file does not change a ceremony under
+// way. The proofs of the variant are checked again in the transaction that reserves a
+// PIN version, binds a phone or ends a freeze (I-12). A ceremony of an earlier release
+// has no variants, which equals the nation's variant.
 
-// takeSteps keeps in a new ceremony the variants that hold for it: those of the region
-// of the card or, before there is one, of the person. The region of the push is the
-// channel's word; it stands in for that of a person who is not registered yet
-// (stepsOfPerson).
+// takeSteps keeps in a new ceremony the variants of the region of the card or, before
+// there is one, of the person. The region of the push is only the channel's claim; it
+// is used for a person who is not registered yet (stepsOfPerson).
 func (s *Ceremonies) takeSteps(r store.Reader, c authority.Caller, q Push, d *details) error {
 	region := q.Region
 	if q.Subject.Card != "" {
@@ -52,8 +51,8 @@ func (s *Ceremonies) takeSteps(r store.Reader, c authority.Caller, q Push, d *de
 	return nil
 }
 
-// stepsOfPerson adds, when an application begins, what the region of its person asks
-// for, where the person was not registered yet when it was pushed.
+// stepsOfPerson runs when an application begins. If the person was not registered yet
+// at the push, it adds the proofs that the person's region asks for.
 func (s *Ceremonies) stepsOfPerson(r store.Reader, c store.Ceremony, d *details) error {
 	if !d.Unregistered {
 		return nil
@@ -73,8 +72,8 @@ func (s *Ceremonies) stepsOfPerson(r store.Reader, c store.Ceremony, d *details)
 	return nil
 }
 
-// owed is the step of the first proof that an act asks for beside its own and that
-// was not given, or the step that follows them all.
+// owed is the step of the first proof that the variant asks for and that is still
+// missing; if none is missing, then.
 func owed(c store.Ceremony, d *details, act liuma.Action, then Step) Step {
 	d.Code = ""
 	switch {
@@ -87,14 +86,14 @@ func owed(c store.Ceremony, d *details, act liuma.Action, then Step) Step {
 	return then
 }
 
-// owesNumber reports whether an act asks for the card's number, and this browser did
-// not give it.
+// owesNumber reports whether an act asks for the card's number, and the number was not
+// given in this browser.
 func owesNumber(c store.Ceremony, d details, act liuma.Action) bool {
 	return d.Steps.Asks(act, policy.ProofCardNo) && !d.Proofs.CardNo.holds(c)
 }
 
-// numberGiven is the rule of a variant in the transaction that counts: without the
-// number in this browser, nothing is reserved, bound or thawed.
+// numberGiven is the check of owesNumber in the transaction that changes the card: if
+// the number is missing, nothing is reserved, bound or unfrozen.
 func numberGiven(c store.Ceremony, d details, act liuma.Action) error {
 	if owesNumber(c, d, act) {
 		return liuma.Fail(liuma.CodeCardNoNeeded, nil)
@@ -102,8 +101,8 @@ func numberGiven(c store.Ceremony, d details, act liuma.Action) error {
 	return nil
 }
 
-// numberComes refuses an act that asks for the card's number where it could not be
-// given: the registry knows none, or no more are taken now.
+// numberComes refuses an act that asks for the card's number if the number could not
+// be given: the registry knows none, or no more are taken now.
 func (s *Ceremonies) numberComes(r store.Reader, c store.Ceremony, d details, act liuma.Action, to addressee, number string) error {
 	switch {
 	case !owesNumber(c, d, act):
@@ -126,7 +125,7 @@ func (s *Ceremonies) numberOfCard(r store.Reader, c store.Ceremony, d details, a
 	return s.numberComes(r, c, d, act, addressee{card: card, holder: card.Holder}, f.CardNo)
 }
 
-// numbersLeft refuses where no more numbers of the card are taken within the day.
+// numbersLeft refuses if no more card numbers are taken within the day.
 func (s *Ceremonies) numbersLeft(r store.Reader, to addressee) error {
 	wrong, err := to.marks(r, tickCardNo, s.now().Add(-codePeriod))
 	if err != nil {
@@ -138,7 +137,8 @@ func (s *Ceremonies) numbersLeft(r store.Reader, to addressee) error {
 	return nil
 }
 
-// numberFrom is who a ceremony's card number is compared for, and the number.
+// numberFrom is the holder for whom a ceremony's card number is compared, and the
+// right number.
 func (s *Ceremonies) numberFrom(r store.Reader, c store.Ceremony, d details) (addressee, string, error) {
 	if s.acting(c, d).Action == liuma.ActionEnroll {
 		return s.numberOfEnrollee(r, c, d)
@@ -151,9 +151,9 @@ func (s *Ceremonies) numberFrom(r store.Reader, c store.Ceremony, d details) (ad
 	return addressee{card: card, holder: card.Holder}, f.CardNo, err
 }
 
-// numberBeside takes the number of the physical card where the variant asks for it
-// beside the other proofs. A wrong one is counted in the transaction that judged it,
-// so that a lost answer is counted too.
+// numberBeside takes the number of the physical card where the variant asks for it in
+// addition to the other proofs. A wrong number is counted in the transaction that
+// judged it, so a number whose answer is lost is counted too.
 func (s *Ceremonies) numberBeside(tx store.Tx, c *store.Ceremony, d *details, typed string) (Step, error) {
 	act := s.acting(*c, *d)
 	if !d.Steps.Asks(act.Action, policy.ProofCardNo) {
@@ -180,7 +180,7 @@ func (s *Ceremonies) numberBeside(tx store.Tx, c *store.Ceremony, d *details, ty
 	return s.besideDone(c, d, act), nil
 }
 
-// besideDone is the step after the card's number.
+// besideDone is the step after a right card number.
 func (s *Ceremonies) besideDone(c *store.Ceremony, d *details, act Act) Step {
 	if act.Action == liuma.ActionRebind {
 		return owed(*c, d, act.Action, StepPhone)
@@ -188,7 +188,7 @@ func (s *Ceremonies) besideDone(c *store.Ceremony, d *details, act Act) Step {
 	return owed(*c, d, act.Action, StepPIN)
 }
 
-// fresh reports a right code that this browser gave within the time of the proof.
+// fresh reports whether this browser gave a right code that still counts as proof.
 func (p CodeProof) fresh(c store.Ceremony, now time.Time) bool {
 	return p.open() && p.given(c) && now.Before(p.Until())
 }

@@ -11,14 +11,14 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// A ticket whose holder has their own phone with them takes the place of evidence, and
-// of nothing else: in a reset, a rebinding or an unfreezing that they do in their own
-// app, through a known link and after the bound phone's code there. So a clerk alone,
-// with everything they saw, typed or printed, has nothing (I-12): the ticket does
-// nothing without the phone and the link, and a code that a victim reads out on the
-// phone goes through no link that is known.
+// A ticket of a holder who has their own phone with them replaces evidence, and no other
+// proof: in a reset, a rebinding or an unfreezing that the holder does in their own app,
+// through a known link and after the code to the bound phone. So everything that a clerk
+// sees, types or prints is not enough for anything (I-12): the ticket does nothing
+// without the phone and the link. If a victim reads the code out on the phone, the caller
+// still has no known link.
 
-// ticketFor is the kind of ticket that takes the place of evidence in an act.
+// ticketFor is the kind of ticket that replaces evidence in an act.
 func ticketFor(a liuma.Action) (liuma.TicketKind, bool) {
 	switch a {
 	case liuma.ActionReset:
@@ -40,8 +40,8 @@ func (s *Ceremonies) throughKnown(r store.Reader, c store.Ceremony, d details, c
 	return err == nil && s.engine.KnownLink(card, l), err
 }
 
-// inPlace refuses a ticket that cannot take the place of evidence in a ceremony about a
-// card: it must be for this act and card, stand, and come through a known link.
+// inPlace refuses a ticket that cannot replace evidence in a ceremony about a card: the
+// ticket must be for this act and card and must stand, and the link must be known.
 func (s *Ceremonies) inPlace(r store.Reader, c store.Ceremony, d details, card store.Card, id liuma.TicketID) (store.Ticket, error) {
 	kind, ok := ticketFor(s.acting(c, d).Action)
 	if !ok {
@@ -57,9 +57,10 @@ func (s *Ceremonies) inPlace(r store.Reader, c store.Ceremony, d details, card s
 	return s.counter.ForLink(r, id, card, kind)
 }
 
-// ticketProves is the rule of I-12 for a ticket in the place of evidence, in every
-// transaction that counts: it was given in this browser, this ceremony took it, it
-// stands, and the link is known. The bound phone's code is looked at beside it.
+// ticketProves is the rule of I-12 for a ticket that replaces evidence, checked in every
+// transaction that changes the card: the ticket was given in this browser, this ceremony
+// took it, it stands, and the link is known. The code to the bound phone is checked
+// separately.
 func (s *Ceremonies) ticketProves(r store.Reader, c store.Ceremony, d details, card store.Card) error {
 	t, err := s.inPlace(r, c, d, card, d.Proofs.Ticket.ID)
 	if err != nil {
@@ -71,8 +72,8 @@ func (s *Ceremonies) ticketProves(r store.Reader, c store.Ceremony, d details, c
 	return nil
 }
 
-// ticketComes reports whether a ticket waits that could take the place of evidence, so
-// that a region without a provider of evidence has the counter.
+// ticketComes reports whether a ticket that could replace evidence is waiting, so that
+// holders in a region without an evidence provider can use the counter.
 func (s *Ceremonies) ticketComes(r store.Reader, c store.Ceremony, d details, card store.Card) (bool, error) {
 	all, err := r.TicketsOf(card.ID)
 	if err != nil {
@@ -93,15 +94,15 @@ func (s *Ceremonies) ticketComes(r store.Reader, c store.Ceremony, d details, ca
 	return false, nil
 }
 
-// rebindProved reports whether a rebinding has what comes before the new number, beside
-// the PIN. With a ticket that is a code to the phone that is bound still.
+// rebindProved reports whether a rebinding has the proofs that come before the new
+// number, besides the PIN. With a ticket that includes a code to the bound phone.
 func rebindProved(c store.Ceremony, d details) bool {
 	return d.Proofs.Evidence != nil || d.Proofs.Ticket.holds(c) && d.Proofs.OldCode.open() && d.Proofs.OldCode.given(c)
 }
 
-// GiveTicket takes the code of a ticket in place of evidence, in the holder's own app.
-// Why one is not taken stands on the page, and the ticket stays open. A crash before the
-// commit leaves it open, too.
+// GiveTicket takes the code of a ticket in place of evidence, in the holder's own app. If
+// it is not taken, the page says why, and the ticket stays open. A crash before the
+// commit leaves it open too.
 func (s *Ceremonies) GiveTicket(ctx context.Context, id string, h Hand, typed string) (Page, error) {
 	found, missing := s.counter.ByCode(ctx, h.Source, typed)
 	if _, ok := refusal(missing); missing != nil && !ok {
@@ -144,8 +145,8 @@ func (s *Ceremonies) GiveTicket(ctx context.Context, id string, h Hand, typed st
 		}))
 }
 
-// codeFirst sends back to the code where the one that was given does not hold any more.
-// A rebinding asks for it afterwards.
+// codeFirst sends the holder back to the code step if the code that was given no longer
+// counts. In a rebinding that code is asked for afterwards.
 func (s *Ceremonies) codeFirst(r store.Reader, c *store.Ceremony, d *details, act Act) (Step, error) {
 	if act.Action == liuma.ActionRebind {
 		return "", nil
@@ -161,17 +162,18 @@ func (s *Ceremonies) codeFirst(r store.Reader, c *store.Ceremony, d *details, ac
 	return StepCode, nil
 }
 
-// takeInPlace takes a ticket for a ceremony, which may give it again in another browser,
-// with all else.
+// takeInPlace takes a ticket for a ceremony. If the ceremony goes on in another browser,
+// the ticket's code can be given there again, like all other proofs.
 func (s *Ceremonies) takeInPlace(tx store.Tx, c store.Ceremony, d details, card store.Card, found store.Ticket) (store.Ticket, error) {
 	if found.Route == store.RouteSupervisor {
-		return found, liuma.Fail(liuma.CodeTicketPage, nil) // it has a page of its own
+		return found, liuma.Fail(liuma.CodeTicketPage, nil) // such a ticket is used on its own page
 	}
 	if _, err := s.inPlace(tx, c, d, card, found.ID); err != nil {
 		return found, err
 	}
 	if s.acting(c, d).Action == liuma.ActionRebind {
-		// The bound phone may be too new, or its number another's by now.
+		// The bound phone may be too new, or its number may belong to another person by
+		// now.
 		if _, err := s.resettable(tx, card, s.recoveryOf(card, c), true); err != nil {
 			return found, err
 		}
@@ -179,8 +181,7 @@ func (s *Ceremonies) takeInPlace(tx store.Tx, c store.Ceremony, d details, card 
 	return s.counter.Take(tx, found.ID, card, c.ID)
 }
 
-// oldCodeRight follows a right code to the phone that is bound still, in a rebinding with
-// a ticket.
+// oldCodeRight follows a right code to the bound phone, in a rebinding with a ticket.
 func (s *Ceremonies) oldCodeRight(tx store.Tx, c *store.Ceremony, d *details, card store.Card) (Step, error) {
 	contact, err := s.resettable(tx, card, s.recoveryOf(card, *c), true)
 	if err == nil {
@@ -197,8 +198,9 @@ func (s *Ceremonies) oldCodeRight(tx store.Tx, c *store.Ceremony, d *details, ca
 	return StepPhone, nil
 }
 
-// useProof uses up the ticket that took the place of evidence in a ceremony, if one did,
-// in the transaction of what it proved. It returns where that was, for its notice.
+// useProof uses up the ticket that replaced evidence in a ceremony, if there was one, in
+// the transaction of the change that it proved. It returns the place of the ticket, for
+// the notice.
 func (s *Ceremonies) useProof(tx store.Tx, ceremony string, card *store.Card) (at liuma.Text, err error) {
 	c, d, err := s.readCeremony(tx, ceremony)
 	if err == nil {
@@ -231,8 +233,8 @@ func (s *Ceremonies) showTicket(r store.Reader, c store.Ceremony, d details, p *
 	return err
 }
 
-// endTicket ends the ticket of a ceremony that ends without it, unless that ends by its
-// own time.
+// endTicket ends the ticket of a ceremony that ends without using it. After an expired
+// ceremony the ticket ends by its own time.
 func (s *Ceremonies) endTicket(tx store.Tx, c store.Ceremony, code liuma.Code) error {
 	d, err := s.openDetails(c)
 	if err != nil || code == liuma.CodeCeremonyExpired {

@@ -15,11 +15,10 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// GivePIN makes one try of a ceremony. It takes the try's number first, so that
-// a page that is submitted twice makes one attempt. The attempt itself is that
-// of the native door. It costs three transactions and two views: the try's
-// number, the act's view of the card, the two transactions of the attempt, and
-// the page.
+// GivePIN makes one try of a ceremony. It takes the try's number first, so that a
+// page that is submitted twice makes one attempt. The attempt is the same as at the
+// native door. In all there are three transactions and two views: the try's number,
+// the act's view of the card, the two transactions of the attempt, and the page.
 func (s *Ceremonies) GivePIN(ctx context.Context, id string, h Hand, g Given) (Page, error) {
 	var client store.Client
 	m, err := s.moved(ctx, id, h, []Step{StepPIN}, s.whileServed(func(tx store.Tx, c *store.Ceremony, d *details) (Step, audit.Entry, error) {
@@ -45,7 +44,7 @@ func (s *Ceremonies) GivePIN(ctx context.Context, id string, h Hand, g Given) (P
 		return Page{}, err
 	}
 	if m.bound != "" {
-		h.Secret = m.bound // the browser may have sent a secret from before a new push
+		h.Secret = m.bound // after a new push the browser may have sent its old secret
 	}
 	if Step(m.ceremony.Step) == StepPIN {
 		// A crash from here on leaves the try undecided and the ceremony at the
@@ -61,14 +60,14 @@ func (s *Ceremonies) GivePIN(ctx context.Context, id string, h Hand, g Given) (P
 	return p, err
 }
 
-// ErrOldPad is beneath CodeCeremonyMoved where the pad is older than the
-// ceremony, as one from the browser's back cache or a second tab is: what was
-// entered on it was not tried, and did not count.
+// ErrOldPad is the cause of CodeCeremonyMoved if the pad is older than the ceremony,
+// such as a page from the browser's back cache or in a second tab. Its entry was not
+// tried and did not count.
 var ErrOldPad = errors.New("ceremony: the pad is older than the ceremony")
 
-// notThisTry says why a try under another number than the next is not made: it
-// is one that was made, sent twice, or an entry on an old pad. Only the latter
-// may be told that nothing counted.
+// notThisTry says why a try is not made whose number is not the next one: the form of
+// a try that was made was sent twice, or it is an entry on an old pad. Only for the
+// old pad may the page say that nothing counted.
 func notThisTry(r store.Reader, c store.Ceremony, d details, g Given) error {
 	digest, err := givenDigest(c.ID, g)
 	if err != nil {

@@ -18,7 +18,7 @@ func unfreeze() Act {
 		Action: liuma.ActionUnfreeze,
 		First:  StepConfirm,
 		Moves: []Move{{StepConfirm, StepCode}, {StepCode, StepPIN}, {StepPIN, StepDone}, {StepPIN, StepCode},
-			// Where the number of the card or evidence is asked beside.
+			// Where the number of the card or evidence is asked in addition.
 			{StepCode, StepCardNo}, {StepCode, StepEvidence}, {StepCardNo, StepEvidence}, {StepCardNo, StepPIN}, {StepEvidence, StepPIN},
 			{StepCardNo, StepCode}, {StepEvidence, StepCode}},
 		Linked:    true,
@@ -54,8 +54,8 @@ func (s *Ceremonies) unfreezable(r store.Reader, card store.Card) (store.Contact
 	case !card.Frozen && !card.Reported(s.now()):
 		return store.Contact{}, liuma.Fail(liuma.CodeNotFrozen, nil)
 	}
-	// A PIN that was stopped before it counted stays stopped: whoever set it may be the
-	// one who wants the freeze to end.
+	// A PIN that was stopped before it began to count stays stopped: the person who set it may be
+	// the one who wants the freeze to end.
 	if card.StoppedAt(s.now()).Before(card.PINFrom) {
 		return store.Contact{}, liuma.Fail(liuma.CodePINStopped, nil)
 	}
@@ -88,7 +88,7 @@ func (s *Ceremonies) unfreeze(ctx context.Context, q asking) (authority.Verifica
 	})
 }
 
-// mayUnfreeze is the rule of I-12 for an unfreeze, besides the PIN.
+// mayUnfreeze is the rule of I-12 for an unfreeze, apart from the PIN.
 func (s *Ceremonies) mayUnfreeze(r store.Reader, card store.Card, ceremony string) error {
 	contact, err := s.unfreezable(r, card)
 	if err != nil {

@@ -84,7 +84,7 @@ func (s *Ceremonies) verify(ctx context.Context, q asking) (authority.Verificati
 		return "", s.tellUse(tx, *card, *row, s.about(q, *card).policy)
 	}
 	attempt := q.attempt(card, guess, proof, s.hooks(q, right))
-	attempt.Looked, attempt.Last = true, !q.hosted() // whose ceremony moves on under the hold
+	attempt.Looked, attempt.Last = true, !q.hosted() // a ceremony still has to move while its card is held
 	row, err := s.engine.Attempt(ctx, attempt)
 	if err != nil {
 		return s.engine.Repeat(ctx, q.caller, s.engine.WithChallenge(q.caller, err))
@@ -92,8 +92,8 @@ func (s *Ceremonies) verify(ctx context.Context, q asking) (authority.Verificati
 	return s.engine.Answer(ctx, q.caller, row)
 }
 
-// linkedHolder finds, in one view, the card of a channel's handle and the
-// evidence about its holder, and returns the asking by the rules of that card.
+// linkedHolder finds, in one view, the card of a channel's handle and the evidence
+// about its holder. It returns the asking with the rules of that card's region.
 func (s *Ceremonies) linkedHolder(ctx context.Context, q asking) (id liuma.CardID, of asking, proof *evidence.Proof, err error) {
 	ctx = store.Expect(ctx, store.Expected{Channel: q.caller.Channel(), Business: q.row.BusinessNo, Handle: store.Handle(q.request.Subject.Card)})
 	err = s.store.View(ctx, func(r store.Reader) error {

@@ -40,7 +40,7 @@ func (s *Ceremonies) WayBack(ctx context.Context, id string, h Hand) (Way, error
 			return audit.Entry{}, liuma.Fail(liuma.CodeCeremonyElsewhere, nil)
 		}
 		if c.Action == liuma.ActionCounter {
-			return audit.Entry{}, liuma.Fail(liuma.CodeCeremonyMoved, nil) // it came from no channel
+			return audit.Entry{}, liuma.Fail(liuma.CodeCeremonyMoved, nil) // no channel pushed it, so none can be returned to
 		}
 		if d, err = s.openDetails(c); err != nil {
 			return audit.Entry{}, err
@@ -62,7 +62,7 @@ func (s *Ceremonies) WayBack(ctx context.Context, id string, h Hand) (Way, error
 			code = s.routed(secret, s.routeOf(c.ID))
 			c.Code, c.CodeUntil = hashed("code", code), s.now().Add(codeLife)
 			if c.CodeUntil.After(c.Expires) {
-				c.CodeUntil = c.Expires // what was told as not returned stays so
+				c.CodeUntil = c.Expires // no code works once the verdict may be recorded as not returned
 			}
 		}
 		if err := s.sealDetails(&c, d); err != nil {
@@ -77,9 +77,9 @@ func (s *Ceremonies) WayBack(ctx context.Context, id string, h Hand) (Way, error
 	return s.way(cer, d, code)
 }
 
-// returns reports whether a ceremony has a verdict that the browser which goes
-// on with it may take back: it is the one that gave the PIN (I-14), in time, and
-// no code was redeemed.
+// returns reports whether this browser may take a ceremony's verdict back to the channel:
+// it is the browser that gave the PIN (I-14), the time is not over, and no code was
+// redeemed.
 func (s *Ceremonies) returns(c store.Ceremony, d details) bool {
 	return Step(c.Step) == StepDone && isBrowser(d.GivenIn, c) && c.CodeUsed.IsZero() && c.Ended.IsZero() && !expired(c, s.now())
 }
@@ -112,7 +112,7 @@ func (s *Ceremonies) way(c store.Ceremony, d details, code string) (Way, error) 
 		}
 		q.Set("error", "access_denied")
 		q.Set("error_description", string(why))
-		if why == liuma.CodeEvidenceRequired || why == liuma.CodeSlowDown { // evidence makes up for both
+		if why == liuma.CodeEvidenceRequired || why == liuma.CodeSlowDown { // evidence helps against both
 			q.Set("error", string(liuma.CodeEvidenceRequired))
 			challenge, err := s.vault.NewChallenge(c.Channel, s.now(), s.rules(c).ChallengeTTL)
 			if err != nil {
@@ -121,16 +121,16 @@ func (s *Ceremonies) way(c store.Ceremony, d details, code string) (Way, error) 
 			q.Set("challenge", challenge)
 		}
 	default:
-		return Way{}, liuma.Fail(liuma.CodeCeremonyMoved, nil) // not over: leave it first
+		return Way{}, liuma.Fail(liuma.CodeCeremonyMoved, nil) // the ceremony is open: leave it first
 	}
 	u.RawQuery = q.Encode()
 	return Way{URL: u.String()}, nil
 }
 
-// RedeemCode exchanges an authorization code, once, for the claims of an ID
-// token, while standing and version are the same as at the verdict (I-10). A
-// code that comes a second time, late, or with another redirect URI or verifier
-// is refused, and the refusal is recorded.
+// RedeemCode exchanges an authorization code, once, for the claims of an ID token, while
+// standing and version are the same as at the verdict (I-10). A code that comes a second
+// time, late, or with another redirect URI or verifier is refused, and the refusal is
+// recorded.
 func (s *Ceremonies) RedeemCode(ctx context.Context, c authority.Caller, code, redirectURI, verifier string) (Grant, error) {
 	if err := c.PermitChannel(); err != nil {
 		return Grant{}, err
@@ -180,10 +180,10 @@ func (s *Ceremonies) RedeemCode(ctx context.Context, c authority.Caller, code, r
 	return g, nil
 }
 
-// linkReturned makes the link of an enrolment or a link at the hosted door, in
-// the transaction that redeems the code: a verdict that comes back to no log-in
-// links none (I-14). A link is told to the holder; an enrolment was told with its
-// PIN. It writes nothing if it refuses.
+// linkReturned makes the link of an enrolment or a link at the hosted door, in the
+// transaction that redeems the code. So a verdict that never came back to its log-in makes
+// no link (I-14). The holder gets a notice of a link; for an enrolment the notice of the
+// PIN is enough. If it refuses, it writes nothing.
 func (s *Ceremonies) linkReturned(tx store.Tx, row *store.Request, replaces, handle store.Handle) (told bool, err error) {
 	if row.Action != liuma.ActionEnroll && row.Action != liuma.ActionLink {
 		return false, nil
@@ -204,17 +204,17 @@ func (s *Ceremonies) linkReturned(tx store.Tx, row *store.Request, replaces, han
 	return true, s.engine.TellIn(tx, card, noticeLinked, row.Channel, nil)
 }
 
-// takesCode reports whether a ceremony's code is good for who brings it: in time, with the
-// redirect URI and the verifier of the log-in that pushed.
+// takesCode reports whether a ceremony's code is accepted from this caller: in time, with
+// the redirect URI and the verifier of the push.
 func (s *Ceremonies) takesCode(c store.Ceremony, d details, redirectURI, verifier string) bool {
 	sum := sha256.Sum256([]byte(verifier))
 	proved := base64.RawURLEncoding.EncodeToString(sum[:]) == d.Return.CodeChallenge
 	return proved && s.returns(c, d) && s.now().Before(c.CodeUntil) && redirectURI == d.Return.RedirectURI
 }
 
-// claimHandle claims, for a code that will be taken and makes a link, the handle of that
-// link, so that the code's own transaction writes with the card alone. Empty: there is
-// nothing to claim, or the code will be refused.
+// claimHandle claims the handle of the link that redeeming a code will make, so that the
+// redeeming transaction itself writes only with the card. Empty: no link will be made, or
+// the code will be refused.
 func (s *Ceremonies) claimHandle(ctx context.Context, c authority.Caller, code, redirectURI, verifier string) (store.Handle, error) {
 	if !s.store.Spreads() {
 		return "", nil

@@ -12,9 +12,9 @@ import (
 
 // Words says where a pad takes a passphrase in place of six digits.
 type Words struct {
-	Entered bool // as the present PIN: there is a way to type one
-	Chosen  bool // as the new PIN
-	First   bool // the pad begins with a field for one, not with six boxes
+	Entered bool // for the present PIN: the page has a way to type one
+	Chosen  bool // for the new PIN
+	First   bool // the pad opens with a field for a passphrase instead of six boxes
 }
 
 // The pads that a holder may have used last, in details.Pad.
@@ -23,9 +23,9 @@ const (
 	padWords  = "words"
 )
 
-// padRules are what the pad goes by: the rules of the request's region and, where a card
-// is known, of the card's own. They say besides whether that card has a
-// passphrase, to a page that came through a known link alone.
+// padRules are the rules that the pad follows: of the request's region and, where a card
+// is known, of the card's region too. The bool says whether the card has a
+// passphrase; it is told only to a page that came through a known link.
 func (s *Ceremonies) padRules(r store.Reader, c authority.Caller, cer store.Ceremony, d details) (policy.Policy, bool, error) {
 	rules, id := s.rules(cer), cer.Card
 	var link store.Link
@@ -48,10 +48,10 @@ func (s *Ceremonies) padRules(r store.Reader, c authority.Caller, cer store.Cere
 	return s.engine.PolicyOf(card, c.Channel(), rules), link.Card == id && s.engine.HasPassphrase(card, link), nil
 }
 
-// words says what the pad of a page takes, by padRules. Whether a present PIN may be
-// typed as a passphrase goes by the service as a whole, so it is the same for every card;
-// but through a known link a card that has a passphrase has a field for it in any case,
-// and first. A new PIN may be one by the rules. last is the pad that was used last.
+// words says where the pad of a page takes a passphrase. For the present PIN that is one
+// setting for the whole service, so it is the same for every card; but through a known
+// link, a card that has a passphrase always has a field for it, and it comes first. For a
+// new PIN the rules decide. last is the pad that was used last.
 func (s *Ceremonies) words(act Act, last string, rules policy.Policy, has bool) Words {
 	entered := slices.Contains(act.Roles, liuma.RoleCurrent) || slices.Contains(act.Roles, liuma.RoleOld)
 	w := Words{Entered: entered && (has || s.engine.Passphrases()), Chosen: act.setsPIN() && rules.Passphrase}

@@ -11,19 +11,20 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// Somebody else may come to a counter in a person's place (an agent, 代办人), where the
-// policy of the person's region lets them: to have the card frozen, by the clerk alone and
-// at once, or closed, by the closing that takes a supervisor and 72 hours. Heirs are no
-// agents of who died, and close in every region, named like an agent: nobody is closed as
-// dead on nobody's word. In no region does anybody set a PIN, bind
-// a phone or unfreeze for another (R-44). A guardian comes with a child, who is there and
-// applies; for anything else, and with an adult, a guardian is an agent.
+// An agent (代办人) may come to a counter in a person's place, where the policy of the
+// person's region allows it. An agent can have the card frozen, by the clerk alone and at
+// once, or closed, by the closing that takes a supervisor and 72 hours. Heirs come as
+// agents of the dead and may close in every region, but they are named like any agent, so
+// that no closing for death is anonymous. In no region may an agent set a PIN, bind a phone
+// or unfreeze for another person (R-44). A guardian comes with a child who is there and
+// applies; for anything else, or with an adult, a guardian is an agent.
 //
-// Either is known by a document that the clerk saw, of which the blind index is kept, with
-// the name masked; and is neither the person nor of the household of clerk or supervisor.
+// Agent and guardian are identified by a document that the clerk saw. Its blind index is
+// kept, and the masked name. Neither may be the person, the clerk, the supervisor, or of
+// the household of clerk or supervisor.
 
-// Errors about who came. With each of them nothing was changed, but that a look-up was
-// counted and recorded.
+// Errors about the agent or guardian. With each of them nothing was changed, except that a
+// look-up was counted and recorded.
 var (
 	ErrCameNumber  = errors.New("the document number of who came is not valid: check it against the original, and type it again")
 	ErrCameName    = errors.New("the name of who came is not valid: type it as the original document has it, 2 to 80 characters")
@@ -36,18 +37,18 @@ var (
 	ErrGuardian    = errors.New("a child applies with a guardian, who came along: look the child up with the guardian's document")
 )
 
-// fullAge is that of who may act for another.
+// fullAge is the age from which a person may act for another.
 const fullAge = 18
 
-// Somebody is who came for a person, or with one, as the clerk types it from the original
-// document. Number is the text of a document, as liuma.HolderText makes it.
+// Somebody is the agent or guardian, as the clerk types them from the original document.
+// Number is the text of a document, as liuma.HolderText makes it.
 type Somebody struct {
 	As     store.CameAs `json:"as"`
 	Number string       `json:"number"`
 	Name   string       `json:"name"`
 }
 
-// CameView is who came, as members of staff see it afterwards.
+// CameView is the agent or guardian as members of staff see them afterwards.
 type CameView struct {
 	As   store.CameAs `json:"as"`
 	Name string       `json:"name"` // masked
@@ -55,7 +56,8 @@ type CameView struct {
 
 func cameView(c store.Came) CameView { return CameView{c.As, c.Name} }
 
-// parseCame reads who came; nil is nobody but the person. What was typed is in no error.
+// parseCame reads the agent or guardian; nil: the person came alone. No error has the
+// values that were typed.
 func (c *Counter) parseCame(s *Somebody) (store.Came, error) {
 	if s == nil {
 		return store.Came{}, nil
@@ -68,14 +70,15 @@ func (c *Counter) parseCame(s *Somebody) (store.Came, error) {
 	if err != nil {
 		return store.Came{}, ErrCameName
 	}
-	// A document that tells no birthday is the clerk's to look at.
+	// If the document tells no birthday, the clerk must check the age.
 	if born := id.Born(); born != "" && !registry.OfAge(born, fullAge, c.c.Now()) {
 		return store.Came{}, ErrCameYoung
 	}
 	return store.Came{As: s.As, Document: c.c.Vault.Index(vault.IndexIDNumber, id.Canonical()), Name: registry.MaskName(name)}, nil
 }
 
-// mayCome says why somebody may not come for a person to this member, or with them.
+// mayCome returns the reason why this agent or guardian may not come for the person to this
+// member, or nil.
 func (c *Counter) mayCome(r store.Reader, m store.Member, came store.Came, holder vault.Index) (refused, err error) {
 	if came.As == "" {
 		return nil, nil
@@ -95,7 +98,8 @@ func (c *Counter) mayCome(r store.Reader, m store.Member, came store.Came, holde
 	return errIf(own, ErrOwn), err
 }
 
-// ownCame reports whether who came is the member, or of the member's household.
+// ownCame reports whether the agent or guardian is the member, or of the member's
+// household.
 func (c *Counter) ownCame(r store.Reader, m store.Member, came store.Came) (bool, error) {
 	if came.As == "" {
 		return false, nil
@@ -103,11 +107,11 @@ func (c *Counter) ownCame(r store.Reader, m store.Member, came store.Came) (bool
 	return c.own(r, m, came.Document)
 }
 
-// rules are those of the person's region: it decides, and no channel has a say.
+// rules are the rules of the person's region alone, since no channel is involved.
 func (c *Counter) rules(s situation) policy.Policy { return c.c.Rules.For(s.region(), "") }
 
-// notForAgent says why an agent has a kind done for nobody here, or "". It comes before
-// how the card stands, so that an agent is told nothing of that.
+// notForAgent returns the reason why an agent may not have this kind of ticket here, or "".
+// It is checked before the card's standing, so that an agent learns nothing about that.
 func (c *Counter) notForAgent(s situation, kind liuma.TicketKind, reason string) string {
 	switch {
 	case kind == liuma.TicketFreeze && c.rules(s).Agents.Freeze(),
@@ -136,20 +140,19 @@ func agentRefusal(not string) error {
 	return nil
 }
 
-// guards reports whether who came is the guardian of a child who applies. For whatever else
-// they come, and with whomever, they are an agent as everybody (notForAgent).
+// guards reports whether the guardian of a child who applies has come. For anything else,
+// or with an adult, a guardian counts as an agent (notForAgent).
 func (c *Counter) guards(s situation, kind liuma.TicketKind, came store.Came) bool {
 	return came.As == store.CameGuardian && kind == liuma.TicketEnroll && c.needsGuardian(s)
 }
 
-// needsGuardian reports whether a person is too young to apply alone, or nobody knows how
-// old they are.
+// needsGuardian reports whether a person is too young to apply alone, or has no known age.
 func (c *Counter) needsGuardian(s situation) bool {
 	return !registry.OfAge(s.facts.Born(), c.rules(s).Minors.Alone, c.c.Now())
 }
 
-// stillAgent refuses a closing whose agent the policy, or the supervisor's household, no
-// longer lets come.
+// stillAgent refuses a closing if the policy no longer allows the agent, or if the agent is
+// of the supervisor's household.
 func (c *Counter) stillAgent(r store.Reader, t store.Ticket, card store.Card, members ...store.Member) error {
 	if t.Came.As == "" {
 		return nil
@@ -159,17 +162,18 @@ func (c *Counter) stillAgent(r store.Reader, t store.Ticket, card store.Card, me
 			return errors.Join(errIf(own, ErrOwn), err)
 		}
 	}
-	if !t.Kind.Holderless() { // a guardian, with the child who applies
+	if !t.Kind.Holderless() { // a guardian with the child who applies
 		return nil
 	}
 	s := situation{card: card, has: true}
 	return agentRefusal(c.notForAgent(s, t.Kind, t.Reason))
 }
 
-// freezeNow freezes a card for an agent, in the transaction that opens the ticket, which
-// is used by it: a freeze takes nothing away that its holder does not undo. Every number of
-// the card is told that somebody else came, and a security officer looks at it. What else
-// is open for the card ends, as with every freeze. The caller inserts the ticket.
+// freezeNow freezes a card for an agent, in the transaction that opens the ticket, and uses
+// the ticket up. No supervisor is needed, because the holder can undo a freeze. Every
+// number of the card is told that somebody else came, and a security officer reviews the
+// ticket. As with every freeze, everything else that is open for the card ends. The caller
+// inserts the ticket.
 //
 // A crash before the commit leaves neither freeze nor ticket nor count.
 func (c *Counter) freezeNow(tx store.Tx, t *store.Ticket, card store.Card) error {
@@ -179,7 +183,7 @@ func (c *Counter) freezeNow(tx store.Tx, t *store.Ticket, card store.Card) error
 	return c.c.Engine.FreezeForAgent(tx, &card)
 }
 
-// eventOf is the event of a ticket that was opened, or asked for.
+// eventOf is the audit event of a ticket: opened, or asked for.
 func eventOf(t store.Ticket) audit.Event {
 	switch {
 	case t.Kind == liuma.TicketFreeze:

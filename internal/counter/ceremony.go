@@ -7,11 +7,11 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// Carry is Use for a PIN that keepers hold already: it was reserved while the ticket
-// stood, and is carried through whatever came since (I-7). stopped says that the card was
-// stopped meanwhile: then nothing but the PIN may come about. A ticket that has ended by
-// then stays as it is; the record of the card has both. It raises card.Stops, and the
-// caller writes card and tells its contacts.
+// Carry is Use for a PIN that keepers hold already: its version was reserved while the
+// ticket stood, and it is carried through whatever happened since (I-7). stopped says
+// that the card was stopped meanwhile: then the ticket may do nothing but set the PIN. A
+// ticket that has ended by then stays as it is; the audit record of the card has both. It
+// raises card.Stops; the caller writes card and tells its contacts.
 func (c *Counter) Carry(tx store.Tx, id liuma.TicketID, card *store.Card, ceremony string) (t store.Ticket, stopped bool, err error) {
 	if t, err = c.Ticket(tx, id); err != nil {
 		return t, false, err

@@ -12,10 +12,11 @@ import (
 	"github.com/liuma-pin/liuma/internal/written"
 )
 
-// A ticket's code has eight of the 30 written.CodeLetters: 6.6e11 codes, 39 bits, for
-// the half hour of asking. It finds a ticket and proves nothing: with a thousand tickets open in a province, who tries 10 codes an hour
-// from each of a thousand networks hits one in seven years, and then still needs the
-// bound phone, or a supervisor who reads the number off a screen that is not there.
+// A ticket's code has eight of the 30 written.CodeLetters: 6.6e11 codes, 39 bits, valid for the
+// half hour of asking. It finds a ticket and proves nothing. With a thousand tickets open in a
+// province, an attacker who tries 10 codes an hour from each of a thousand networks finds one in
+// seven years. Then they still need the bound phone, or a supervisor who reads the number off a
+// screen that is not at the counter.
 const codeSize = 8
 
 // parseCode reads the typed code of a ticket, or the pairing number of a pad.
@@ -24,16 +25,16 @@ func parseCode(typed string) (string, bool) {
 	return code, formed && len(code) == codeSize
 }
 
-// ShownCode is a code as it is read aloud: 4-4.
+// ShownCode is a code in the form in which it is read aloud: 4-4.
 func ShownCode(code string) string { return code[:codeSize/2] + "-" + code[codeSize/2:] }
 
 func (c *Counter) codeIndex(what, code string) vault.Index {
 	return c.c.Vault.Index(vault.IndexTicket, what+"\x00"+code)
 }
 
-// NewCode makes the code of the clerk's own ticket, for the holder's phone, before a
-// browser has it (handable). It is returned once; another call makes another code, and the
-// first one finds nothing any more. Errors: ErrMember, ErrDocument, ErrTicket, ErrState.
+// NewCode makes a code for the clerk's own ticket, for the holder's phone, before a browser has the
+// ticket (handable). It is returned once; another call makes another code, and the first one no
+// longer finds the ticket. Errors: ErrMember, ErrDocument, ErrTicket, ErrState.
 func (c *Counter) NewCode(ctx context.Context, by liuma.StaffID, id liuma.TicketID) (string, error) {
 	code := written.NewCode(codeSize)
 	err := c.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
@@ -55,10 +56,10 @@ func (c *Counter) NewCode(ctx context.Context, by liuma.StaffID, id liuma.Ticket
 	return code, nil
 }
 
-// ByCode finds the live ticket that a typed code is of. source names the sender of the
-// request (an address, say): from the eleventh wrong code within an hour on it is refused
-// without a look, at all authorities on the database. Whether the ticket stands is another
-// question. Errors: CodeTicketUnknown, CodeTooManyRequests.
+// ByCode finds the live ticket of a typed code. source names the sender of the request (an address,
+// say): after ten wrong codes within an hour further ones are refused without a look, at all
+// authorities on the database. ByCode does not check whether the ticket stands. Errors:
+// CodeTicketUnknown, CodeTooManyRequests.
 func (c *Counter) ByCode(ctx context.Context, source, typed string) (store.Ticket, error) {
 	from := c.codeIndex("source", source)
 	taken, err := c.takeTry(ctx, from)
@@ -87,9 +88,9 @@ func (c *Counter) ByCode(ctx context.Context, source, typed string) (store.Ticke
 	return t, nil
 }
 
-// takeTry counts a try before its code is looked at: of a hundred that come at once, at one
-// authority or at several, no more are looked at than the source may give. A source that is
-// slowed writes nothing.
+// takeTry counts a try before its code is looked at. So of a hundred tries at once, at one
+// authority or at several, only as many are looked at as the source's ration allows. A try of a
+// source that is slowed writes nothing.
 func (c *Counter) takeTry(ctx context.Context, from vault.Index) (ration.Taken, error) {
 	taken, until, err := c.codes.Spend(ctx, c.c.Store, from, c.c.Now())
 	if err != nil {
@@ -101,15 +102,15 @@ func (c *Counter) takeTry(ctx context.Context, from vault.Index) (ration.Taken, 
 	return taken, nil
 }
 
-// ticketCodes is the ration of wrong codes. A right one is refused too while its source is
-// slowed: its holder stands at a counter, where the clerk can send the ticket to a pad. Who has more networks
-// than are counted one by one has none left from which codes are tried without end: then others
-// are slowed with them.
+// ticketCodes is the ration of wrong codes. While a source is slowed, right codes are refused too:
+// the holder is at a counter, where the clerk can send the ticket to a pad instead. If an attacker
+// uses more networks than are counted one by one, the remaining sources share one ration, and
+// honest ones among them are slowed as well.
 func ticketCodes() ration.Codes {
 	return ration.Codes{Kind: "ticket_codes", Source: 10, Sources: 1 << 14, Others: 1 << 14, Alarm: 1000}
 }
 
-// saveWrong has the wrong codes of all sources add up over authorities, for the alarm.
+// saveWrong adds the wrong codes of all sources to the sum over all authorities, for the alarm.
 func (c *Counter) saveWrong(ctx context.Context) error {
 	alarm, err := c.wrong.Save(ctx, c.c.Store, c.codes, c.c.Now())
 	if alarm {

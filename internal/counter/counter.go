@@ -1,29 +1,30 @@
-// Package counter is what happens at a counter (经办机构柜台) before and around a holder's
-// act there: a clerk looks a person up, opens a ticket (凭单), a supervisor approves it,
-// a holder's browser takes it, and a security officer looks at some of them afterwards.
+// Package counter is the work at a counter (经办机构柜台) before and around a holder's act there:
+// a clerk looks a person up and opens a ticket (凭单), a supervisor approves it, a holder's
+// browser takes it, and a security officer reviews some tickets afterwards.
 //
-// It guarantees that a ticket is worth nothing by a clerk alone: with RouteLink it
-// stands in the place of evidence and of nothing else, beside the bound phone's code
-// through a known link; with RouteSupervisor a second member of staff, whom this
-// package picks, has approved it, for the one browser whose number they read off
-// the screen in the person's hands. It is good once, for fifteen minutes, for one
-// browser, and only while its card was not frozen since, clerk and supervisor may still
-// act, and the card is whose it was (Stands, which is asked at each move and in the
-// transaction that sets, binds or thaws). Nobody opens or approves a ticket for themself
-// or their household, nor without being known by their own document; look-ups, tickets
-// and tickets of one pair are rationed, in the database (R-39, I-15). Every step is
-// recorded with the member's name in its transaction (I-8). Who makes keys of pads writes
-// nothing, and keeps no desk from its pad. A ticket, a code and a pad are no proofs: no function here sets a PIN, binds a phone or thaws a card.
+// It guarantees that a clerk alone can do nothing with a ticket. With RouteLink a ticket
+// replaces evidence and nothing else: the bound phone's code through a known link is still
+// needed. With RouteSupervisor a second member of staff, whom this package picks, has
+// approved it, for the one browser whose number they read off the screen in the
+// person's hands. A ticket is good once, for fifteen minutes, for one browser. It is
+// good only while its card has not been frozen since, clerk and supervisor may still act,
+// and the card still belongs to the same person (Stands, which is checked at each move and
+// in the transaction that sets, binds or unfreezes). No member opens or approves a ticket
+// for themself or their household, or without a recorded document of their own. Look-ups,
+// tickets and tickets of one pair of members are rationed, in the database (R-39, I-15).
+// Every step is recorded with the member's name in its transaction (I-8). Making many pad
+// keys fills no disk and blocks no desk's pad. A ticket, a code and a pad are no proofs: no
+// function here sets a PIN, binds a phone or unfreezes a card.
 //
-// It trusts its callers to say which member acts (package admin), that the pad's key
-// signed (the holder's door), and what the holder proved (package ceremony).
-// docs/COUNTER.md says what corrupt members can do.
+// It trusts its callers to say which member acts (package admin), that the pad's key signed
+// (the holder's door), and what the holder proved (package ceremony). docs/COUNTER.md says
+// what corrupt members can do.
 //
-// Who comes in a person's place has a card frozen or closed, where the person's region lets
-// them, and nothing else.
+// An agent who comes in a person's place can have the card frozen or closed, where the
+// person's region allows it, and nothing else.
 //
-// Start here: Counter, then Stands in stands.go. A file per step: lookup, agent, kinds, open,
-// supervisor, seen, decide, code, stands, pad, review, progress, maintain.
+// Start here: Counter, then Stands in stands.go. A file per step: lookup, agent, kinds,
+// open, supervisor, seen, decide, code, stands, pad, review, progress, maintain.
 package counter
 
 import (
@@ -48,17 +49,18 @@ import (
 const (
 	LookUpLife = 30 * time.Minute // of a look-up, in which tickets may be opened on it
 	AskedLife  = 30 * time.Minute // of a ticket that waits for a supervisor
-	TicketLife = 15 * time.Minute // of one that is open, from then on
-	LeftAfter  = 5 * time.Minute  // in which nobody took a ticket that waits, and a colleague's may take its place
-	HeldAfter  = 10 * time.Minute // in which nobody approved one that a browser has; the same
+	TicketLife = 15 * time.Minute // of an open ticket, from its opening or approval
+	LeftAfter  = 5 * time.Minute  // after this a waiting ticket that no browser took may be replaced by a colleague's
+	HeldAfter  = 10 * time.Minute // the same for one that a browser took and no supervisor approved
 	ReviewTime = 7 * 24 * time.Hour
-	// Kept is how long an ended ticket stays in the database; the record keeps more.
+	// Kept is how long an ended ticket stays in the database; the audit record keeps its
+	// entries longer.
 	Kept = 400 * 24 * time.Hour
 
 	day = 24 * time.Hour
 )
 
-// Errors that callers act on. With each of them nothing was changed, but that a refusal
+// Errors that callers act on. With each of them nothing was changed, except that a refusal
 // for a quota is recorded.
 var (
 	ErrMember       = errors.New("you may not do this at a counter")
@@ -93,11 +95,13 @@ type Registry interface {
 	Of(store.Reader, vault.Index) (store.Person, registry.Facts, error)
 }
 
-// Engine is what the counter asks of the authority; *authority.Authority is one.
+// Engine is the part of the authority that the counter needs; *authority.Authority
+// implements it.
 type Engine interface {
-	// HeldOf is the card that the keepers hold for a person.
+	// HeldOf is the card that the keepers hold for a person, as in authority.
 	HeldOf(ctx context.Context, holder vault.Index) (ledger.Row, error)
-	// Adopt takes in a card that only they know; its error is CodeCardRestored when it did.
+	// Adopt inserts a card that only the keepers know; its error is CodeCardRestored when
+	// it did.
 	Adopt(ctx context.Context, card store.Card, held ledger.Row) error
 	ReadCard(store.Reader, liuma.CardID) (store.Card, error)
 	KnownLink(store.Card, store.Link) bool
@@ -106,24 +110,24 @@ type Engine interface {
 	Setting(store.Reader, store.Ceremony) (bool, error)
 	// Writes reports whether a letter would go to a card's person.
 	Writes(store.Reader, store.Card, registry.Facts) (bool, error)
-	// AnewFrom is from when the holder of a closed card may apply for another one, and
-	// ClosedForGood whether that is now.
+	// AnewFrom is when the holder of a closed card may apply for another one, and
+	// ClosedForGood whether that time has come.
 	AnewFrom(store.Card) (time.Time, bool)
 	ClosedForGood(store.Card) bool
-	// FreezeForAgent freezes a card for somebody who came in its holder's place, and tells
-	// every number of it so. The caller writes the audit entry.
+	// FreezeForAgent freezes a card for an agent, and tells every number of the card that
+	// somebody else came. The caller writes the audit entry.
 	FreezeForAgent(store.Tx, *store.Card) error
-	// ToWall turns a time of the store into what a person's clock shows.
+	// ToWall turns a time of the store into the time of a person's clock.
 	ToWall(time.Time) time.Time
 }
 
-// Rules are the policy that runs; *policy.Running is one. A clerk goes by the region that
-// they are bound to.
+// Rules are the running policy; *policy.Running implements it. For a clerk the rules of the
+// region that they are bound to apply.
 type Rules interface {
 	For(region liuma.Region, channel liuma.ChannelID) policy.Policy
 }
 
-// Teller tells a card's contacts, in the transaction of what it tells of.
+// Teller tells a card's contacts, in the transaction of the event.
 type Teller interface {
 	TellTicketOpened(store.Tx, store.Card, store.Ticket) error
 }
@@ -139,9 +143,9 @@ type Config struct {
 	Vault    *vault.Vault
 	Registry Registry
 	Engine   Engine
-	Now      func() time.Time // the store's time, by which everything is judged
-	// SignedIn says whether a member has a session that goes on: only then may a
-	// supervisor be picked before others, and only then does a pad serve.
+	Now      func() time.Time // the store's time, for all limits and rations
+	// SignedIn reports whether a member has an open session: such supervisors are picked
+	// first, and a pad serves only while its clerk has one.
 	SignedIn func(store.Reader, store.Member) (bool, error)
 	Rules    Rules
 	Teller   Teller // nil: no messages are sent
@@ -188,8 +192,8 @@ func New(c Config) (*Counter, error) {
 	return &Counter{c: c, codes: ticketCodes(), offers: newPadOffers()}, nil
 }
 
-// acting is the member who acts: active, with the role, and known by their document.
-// ErrMember, ErrDocument.
+// acting is the member who acts. They must be active, have the role, and have a recorded
+// document of their own. Errors: ErrMember, ErrDocument.
 func acting(r store.Reader, id liuma.StaffID, role liuma.StaffRole) (store.Member, error) {
 	m, err := r.Member(id)
 	if errors.Is(err, store.ErrNotFound) || err == nil && (!m.Active() || !m.Has(role)) {
@@ -201,8 +205,8 @@ func acting(r store.Reader, id liuma.StaffID, role liuma.StaffRole) (store.Membe
 	return m, err
 }
 
-// own reports whether a person is the member, or of the member's household. A document
-// that was corrected meanwhile leads to the person.
+// own reports whether a person is the member, or of the member's household. It follows a
+// document number that was corrected meanwhile.
 func (c *Counter) own(r store.Reader, m store.Member, holder vault.Index) (bool, error) {
 	mine, mineAt, err := c.household(r, m.Document)
 	if err != nil {
@@ -215,10 +219,10 @@ func (c *Counter) own(r store.Reader, m store.Member, holder vault.Index) (bool,
 	return mineAt == theirsAt || mine != "" && mine == theirs, nil
 }
 
-// household is the registry's household of a person, empty where it names none, and the
-// blind index of the document that they are known by now.
+// household is the registry's household of a person, empty if it names none, and the blind
+// index of the person's present document.
 func (c *Counter) household(r store.Reader, holder vault.Index) (string, vault.Index, error) {
-	for range 8 { // a number is corrected once, or twice
+	for range 8 { // a number is corrected once or twice at most
 		p, err := r.Person(holder)
 		if errors.Is(err, store.ErrNotFound) {
 			return "", holder, nil
@@ -238,7 +242,7 @@ func (c *Counter) household(r store.Reader, holder vault.Index) (string, vault.I
 	return f.Household, holder, err
 }
 
-// samePerson reports whether two members are one person under two names.
+// samePerson reports whether two members are the same person under two names.
 func (c *Counter) samePerson(r store.Reader, a, b store.Member) (bool, error) {
 	if a.ID == b.ID {
 		return true, nil
@@ -256,8 +260,8 @@ func (c *Counter) entry(by string, ev audit.Event, t store.Ticket, outcome strin
 	return audit.Entry{At: c.c.Now(), Actor: by, Event: ev, Card: t.Card, Outcome: outcome, Note: Note(t)}
 }
 
-// Note names a ticket in the note of an entry: itself, its kind and who stands behind
-// it.
+// Note names a ticket in the note of an audit entry: its ID, its kind, and its clerk and
+// supervisor.
 func Note(t store.Ticket) string {
 	words := fmt.Sprintf("ticket=%s kind=%s route=%s clerk=%s", t.ID, t.Kind, t.Route, t.Clerk)
 	if t.Supervisor != "" {
@@ -272,7 +276,7 @@ func Note(t store.Ticket) string {
 	return words + cameWords(t.Came)
 }
 
-// byName is a value that stands for a member in meters and marks.
+// byName is the key of one or more members in meters and marks.
 func (c *Counter) byName(what string, ids ...liuma.StaffID) vault.Index {
 	for _, id := range ids {
 		what += "\x00" + string(id)
@@ -280,13 +284,13 @@ func (c *Counter) byName(what string, ids ...liuma.StaffID) vault.Index {
 	return c.c.Vault.Index(vault.IndexTicket, what)
 }
 
-// Reasons lists why a clerk looks somebody up, in the order in which pages show them.
-// The last one takes words.
+// Reasons lists the reasons for which a clerk looks somebody up, in the order in which
+// pages show them. The last one needs words.
 func Reasons() []string {
 	return []string{"forgot_pin", "new_phone", "lost_phone", "no_phone", "frozen", "first_card", "restored", ReasonDeath, ReasonEmigration, "question", ReasonOther}
 }
 
-// ErrCloseReason is an ErrReason.
+// ErrCloseReason is the ErrReason of closings.
 var ErrCloseReason = fmt.Errorf("%w: a card is closed because its holder died or emigrated, so look the person up for that", ErrReason)
 
 // The reasons for which a card is closed.
@@ -295,7 +299,7 @@ const (
 	ReasonEmigration = "emigration"
 )
 
-// ReasonOther takes words.
+// ReasonOther needs words.
 const ReasonOther = "other"
 
 // parseReason checks a reason and its words.
@@ -313,7 +317,7 @@ func parseReason(reason, words string) (string, error) {
 	return string(w), nil
 }
 
-// reasoned adds a reason to the words of an entry.
+// reasoned adds a reason to the note of an entry.
 func reasoned(note, reason, words string) string {
 	note += " for=" + reason
 	if words != "" {

@@ -29,12 +29,12 @@ func (c *Counter) Waiting(ctx context.Context, by liuma.StaffID) (out []View, er
 }
 
 // Approve approves a ticket that waits for this supervisor: its minutes begin, in the
-// browser that has it and shows number. The caller has seen a fresh touch of their
-// passkey. A closing, in which no holder acts, takes no number. Errors: ErrMember,
-// ErrDocument, ErrTicket, ErrState, ErrOwn, ErrKind, ErrUnseen, ErrNumberWrong,
-// ErrNumberOver, ErrAgentRegion.
+// browser that has it and shows number. The caller has checked a fresh touch of the
+// supervisor's passkey. A closing, in which no holder takes part, has no number.
+// Errors: ErrMember, ErrDocument, ErrTicket, ErrState, ErrOwn, ErrKind, ErrUnseen,
+// ErrNumberWrong, ErrNumberOver, ErrAgentRegion.
 //
-// A crash before the commit leaves it waiting, and no number counted.
+// A crash before the commit leaves the ticket waiting, and no number counted.
 func (c *Counter) Approve(ctx context.Context, by liuma.StaffID, id liuma.TicketID, number string) (out View, err error) {
 	var refused error // committed together with the count and the entry
 	err = c.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
@@ -78,8 +78,8 @@ func (c *Counter) Approve(ctx context.Context, by liuma.StaffID, id liuma.Ticket
 	return out, errors.Join(err, refused)
 }
 
-// close begins the closing of a card, in which no holder has a part: the ticket is used
-// by its approval.
+// close begins the closing of a card. Its ticket is used up by the approval, because no
+// holder takes part.
 func (c *Counter) close(tx store.Tx, t *store.Ticket, card *store.Card) error {
 	if c.c.Closer == nil {
 		return ErrKind
@@ -91,7 +91,7 @@ func (c *Counter) close(tx store.Tx, t *store.Ticket, card *store.Card) error {
 	return nil
 }
 
-// approvable is an asked ticket of this supervisor that still stands.
+// approvable is a ticket that waits for this supervisor and still stands.
 func (c *Counter) approvable(r store.Reader, by liuma.StaffID, id liuma.TicketID) (store.Ticket, error) {
 	m, err := acting(r, by, liuma.RoleSupervisor)
 	if err != nil {
@@ -131,7 +131,7 @@ func (c *Counter) approvable(r store.Reader, by liuma.StaffID, id liuma.TicketID
 	return t, nil
 }
 
-// stale is what a supervisor hears where the clerk may not act any more.
+// stale is the error for a supervisor when the clerk may no longer act.
 func stale(err error) error {
 	if errors.Is(err, ErrMember) || errors.Is(err, ErrDocument) {
 		return ErrState
@@ -173,9 +173,10 @@ func (c *Counter) Decline(ctx context.Context, by liuma.StaffID, id liuma.Ticket
 	})
 }
 
-// Withdraw ends the clerk's own ticket, if it was not used. A PIN that keepers may hold
-// already is carried through, so nobody is told that nothing changed (I-7). Errors:
-// ErrMember, ErrTicket, ErrState, ErrCarried.
+// Withdraw ends the clerk's own ticket, if it was not used. If keepers may hold a new
+// PIN already, it is carried through (I-7), and Withdraw refuses with ErrCarried,
+// because it could not promise that nothing changed. Errors: ErrMember, ErrTicket,
+// ErrState, ErrCarried.
 func (c *Counter) Withdraw(ctx context.Context, by liuma.StaffID, id liuma.TicketID) error {
 	return c.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		t, err := c.ownTicket(tx, by, id)
@@ -220,7 +221,7 @@ func (c *Counter) ownTicket(r store.Reader, by liuma.StaffID, id liuma.TicketID)
 	return t, err
 }
 
-// cardOf is a ticket's card, or the zero one.
+// cardOf is a ticket's card, or a zero card if it has none.
 func (c *Counter) cardOf(r store.Reader, t store.Ticket) (store.Card, error) {
 	if t.Card.IsZero() {
 		return store.Card{}, nil

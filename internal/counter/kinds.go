@@ -12,7 +12,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// Why a kind of ticket cannot be opened. The catalogue has a sentence for each
+// The reasons why a kind of ticket cannot be opened. The catalogue has a sentence for each
 // ("word.not_possible.WORD").
 const (
 	NotNoCard     = "no_card"      // there is no electronic card
@@ -43,24 +43,25 @@ func NotPossible() []string {
 		NotDied, NotKeepers, NotClosing, NotReason, NotRegistered, NotAgent, NotAgentHere, NotAgentOnly, NotGuardian, NotBorn, NotHeir}
 }
 
-// situation is how a person stands, as tickets are judged by it.
+// situation is everything about a person that decides which tickets can be opened.
 type situation struct {
 	person  store.Person
 	facts   registry.Facts
 	known   bool // the registry knows the person
 	card    store.Card
-	has     bool // there is a row of a card with a PIN
+	has     bool // there is a card with a PIN
 	held    ledger.Row
-	away    bool // the keepers did not say
+	away    bool // the keepers did not answer
 	contact *store.Contact
-	phone   string // the bound one
+	phone   string // number of the bound phone
 	link    bool   // there is a known link
 	live    []store.Ticket
-	left    bool // no colleague's among them goes on
-	writes  bool // a letter would reach the person's address
+	left    bool // no colleague's ticket among them is still being worked on
+	writes  bool // the registry has an address for letters
 }
 
-// heldOf asks the keepers, outside of any transaction, where there is no row.
+// heldOf asks the keepers for a person who has no card in the database. It runs outside of
+// any transaction.
 func (c *Counter) heldOf(ctx context.Context, holder vault.Index) (held ledger.Row, away bool, err error) {
 	var there bool
 	err = c.c.Store.View(ctx, func(r store.Reader) error {
@@ -82,7 +83,7 @@ func (c *Counter) heldOf(ctx context.Context, holder vault.Index) (held ledger.R
 	return held, false, nil
 }
 
-// stand reads how a person stands.
+// stand reads a person's situation.
 func (c *Counter) stand(r store.Reader, holder vault.Index, held ledger.Row, away bool) (situation, error) {
 	s := situation{held: held, away: away}
 	p, f, err := c.c.Registry.Of(r, holder)
@@ -102,12 +103,12 @@ func (c *Counter) stand(r store.Reader, holder vault.Index, held ledger.Row, awa
 	if err != nil {
 		return s, err
 	}
-	if c.c.Engine.ClosedForGood(s.card) { // as if there were none: they apply anew
+	if c.c.Engine.ClosedForGood(s.card) { // treated as no card: the person may apply again
 		s.card = store.Card{}
 		s.live, err = c.liveTickets(r, liuma.CardID{}, holder)
 		return s, err
 	}
-	if s.has = s.card.Version > 0; s.has || s.held.Card == s.card.ID { // an enrolment that was interrupted is gone on with
+	if s.has = s.card.Version > 0; s.has || s.held.Card == s.card.ID { // an interrupted enrolment is continued
 		s.held, s.away = ledger.Row{}, false
 	}
 	contact, phone, err := c.c.Engine.Contact(r, s.card.ID)
@@ -143,9 +144,10 @@ func (c *Counter) standLive(r store.Reader, s *situation, holder vault.Index) (e
 	return nil
 }
 
-// leftAlone reports whether a ticket waits for a while that nobody took, or took and
-// nobody approved, or its clerk has gone home: a colleague does not wait for its half hour,
-// nor does a clerk keep a person from all others. One that was approved is its holder's.
+// leftAlone reports whether a ticket that waits for its supervisor may be replaced by a
+// colleague's: nobody took or approved it for some time, or its clerk has signed out. So a
+// colleague need not wait for its half hour, and no clerk can keep a person from all other
+// clerks. An approved ticket belongs to its holder and is never left alone.
 func (c *Counter) leftAlone(r store.Reader, t store.Ticket) (bool, error) {
 	if t.State != store.TicketAsked {
 		return false, nil
@@ -165,7 +167,7 @@ func (c *Counter) leftAlone(r store.Reader, t store.Ticket) (bool, error) {
 	return err == nil && !in, err
 }
 
-// liveTickets are those of a person, by card or by document, whose time is not over.
+// liveTickets are a person's tickets, by card or by document, whose time is not over.
 func (c *Counter) liveTickets(r store.Reader, card liuma.CardID, holder vault.Index) ([]store.Ticket, error) {
 	of, err := r.TicketsOf(card)
 	if err != nil {
@@ -175,8 +177,8 @@ func (c *Counter) liveTickets(r store.Reader, card liuma.CardID, holder vault.In
 	return slices.DeleteFunc(append(of, others...), func(t store.Ticket) bool { return !t.Live() || !c.c.Now().Before(t.Until) }), err
 }
 
-// adopted reports whether a card is one that only keepers knew: it is frozen, and nobody
-// is known by whom it could be opened online.
+// adopted reports whether a card was adopted from the keepers: it is frozen, and has
+// neither a phone nor a link by which its holder could unfreeze it online.
 func (s situation) adopted() bool {
 	return s.has && s.card.Frozen && s.contact == nil && !s.link && !s.card.Contested
 }
@@ -184,13 +186,13 @@ func (s situation) adopted() bool {
 // stopped reports whether a freeze or a report stops the card.
 func (c *Counter) stopped(s situation) bool { return s.card.Frozen || s.card.Reported(c.c.Now()) }
 
-// not says why a kind cannot be opened on a look-up, or "".
+// not returns the reason why a kind cannot be opened on a look-up, or "".
 func (c *Counter) not(s situation, kind liuma.TicketKind, row store.LookUp) string {
 	if row.Came.As != "" && !c.guards(s, kind, row.Came) {
 		if why := c.notForAgent(s, kind, row.Reason); why != "" {
 			return why
 		}
-	} else if kind == liuma.TicketFreeze { // nobody came for them
+	} else if kind == liuma.TicketFreeze { // only an agent freezes at a counter
 		return NotAgentOnly
 	}
 	switch {
@@ -209,7 +211,7 @@ func (c *Counter) not(s situation, kind liuma.TicketKind, row store.LookUp) stri
 			return NotNoCard
 		case s.card.IsClosing():
 			return NotRetiring
-		case row.Reason == ReasonDeath && row.Came.As != store.CameAgent: // it names who says so
+		case row.Reason == ReasonDeath && row.Came.As != store.CameAgent: // the heir who reports the death must be named
 			return NotHeir
 		}
 		return ""
@@ -236,24 +238,24 @@ func (c *Counter) not(s situation, kind liuma.TicketKind, row store.LookUp) stri
 	return c.notOfCard(s, kind)
 }
 
-// notOfCard says it of kinds that are about a card.
+// notOfCard is not for the kinds that are about a card.
 func (c *Counter) notOfCard(s situation, kind liuma.TicketKind) string {
 	switch {
 	case s.card.Contested:
 		return NotContested
 	case s.has && s.card.Physical == liuma.PhysicalCancelled || !s.has && s.person.Physical == liuma.PhysicalCancelled:
 		return NotCancelled
-	case s.card.IsCorrecting() && kind != liuma.TicketFreeze: // which is what stops a wrong one
+	case s.card.IsCorrecting() && kind != liuma.TicketFreeze: // a freeze is the way to stop a wrong correction
 		return NotCorrecting
 	}
-	fresh := !s.has || s.adopted() // to be opened as a whole
+	fresh := !s.has || s.adopted() // only enrolling or opening is possible
 	switch kind {
 	case liuma.TicketOpen:
 		if !fresh {
 			return NotHasCard
 		}
 		return ""
-	case liuma.TicketFreeze: // also of a card that is frozen: it stops what goes on elsewhere
+	case liuma.TicketFreeze: // allowed for a frozen card too: it stops other open acts
 		if !s.has {
 			return NotOpened
 		}
@@ -276,8 +278,8 @@ func (c *Counter) notOfCard(s situation, kind liuma.TicketKind) string {
 	return ""
 }
 
-// byLink reports whether a kind may go by the bound phone through a known link, without
-// a supervisor.
+// byLink reports whether a kind may go without a supervisor, by the bound phone through a
+// known link.
 func byLink(s situation, kind liuma.TicketKind) bool {
 	return slices.Contains([]liuma.TicketKind{liuma.TicketReset, liuma.TicketUnfreeze, liuma.TicketRebind}, kind) && s.contact != nil && s.link
 }

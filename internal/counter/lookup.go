@@ -21,11 +21,11 @@ type Seeking struct {
 	Number string `json:"number"`
 	Reason string `json:"reason"` // of Reasons
 	Words  string `json:"words,omitempty"`
-	// Came is who came for the person, or with them; nil: the person alone is there.
+	// Came is the agent or guardian who came; nil: the person came alone.
 	Came *Somebody `json:"came,omitempty"`
 }
 
-// Person is what a clerk sees of a person: masked, with what can be done for them now.
+// Person is a person as a clerk sees them: masked, with the tickets that are possible now.
 type Person struct {
 	LookUp   string         `json:"look_up"` // by which tickets are opened
 	Until    time.Time      `json:"until"`   // of the look-up
@@ -37,8 +37,8 @@ type Person struct {
 	PIN      bool           `json:"pin"`                // there is a PIN
 	Phone    string         `json:"phone,omitempty"`    // the bound one
 	Listed   string         `json:"listed,omitempty"`   // the registry's, where none is bound
-	// Post says, of who has a card and no bound phone, how notices reach them: of the
-	// constants below. The address itself is shown to no clerk.
+	// Post says how notices reach a person who has a card and no bound phone: one of the
+	// constants below. No clerk sees the address itself.
 	Post  string          `json:"post,omitempty"`
 	Kinds []Possible      `json:"kinds"`
 	Live  *liuma.TicketID `json:"live,omitempty"` // a ticket of the person that goes on
@@ -48,14 +48,14 @@ type Person struct {
 	Anew  time.Time       `json:"anew,omitzero"` // of a closed card: from when they can apply for another
 }
 
-// How notices reach who has no bound phone.
+// How notices reach a person who has no bound phone.
 const (
 	PostGoes = "goes" // by letter
 	PostBack = "back" // a letter came back from the address
 	PostNone = "none" // the registry has no address
 )
 
-// post is how.
+// post returns the constant for a situation.
 func (s situation) post() string {
 	switch {
 	case !s.has || s.contact != nil || s.card.Contested:
@@ -68,22 +68,22 @@ func (s situation) post() string {
 	return PostNone
 }
 
-// Possible says of one kind whether a ticket can be opened now.
+// Possible says for one kind whether a ticket can be opened now.
 type Possible struct {
 	Kind liuma.TicketKind `json:"kind"`
 	Not  string           `json:"not,omitempty"` // of NotPossible; empty: it can
-	// Link says that it can go without a supervisor, where the person has the bound
-	// phone with an app in which the card is known.
+	// Link says that no supervisor is needed if the person has the bound phone here, with
+	// an app in which the card is known.
 	Link bool `json:"link,omitempty"`
 }
 
-// LookUp looks a person up for a clerk, on the record with the reason, whether or not
-// there is anybody. It counts to the clerk's day. Errors: ErrMember, ErrDocument,
-// ErrReason, ErrNumber, ErrLookUps, ErrNobody, ErrBounds, ErrOwn, and those about who came
-// (ErrCameNumber, ErrCameName, ErrCameYoung, ErrCameSelf).
+// LookUp looks a person up for a clerk, and records it with the reason, whether or not the
+// person is found. It counts to the clerk's day. Errors: ErrMember, ErrDocument,
+// ErrReason, ErrNumber, ErrLookUps, ErrNobody, ErrBounds, ErrOwn, and the errors about an
+// agent or guardian (ErrCameNumber, ErrCameName, ErrCameYoung, ErrCameSelf).
 //
-// The entry is written before anything is returned: a crash leaves a record of what
-// nobody saw, never the other way round (I-8).
+// The entry is written before anything is returned: after a crash the record may have a
+// look-up whose answer nobody saw, never the other way round (I-8).
 func (c *Counter) LookUp(ctx context.Context, by liuma.StaffID, q Seeking) (Person, error) {
 	words, err := parseReason(q.Reason, q.Words)
 	if err != nil {
@@ -91,14 +91,15 @@ func (c *Counter) LookUp(ctx context.Context, by liuma.StaffID, q Seeking) (Pers
 	}
 	id, err := registry.ParseIDNumber(q.Number)
 	if err != nil {
-		return Person{}, ErrNumber // without the number
+		return Person{}, ErrNumber // without the typed number
 	}
 	came, err := c.parseCame(q.Came)
 	if err != nil {
 		return Person{}, err
 	}
 	holder := c.c.Vault.Index(vault.IndexIDNumber, id.Canonical())
-	// Who may not look up learns nothing from how long the keepers take.
+	// Checked before the keepers are asked, so that a member who may not look up learns
+	// nothing from how long they take.
 	if err := c.c.Store.View(ctx, func(r store.Reader) error { _, err := acting(r, by, liuma.RoleClerk); return err }); err != nil {
 		return Person{}, err
 	}
@@ -153,7 +154,7 @@ func (c *Counter) lookUp(tx store.Tx, row store.LookUp, held ledger.Row, away bo
 	return c.personView(row, s), e, nil, tx.InsertLookUp(row)
 }
 
-// outcomeOf is a refusal's word in the record.
+// outcomeOf is the word for a refusal in the audit record.
 func outcomeOf(err error) string {
 	switch {
 	case errors.Is(err, ErrNobody):
@@ -166,8 +167,8 @@ func outcomeOf(err error) string {
 	return "bounds"
 }
 
-// cameWords says in the note of an entry that somebody came for the person, or with them.
-// Who stands on the ticket, which goes when the person is erased; the record stays.
+// cameWords notes in an entry that an agent or guardian came. Their identity is only in
+// the ticket, which is deleted when the person is erased; the record stays.
 func cameWords(c store.Came) string {
 	if c.As == "" {
 		return ""
@@ -182,7 +183,8 @@ func agencyWords(m store.Member) string {
 	return " agency=" + string(m.Agency)
 }
 
-// mayServe says why a member may not serve a person at all, or not who came for them.
+// mayServe returns the reason why a member may not serve this person at all, or not this
+// agent or guardian.
 func (c *Counter) mayServe(r store.Reader, m store.Member, s situation, row store.LookUp) (refused, err error) {
 	if !s.known && !s.has && s.held.Card.IsZero() {
 		return ErrNobody, nil
@@ -197,7 +199,7 @@ func (c *Counter) mayServe(r store.Reader, m store.Member, s situation, row stor
 	return c.mayCome(r, m, row.Came, row.Holder)
 }
 
-// region is the person's: the card's, or else the registry's.
+// region is the person's region: the card's or, without a card, the registry's.
 func (s situation) region() liuma.Region {
 	if s.has || !s.known {
 		return s.card.Region
@@ -218,7 +220,7 @@ func (c *Counter) personView(row store.LookUp, s situation) Person {
 		out.Anew = c.c.Engine.ToWall(from)
 	}
 	switch {
-	case s.card.Contested: // the phone of the person before
+	case s.card.Contested: // the phone belongs to the number's former person
 	case s.contact != nil:
 		out.Phone = registry.MaskPhone(s.phone)
 	case s.known && s.facts.Phone != "":
@@ -239,9 +241,9 @@ func (c *Counter) personView(row store.LookUp, s situation) Person {
 	return out
 }
 
-// Person shows a person whom the clerk looked up less than half an hour ago, as things
-// stand now. It is neither counted nor recorded again. Errors: ErrMember, ErrDocument,
-// ErrLookUp, ErrOwn, ErrBounds, ErrNobody.
+// Person shows the person of a clerk's look-up of the last half hour, as they stand now.
+// This is neither counted nor recorded again. Errors: ErrMember, ErrDocument, ErrLookUp,
+// ErrOwn, ErrBounds, ErrNobody.
 func (c *Counter) Person(ctx context.Context, by liuma.StaffID, lookUp string) (out Person, err error) {
 	var row store.LookUp
 	err = c.c.Store.View(ctx, func(r store.Reader) error {
@@ -266,7 +268,7 @@ func (c *Counter) Person(ctx context.Context, by liuma.StaffID, lookUp string) (
 	return out, err
 }
 
-// serving is how the person of a look-up stands, whom its clerk may serve.
+// serving is the situation of a look-up's person, if its clerk may serve them.
 func (c *Counter) serving(r store.Reader, row store.LookUp, held ledger.Row, away bool) (situation, error) {
 	m, err := acting(r, row.Clerk, liuma.RoleClerk)
 	if err != nil {
@@ -280,7 +282,7 @@ func (c *Counter) serving(r store.Reader, row store.LookUp, held ledger.Row, awa
 	return s, errors.Join(refused, err)
 }
 
-// lookedUp is a look-up that is not over, of a clerk who may act.
+// lookedUp is a look-up that has not ended, by a clerk who may act.
 func (c *Counter) lookedUp(r store.Reader, by liuma.StaffID, id string) (store.LookUp, error) {
 	if _, err := acting(r, by, liuma.RoleClerk); err != nil {
 		return store.LookUp{}, err

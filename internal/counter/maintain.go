@@ -14,15 +14,16 @@ import (
 const sweepPage = 100
 
 const (
-	// expireEvery is how often tickets whose time is over are ended. What was not ended
-	// yet is judged by its time anyway.
+	// expireEvery is how often tickets whose time is over are ended. Until then they are refused by
+	// their time.
 	expireEvery = 10 * time.Second
-	// forgetEvery is how often what was kept long enough is dropped.
+	// forgetEvery is how often rows that were kept long enough are deleted.
 	forgetEvery = 10 * time.Minute
 )
 
-// Maintain ends tickets whose time is over, adds up wrong codes for their alarm, and forgets what was
-// kept long enough, until ctx ends. Each step may be repeated, and nothing breaks if it is lost.
+// Maintain ends tickets whose time is over, adds up wrong codes for their alarm, and deletes rows
+// that were kept long enough, until ctx ends. Each step may be repeated, and losing one breaks
+// nothing.
 func (c *Counter) Maintain(ctx context.Context) {
 	expire, forget := time.NewTicker(expireEvery), time.NewTicker(forgetEvery)
 	defer expire.Stop()
@@ -48,7 +49,7 @@ func (c *Counter) MaintainOnce(ctx context.Context) error {
 	return errors.Join(c.saveWrong(ctx), c.expire(ctx), c.forget(ctx))
 }
 
-// expire ends each in a transaction of its own, with its entry in its card's stream.
+// expire ends each ticket in a transaction of its own, with the entry in its card's stream.
 func (c *Counter) expire(ctx context.Context) error {
 	var due []store.Ticket
 	err := c.c.Store.View(ctx, func(r store.Reader) (err error) {
@@ -74,8 +75,8 @@ func (c *Counter) expire(ctx context.Context) error {
 	return nil
 }
 
-// forget drops look-ups, pads and tickets whose time is over for long enough. Without
-// anything to drop it writes nothing.
+// forget deletes look-ups, pads and tickets that ended long enough ago. If there are none it writes
+// nothing.
 func (c *Counter) forget(ctx context.Context) error {
 	return c.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		now := c.c.Now()

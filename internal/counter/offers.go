@@ -5,17 +5,17 @@ import (
 	"time"
 )
 
-// Anybody can make a key and have it offered as a pad. An offer is a row without an entry,
-// until a clerk types the number and no longer than OfferLife, so that whichever authority
-// the clerk and the pad come to next knows it. How many there are is bounded here, by each
-// process for those that came to it. No source keeps another from being offered. Beyond its own many a source loses its oldest
-// offer; where there are too many of all, one goes of whoever has most among a few that
-// are drawn, and of equals the oldest. A process that was started anew has forgotten whose
-// they were, and those before it end with their ten minutes.
+// Anybody can make a key and have it offered as a pad. An offer is a row without an audit entry,
+// until a clerk types its number, and lasts at most OfferLife. It is in the database so that every
+// authority knows it. The number of offers is limited here: each process limits those that it
+// received. No source can keep another from making an offer. A source with too many loses its
+// oldest. If there are too many in all, some offers are drawn at random, and of those the one whose
+// source has most is dropped, the oldest among equals. A restarted process has forgotten the
+// sources of earlier offers, which end with their ten minutes.
 const (
 	offersSource = 120     // of one source, which may be a whole agency behind one address in the morning
-	offersAll    = 1 << 16 // of all
-	offersDrawn  = 16      // that are looked at for one that goes
+	offersAll    = 1 << 16 // of all sources
+	offersDrawn  = 16      // drawn to choose the one that is dropped
 	offersSwept  = time.Minute
 )
 
@@ -26,21 +26,21 @@ type padOffer struct {
 	at, until          time.Time
 }
 
-// padOffers are the offers that came to this process.
+// padOffers are the offers that this process received.
 type padOffers struct {
 	mu       sync.Mutex
 	byNumber map[string]*padOffer   // guarded by mu
 	byPad    map[string]*padOffer   // guarded by mu
 	sources  map[string][]*padOffer // guarded by mu: the oldest first
-	swept    time.Time              // guarded by mu: when those that are over were dropped last
+	swept    time.Time              // guarded by mu: when ended offers were last dropped
 }
 
 func newPadOffers() *padOffers {
 	return &padOffers{byNumber: map[string]*padOffer{}, byPad: map[string]*padOffer{}, sources: map[string][]*padOffer{}}
 }
 
-// put offers a pad, in the place of an earlier offer of it, and returns those that lost
-// their places to it.
+// put adds the offer of a pad in place of an earlier one, and returns the offers that were dropped
+// for it.
 func (o *padOffers) put(p *padOffer, now time.Time) (lost []*padOffer) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -59,7 +59,7 @@ func (o *padOffers) put(p *padOffer, now time.Time) (lost []*padOffer) {
 		}
 	}
 	lose(o.byPad[p.id])
-	lose(o.byNumber[p.number]) // drawn twice: the clerk would pair one of two devices
+	lose(o.byNumber[p.number]) // same number: the clerk could pair the wrong device
 	if own := o.sources[p.source]; len(own) >= offersSource {
 		lose(own[0])
 	}
@@ -71,10 +71,10 @@ func (o *padOffers) put(p *padOffer, now time.Time) (lost []*padOffer) {
 	return lost
 }
 
-// most is one that goes where there are too many. The caller holds mu.
+// most is the offer to drop when there are too many in all. The caller holds mu.
 func (o *padOffers) most() (found *padOffer) {
 	looked := 0
-	for _, p := range o.byPad { // begins at random
+	for _, p := range o.byPad { // starts at a random place
 		if found == nil || len(o.sources[p.source]) > len(o.sources[found.source]) ||
 			len(o.sources[p.source]) == len(o.sources[found.source]) && p.at.Before(found.at) {
 			found = p
@@ -86,7 +86,7 @@ func (o *padOffers) most() (found *padOffer) {
 	return found
 }
 
-// drop forgets an offer, if there is one. The caller holds mu.
+// drop removes an offer; it does nothing for nil. The caller holds mu.
 func (o *padOffers) drop(p *padOffer) {
 	if p == nil {
 		return
@@ -107,7 +107,7 @@ func (o *padOffers) drop(p *padOffer) {
 	o.sources[p.source] = own
 }
 
-// forget drops the offer of a pad, if there is one: it was paired, or not kept.
+// forget removes the offer of a pad, if there is one, because it was paired or could not be stored.
 func (o *padOffers) forget(id string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -14,26 +14,27 @@ import (
 	"github.com/liuma-pin/liuma/locale"
 )
 
-// Opening is what a clerk asks for.
+// Opening is a clerk's request for a ticket.
 type Opening struct {
 	LookUp string           `json:"look_up"`
 	Kind   liuma.TicketKind `json:"kind"`
-	// Checked: the clerk has checked the original document.
+	// Checked says that the clerk has checked the original document.
 	Checked bool `json:"checked"`
-	// Phone: the person has the bound phone here, with an app in which the card is known,
-	// so that no supervisor is needed. Without it one is asked.
+	// Phone says that the person has the bound phone here, with an app in which the card
+	// is known. Then no supervisor is needed; without it one is asked.
 	Phone bool `json:"phone"`
-	// Lost: the bound phone is not here; it was lost or stolen, or left at home. Then a
-	// reset or an unfreezing by the supervisor asks for no code to it, and is reviewed.
+	// Lost says that the bound phone is not here: lost, stolen, or left at home. Then a
+	// reset or an unfreezing that a supervisor approves asks for no code to it, and is
+	// reviewed.
 	Lost bool `json:"lost"`
 }
 
 // Open opens a ticket, or asks a supervisor for one, on a look-up of the clerk's. An
 // earlier ticket of the same clerk for the person ends, and so does a colleague's that was
-// left alone (leftAlone). A card that only the keepers
-// know is adopted first, frozen. Errors: ErrMember, ErrDocument, ErrLookUp, ErrChecked,
-// ErrKind, ErrLive, ErrCarried, ErrOwn, ErrBounds, ErrTickets, ErrNoSupervisor, ErrPairSpent,
-// ErrAgentKind, ErrAgentRegion, ErrGuardian, ErrBorn, ErrHeir.
+// left alone (leftAlone). A card that only the keepers know is adopted first, frozen.
+// Errors: ErrMember, ErrDocument, ErrLookUp, ErrChecked, ErrKind, ErrLive, ErrCarried,
+// ErrOwn, ErrBounds, ErrTickets, ErrNoSupervisor, ErrPairSpent, ErrAgentKind,
+// ErrAgentRegion, ErrGuardian, ErrBorn, ErrHeir.
 //
 // A crash before the commit leaves no ticket and nothing counted.
 func (c *Counter) Open(ctx context.Context, by liuma.StaffID, q Opening) (View, error) {
@@ -66,8 +67,8 @@ func (c *Counter) Open(ctx context.Context, by liuma.StaffID, q Opening) (View, 
 	return out, errors.Join(err, refused)
 }
 
-// beforeOpening reads the look-up, asks the keepers, and adopts a card that only they
-// know.
+// beforeOpening reads the look-up, asks the keepers, and adopts a card that only the
+// keepers know.
 func (c *Counter) beforeOpening(ctx context.Context, by liuma.StaffID, q Opening) (row store.LookUp, held ledger.Row, away bool, err error) {
 	err = c.c.Store.View(ctx, func(r store.Reader) error {
 		row, err = c.lookedUp(r, by, q.LookUp)
@@ -100,7 +101,8 @@ func (c *Counter) beforeOpening(ctx context.Context, by liuma.StaffID, q Opening
 	return row, ledger.Row{}, false, nil
 }
 
-// open judges and writes a ticket. refused is committed: it is over the clerk's day.
+// open checks and writes a ticket. refused is an error that is committed: the clerk's day
+// is used up.
 func (c *Counter) open(tx store.Tx, id liuma.TicketID, row store.LookUp, q Opening, held ledger.Row, away bool, lot lot) (t store.Ticket, e audit.Entry, refused, err error) {
 	m, err := acting(tx, row.Clerk, liuma.RoleClerk)
 	if err != nil {
@@ -120,7 +122,7 @@ func (c *Counter) open(tx store.Tx, id liuma.TicketID, row store.LookUp, q Openi
 	t = store.Ticket{ID: id, Kind: q.Kind, State: store.TicketAsked, Card: s.card.ID, Holder: row.Holder, Region: s.region(), Agency: m.Agency, Clerk: m.ID,
 		Reason: row.Reason, Words: row.Words, Lost: q.Lost, Route: store.RouteSupervisor, Stops: s.card.Stops, AskedAt: now, Until: now.Add(AskedLife), Came: row.Came}
 	if !s.has {
-		t.Card = liuma.CardID{} // of a card without a PIN nothing is known
+		t.Card = liuma.CardID{} // a card without a PIN counts as no card
 		t.Stops = 0
 	}
 	if spent, err := c.spent(tx, meterTicket, m.ID, c.quotas(m).Tickets); err != nil || spent {
@@ -145,8 +147,8 @@ func (c *Counter) open(tx store.Tx, id liuma.TicketID, row store.LookUp, q Openi
 	return t, e, nil, tx.InsertTicket(t)
 }
 
-// begin opens a ticket for its holder's phone, or has a supervisor asked. It returns words
-// about a colleague's ticket that it takes the place of, for the record.
+// begin opens a ticket for its holder's phone, or asks a supervisor. It returns words for
+// the record about a colleague's ticket that it replaced.
 func (c *Counter) begin(tx store.Tx, t *store.Ticket, s situation, clerk store.Member, phone bool, lot lot) (replaced string, err error) {
 	if replaced, err = c.replaceLive(tx, s, clerk.ID); err != nil {
 		return "", err
@@ -162,8 +164,8 @@ func (c *Counter) begin(tx store.Tx, t *store.Ticket, s situation, clerk store.M
 	return replaced, err
 }
 
-// mayOpen refuses a kind of ticket on a look-up: for who came, by how the card stands, or
-// because the person was looked up for something else.
+// mayOpen refuses a kind of ticket on a look-up because of the agent or guardian, the
+// card's standing, or the reason of the look-up.
 func (c *Counter) mayOpen(s situation, q Opening, row store.LookUp) error {
 	not := c.not(s, q.Kind, row)
 	if err := agentRefusal(not); err != nil {
@@ -178,7 +180,7 @@ func (c *Counter) mayOpen(s situation, q Opening, row store.LookUp) error {
 	return nil
 }
 
-// refusalOf is the error for why a kind cannot be opened.
+// refusalOf is the error for a reason of not.
 func refusalOf(not string) error {
 	if err := agentRefusal(not); err != nil {
 		return err
@@ -186,15 +188,16 @@ func refusalOf(not string) error {
 	return ErrKind
 }
 
-// mayClose reports whether a card is closed for a reason: its holder died or emigrated, or
-// its number is another person's by now, who comes for something else.
+// mayClose reports whether a card may be closed for a look-up's reason: its holder died or
+// emigrated. If the card's number belongs to another person now, any reason will do,
+// because that person came for something else.
 func mayClose(s situation, reason string) bool {
 	return reason == ReasonDeath || reason == ReasonEmigration || s.card.Contested
 }
 
 // replaceLive ends the clerk's own earlier tickets for a person, and a colleague's that
-// was left alone; beside one that goes on it refuses. It returns words about a colleague's
-// for the record.
+// was left alone. If another ticket is still being worked on, it refuses. It returns words
+// for the record about a colleague's ticket.
 func (c *Counter) replaceLive(tx store.Tx, s situation, by liuma.StaffID) (words string, err error) {
 	for _, other := range s.live {
 		if other.Clerk != by {
@@ -215,8 +218,8 @@ func (c *Counter) replaceLive(tx store.Tx, s situation, by liuma.StaffID) (words
 	return words, nil
 }
 
-// start has a ticket's minutes run: of one that is opened at once, or was approved, which
-// goes on in the browser that has it. Its holder is told.
+// start begins a ticket's minutes, when it is opened at once or approved, and tells its
+// holder. An approved ticket goes on in the browser that has it.
 func (c *Counter) start(tx store.Tx, t *store.Ticket, card *store.Card) error {
 	now := c.c.Now()
 	t.State, t.OpenedAt, t.Until = store.TicketOpened, now, now.Add(TicketLife)
@@ -232,18 +235,17 @@ func (c *Counter) start(tx store.Tx, t *store.Ticket, card *store.Card) error {
 	return c.c.Teller.TellTicketOpened(tx, *card, *t)
 }
 
-// sampleOneOf is the share of tickets that are reviewed.
+// sampleOneOf says that one of so many tickets is reviewed.
 const sampleOneOf = 20
 
-// sampled draws the tickets to be reviewed by a keyed hash of their identifiers, which
-// nobody chooses and nobody outside of the vault foresees.
+// sampled draws the tickets to be reviewed by a keyed hash of their identifiers. So nobody
+// can choose them, or foresee them without the vault.
 func (c *Counter) sampled(id liuma.TicketID) bool {
 	hash := c.c.Vault.Index(vault.IndexTicket, "review\x00"+id.String())
 	return binary.BigEndian.Uint64(hash[:8])%sampleOneOf == 0
 }
 
-// ensureClient makes the client under which ceremonies at a counter go, with the first
-// ticket.
+// ensureClient registers the client of ceremonies at a counter, with the first ticket.
 func ensureClient(tx store.Tx, now time.Time) error {
 	_, err := tx.Client(store.CounterClient)
 	if !errors.Is(err, store.ErrNotFound) {

@@ -23,7 +23,7 @@ const (
 	ShiftLife = 8 * time.Hour    // of a pairing, at most
 )
 
-// Why a pad is not paired (PadState.Why).
+// The reasons why a pad is not paired (PadState.Why).
 const (
 	PadUnknown   = "unknown"    // it was not, or the clerk ended it, or paired another
 	PadOffered   = "offered"    // its number waits to be typed
@@ -44,13 +44,13 @@ func PadID(key []byte) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// OfferPad takes the public key of a device (an uncompressed point on P-256), which the
-// caller has seen to sign, and gives it a number by which a clerk pairs it. Another offer
-// of the same key takes the place of the first. source names the sender of the request (an
-// address, say), which keeps none of another source from being offered. Nothing is recorded
-// before a clerk types the number. Errors: ErrPad (no such key), ErrState (it is paired).
+// OfferPad takes the public key of a device (an uncompressed point on P-256), whose
+// signature the caller has checked, and gives the device a number by which a clerk pairs it.
+// Another offer of the same key replaces the first. source names the sender of the request
+// (an address, say); no source can prevent the offers of another. Nothing is recorded before
+// a clerk types the number. Errors: ErrPad (no such key), ErrState (it is paired).
 //
-// A crash before the commit leaves the offer before, and the pad asks for another number.
+// A crash before the commit leaves the earlier offer, and the pad asks for another number.
 func (c *Counter) OfferPad(ctx context.Context, source string, key []byte) (Offer, error) {
 	if _, err := ecdh.P256().NewPublicKey(key); err != nil || len(key) != 65 {
 		return Offer{}, ErrPad
@@ -109,7 +109,8 @@ func (c *Counter) padView(p store.DeskPad) PadView {
 }
 
 // PairPad pairs the pad that shows a number with the clerk's desk, until the clerk signs
-// out, ends it, or pairs another: a clerk has one. Errors: ErrMember, ErrDocument, ErrPad.
+// out, ends it, or pairs another pad: a clerk has one. Errors: ErrMember, ErrDocument,
+// ErrPad.
 //
 // A crash before the commit leaves the desk as it was, and the pad asks for another number.
 func (c *Counter) PairPad(ctx context.Context, by liuma.StaffID, number string) (out PadView, err error) {
@@ -143,8 +144,9 @@ func (c *Counter) PairPad(ctx context.Context, by liuma.StaffID, number string) 
 	return out, err
 }
 
-// clearDesk drops what a clerk's pairing takes the place of: the pad that stood on the desk,
-// and an earlier pairing of the device itself. ErrPad: that one goes on, at another desk.
+// clearDesk ends the pairings that a clerk's new pairing replaces: of the pad that stood on
+// the desk, and an ended one of the device itself. ErrPad: the device is still paired with
+// another desk.
 func (c *Counter) clearDesk(tx store.Tx, by liuma.StaffID, id string) error {
 	before, err := tx.DeskPadOf(by)
 	if err == nil {
@@ -164,8 +166,8 @@ func (c *Counter) clearDesk(tx store.Tx, by liuma.StaffID, id string) error {
 	return errors.Join(errIf(s.Paired, ErrPad), err)
 }
 
-// UnpairPad ends a pairing of the clerk's. A ticket that was begun there goes on; one
-// that was not is sent elsewhere. Errors: ErrMember, ErrPadGone.
+// UnpairPad ends a pairing of the clerk's. A ticket that a holder began on the pad goes on;
+// one that was not begun must be sent elsewhere. Errors: ErrMember, ErrPadGone.
 func (c *Counter) UnpairPad(ctx context.Context, by liuma.StaffID, id string) error {
 	return c.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		p, err := c.ownPad(tx, by, id)
@@ -201,9 +203,9 @@ func (c *Counter) Pads(ctx context.Context, by liuma.StaffID) (out []PadView, er
 	return out, err
 }
 
-// SendToPad shows the clerk's ticket on the pad of their desk, before a browser has it; a
-// code that was made for it finds nothing any more. Errors: ErrMember, ErrDocument, ErrTicket, ErrState,
-// ErrPadRoute, ErrPadGone.
+// SendToPad shows the clerk's ticket on the pad of their desk, before a browser has it. A
+// code that was made for the ticket no longer finds it. Errors: ErrMember, ErrDocument,
+// ErrTicket, ErrState, ErrPadRoute, ErrPadGone.
 func (c *Counter) SendToPad(ctx context.Context, by liuma.StaffID, id liuma.TicketID, pad string) error {
 	return c.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		t, err := c.ownTicket(tx, by, id)
@@ -244,19 +246,20 @@ func (c *Counter) ownPad(r store.Reader, by liuma.StaffID, id string) (store.Des
 	return p, nil
 }
 
-// PadState is what a pad's page goes by.
+// PadState tells a pad's page what to show.
 type PadState struct {
 	Paired bool
-	Why    string // it is not: PadOffered and the others
+	Why    string // why it is not paired: PadOffered or another of the reasons above
 	Agency liuma.Agency
 	Region liuma.Region
 	Clerk  Who
-	Until  time.Time // as a person's clock shows it
-	// Ticket waits for the pad; nil: none does, and the page is blank.
+	Until  time.Time // in the time of a person's clock
+	// Ticket is the ticket that waits for the pad; nil: there is none, and the page is
+	// blank.
 	Ticket *liuma.TicketID
 }
 
-// PadKey is the public key of a pad, for who checks what it signed. ErrPadGone.
+// PadKey is the public key of a pad, to check its signatures with. ErrPadGone.
 func (c *Counter) PadKey(ctx context.Context, id string) (key []byte, err error) {
 	err = c.c.Store.View(ctx, func(r store.Reader) error {
 		p, err := r.DeskPad(id)
@@ -269,7 +272,8 @@ func (c *Counter) PadKey(ctx context.Context, id string) (key []byte, err error)
 	return key, err
 }
 
-// PadState says how a pad stands, whose key has just signed, and what waits for it.
+// PadState returns the state of a pad, whose signature the caller has just checked, and the
+// ticket that waits for it.
 func (c *Counter) PadState(ctx context.Context, id string) (s PadState, err error) {
 	var p store.DeskPad
 	err = c.c.Store.View(ctx, func(r store.Reader) error {
@@ -295,7 +299,7 @@ func (c *Counter) PadState(ctx context.Context, id string) (s PadState, err erro
 	if err != nil || !s.Paired || c.c.Now().Sub(p.SeenAt) < time.Minute {
 		return s, err
 	}
-	// To the minute, which spares a write at each question.
+	// Stored to the minute, so that not every question causes a write.
 	err = c.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		return audit.Entry{}, tx.SeeDeskPad(id, c.c.Now())
 	})
@@ -305,7 +309,8 @@ func (c *Counter) PadState(ctx context.Context, id string) (s PadState, err erro
 	return s, err
 }
 
-// ifOffered says of a pad that is not paired that its number waits to be typed, if it does.
+// ifOffered notes in the state of a pad that is not paired that its number waits to be
+// typed, if it does.
 func (c *Counter) ifOffered(r store.Reader, id string, s *PadState) error {
 	o, err := r.PadOfferOf(id)
 	if errors.Is(err, store.ErrNotFound) {
@@ -317,7 +322,7 @@ func (c *Counter) ifOffered(r store.Reader, id string, s *PadState) error {
 	return err
 }
 
-// padState judges a pairing: it ends with the clerk's last session too.
+// padState checks a pairing: it ends when the clerk's last session ends, too.
 func (c *Counter) padState(r store.Reader, p store.DeskPad) (PadState, error) {
 	if !c.c.Now().Before(p.Until) {
 		return PadState{Why: PadShift}, nil
@@ -336,8 +341,7 @@ func (c *Counter) padState(r store.Reader, p store.DeskPad) (PadState, error) {
 	return PadState{Paired: true, Agency: p.Agency, Region: p.Region, Clerk: Who{m.ID, m.Name}, Until: c.c.Engine.ToWall(p.Until)}, nil
 }
 
-// ForPad is the ticket that waits for a pad, which its clerk sent there.
-// CodeTicketUnknown: there is none.
+// ForPad is the ticket that its clerk sent to a pad. CodeTicketUnknown: there is none.
 func (c *Counter) ForPad(r store.Reader, id string) (store.Ticket, error) {
 	none := liuma.Fail(liuma.CodeTicketUnknown, nil)
 	p, err := r.DeskPad(id)

@@ -23,14 +23,16 @@ type View struct {
 	Agency     liuma.Agency      `json:"agency,omitempty"`
 	Clerk      Who               `json:"clerk"`
 	Supervisor Who               `json:"supervisor,omitzero"`
-	// Elsewhere: the supervisor is of another agency than the clerk's desk, and walks there.
+	// Elsewhere says that the supervisor belongs to another agency than the clerk's desk,
+	// and has to walk there.
 	Elsewhere bool   `json:"elsewhere,omitempty"`
 	Reason    string `json:"reason"`
 	Words     string `json:"words,omitempty"`
 	Lost      bool   `json:"lost,omitempty"`
 	Code      bool   `json:"code,omitempty"` // one was made
 	Pad       string `json:"pad,omitempty"`  // that it was sent to
-	// Step is the holder's step, as package ceremony names it; empty before they began.
+	// Step is the holder's step, as package ceremony names it; empty before the holder has
+	// begun.
 	Step     string    `json:"step,omitempty"`
 	AskedAt  time.Time `json:"asked_at"`
 	OpenedAt time.Time `json:"opened_at,omitzero"`
@@ -38,24 +40,24 @@ type View struct {
 	Until    time.Time `json:"until"`
 	EndedAt  time.Time `json:"ended_at,omitzero"`
 	Ended    string    `json:"ended,omitempty"` // why it was stopped, or the supervisor's words
-	// Shown: a screen has the ticket and shows its number, which the supervisor may still
-	// type Tries times.
+	// Shown says that a screen has the ticket and shows its number, which the supervisor may
+	// still type Tries times.
 	Shown bool `json:"shown,omitempty"`
 	Tries int  `json:"tries,omitempty"`
-	// Of its review.
+	// For tickets that are reviewed.
 	ReviewUntil time.Time `json:"review_until,omitzero"`
 	ReviewedAt  time.Time `json:"reviewed_at,omitzero"`
 	Reviewer    Who       `json:"reviewer,omitzero"`
 	Finding     string    `json:"finding,omitempty"`
 	ReviewWords string    `json:"review_words,omitempty"`
-	// Frozen: the card is frozen now. Only an open review says so (Review): how a card
-	// stands after its ticket is no business of clerk and supervisor.
+	// Frozen says that the card is frozen now. Only an open review shows it (Review): clerk
+	// and supervisor need not know how a card stands after its ticket.
 	Frozen bool `json:"frozen,omitempty"`
-	// Came is who came for the person, or with them.
+	// Came is the agent or guardian who came.
 	Came CameView `json:"came,omitzero"`
 }
 
-// Who is a member of staff in a View.
+// Who is a member of staff as a View shows them.
 type Who struct {
 	ID   liuma.StaffID `json:"id"`
 	Name string        `json:"name"`
@@ -78,8 +80,8 @@ func States() []string {
 	return []string{Asked, Opened, Taken, Used, Stopped, Declined, Withdrawn, Expired}
 }
 
-// stateOf names a ticket's state as it is now: one whose time is over has expired,
-// whether or not that was written yet.
+// stateOf names a ticket's state as it is now: a ticket whose time is over has expired, even
+// if that is not written yet.
 func (c *Counter) stateOf(t store.Ticket) string {
 	if t.Live() && !c.c.Now().Before(t.Until) {
 		return Expired
@@ -176,9 +178,9 @@ func (c *Counter) Asked(ctx context.Context, by liuma.StaffID, id liuma.TicketID
 // MaxTickets is how many tickets a list holds.
 const MaxTickets = 50
 
-// Tickets lists the clerk's own, the newest first, at most MaxTickets: those after one of
-// them, or from the beginning on (the zero ID). Errors: ErrMember, ErrDocument, ErrTicket
-// (after is no ticket of theirs).
+// Tickets lists the clerk's own tickets, the newest first, at most MaxTickets: those after a
+// given one, or from the beginning (the zero ID). Errors: ErrMember, ErrDocument, ErrTicket
+// (after is not the clerk's).
 func (c *Counter) Tickets(ctx context.Context, by liuma.StaffID, after liuma.TicketID) (out []View, err error) {
 	err = c.c.Store.View(ctx, func(r store.Reader) error {
 		if _, err := acting(r, by, liuma.RoleClerk); err != nil {

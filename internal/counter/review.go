@@ -13,7 +13,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// ErrOwnTicket says that a reviewer stands behind the ticket themself.
+// ErrOwnTicket says that the reviewer is clerk or supervisor of the ticket.
 var ErrOwnTicket = errors.New("you are clerk or supervisor of this ticket: another security officer looks at it")
 
 // The findings of a review.
@@ -22,9 +22,9 @@ const (
 	FindingWrong = "wrong"
 )
 
-// Reviews lists the tickets that a security officer is to look at, within their bounds,
-// those due first first, at most MaxTickets: those after one of the list, or from the
-// beginning on (the zero ID). ErrMember.
+// Reviews lists the tickets that a security officer must review, within their bounds, the
+// first due first, at most MaxTickets: those after a given one of the list, or from the
+// beginning (the zero ID). ErrMember.
 func (c *Counter) Reviews(ctx context.Context, by liuma.StaffID, after liuma.TicketID) (out []View, err error) {
 	err = c.c.Store.View(ctx, func(r store.Reader) error {
 		out = nil
@@ -51,8 +51,9 @@ func (c *Counter) Reviews(ctx context.Context, by liuma.StaffID, after liuma.Tic
 	return out, err
 }
 
-// eachToReview calls f for each ticket of a region that is to be reviewed, from a place on,
-// until f returns false. Whoever sees less than the region looks as far as it takes.
+// eachToReview calls f for each ticket of a region that is to be reviewed, from a given
+// place on, until f returns false. An officer with narrower bounds skips the other tickets
+// in f.
 func eachToReview(r store.Reader, within liuma.Region, from store.TicketPlace, f func(store.Ticket) bool) error {
 	return eachTicket(from, func(after store.TicketPlace) ([]store.Ticket, error) {
 		return r.TicketsToReview(within, after, listPage)
@@ -78,8 +79,8 @@ func eachTicket(from store.TicketPlace, list func(store.TicketPlace) ([]store.Ti
 	}
 }
 
-// placeOf is the place of a ticket in a list; the beginning for none, and for one that was
-// forgotten meanwhile.
+// placeOf is the place of a ticket in a list; the beginning for the zero ID, and for a
+// ticket that was deleted meanwhile.
 func placeOf(r store.Reader, id liuma.TicketID, at func(store.Ticket) time.Time) (store.TicketPlace, error) {
 	if id.IsZero() {
 		return store.TicketPlace{}, nil
@@ -96,9 +97,9 @@ func reviews(m store.Member, t store.Ticket) bool {
 	return m.Region.Contains(t.Region) && (m.Agency == "" || m.Agency == t.Agency)
 }
 
-// Review shows a security officer one that was drawn, or was reviewed. While it is open it
-// says whether the card is frozen now; what was found stands afterwards, and the card is
-// looked at no more. Errors: ErrMember, ErrTicket.
+// Review shows a security officer a ticket that is to be reviewed, or was. While the review
+// is open it says whether the card is frozen now; afterwards it shows the finding, and the
+// card's state no more. Errors: ErrMember, ErrTicket.
 func (c *Counter) Review(ctx context.Context, by liuma.StaffID, id liuma.TicketID) (v View, err error) {
 	err = c.c.Store.View(ctx, func(r store.Reader) error {
 		t, _, err := c.toReview(r, by, id)
@@ -130,7 +131,7 @@ func (c *Counter) toReview(r store.Reader, by liuma.StaffID, id liuma.TicketID) 
 	return t, m, err
 }
 
-// DecideReview keeps what a security officer found, once, with their words. Errors:
+// DecideReview stores a security officer's finding, once, with their words. Errors:
 // ErrMember, ErrDocument, ErrTicket, ErrState, ErrOwnTicket, ErrFinding.
 func (c *Counter) DecideReview(ctx context.Context, by liuma.StaffID, id liuma.TicketID, finding, words string) error {
 	why, err := audit.ParseReason(words)
@@ -143,7 +144,7 @@ func (c *Counter) DecideReview(ctx context.Context, by liuma.StaffID, id liuma.T
 			return audit.Entry{}, err
 		}
 		if m.Document == (vault.Index{}) {
-			return audit.Entry{}, ErrDocument // else nobody sees whether they stood behind it under another name
+			return audit.Entry{}, ErrDocument // without it nobody could see whether they handled it under another name
 		}
 		if !t.ReviewedAt.IsZero() || t.Live() {
 			return audit.Entry{}, ErrState
@@ -175,7 +176,7 @@ func (c *Counter) stoodBehind(r store.Reader, m store.Member, t store.Ticket) (b
 	return false, nil
 }
 
-// Alarm is something about the counter that somebody has to look after.
+// Alarm is something about the counter that somebody must look into.
 type Alarm struct {
 	Kind  string // AlarmOver, AlarmAgain, AlarmFrozen or AlarmOverdue
 	About liuma.StaffID
@@ -195,14 +196,15 @@ const (
 	overFor     = day
 	frozenFor   = 30 * day
 	frozenAlarm = 2 // of one clerk within that time
-	// lateMost is up to where overdue reviews are counted: more is no other alarm.
+	// lateMost is how far overdue reviews are counted: a higher number changes nothing
+	// about the alarm.
 	lateMost = 10_000
 )
 
 // listPage is how many tickets of a list are read at a time.
 const listPage = 500
 
-// Alarms lists what somebody has to look after, by member.
+// Alarms lists the present alarms, by member.
 func (c *Counter) Alarms(ctx context.Context) (out []Alarm, err error) {
 	err = c.c.Store.View(ctx, func(r store.Reader) error {
 		out = nil

@@ -13,21 +13,23 @@ import (
 	"github.com/liuma-pin/liuma/internal/written"
 )
 
-// A ticket's code says nothing of who typed it. So a ticket of a supervisor is taken
-// first, by the phone of the person or the pad of the agency, which then shows a number
-// and can do nothing else. The supervisor comes to the desk, sees the person, and reads
-// the number off the screen in the person's hands. It is the browser's own: on a clerk's
-// phone stands a number too, and nobody looks there.
+// A ticket's code does not say who typed it. So a ticket that needs a supervisor is first
+// taken by a screen: the person's phone or the agency's pad. It shows a number and can do
+// nothing else yet. The supervisor comes to the desk, sees the person, and reads the
+// number off the screen in the person's hands. Each browser has a number of its own. So
+// if an accomplice elsewhere took the ticket, the supervisor cannot read the right number
+// at the desk.
 
-// NumberTries is how many wrong numbers end a ticket. Who approves without having looked
-// guesses right once in more than 3,300 tickets.
+// NumberTries is how many wrong numbers end a ticket. A supervisor who approves by
+// guessing is right in one of 3,300 tickets.
 const NumberTries = 3
 
 // numberRange is how many numbers there are: four digits.
 const numberRange = 10_000
 
-// Number is what the screen shows that has a ticket; empty before one has it. It is a
-// keyed hash of ticket and ceremony, so it is kept nowhere, and each browser has another.
+// Number is the number on the screen that has a ticket; empty before a screen has it. It
+// is a keyed hash of ticket and ceremony, so it is stored nowhere, and each browser has
+// another.
 func (c *Counter) Number(t store.Ticket) string {
 	if t.Ceremony == "" {
 		return ""
@@ -36,7 +38,7 @@ func (c *Counter) Number(t store.Ticket) string {
 	return fmt.Sprintf("%04d", binary.BigEndian.Uint64(hash[:8])%numberRange)
 }
 
-// fits compares a typed number with the one on the screen. What is no number of four
+// fits compares a typed number with the number on the screen. Text that is not four
 // digits is refused and not counted. Errors: ErrUnseen, ErrNumberWrong.
 func (c *Counter) fits(t store.Ticket, typed string) (bool, error) {
 	shown := c.Number(t)
@@ -50,8 +52,8 @@ func (c *Counter) fits(t store.Ticket, typed string) (bool, error) {
 	return subtle.ConstantTimeCompare([]byte(typed), []byte(shown)) == 1, nil
 }
 
-// wrongNumber counts a number that no screen shows. The last one ends the ticket, which
-// is looked at: either a wrong screen was held out, or nobody looked at one.
+// wrongNumber counts a wrong number. The last one allowed ends the ticket and has it
+// reviewed: either the supervisor was shown a wrong screen, or did not look at one.
 func (c *Counter) wrongNumber(tx store.Tx, t store.Ticket, by liuma.StaffID) (e audit.Entry, refused, err error) {
 	now := c.c.Now()
 	t.Wrong++
@@ -63,8 +65,8 @@ func (c *Counter) wrongNumber(tx store.Tx, t store.Ticket, by liuma.StaffID) (e 
 	return c.entry(by.Actor(), audit.TicketEnded, t, store.TicketEndedNumber), ErrNumberOver, tx.UpdateTicket(t)
 }
 
-// handable reports whether a ticket can be handed to a browser: its time runs, none has
-// it, and it is open by link or waits for a supervisor. One that was approved has its
+// handable reports whether a ticket can be handed to a browser: its time runs, no browser
+// has it, and it is open by link or waits for a supervisor. An approved ticket has its
 // browser already.
 func (c *Counter) handable(t store.Ticket) bool {
 	waits := t.State == store.TicketOpened

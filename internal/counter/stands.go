@@ -10,9 +10,9 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// The functions of this file are called by ceremonies, in their own transactions. Each
-// reads the ticket's row there, so of two that go on at once only one succeeds, and a
-// freeze, a suspension or the end of its time between two moves is seen.
+// Ceremonies call the functions of this file in their own transactions. Each function reads
+// the ticket's row there. So of two transactions at once only one succeeds, and a freeze, a
+// suspension or the end of the ticket's time between two moves is noticed.
 
 // Ticket reads a ticket. CodeTicketUnknown.
 func (c *Counter) Ticket(r store.Reader, id liuma.TicketID) (store.Ticket, error) {
@@ -24,9 +24,9 @@ func (c *Counter) Ticket(r store.Reader, id liuma.TicketID) (store.Ticket, error
 }
 
 // Stands refuses a ticket that is not good now: it was not approved, or is not open or
-// taken, its time is over, its card was frozen or is another than it was, or its clerk or
-// supervisor may not act any more. card is the card as this transaction reads it; zero
-// where the holder has none yet. Errors: CodeTicketUnknown, CodeTicketWaits,
+// taken; its time is over; its card was frozen, or is no longer the card that it was opened
+// for; or its clerk or supervisor may no longer act. card is the card as this transaction
+// reads it; zero if the holder has none yet. Errors: CodeTicketUnknown, CodeTicketWaits,
 // CodeTicketEnded.
 func (c *Counter) Stands(r store.Reader, id liuma.TicketID, card store.Card) (store.Ticket, error) {
 	t, err := c.Lasts(r, id, card)
@@ -36,8 +36,8 @@ func (c *Counter) Stands(r store.Reader, id liuma.TicketID, card store.Card) (st
 	return t, err
 }
 
-// Lasts is Stands for a ticket that may still wait for its supervisor: nothing can be
-// done with that but to show its number. Errors: CodeTicketUnknown, CodeTicketEnded.
+// Lasts is Stands for a ticket that may still wait for its supervisor: such a ticket can
+// only show its number. Errors: CodeTicketUnknown, CodeTicketEnded.
 func (c *Counter) Lasts(r store.Reader, id liuma.TicketID, card store.Card) (store.Ticket, error) {
 	t, err := c.Ticket(r, id)
 	if err != nil {
@@ -59,7 +59,7 @@ func ended(why string) error {
 	return liuma.Fail(liuma.CodeTicketEnded, fmt.Errorf("counter: the ticket stands no more: %s", why))
 }
 
-// staffStand refuses a ticket whose clerk or supervisor may not act any more.
+// staffStand refuses a ticket whose clerk or supervisor may no longer act.
 func (c *Counter) staffStand(r store.Reader, t store.Ticket) error {
 	if _, err := acting(r, t.Clerk, liuma.RoleClerk); errors.Is(err, ErrMember) || errors.Is(err, ErrDocument) {
 		return ended(store.TicketEndedStaff)
@@ -77,10 +77,9 @@ func (c *Counter) staffStand(r store.Reader, t store.Ticket) error {
 	return nil
 }
 
-// changed says why a ticket's card is not what it was when the ticket was asked for, or
-// "".
+// changed returns how a ticket's card differs from when the ticket was asked for, or "".
 func (c *Counter) changed(t store.Ticket, card store.Card) string {
-	fresh := t.Card.IsZero() && t.Kind == liuma.TicketEnroll // the card comes about by the ticket
+	fresh := t.Card.IsZero() && t.Kind == liuma.TicketEnroll // the ticket will make the card
 	switch {
 	case card.Stops != t.Stops:
 		return store.TicketEndedFrozen
@@ -96,12 +95,11 @@ func (c *Counter) changed(t store.Ticket, card store.Card) string {
 	return ""
 }
 
-// Take has one browser's ceremony go on with a ticket: with RouteLink one that is open,
-// with RouteSupervisor one that waits, which goes on waiting (Approve). A ceremony that
-// took it before gets it again. card is as in Stands. Errors: those of Lasts,
-// CodeTicketTaken.
+// Take gives a ticket to one browser's ceremony: with RouteLink an open ticket, with
+// RouteSupervisor a waiting one, which goes on waiting (Approve). The ceremony that took it
+// before gets it again. card is as in Stands. Errors: those of Lasts, CodeTicketTaken.
 //
-// A crash before the commit leaves it for anybody with its code.
+// A crash before the commit leaves the ticket to any browser with its code.
 func (c *Counter) Take(tx store.Tx, id liuma.TicketID, card store.Card, ceremony string) (store.Ticket, error) {
 	t, err := c.Lasts(tx, id, card)
 	if err != nil {
@@ -122,11 +120,12 @@ func (c *Counter) Take(tx store.Tx, id liuma.TicketID, card store.Card, ceremony
 	return t, tx.UpdateTicket(t)
 }
 
-// Contest ends a ticket of a supervisor whose code a second browser gave: one of the two is
-// not the person's, and nobody knows which. It cannot be approved any more, nor used if it
-// was, and it is reviewed. One that is being carried through goes on, and is reviewed as
-// well. The caller refuses the second browser all the same; for a ticket by link, which the
-// bound phone's code stands behind, that is enough, and Contest changes nothing.
+// Contest ends a supervisor's ticket whose code a second browser gave: one of the two
+// browsers is not the person's, and nobody knows which. The ticket can no longer be
+// approved or used, and is reviewed. If a PIN is already being carried through, that goes
+// on, and the ticket is reviewed as well. The caller refuses the second browser in any
+// case. For a ticket by link that is enough, because it needs the bound phone's code, and
+// Contest changes nothing.
 func (c *Counter) Contest(tx store.Tx, t store.Ticket) (audit.Entry, error) {
 	if t.Route != store.RouteSupervisor || !t.Live() {
 		return audit.Entry{}, nil
@@ -144,12 +143,11 @@ func (c *Counter) Contest(tx store.Tx, t store.Ticket) (audit.Entry, error) {
 	return c.entry("holder", event, t, store.TicketEndedTwice), tx.UpdateTicket(t)
 }
 
-// Use uses a taken ticket, in the transaction that sets the PIN, binds the phone or
-// thaws the card, and for the ceremony that took it. It raises card.Stops, so that no
-// other ticket of the card stands after it, nor this one if its row is put back; the
-// caller writes card and tells its contacts, in one text each that names the counter. The
-// entry of that transaction has Note(ticket) in its note. Errors:
-// those of Stands, CodeTicketTaken.
+// Use uses a taken ticket up, for the ceremony that took it, in the transaction that sets
+// the PIN, binds the phone or unfreezes the card. It raises card.Stops, so that no other
+// ticket of the card stands afterwards, nor this one if its row is put back. The caller
+// writes card, and tells its contacts in one text each that names the counter. The entry of
+// that transaction has Note(ticket) in its note. Errors: those of Stands, CodeTicketTaken.
 //
 // A crash before the commit leaves ticket, card and PIN as they were (I-7).
 func (c *Counter) Use(tx store.Tx, id liuma.TicketID, card *store.Card, ceremony string) (store.Ticket, error) {
@@ -166,8 +164,8 @@ func (c *Counter) Use(tx store.Tx, id liuma.TicketID, card *store.Card, ceremony
 	return t, tx.UpdateTicket(t)
 }
 
-// Leave ends a ticket whose holder left the ceremony that took it, or was refused there
-// for good. It is no error if it has ended.
+// Leave ends a ticket whose holder left the ceremony that took it, or was refused there for
+// good. It is no error if the ticket has ended already.
 func (c *Counter) Leave(tx store.Tx, id liuma.TicketID, ceremony string) error {
 	t, err := c.Ticket(tx, id)
 	if err != nil || !t.Live() || t.Ceremony != ceremony || ceremony == "" {
@@ -177,9 +175,9 @@ func (c *Counter) Leave(tx store.Tx, id liuma.TicketID, ceremony string) error {
 	return tx.UpdateTicket(t)
 }
 
-// ForLink refuses a ticket that is not good in the place of evidence, in an act that
-// the holder does through a known link: it is of another route or kind, or of another
-// card. The caller sees to link and code. Errors: those of Stands.
+// ForLink refuses a ticket that cannot replace evidence in an act that the holder does
+// through a known link: its route, kind or card is another. The caller checks link and code
+// . Errors: those of Stands.
 func (c *Counter) ForLink(r store.Reader, id liuma.TicketID, card store.Card, kind liuma.TicketKind) (store.Ticket, error) {
 	t, err := c.Ticket(r, id)
 	if err != nil {

@@ -10,7 +10,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// lot is a number drawn outside of the transaction, which may run more than once.
+// lot is a random number drawn outside of the transaction, since a transaction may run more than
+// once.
 type lot uint64
 
 func newLot() lot {
@@ -19,20 +20,21 @@ func newLot() lot {
 	return lot(binary.BigEndian.Uint64(b[:]))
 }
 
-// candidate is a supervisor who may be picked. What is lower goes first.
+// candidate is a supervisor who may be picked. Lower values go first.
 type candidate struct {
 	member store.Member
-	near   int  // 0: the same agency, 1: the same region, then those above
-	away   bool // has no session that goes on
-	spent  bool // has had the pair's tickets of the day
+	near   int  // 0: the same agency; 1: the same region; then the regions above
+	away   bool // has no open session
+	spent  bool // has had the day's tickets of this pair
 	busy   int  // other clerks' tickets that wait for them
 }
 
-// pick picks the supervisor who is to look at a ticket, and who comes to the clerk's desk
-// for it: of the clerk's agency, else of the clerk's region, else of the nearest one above
-// it; first who is signed in, then who has least to do for others, and by lot among equals.
-// Another agency of the region is asked only where the clerk's own has nobody at all. The
-// clerk has no say in it, nor by asking again. Errors: ErrNoSupervisor, ErrPairSpent.
+// pick picks the supervisor who is to look at a ticket, and who comes to the clerk's desk for it:
+// one of the clerk's agency, else of the clerk's region, else of the nearest region above it. Among
+// those it takes members who are signed in first, then those with the fewest waiting tickets of
+// other clerks, then by lot. Other agencies of the region are asked only if the clerk's own has
+// nobody at all. The clerk cannot influence the choice, not even by asking again. Errors:
+// ErrNoSupervisor, ErrPairSpent.
 func (c *Counter) pick(tx store.Tx, clerk store.Member, t *store.Ticket, l lot) (liuma.StaffID, error) {
 	all, err := tx.Members()
 	if err != nil {
@@ -65,7 +67,8 @@ func (c *Counter) pick(tx store.Tx, clerk store.Member, t *store.Ticket, l lot) 
 	return chosen, tx.Meter(meterPair, c.byName(meterPair, clerk.ID, chosen), c.c.Now(), 1)
 }
 
-// choose is the one who was asked before, if they are there; else the lot falls.
+// choose returns the supervisor who was asked before, if they are there and no nearer one is;
+// otherwise it draws by lot.
 func choose(found []candidate, before liuma.StaffID, l lot) (liuma.StaffID, error) {
 	free := slices.DeleteFunc(slices.Clone(found), func(x candidate) bool { return x.spent })
 	least := candidate{}
@@ -88,8 +91,8 @@ func choose(found []candidate, before liuma.StaffID, l lot) (liuma.StaffID, erro
 	return free[uint64(l)%uint64(len(free))].member.ID, nil
 }
 
-// askedAbout lists the tickets for which supervisors were asked about a ticket's person
-// within a day, by whichever clerk.
+// askedAbout lists the tickets about the same person for which supervisors were asked within a day,
+// by any clerk.
 func (c *Counter) askedAbout(r store.Reader, t store.Ticket) ([]store.Ticket, error) {
 	of, err := r.TicketsOf(t.Card)
 	if err != nil {
@@ -101,10 +104,10 @@ func (c *Counter) askedAbout(r store.Reader, t store.Ticket) ([]store.Ticket, er
 	}), err
 }
 
-// before is the supervisor whom an agency asked about a person last, whatever another one did; or empty, if that
-// question was answered: the ticket was declined, or used. However else it ended, by the
-// clerk, a colleague, the person's screen or its time, they come again. So nobody asks
-// again, and no two clerks take turns, until the lot falls on a friend.
+// before is the supervisor whom this agency last asked about the person, or empty if that ticket
+// was declined or used. If it ended in any other way (by the clerk, a colleague, the person's
+// screen or its time), the same supervisor is picked again. So clerks cannot ask again and again,
+// alone or in turns, until the lot picks a friend.
 func before(asked []store.Ticket, agency liuma.Agency) liuma.StaffID {
 	var last store.Ticket
 	for _, b := range asked {
@@ -118,12 +121,12 @@ func before(asked []store.Ticket, agency liuma.Agency) liuma.StaffID {
 	return last.Supervisor
 }
 
-// askedMost is how often supervisors are asked about one person within a day, and none
-// approves, before somebody looks at it.
+// askedMost is how often supervisors may be asked about one person within a day without an
+// approval, before the tickets are reviewed.
 const askedMost = 3
 
-// askedOften has a ticket reviewed, and the clerk named by an alarm, where supervisors were
-// asked about its person too often and approved nothing.
+// askedOften has a ticket reviewed, and an alarm name its clerk, if supervisors were asked about
+// its person too often and approved nothing.
 func (c *Counter) askedOften(tx store.Tx, t *store.Ticket, asked []store.Ticket) error {
 	n := 0
 	for _, b := range asked {
@@ -151,7 +154,7 @@ func compareCandidates(a, b candidate) int {
 	return a.busy - b.busy
 }
 
-// candidate judges whether a member may be asked about a ticket.
+// candidate decides whether a member may be asked about a ticket.
 func (c *Counter) candidate(r store.Reader, clerk, m store.Member, t store.Ticket) (x candidate, ok bool, err error) {
 	x.member = m
 	if !m.Active() || !m.Has(liuma.RoleSupervisor) || m.Document == (vault.Index{}) || len(m.Passkeys) == 0 {
@@ -189,7 +192,7 @@ func (c *Counter) candidate(r store.Reader, clerk, m store.Member, t store.Ticke
 	x.away = !in
 	waiting, err := r.TicketsAsked(m.ID)
 	for _, w := range waiting {
-		if c.c.Now().Before(w.Until) && w.Clerk != clerk.ID { // with their own a clerk would choose
+		if c.c.Now().Before(w.Until) && w.Clerk != clerk.ID { // counting their own, a clerk could steer the choice
 			x.busy++
 		}
 	}

@@ -12,30 +12,30 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// Beginning is who begins: the first operator and the first security officer, or one of
-// them where nobody active is left with that role.
+// Beginning names the members to begin with: the first operator and the first security
+// officer, or one of them if no active member with that role is left.
 type Beginning struct {
 	Operator *NewMember
 	Officer  *NewMember
-	// Account is the user of the machine who begins; they act as the first operator
-	// from then on. nil: nobody is mapped. Used only where there are no members yet.
+	// Account is the machine's user who calls; they act as the first operator from then
+	// on. nil: no account is mapped. Used only if there are no members yet.
 	Account *uint32
-	Reason  audit.Reason // required where there are members already
+	Reason  audit.Reason // required if there are members already
 }
 
-// Contest is how long nobody is begun in the place of a member whom somebody else
-// suspended: else an operator who suspends the only security officer would have chosen
-// the next one before anybody asked why.
+// Contest is how long no member is begun in place of one whom another member suspended.
+// Otherwise an operator could suspend the only security officer and choose the next one
+// before anybody asks why.
 const Contest = 7 * 24 * time.Hour
 
-// Begin invites the first two members of staff. Their codes are whole: whoever makes
-// a data directory has it in hand anyway, and hands them over. Where there are
+// Begin invites the first two members of staff. It returns their whole codes: a caller who
+// makes a data directory controls it anyway, and hands the codes over. If there are
 // members, but no active operator or no active security officer is left, it invites one in
-// that place; nobody approves that, so it counts only after Wait, stands in the
-// record and in every list meanwhile, and whoever is left may stop it by a suspension.
-// Where the last one with that role was suspended by somebody else, it is refused for the
-// time of Contest.
-// Errors: ErrBegun, ErrContest, ErrFilledIn, ErrRoles, ErrTaken, audit.ErrReason.
+// that place. Nobody approves that, so the invitation counts only after Wait, and is in
+// the record and in every list meanwhile; the remaining members may stop it by a
+// suspension. If another member suspended the last one with that role, Begin refuses for
+// the time of Contest. Errors: ErrBegun, ErrContest, ErrFilledIn, ErrRoles, ErrTaken,
+// audit.ErrReason.
 func (s *Staff) Begin(ctx context.Context, b Beginning) ([]Invited, error) {
 	var out []Invited
 	type half struct{ first, second string }
@@ -81,7 +81,7 @@ func (s *Staff) Begin(ctx context.Context, b Beginning) ([]Invited, error) {
 	return out, err
 }
 
-// insert adds a member, or invites one anew who never accepted an invitation.
+// insert adds a member, or invites a member again who never accepted an invitation.
 func insert(tx store.Tx, m store.Member) error {
 	was, err := tx.Member(m.ID)
 	switch {
@@ -95,7 +95,7 @@ func insert(tx store.Tx, m store.Member) error {
 	return tx.UpdateMember(m)
 }
 
-// unnamed is the actor where there is no member of staff who could be named.
+// unnamed is the actor when no member of staff can be named.
 const unnamed = "operator"
 
 func outcome(again bool) string {
@@ -105,7 +105,7 @@ func outcome(again bool) string {
 	return "ok"
 }
 
-// allowed judges who may begin, and what the record says of it.
+// allowed decides who may be begun, and the note for the record.
 func (b Beginning) allowed(all []store.Member, now time.Time) (again bool, note string, err error) {
 	for _, n := range []*NewMember{b.Operator, b.Officer} {
 		if n == nil {

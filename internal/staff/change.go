@@ -17,7 +17,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// The acts on members that take two.
+// The kinds of changes of members, which take two members.
 const (
 	KindInvite  = "staff.invite"
 	KindRole    = "staff.role"    // roles, agency and region
@@ -25,26 +25,27 @@ const (
 	KindMap     = "staff.map"     // an account of the machine acts as the member
 	KindUnmap   = "staff.unmap"
 	KindResume  = "staff.resume" // ends a suspension
-	// KindDocument records by which document the member is known as a person.
+	// KindDocument records the document by which the member is known as a person.
 	KindDocument = "staff.document"
 )
 
-// Change is what two members decide about one. Its JSON is the body of the proposal.
+// Change is a change of one member that two members decide. Its JSON is the body of the
+// proposal.
 type Change struct {
 	Kind    string    `json:"kind"`
 	Member  NewMember `json:"member"`            // ID alone, but in KindInvite and KindRole
 	Account *uint32   `json:"account,omitempty"` // of KindMap and KindUnmap
-	// First is the hash of the first half of an invitation's code; empty: there is none.
+	// First is the hash of the first half of an invitation's code; empty if there is no code.
 	First []byte `json:"first,omitempty"`
-	// Number is the member's own document as it was typed, of KindDocument and, where it
-	// is known then, of KindInvite. It is never kept: Document is its blind index, and
-	// Shown its masked form for who approves.
+	// Number is the member's own document as it was typed, for KindDocument and, if it is
+	// known then, for KindInvite. It is never stored: Document is its blind index, and Shown
+	// its masked form for the member who approves.
 	Number   string `json:"number,omitempty"`
 	Document []byte `json:"document,omitempty"`
 	Shown    string `json:"shown,omitempty"`
 }
 
-// document takes a typed number for what is kept of it. ErrNumber.
+// document replaces a typed number by its index and masked form. ErrNumber.
 func (s *Staff) document(c Change) (Change, error) {
 	typed := c.Number
 	c.Number, c.Document, c.Shown = "", nil, ""
@@ -53,7 +54,7 @@ func (s *Staff) document(c Change) (Change, error) {
 	}
 	id, err := registry.ParseIDNumber(typed)
 	if err != nil || c.Kind != KindDocument && c.Kind != KindInvite {
-		return c, ErrNumber // without the number
+		return c, ErrNumber // without the typed number
 	}
 	index := s.c.Challenges.Index(vault.IndexIDNumber, id.Canonical())
 	c.Document, c.Shown = index[:], id.Masked()
@@ -68,9 +69,9 @@ type Proposed struct {
 	Half string `json:"half,omitempty"`
 }
 
-// Propose asks for a change, which another member approves. Errors: those of
-// proposal.Propose, ErrFilledIn, ErrRoles, ErrTaken, ErrUnknown, ErrBounds, ErrState, ErrLast,
-// ErrAccount, ErrNumber.
+// Propose proposes a change, which another member approves. Errors: those of proposal.Propose,
+// ErrFilledIn, ErrRoles, ErrTaken, ErrUnknown, ErrBounds, ErrState, ErrLast, ErrAccount,
+// ErrNumber.
 func (s *Staff) Propose(ctx context.Context, by Caller, c Change) (Proposed, error) {
 	c.First = nil
 	out := Proposed{}
@@ -83,7 +84,7 @@ func (s *Staff) Propose(ctx context.Context, by Caller, c Change) (Proposed, err
 		hash := halfHash(first)
 		c.First, out.Half = hash[:], shown(first)
 	}
-	// Judged now, so that who proposes hears of it, and again at the approval.
+	// Judged now, so that the proposer learns of a fault, and again at the approval.
 	err = s.c.Store.View(ctx, func(r store.Reader) error {
 		who, err := active(r, by, liuma.RoleOperator, liuma.RoleOfficer)
 		if err != nil {
@@ -177,8 +178,8 @@ func (s *Staff) judgeRole(r store.Reader, by Caller, c Change) (store.Member, er
 	return m, keepsOne(r, was, m)
 }
 
-// keepsOne refuses a change of roles after which no active member has a role of the
-// two that every further act takes.
+// keepsOne refuses a change of roles after which either operators or security officers would
+// have no active member: every further act takes both.
 func keepsOne(r store.Reader, was, will store.Member) error {
 	all, err := r.Members()
 	if err != nil {
@@ -195,7 +196,7 @@ func keepsOne(r store.Reader, was, will store.Member) error {
 	return nil
 }
 
-// Approved is what an approval did.
+// Approved is the result of an approval.
 type Approved struct {
 	Kind   string        `json:"kind"`
 	Member liuma.StaffID `json:"member"`
@@ -228,7 +229,7 @@ func (s *Staff) Approve(ctx context.Context, by Caller, id proposal.ID) (Approve
 		if err != nil {
 			return "", err
 		}
-		// Within the bounds of both.
+		// The approval must be within the bounds of both members.
 		proposer, err := active(tx, Caller{ID: p.By})
 		if err != nil {
 			return "", err
@@ -253,8 +254,8 @@ func (s *Staff) Approve(ctx context.Context, by Caller, id proposal.ID) (Approve
 	return out, nil
 }
 
-// keep writes the changed member. Fewer roles, or an account that is no longer theirs, count from
-// the next request on, since each asks the row.
+// keep writes the changed member. Lost roles and a lost account count from the next request
+// on, since each request reads the row.
 func (s *Staff) keep(tx store.Tx, c Change, m store.Member) error {
 	if c.Kind == KindInvite {
 		return tx.InsertMember(m)
@@ -262,7 +263,7 @@ func (s *Staff) keep(tx store.Tx, c Change, m store.Member) error {
 	return tx.UpdateMember(m)
 }
 
-// note are the words of the record: what was changed about whom.
+// note is the text of the audit entry: what was changed about whom.
 func note(c Change) string {
 	words := "member=" + string(c.Member.ID)
 	if c.Kind == KindInvite || c.Kind == KindRole {
@@ -283,9 +284,9 @@ func note(c Change) string {
 	return words
 }
 
-// Suspend stops a member at once: an operator or a security officer may, alone, and
-// everybody may stop themself. Sessions and open invitations end, and what the
-// member proposed is approved by nobody. Errors: ErrUnknown, ErrBounds, ErrState,
+// Suspend suspends a member at once. An operator or a security officer may do so alone, and
+// all members may suspend themselves. The member's sessions and open invitations end, and
+// their proposals can no longer be approved. Errors: ErrUnknown, ErrBounds, ErrState,
 // proposal.ErrRole.
 func (s *Staff) Suspend(ctx context.Context, by Caller, id liuma.StaffID, reason audit.Reason) error {
 	reason, err := audit.ParseReason(string(reason))
@@ -325,8 +326,8 @@ func (s *Staff) Suspend(ctx context.Context, by Caller, id liuma.StaffID, reason
 	})
 }
 
-// lastOf says, for the record, of which of the two roles that decide together nobody is
-// left with a member.
+// lastOf names, for the record, the roles of operator or security officer that no active
+// member has any more.
 func lastOf(r store.Reader, m store.Member) (note string, err error) {
 	all, err := r.Members()
 	for _, role := range []liuma.StaffRole{liuma.RoleOperator, liuma.RoleOfficer} {
@@ -338,9 +339,9 @@ func lastOf(r store.Reader, m store.Member) (note string, err error) {
 	return note, err
 }
 
-// Sees reports whether a proposal is within a caller's bounds: it is their own, or about
-// a member whom they see, before the change and after it. What is about the whole service is
-// for who has no bounds.
+// Sees reports whether a proposal is within a caller's bounds: it is their own, or about a
+// member whom they see both before and after the change. A proposal about the whole service is
+// only for members without bounds.
 func (s *Staff) Sees(ctx context.Context, by Caller, p store.Proposal) (sees bool, err error) {
 	if by.Region == "" && by.Agency == "" || p.By == by.ID {
 		return true, nil
@@ -368,8 +369,8 @@ func (s *Staff) Sees(ctx context.Context, by Caller, p store.Proposal) (sees boo
 	return sees, err
 }
 
-// ChangeOf is what a proposal would change, without the hash of a code's half; nil for
-// kinds of others.
+// ChangeOf is the change of a proposal, without the hash of a code's half; nil for other kinds
+// of proposals.
 func ChangeOf(p store.Proposal) *Change {
 	c, err := strictjson.Canonical[Change](p.Body)
 	if err != nil || c.Kind != p.Kind {
@@ -379,7 +380,7 @@ func ChangeOf(p store.Proposal) *Change {
 	return &c
 }
 
-// About says in words what a proposal would change; empty for kinds of others.
+// About describes in words what a proposal would change; empty for other kinds of proposals.
 func About(p store.Proposal) string {
 	c, err := strictjson.Canonical[Change](p.Body)
 	if err != nil || c.Kind != p.Kind {

@@ -17,9 +17,9 @@ import (
 )
 
 // A code has two halves of ten letters of this alphabet (50 bits each), which has no
-// letter that looks like a digit. Who proposes an invitation gets the first half and
-// who approves it the second, so that neither can accept it in the invited person's
-// place.
+// letter that looks like a digit. The member who proposes an invitation gets the first
+// half, the member who approves it the second, so that neither can accept it in the
+// invited person's place.
 const (
 	codeLetters = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 	halfLength  = 10
@@ -34,13 +34,13 @@ func newHalf() string {
 	return string(raw)
 }
 
-// shown puts a half in two groups.
+// shown writes a half in two groups.
 func shown(half string) string { return half[:5] + "-" + half[5:] }
 
-// halves reads a code as a person typed it. "", "": it is none.
+// halves reads a code as a person typed it. It returns "", "" if it is no code.
 func halves(code string) (first, second string) {
 	typed := []byte(written.Number(code))
-	for i, c := range typed { // which look alike
+	for i, c := range typed { // letters that look alike
 		switch c {
 		case 'O':
 			typed[i] = '0'
@@ -57,13 +57,13 @@ func halves(code string) (first, second string) {
 
 func halfHash(first string) [32]byte { return sha256.Sum256([]byte("liuma/1/staff-half\x00" + first)) }
 
-// codeHash is what is kept of a code: the hash of the second half under that of the
-// first.
+// codeHash is the stored form of a code: a hash of the second half under the hash of
+// the first.
 func codeHash(first [32]byte, second string) [32]byte {
 	return sha256.Sum256(append(append([]byte("liuma/1/staff-code\x00"), first[:]...), second...))
 }
 
-// NewMember is who is to be invited.
+// NewMember is the person to be invited.
 type NewMember struct {
 	ID     liuma.StaffID     `json:"id"`
 	Name   string            `json:"name"`
@@ -72,7 +72,7 @@ type NewMember struct {
 	Region liuma.Region      `json:"region,omitempty"`
 }
 
-// maxName bounds a name, in characters.
+// maxName is the longest name, in characters.
 const maxName = 40
 
 func (n NewMember) check() error {
@@ -137,8 +137,8 @@ func (s *Staff) invited(r store.Reader, code string) (store.Member, error) {
 	return all[i], nil
 }
 
-// accepted ends the invitation and makes the member active. What the member had
-// before, passkeys or accounts, goes: a replaced one is replaced.
+// accepted ends the invitation and makes the member active. Earlier passkeys and
+// accounts of the member are removed, since an invitation replaces them.
 func accepted(m *store.Member, now time.Time) {
 	m.Invitation, m.InvitedUntil, m.InvitedFrom = [32]byte{}, time.Time{}, time.Time{}
 	m.State, m.Passkeys, m.Accounts, m.SessionsFrom = store.MemberActive, nil, nil, now
@@ -167,8 +167,8 @@ func (s *Staff) AcceptAtTerminal(ctx context.Context, code string, account uint3
 	return c, err
 }
 
-// freeAccount refuses an account that acts as another member: the record would name
-// the wrong one.
+// freeAccount refuses an account that acts as another member: otherwise the record
+// would name the wrong one.
 func freeAccount(r store.Reader, account uint32, but liuma.StaffID) error {
 	all, err := r.Members()
 	if err != nil {

@@ -28,16 +28,16 @@ var (
 	ErrCopied    = errors.New("this passkey may have been copied; have it replaced")
 )
 
-// The labels of challenges. A channel's identifier has no slash, so none of theirs
-// passes for one of these.
+// The labels of challenges. A channel's identifier has no slash, so no channel's
+// challenge can pass for one of these.
 const (
 	challengeLogIn    = liuma.ChannelID("staff/log-in")
 	challengeRegister = liuma.ChannelID("staff/register/") // and the member
 	challengeConfirm  = liuma.ChannelID("staff/confirm/")  // and the member, and the act
 )
 
-// useProvider is under which used challenges are marked, beside evidence. A provider's
-// identifier has no slash.
+// useProvider is the name under which used challenges are marked, beside used evidence.
+// A provider's identifier has no slash.
 const useProvider = "staff/challenge"
 
 // relying is the party that passkeys belong to: the host of the staff pages.
@@ -59,7 +59,7 @@ func newRelying(console string) (*relying, error) {
 	return &relying{w}, nil
 }
 
-// credentialed is a member as the library sees one.
+// credentialed is a member in the form that the passkey library needs.
 type credentialed struct{ store.Member }
 
 func (c credentialed) WebAuthnID() []byte          { return c.Handle[:] }
@@ -76,8 +76,8 @@ func (c credentialed) WebAuthnCredentials() []webauthn.Credential {
 	return out
 }
 
-// challenge makes one of five minutes. Nothing is stored: it carries its end and a MAC,
-// and using it leaves a mark.
+// challenge makes a challenge of five minutes. Nothing is stored: it carries its end
+// and a MAC, and using it leaves a mark.
 func (s *Staff) challenge(label liuma.ChannelID) ([]byte, error) {
 	if s.passkeys == nil {
 		return nil, ErrNoConsole
@@ -102,9 +102,9 @@ func (s *Staff) use(tx store.Tx, label liuma.ChannelID, challenge string) error 
 	return err
 }
 
-// OfferRegistration is what a browser needs to make a passkey for whom a code invites
-// (PublicKeyCredentialCreationOptions). Errors: ErrNoConsole, ErrCode, ErrEarly,
-// ErrSuspended.
+// OfferRegistration returns the values with which a browser makes a passkey for the
+// person whom a code invites (PublicKeyCredentialCreationOptions). Errors:
+// ErrNoConsole, ErrCode, ErrEarly, ErrSuspended.
 func (s *Staff) OfferRegistration(ctx context.Context, code string) (json.RawMessage, error) {
 	var m store.Member
 	err := s.c.Store.View(ctx, func(r store.Reader) (err error) {
@@ -129,8 +129,8 @@ func (s *Staff) OfferRegistration(ctx context.Context, code string) (json.RawMes
 }
 
 // Register accepts an invitation with the passkey that a browser made for it; software
-// says that a program keeps the key. Errors: those of OfferRegistration, ErrChallenge,
-// ErrPasskey. A crash before the commit leaves the invitation open.
+// says that a program keeps the key, not a device. Errors: those of OfferRegistration,
+// ErrChallenge, ErrPasskey. A crash before the commit leaves the invitation open.
 func (s *Staff) Register(ctx context.Context, code string, answer []byte, software bool) (Caller, error) {
 	if s.passkeys == nil {
 		return Caller{}, ErrNoConsole
@@ -174,7 +174,7 @@ func marked(software bool) string {
 	return ""
 }
 
-// freePasskey refuses the key of another member.
+// freePasskey refuses a key that belongs to another member.
 func freePasskey(r store.Reader, id []byte, but liuma.StaffID) error {
 	all, err := r.Members()
 	if err != nil {
@@ -188,8 +188,9 @@ func freePasskey(r store.Reader, id []byte, but liuma.StaffID) error {
 	return nil
 }
 
-// OfferLogIn is what a browser needs to sign a member in by a passkey that says itself
-// whose it is (PublicKeyCredentialRequestOptions). ErrNoConsole.
+// OfferLogIn returns the values with which a browser signs a member in
+// (PublicKeyCredentialRequestOptions). The passkey itself says whose it is.
+// ErrNoConsole.
 func (s *Staff) OfferLogIn() (json.RawMessage, error) {
 	raw, err := s.challenge(challengeLogIn)
 	if err != nil {
@@ -202,9 +203,9 @@ func (s *Staff) OfferLogIn() (json.RawMessage, error) {
 	return json.Marshal(options.Response)
 }
 
-// LogIn signs a member in with what a passkey signed, on the staff pages: the token is
-// theirs alone (Token.OfPages). Errors: ErrNoConsole, ErrChallenge, ErrPasskey,
-// ErrCopied.
+// LogIn signs a member in by the signature of a passkey, on the staff pages; the token
+// is for those pages alone (Token.OfPages). Errors: ErrNoConsole, ErrChallenge,
+// ErrPasskey, ErrCopied.
 func (s *Staff) LogIn(ctx context.Context, answer []byte) (Session, error) {
 	var out Session
 	t := newPagesToken()
@@ -219,9 +220,9 @@ func (s *Staff) LogIn(ctx context.Context, answer []byte) (Session, error) {
 	return out, nil
 }
 
-// OfferConfirm is what a browser needs for a fresh touch of a passkey of the caller's,
-// for one act. Errors: ErrNoConsole, ErrNobody, ErrSuspended, ErrPasskey where the
-// caller has none.
+// OfferConfirm returns the values with which a browser asks for a fresh touch of the
+// caller's passkey, for one act. Errors: ErrNoConsole, ErrNobody, ErrSuspended,
+// ErrPasskey if the caller has none.
 func (s *Staff) OfferConfirm(ctx context.Context, by Caller, act string) (json.RawMessage, error) {
 	var m store.Member
 	err := s.c.Store.View(ctx, func(r store.Reader) (err error) {
@@ -248,22 +249,22 @@ func (s *Staff) OfferConfirm(ctx context.Context, by Caller, act string) (json.R
 	return json.Marshal(options.Response)
 }
 
-// Confirm takes that touch: of the caller's passkey, for that act, once. It begins no
-// session. A crash before the commit leaves the challenge to be used again, and the
-// act undone. Errors: those of LogIn.
+// Confirm checks that touch: by the caller's passkey, for that act, once. It begins no
+// session. A crash before the commit leaves the challenge usable, and the act not done.
+// Errors: those of LogIn.
 func (s *Staff) Confirm(ctx context.Context, by Caller, act string, answer []byte) error {
 	return s.touch(ctx, confirmLabel(by.ID, act), by.ID, answer, func(_ store.Tx, m store.Member, key store.Passkey) (audit.Entry, error) {
 		return entry(s.c.Now(), m.ID, audit.PasskeyTouched, "act="+act+marked(key.Software)), nil
 	})
 }
 
-// confirmLabel is of one member and one act. Neither has a slash.
+// confirmLabel names one member and one act. Neither has a slash.
 func confirmLabel(id liuma.StaffID, act string) liuma.ChannelID {
 	return challengeConfirm + liuma.ChannelID(id) + "/" + liuma.ChannelID(act)
 }
 
-// touch takes what a passkey signed, of one member or, if only is empty, of any, and
-// does what it was for in the same transaction.
+// touch checks a passkey's signature, of one member or, if only is empty, of any, and
+// runs the act that it was for in the same transaction.
 func (s *Staff) touch(ctx context.Context, label liuma.ChannelID, only liuma.StaffID, answer []byte,
 	do func(store.Tx, store.Member, store.Passkey) (audit.Entry, error)) error {
 	if s.passkeys == nil {
@@ -290,7 +291,7 @@ func (s *Staff) touch(ctx context.Context, label liuma.ChannelID, only liuma.Sta
 		if copied = used.Authenticator.CloneWarning; copied {
 			e := entry(now, m.ID, audit.PasskeyRefused, fmt.Sprintf("passkey=%x", used.ID[:min(8, len(used.ID))]))
 			e.Outcome = "alarm"
-			return e, nil // with the mark: the challenge is used
+			return e, nil // keeps the mark: the challenge is used
 		}
 		i := slices.IndexFunc(m.Passkeys, func(k store.Passkey) bool { return bytes.Equal(k.ID, used.ID) })
 		m.Passkeys[i].SignCount, m.Passkeys[i].BackedUp, m.Passkeys[i].UsedAt = used.Authenticator.SignCount, used.Flags.BackupState, now
@@ -306,7 +307,8 @@ func (s *Staff) touch(ctx context.Context, label liuma.ChannelID, only liuma.Sta
 	return err
 }
 
-// signed is the active member whose passkey signed, and that passkey after its use.
+// signed returns the active member whose passkey signed, and that passkey after its
+// use.
 func (s *Staff) signed(r store.Reader, parsed *protocol.ParsedCredentialAssertionData) (store.Member, *webauthn.Credential, error) {
 	all, err := r.Members()
 	if err != nil {

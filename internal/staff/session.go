@@ -23,16 +23,16 @@ type Token string
 // Format keeps a token out of logs.
 func (t Token) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[session]") }
 
-// LogValue does so for logs that do not format.
+// LogValue does the same for logs that do not format.
 func (t Token) LogValue() slog.Value { return slog.StringValue("[session]") }
 
-// pagesMark begins the token of a session of the staff pages. The hash that is kept is of
-// the whole token, so nobody turns one kind into the other.
+// pagesMark is the prefix of the token of a session of the staff pages. The stored hash
+// covers the whole token, so a token of one kind cannot be turned into the other.
 const pagesMark = "page."
 
-// OfPages reports whether a session is of the staff pages, and not of a terminal: a
-// cookie that leaked is no sign-in at the machine, and a terminal's variable none on
-// the pages.
+// OfPages reports whether a session belongs to the staff pages, not to a terminal. So a
+// leaked cookie is no sign-in at the machine, and a terminal's variable none on the
+// pages.
 func (t Token) OfPages() bool { return strings.HasPrefix(string(t), pagesMark) }
 
 func newPagesToken() Token { return pagesMark + newToken() }
@@ -41,15 +41,15 @@ func tokenHash(t Token) [32]byte {
 	return sha256.Sum256([]byte("liuma/1/staff-session\x00" + string(t)))
 }
 
-// Session is a sign-in that was made.
+// Session is a new sign-in.
 type Session struct {
 	Token Token
 	Until time.Time
 	Caller
 }
 
-// begin makes a session within a transaction. A crash before the commit leaves none,
-// and its token was given to nobody.
+// begin makes a session within a transaction. A crash before the commit leaves no
+// session, and nobody has its token.
 func (s *Staff) begin(tx store.Tx, m store.Member, t Token, now time.Time) (Session, error) {
 	row := store.StaffSession{Hash: tokenHash(t), Member: m.ID, At: now, Seen: now, Until: now.Add(SessionLife)}
 	if _, err := tx.PruneStaffSessions(now); err != nil {
@@ -64,8 +64,8 @@ func newToken() Token {
 	return Token(base64.RawURLEncoding.EncodeToString(raw))
 }
 
-// Who is the member whose session a token is; each use keeps it for 30 minutes more,
-// up to its 8 hours. ErrSession for one that is unknown, ended, or of a member who is
+// Who is the member whose session a token is. Each use prolongs the session by 30
+// minutes, up to its 8 hours. ErrSession if it is unknown or ended, or its member is
 // suspended.
 func (s *Staff) Who(ctx context.Context, t Token) (Caller, error) {
 	var c Caller
@@ -80,7 +80,7 @@ func (s *Staff) Who(ctx context.Context, t Token) (Caller, error) {
 		return Caller{}, err
 	}
 	if now := s.c.Now(); now.Sub(row.Seen) >= time.Minute {
-		// To the minute, which spares a write at each request.
+		// Stored to the minute, so that not every request causes a write.
 		err = s.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 			return audit.Entry{}, tx.SeeStaffSession(row.Hash, now)
 		})
@@ -94,7 +94,7 @@ func (s *Staff) Who(ctx context.Context, t Token) (Caller, error) {
 	return c, nil
 }
 
-// session reads a session that goes on, or a code, and its member.
+// session reads a session or code that has not ended, and its member.
 func (s *Staff) session(r store.Reader, hash [32]byte, code bool) (store.StaffSession, store.Member, error) {
 	row, err := r.StaffSession(hash)
 	if errors.Is(err, store.ErrNotFound) {
@@ -117,8 +117,8 @@ func (s *Staff) session(r store.Reader, hash [32]byte, code bool) (store.StaffSe
 	return row, m, nil
 }
 
-// SignedIn reports whether a member has a session that goes on, at a terminal or on the
-// staff pages.
+// SignedIn reports whether a member has an open session, at a terminal or on the staff
+// pages.
 func SignedIn(r store.Reader, m store.Member, now time.Time) (bool, error) {
 	all, err := r.StaffSessionsOf(m.ID)
 	if err != nil || !m.Active() {
@@ -132,7 +132,7 @@ func goesOn(row store.StaffSession, m store.Member, now time.Time) bool {
 	return !row.Code && now.Before(row.Until) && now.Sub(row.Seen) < SessionIdle && !row.At.Before(m.SessionsFrom)
 }
 
-// End ends a session. ErrSession: it has ended before.
+// End ends a session. ErrSession: it had ended before.
 func (s *Staff) End(ctx context.Context, t Token) error {
 	return s.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		row, m, err := s.session(tx, tokenHash(t), false)
@@ -143,8 +143,8 @@ func (s *Staff) End(ctx context.Context, t Token) error {
 	})
 }
 
-// TerminalCode makes a code by which a terminal signs in as the caller, once, within
-// five minutes: a terminal has no passkeys. The caller signed in with one.
+// TerminalCode makes a code by which a terminal signs in as the caller, once, within five
+// minutes, since a terminal has no passkeys. The caller signed in with a passkey.
 func (s *Staff) TerminalCode(ctx context.Context, by Caller) (code string, until time.Time, err error) {
 	first, second := newHalf(), newHalf()
 	err = s.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
@@ -186,7 +186,7 @@ func (s *Staff) SignInByCode(ctx context.Context, code string) (Session, error) 
 	return out, err
 }
 
-// Actor is the name of who acts in the record; without a name, that of 0.1.0.
+// Actor is the member's name in the record; without a member, the actor of 0.1.0.
 func (c Caller) Actor() string {
 	if c.ID == "" {
 		return unnamed

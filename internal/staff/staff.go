@@ -1,13 +1,13 @@
-// Package staff knows the members of staff (工作人员): who they are, what they may do, and
-// how they show who they are. It guarantees that nobody holds two roles that check
-// each other; that after the first operator and the first security officer each
-// invitation, change of roles, mapped account and replaced passkey is an act of two
-// members (package proposal); that an invitation is used once, within 72 hours, and
-// that neither of the two who made it knows the whole of its code; that a suspension counts from the
-// next request on and ends every session; that a session lives 8 hours at most and
-// 30 minutes without use; that of codes and sessions only hashes are kept; and that each act is
-// recorded with the member's identifier in the same transaction (I-8). It trusts the
-// door to say which account of the machine calls, and which browser.
+// Package staff knows the members of staff (工作人员): who they are, what they may do, and how they
+// prove who they are. It guarantees that nobody holds two roles that check each other; that
+// after the first operator and the first security officer each invitation, change of roles,
+// mapped account and replaced passkey is an act of two members (package proposal); that an
+// invitation is used once, within 72 hours, and that neither of the two who made it knows the
+// whole of its code; that a suspension counts from the next request on and ends every session;
+// that a session lives 8 hours at most and 30 minutes without use; that only hashes of codes
+// and sessions are kept; and that each act is recorded with the member's identifier in the same
+// transaction (I-8). It trusts the door to say which account of the machine calls, and which
+// browser.
 //
 // Start here: Staff, then Caller; a file per act: begin, change, invitation, session, passkey.
 package staff
@@ -32,8 +32,8 @@ const (
 	SessionLife    = 8 * time.Hour
 	SessionIdle    = 30 * time.Minute
 	CodeLife       = 5 * time.Minute // of a code for a terminal, and of a passkey's challenge
-	// Wait is how long an invitation waits that nobody approved, because nobody was
-	// left who could. Whoever is left may stop it meanwhile.
+	// Wait is how long an invitation waits before it counts if nobody approved it, because
+	// nobody was left who could. The remaining members may stop it meanwhile.
 	Wait = 72 * time.Hour
 )
 
@@ -57,21 +57,21 @@ var (
 	ErrNumber    = errors.New("this is no valid document number of a member of staff")
 )
 
-// Challenges makes challenges of passkeys and checks them, and hashes what is used
-// once; *vault.Vault does.
+// Challenges makes and checks challenges of passkeys, and hashes values that are used once;
+// *vault.Vault does.
 type Challenges interface {
 	NewChallenge(label liuma.ChannelID, now time.Time, ttl time.Duration) (string, error)
 	CheckChallenge(label liuma.ChannelID, value string, now time.Time) error
 	Index(kind vault.IndexKind, value string) vault.Index
 }
 
-// Config is what Staff needs.
+// Config holds the parts that Staff works with.
 type Config struct {
 	Store      store.Store
 	Challenges Challenges
 	Now        func() time.Time // the database's time
-	// Console is the address of the staff pages, https://host; passkeys belong to
-	// its host. Empty: there are none, and passkeys are refused.
+	// Console is the address of the staff pages, https://host; passkeys belong to its host.
+	// Empty: there are no staff pages, and passkeys are refused.
 	Console string
 }
 
@@ -103,8 +103,8 @@ func New(c Config) (*Staff, error) {
 // Proposals are the acts that take two members.
 func (s *Staff) Proposals() *proposal.Proposals { return s.proposals }
 
-// Caller is the active member who acts. Only this package makes one that is not
-// zero, after it has seen who it is.
+// Caller is the active member who acts. Only this package makes one that is not zero, after it
+// has checked who it is.
 type Caller struct {
 	ID     liuma.StaffID     `json:"id"`
 	Name   string            `json:"name"`
@@ -122,14 +122,14 @@ func (c Caller) Is(roles ...liuma.StaffRole) bool {
 	return slices.ContainsFunc(c.Roles, func(r liuma.StaffRole) bool { return slices.Contains(roles, r) })
 }
 
-// Sees reports whether something of a region and agency is within the caller's
-// bounds. What belongs to no agency is seen by who is not bound to one.
+// Sees reports whether a thing of a region and agency is within the caller's bounds. A thing of
+// no agency is seen only by members who are not bound to an agency.
 func (c Caller) Sees(region liuma.Region, agency liuma.Agency) bool {
 	return c.Region.Contains(region) && (c.Agency == "" || c.Agency == agency)
 }
 
-// Begun reports whether there is a member of staff at all, invited or not. Before
-// that, acts are recorded without a name.
+// Begun reports whether there is any member of staff, invited or active. Before that, acts are
+// recorded without a name.
 func (s *Staff) Begun(ctx context.Context) (begun bool, err error) {
 	err = s.c.Store.View(ctx, func(r store.Reader) error {
 		all, err := r.Members()
@@ -139,7 +139,7 @@ func (s *Staff) Begun(ctx context.Context) (begun bool, err error) {
 	return begun, err
 }
 
-// View is a member as lists show one: without keys and hashes.
+// View is a member as lists show them: without keys and hashes.
 type View struct {
 	ID       liuma.StaffID     `json:"id"`
 	Name     string            `json:"name"`
@@ -151,8 +151,7 @@ type View struct {
 	Document bool              `json:"document,omitempty"` // it is known by which document they are known
 	Software bool              `json:"software,omitempty"` // a passkey is a program's, which proves no device
 	Accounts []uint32          `json:"accounts,omitempty"`
-	// InvitedUntil is set while an invitation is open, and InvitedFrom where it does
-	// not count at once.
+	// InvitedUntil is set while an invitation is open, and InvitedFrom if it counts only later.
 	InvitedUntil *time.Time `json:"invited_until,omitempty"`
 	InvitedFrom  *time.Time `json:"invited_from,omitempty"`
 	At           time.Time  `json:"at"`
@@ -197,8 +196,8 @@ func stateName(s store.MemberState) string {
 	return "suspended"
 }
 
-// OfAccount is the member that an account of the machine acts as. ErrNobody: it is
-// mapped to none that is active.
+// OfAccount is the member that an account of the machine acts as. ErrNobody: it is mapped to no
+// active member.
 func (s *Staff) OfAccount(ctx context.Context, account uint32) (c Caller, err error) {
 	err = s.c.Store.View(ctx, func(r store.Reader) error {
 		all, err := r.Members()
@@ -216,8 +215,8 @@ func (s *Staff) OfAccount(ctx context.Context, account uint32) (c Caller, err er
 	return c, err
 }
 
-// active is the caller as the transaction sees them: who was suspended since, or
-// lost a role, is refused.
+// active is the caller as this transaction reads them: a caller who was suspended or lost a
+// role since is refused.
 func active(r store.Reader, by Caller, roles ...liuma.StaffRole) (Caller, error) {
 	m, err := r.Member(by.ID)
 	if errors.Is(err, store.ErrNotFound) {

@@ -1,8 +1,8 @@
-// Command genguarded writes the methods of admin.Guarded that ask what a caller may and then
-// call the method of the same name of admin.Admin. It guarantees that the name that is asked
-// about is the one that is called, and leaves alone the methods that stand in the package by
-// hand, because they do more. It trusts the package to be valid Go but for the methods that
-// are missing, and writes nothing if it cannot tell how one is to be written.
+// Command genguarded writes those methods of admin.Guarded that only check what the caller
+// may do and then call the method of the same name of admin.Admin. It guarantees that the
+// name that is checked is the name that is called. Methods that do more are written by hand
+// in the package, and it leaves them alone. It trusts the package to be valid Go apart from
+// the missing methods, and writes nothing if it cannot tell how to write one of them.
 //
 // Run it with go generate ./internal/admin after a change of admin.Administration.
 //
@@ -40,7 +40,7 @@ func main() {
 	}
 }
 
-// source is the package without its tests and without what is generated.
+// source is the package without its tests and its generated files.
 type source struct {
 	files  *token.FileSet
 	types  map[string]*ast.InterfaceType
@@ -107,7 +107,8 @@ func (s *source) take(f *ast.File) {
 	}
 }
 
-// receiver is the name of the type whose pointer a method is of; empty of any other function.
+// receiver is the name of the type whose pointer a method belongs to; empty for any other
+// function.
 func receiver(d *ast.FuncDecl) string {
 	if d.Recv == nil || len(d.Recv.List) != 1 {
 		return ""
@@ -120,8 +121,8 @@ func receiver(d *ast.FuncDecl) string {
 	return ""
 }
 
-// methods are the names of an interface's methods, in its order, with those of the
-// interfaces of this package that it embeds.
+// methods are the names of an interface's methods, in its order, including those of embedded
+// interfaces of this package.
 func (s *source) methods(name string) ([]string, error) {
 	i, ok := s.types[name]
 	if !ok {
@@ -229,7 +230,7 @@ func (s *source) write(b *bytes.Buffer, m method, imports map[string]bool) error
 	return nil
 }
 
-// params are the parameters as Go writes them, and their names. The first is the context.
+// params are the parameters in Go syntax, and their names. The first is the context.
 func (s *source) params(d *ast.FuncDecl) (string, []string, error) {
 	var list, names []string
 	for _, p := range d.Type.Params.List {
@@ -247,7 +248,7 @@ func (s *source) params(d *ast.FuncDecl) (string, []string, error) {
 	return strings.Join(list, ", "), names, nil
 }
 
-// results are the types of an error, or of one result and an error.
+// results are the result types: an error, or one result and an error.
 func (s *source) results(d *ast.FuncDecl) ([]string, error) {
 	var types []string
 	if d.Type.Results != nil {
@@ -266,7 +267,7 @@ func (s *source) results(d *ast.FuncDecl) ([]string, error) {
 func (s *source) text(e ast.Expr) string {
 	var b strings.Builder
 	if err := printer.Fprint(&b, s.files, e); err != nil {
-		return err.Error() // which is no type, and does not compile
+		return err.Error() // no valid type, so the generated file does not compile
 	}
 	return b.String()
 }
