@@ -88,6 +88,12 @@ func (c Config) Check() error {
 			add(f.name, present(err))
 		}
 	}
+	c.checkContents(add)
+	return errors.Join(errs...)
+}
+
+// checkContents adds what is wrong within the files of the token, texts, policy and consent.
+func (c Config) checkContents(add func(member string, err error)) {
 	if c.HSM.Used() { // not among Needs: a backup has no PIN in it
 		secret, err := ReadSecret(c.HSM.PINFile)
 		clear(secret)
@@ -110,7 +116,6 @@ func (c Config) Check() error {
 		_, err := consent.Load(c.Consent)
 		add("consent", present(err))
 	}
-	return errors.Join(errs...)
 }
 
 // secrets lists the key file and what the vault keeps beside it. Of the others each is there
