@@ -3,6 +3,7 @@ package agency
 import (
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/store"
@@ -66,6 +67,13 @@ func (l *Listing) Search(q Query) (found []store.Agency, more bool) {
 	}
 	found = append(first, rest...)
 	return found[:min(len(found), MaxFound)], len(found) > MaxFound
+}
+
+// Searched reports whether all that was typed is what Search looks for, so that a page on
+// which something was found may repeat it: behind as many words as are looked for, and where
+// letters are folded away, an address that was sent to somebody could bring a sentence along.
+func Searched(typed string) bool {
+	return utf8.RuneCountInString(typed) <= maxTyped && len(strings.Fields(typed)) == len(Terms(typed)) && !Hides(typed)
 }
 
 // Terms are the words of the typed text, folded like names.

@@ -256,8 +256,36 @@ func TestPermanentFailureIsFinal(t *testing.T) {
 		h.queue(o, notice("a"))
 		h.run(o)
 		eventually(t, "it is given up", h.allIn(store.MessageDead))
-		if m := h.only(); m.Fault != "refused" || sends.Load() != 1 {
+		if m := h.only(); m.Fault != "refused" || m.Tries != 1 || sends.Load() != 2 { // the second without names
 			t.Errorf("%d sends, %+v", sends.Load(), m)
+		}
+	})
+}
+
+// TestNamesThatAGatewayRefuses: who gives a holder or a channel a name that the gateway
+// does not take keeps no notice from its holder, and no code.
+func TestNamesThatAGatewayRefuses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		var mu sync.Mutex
+		var took, ids []string
+		o := h.outbox(driverFunc(func(_ context.Context, m Text) (string, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			ids = append(ids, m.ID)
+			if strings.Contains(m.Body, "王") || strings.Contains(m.Body, "浙里办") {
+				return "", &Failure{Kind: Permanent, Word: "refused"}
+			}
+			took = append(took, m.Body)
+			return "", nil
+		}))
+		h.queue(o, notice("a"))
+		h.run(o)
+		eventually(t, "it is sent", h.allIn(store.MessageSent))
+		mu.Lock()
+		defer mu.Unlock()
+		if len(took) != 1 || len(ids) != 2 || ids[0] != ids[1] || !strings.Contains(took[0], "冻结码") {
+			t.Errorf("%d taken of %q: %q", len(took), ids, took)
 		}
 	})
 }

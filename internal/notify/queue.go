@@ -128,10 +128,20 @@ func unseal(v *vault.Vault, m store.Message) (sealedPart, error) {
 }
 
 // open decrypts a message and writes its text.
-func (o *Outbox) open(m store.Message) (Text, error) {
+func (o *Outbox) open(m store.Message) (Text, error) { return o.openAs(m, false) }
+
+// openBare is open without the names that others chose.
+func (o *Outbox) openBare(m store.Message) (Text, error) { return o.openAs(m, true) }
+
+func (o *Outbox) openAs(m store.Message, bare bool) (Text, error) {
 	p, err := unseal(o.cfg.Vault, m)
 	if err != nil {
 		return Text{}, &Failure{Kind: Permanent, Word: FaultUnreadable, Cause: err}
+	}
+	for name, instead := range map[string]string{"holder": noHolder, "channel": noName} {
+		if _, has := p.Params[name]; has && bare {
+			p.Params[name] = instead
+		}
 	}
 	write := o.cfg.Templates.write
 	if m.Way == liuma.ByVoice {

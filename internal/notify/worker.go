@@ -225,7 +225,9 @@ func (q *queue) send(ctx context.Context, m store.Message) {
 	text, err := q.o.open(m)
 	var ref string
 	if err == nil {
-		ref, err = q.call(ctx, m, text)
+		if ref, err = q.call(ctx, m, text); err != nil {
+			ref, err = q.withoutNames(ctx, m, text, err)
+		}
 	}
 	if err == nil {
 		q.o.record(ctx, m, result{sent: true, ref: safeRef(ref)})
@@ -244,6 +246,22 @@ func (q *queue) send(ctx context.Context, m store.Message) {
 	}
 	q.o.cfg.Logger.WarnContext(ctx, "text not sent", "message", m.ID, "kind", q.kind, "fault", f.Word, "tries", m.Tries, "dead", r.dead, "cause", f.Cause)
 	q.o.record(ctx, m, r)
+}
+
+// withoutNames sends a text that the gateway will not take once more without its names:
+// whatever about them displeased it, a filter of words or a rare character, must not keep
+// the rest from its holder. It has the same ID, of which nothing was taken. Otherwise, and
+// where it had no names, it returns failed.
+func (q *queue) withoutNames(ctx context.Context, m store.Message, text Text, failed error) (ref string, err error) {
+	if failureOf(failed).Kind != Permanent {
+		return "", failed
+	}
+	bare, err := q.o.openBare(m)
+	if err != nil || bare.Body == text.Body {
+		return "", failed
+	}
+	q.o.cfg.Logger.WarnContext(ctx, "text refused, sent again without names", "message", m.ID, "kind", q.kind, "fault", failureOf(failed).Word)
+	return q.call(ctx, m, bare)
 }
 
 // backoff doubles from firstBackoff to limit, less up to half, so that messages

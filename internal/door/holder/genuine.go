@@ -55,7 +55,7 @@ func (h *handler) showGenuine(w http.ResponseWriter, r *http.Request) {
 func (h *handler) lookUp(v *view, ctx context.Context, typed string) {
 	a := h.genuine.Ask(ctx, typed)
 	v.Asked.Answer = h.answerOf(v, a)
-	if a.Kind != genuine.Code && a.Kind != genuine.Short {
+	if repeats(a.Kind, typed) {
 		v.Asked.Field = typed
 	}
 	if a.Kind == genuine.NoPage || a.Kind == genuine.Plain {
@@ -67,6 +67,20 @@ func (h *handler) lookUp(v *view, ctx context.Context, typed string) {
 	if a.More {
 		v.Asked.More = v.T.all.Genuine.More()
 	}
+}
+
+// repeats reports whether what was typed may stand in the field again: no secret, and where
+// nothing of that name or address is known, no sentence of a stranger's whose link led here.
+func repeats(k genuine.Kind, typed string) bool {
+	switch k {
+	case genuine.Code, genuine.Short:
+		return false
+	case genuine.NoApp, genuine.Away:
+		return quotable(typed)
+	case genuine.NoPage, genuine.Plain:
+		return !strings.ContainsFunc(strings.TrimSpace(typed), func(r rune) bool { return r <= ' ' || r > '~' })
+	}
+	return true
 }
 
 // The looks of an answer: what may be believed, what calls for care, what is false.

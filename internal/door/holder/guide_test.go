@@ -4,6 +4,7 @@ import (
 	"context"
 	"html"
 	"net/http"
+	"net/url"
 	"os"
 	"regexp"
 	"strconv"
@@ -70,6 +71,38 @@ func TestWhatIsGenuine(t *testing.T) {
 	}
 	if page := reads("/genuine?q=%3Cscript%3E"); strings.Contains(page, "<script>") {
 		t.Error("what was typed is markup")
+	}
+}
+
+// unknown answers everything with one kind.
+type unknown genuine.Kind
+
+func (u unknown) Ask(context.Context, string) genuine.Answer {
+	return genuine.Answer{Kind: genuine.Kind(u)}
+}
+
+// TestNoSentenceInTheField: a link to the page puts no sentence and no number of a
+// stranger's into its field; a name or an address that is not registered stands there again.
+func TestNoSentenceInTheField(t *testing.T) {
+	for _, tt := range []struct {
+		kind  genuine.Kind
+		typed string
+		again bool
+	}{
+		{genuine.NoApp, "湖州社保", true},
+		{genuine.NoApp, "请拨打13800138000", false},
+		{genuine.NoApp, "您的社保卡已经被冻结，请联系李警官核实身份", false},
+		{genuine.Away, "您的社保卡已经被冻结，请联系李警官核实身份", false},
+		{genuine.NoPage, "https://pin.example.cn.evil.shop/a?b=c", true},
+		{genuine.NoPage, "https://请拨打13800138000", false},
+		{genuine.Plain, "http://a.example 请回电", false},
+		{genuine.AppPage, "app．example．cn", true},
+	} {
+		s := newSite(t, sample(liuma.ActionVerify, "confirm"), func(c *Config) { c.Genuine = unknown(tt.kind) })
+		page := html.UnescapeString(s.do("GET", "/genuine?q="+url.QueryEscape(tt.typed), nil).Body.String())
+		if strings.Contains(page, `value="`+tt.typed+`"`) != tt.again {
+			t.Errorf("%s, %q: want again %v", tt.kind, tt.typed, tt.again)
+		}
 	}
 }
 

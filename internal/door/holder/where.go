@@ -125,6 +125,9 @@ func (h *handler) whereFound(v *view, l *agency.Listing, a asking) {
 		v.TipsTitle = v.T.WhereNoneTitle()
 		return
 	}
+	if !agency.Searched(a.text) {
+		v.Search.Text = "" // more than was looked for, and found
+	}
 	count := strconv.Itoa(len(found))
 	if v.Say = v.T.WhereFound(len(found), count); more {
 		v.Say = v.T.WhereMore(count)

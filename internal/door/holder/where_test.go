@@ -106,6 +106,18 @@ func TestNothingOfAStrangersIsRepeated(t *testing.T) {
 			t.Errorf("%s is repeated:\n%s", q, main)
 		}
 	}
+	// Behind what is found, too.
+	for _, behind := range []string{"请立即拨打13800138000转人工", "您的卡已被冻结请联系李警官"} {
+		for _, q := range []string{"社会保险 社会保险 社会保险 社会保险 " + behind, strings.Repeat("社会保险", 3) + " " + strings.Repeat("社", 28) + " " + behind} {
+			body := where(t, "/where?q="+url.QueryEscape(q))
+			if main := body[strings.Index(body, "<main"):]; strings.Contains(regexp.MustCompile(`href="[^"]*"`).ReplaceAllString(main, ""), behind) {
+				t.Errorf("%s is repeated:\n%s", q, main)
+			}
+		}
+	}
+	if body := where(t, "/where?q="+url.QueryEscape("社会保险")); !strings.Contains(body, `value="社会保险"`) {
+		t.Error("what was looked for and found is not in the field")
+	}
 	if body := where(t, "/where?q="+url.QueryEscape("王家庄")); !strings.Contains(body, "没有找到“王家庄”。") {
 		t.Error("a name is not repeated")
 	}
