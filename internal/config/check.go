@@ -76,6 +76,27 @@ func (c Config) Check() error {
 		add("metrics", present(err))
 		add("metrics", closed(c.Metrics.Key))
 	}
+	c.checkSecrets(add)
+	if c.Texts.Wordings != "" {
+		list, err := ReadWordings(c.Texts.Wordings)
+		if err == nil {
+			_, err = notify.NewTemplates(c.Texts.SenderMark(), c.Hotline, list)
+		}
+		add("texts.wordings", present(err))
+	}
+	if c.Policy != "" {
+		_, err := c.Layers(policy.National())
+		add("policy", present(err))
+	}
+	if c.Consent != "" {
+		_, err := consent.Load(c.Consent)
+		add("consent", present(err))
+	}
+	return errors.Join(errs...)
+}
+
+// checkSecrets looks at the files of one line.
+func (c Config) checkSecrets(add func(member string, err error)) {
 	for _, f := range []struct{ name, path string }{
 		{"texts.webhook.secret_file", c.Texts.Webhook.SecretFile},
 		{"texts.webhook.previous_secret_file", c.Texts.Webhook.PreviousFile},
@@ -95,22 +116,6 @@ func (c Config) Check() error {
 		_, err = os.Stat(c.HSM.Module)
 		add("hsm.module", err)
 	}
-	if c.Texts.Wordings != "" {
-		list, err := ReadWordings(c.Texts.Wordings)
-		if err == nil {
-			_, err = notify.NewTemplates(c.Texts.SenderMark(), c.Hotline, list)
-		}
-		add("texts.wordings", present(err))
-	}
-	if c.Policy != "" {
-		_, err := c.Layers(policy.National())
-		add("policy", present(err))
-	}
-	if c.Consent != "" {
-		_, err := consent.Load(c.Consent)
-		add("consent", present(err))
-	}
-	return errors.Join(errs...)
 }
 
 // secrets lists the key file and what the vault keeps beside it. Of the others each is there
