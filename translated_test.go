@@ -21,7 +21,7 @@ type docSection struct {
 	code   []string        // lines of code without their comments
 	spans  map[string]bool // code within sentences
 	files  map[string]bool // where its links lead to
-	tables [][]string      // of each row of each table its cells: x, or - for an empty one
+	tables [][]string      // of each row of each table its cells: a number, -, or x for what is translated
 }
 
 var (
@@ -29,6 +29,7 @@ var (
 	headingLine  = regexp.MustCompile(`^(#{1,6}) +(.*)$`)
 	codeComment  = regexp.MustCompile(`(^|\s+)(#|//)\s.*$`)
 	spanOverEnds = regexp.MustCompile("`([^`]+)`")
+	numberCell   = regexp.MustCompile(`^[0-9]+[a-z]*$`)
 	escapedBar   = strings.NewReplacer(`\|`, "")
 )
 
@@ -92,10 +93,13 @@ func (s *docSection) addRow(line string, first bool) {
 	cells := strings.Split(escapedBar.Replace(inlineCode.ReplaceAllString(line, "x")), "|")
 	row := ""
 	for _, cell := range cells[1 : len(cells)-1] {
-		if strings.TrimSpace(cell) == "" {
-			row += "-"
-		} else {
-			row += "x"
+		switch cell = strings.TrimSpace(cell); {
+		case cell == "":
+			row += " -"
+		case numberCell.MatchString(cell):
+			row += " " + cell
+		default:
+			row += " x"
 		}
 	}
 	s.tables[len(s.tables)-1] = append(s.tables[len(s.tables)-1], row)
@@ -194,7 +198,7 @@ func TestTranslationsAgree(t *testing.T) {
 
 // TestTranslationsApartAreSeen shows that the check above notices what it is for.
 func TestTranslationsApartAreSeen(t *testing.T) {
-	const text = "# A\n\n[b](b.md) and `liuma\nserve`\n\n    liuma serve  # runs\n\n## B\n\n```json\n{\"a\": 1}\n```\n\n| a | b |\n|---|---|\n| `x|y` | c |\n"
+	const text = "# A\n\n[b](b.md) and `liuma\nserve`\n\n    liuma serve  # runs\n\n## B\n\n```json\n{\"a\": 1}\n```\n\n| a | b |\n|---|---|\n| a | 6 |\n| `x|y` | c |\n"
 	for name, c := range map[string]struct {
 		old, new string
 		faults   int
@@ -214,6 +218,7 @@ func TestTranslationsApartAreSeen(t *testing.T) {
 		"no row":           {"| `x|y` | c |\n", "", 2},
 		"cell":             {" | c |", " | c | d |", 1},
 		"empty cell":       {" | c |", " | |", 1},
+		"number in a cell": {"| a | 6 |", "| a | 5 |", 1},
 	} {
 		if got := translationFaults(text, strings.Replace(text, c.old, c.new, 1)); len(got) != c.faults {
 			t.Errorf("%s: %q", name, got)

@@ -76,31 +76,7 @@ func (c Config) Check() error {
 		add("metrics", present(err))
 		add("metrics", closed(c.Metrics.Key))
 	}
-	for _, f := range []struct{ name, path string }{
-		{"texts.webhook.secret_file", c.Texts.Webhook.SecretFile},
-		{"texts.webhook.previous_secret_file", c.Texts.Webhook.PreviousFile},
-		{"texts.kannel.password_file", c.Texts.Kannel.PasswordFile},
-		{"database_password_file", c.DatabasePassword},
-	} {
-		if f.path != "" {
-			secret, err := ReadSecret(f.path)
-			clear(secret)
-			add(f.name, present(err))
-		}
-	}
-	c.checkContents(add)
-	return errors.Join(errs...)
-}
-
-// checkContents adds what is wrong within the files of the token, texts, policy and consent.
-func (c Config) checkContents(add func(member string, err error)) {
-	if c.HSM.Used() { // not among Needs: a backup has no PIN in it
-		secret, err := ReadSecret(c.HSM.PINFile)
-		clear(secret)
-		add("hsm.pin_file", err)
-		_, err = os.Stat(c.HSM.Module)
-		add("hsm.module", err)
-	}
+	c.checkSecrets(add)
 	if c.Texts.Wordings != "" {
 		list, err := ReadWordings(c.Texts.Wordings)
 		if err == nil {
@@ -115,6 +91,30 @@ func (c Config) checkContents(add func(member string, err error)) {
 	if c.Consent != "" {
 		_, err := consent.Load(c.Consent)
 		add("consent", present(err))
+	}
+	return errors.Join(errs...)
+}
+
+// checkSecrets looks at the files of one line.
+func (c Config) checkSecrets(add func(member string, err error)) {
+	for _, f := range []struct{ name, path string }{
+		{"texts.webhook.secret_file", c.Texts.Webhook.SecretFile},
+		{"texts.webhook.previous_secret_file", c.Texts.Webhook.PreviousFile},
+		{"texts.kannel.password_file", c.Texts.Kannel.PasswordFile},
+		{"database_password_file", c.DatabasePassword},
+	} {
+		if f.path != "" {
+			secret, err := ReadSecret(f.path)
+			clear(secret)
+			add(f.name, present(err))
+		}
+	}
+	if c.HSM.Used() { // not among Needs: a backup has no PIN in it
+		secret, err := ReadSecret(c.HSM.PINFile)
+		clear(secret)
+		add("hsm.pin_file", err)
+		_, err = os.Stat(c.HSM.Module)
+		add("hsm.module", err)
 	}
 }
 

@@ -17,6 +17,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -84,6 +86,11 @@ func TestDrills(t *testing.T) {
 		}
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
 			h := &house{t: t, placed: map[string]string{}}
+			t.Cleanup(func() { // runs after the script
+				if want := commandsIn(t, file); h.typed != want && !t.Failed() {
+					t.Errorf("typed %d commands of %d: the script was not played to its end", h.typed, want)
+				}
+			})
 			testscript.Run(t, testscript.Params{Files: []string{file}, Cmds: h.words(), RequireExplicitExec: true, WorkdirRoot: short(t),
 				Setup: func(e *testscript.Env) error {
 					e.Setenv("PATH", made+string(os.PathListSeparator)+os.Getenv("PATH"))
@@ -92,6 +99,26 @@ func TestDrills(t *testing.T) {
 					return nil
 				}})
 		})
+	}
+}
+
+// commandsIn counts the commands that a script types.
+func commandsIn(t *testing.T, file string) int {
+	t.Helper()
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(regexp.MustCompile(`(?m)^(! )?types `).FindAll(raw, -1))
+}
+
+// TestWordsAreOurOwn: no word has a name that testscript takes for its own.
+func TestWordsAreOurOwn(t *testing.T) {
+	theirs := strings.Fields("cd chmod cmp cmpenv cp env exec exists grep kill mkdir mv rm skip stderr stdin stdout stop symlink ttyin ttyout unix2dos unquote wait")
+	for word := range (&house{t: t}).words() {
+		if slices.Contains(theirs, word) {
+			t.Errorf("%s is a word of testscript, and ours is never called", word)
+		}
 	}
 }
 

@@ -61,6 +61,7 @@ type house struct {
 	log     *printed.Log
 	books   []runbook
 	placed  map[string]string
+	typed   int // commands so far
 }
 
 // gateway takes text messages, unless it is away.

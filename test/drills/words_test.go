@@ -23,7 +23,7 @@ const patience = 4 * time.Minute
 //	authority SHAPE [kept=DURATION] [texts] [hotline] [registry]
 //	                      makes a directory with a channel, a card, and what is asked for;
 //	                      kept is how far its kept time is from the machine's clock
-//	serve, stop, kill     the server process; kill is as a power cut
+//	serve, halt, cut      the server process: starts, ends in order, or as in a power cut
 //	runbook 'DOC#SECTION' what is typed from here on stands there
 //	place WORD VALUE      what a word of a printed command stands for here, such as ID
 //	types COMMAND         runs a command of the runbook; ! types expects it to fail
@@ -40,6 +40,9 @@ const patience = 4 * time.Minute
 //	gateway up|down       of text messages
 //	sql STATEMENT         on the database file, with the server stopped
 //	room none|again       of the disk under the directory
+//
+// None may have the name of a word of testscript, which would be taken in its place: its stop
+// ends a script there and calls it passed (TestWordsAreOurOwn).
 func (h *house) words() map[string]func(*testscript.TestScript, bool, []string) {
 	take := func(least int, usage string, f func(ts *testscript.TestScript, args []string)) func(*testscript.TestScript, bool, []string) {
 		return func(ts *testscript.TestScript, neg bool, args []string) {
@@ -52,8 +55,8 @@ func (h *house) words() map[string]func(*testscript.TestScript, bool, []string) 
 	return map[string]func(*testscript.TestScript, bool, []string){
 		"authority": take(1, "authority SHAPE …", func(ts *testscript.TestScript, a []string) { h.found(ts, a[0], a[1:]) }),
 		"serve":     take(0, "serve", func(ts *testscript.TestScript, _ []string) { h.serve(ts) }),
-		"stop":      take(0, "stop", func(ts *testscript.TestScript, _ []string) { h.stop(ts, os.Interrupt) }),
-		"kill":      take(0, "kill", func(ts *testscript.TestScript, _ []string) { h.stop(ts, os.Kill) }),
+		"halt":      take(0, "halt", func(ts *testscript.TestScript, _ []string) { h.stop(ts, os.Interrupt) }),
+		"cut":       take(0, "cut", func(ts *testscript.TestScript, _ []string) { h.stop(ts, os.Kill) }),
 		"runbook": take(1, "runbook 'DOC#SECTION'", func(ts *testscript.TestScript, a []string) {
 			b, err := readRunbook(a[0])
 			ts.Check(err)
@@ -99,6 +102,7 @@ func (h *house) types(ts *testscript.TestScript, neg bool, args []string) {
 	for word, value := range h.placed {
 		line = regexp.MustCompile(`(^|[ :.'"])`+regexp.QuoteMeta(word)+`($|[ .'"])`).ReplaceAllString(line, "${1}"+strings.ReplaceAll(value, "$", "$$")+"${2}")
 	}
+	h.typed++
 	err := ts.Exec("sh", "-c", line)
 	if (err != nil) != neg {
 		ts.Fatalf("%s: %v", line, err)
