@@ -1,6 +1,7 @@
 package liuma_test
 
 import (
+	"go/ast"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -92,6 +93,47 @@ func TestWorkflowRunsTheNightlyTargets(t *testing.T) {
 	for _, name := range strings.Fields(nightly[1]) {
 		if !listed[name] {
 			t.Errorf("make nightly runs %s, the workflow does not", name)
+		}
+	}
+}
+
+// TestWhatIsNotRacedDoesOneThingAtATime: the packages that make race leaves out start nothing
+// that could race, in the code or in a test.
+func TestWhatIsNotRacedDoesOneThingAtATime(t *testing.T) {
+	b, err := os.ReadFile("Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile(`(?m)^ONE_BY_ONE := (.+)$`).FindSubmatch(b)
+	if m == nil {
+		t.Fatal("the Makefile has no ONE_BY_ONE")
+	}
+	starts := map[string]bool{"Go": true, "Parallel": true, "Serve": true, "AfterFunc": true}
+	for dir := range strings.FieldsSeq(string(m[1])) {
+		p := parse(t)[strings.TrimPrefix(dir, "./")]
+		if p == nil {
+			t.Errorf("there is no %s", dir)
+			continue
+		}
+		for _, files := range []map[string]*ast.File{p.files, p.tests} {
+			for name, f := range files {
+				ast.Inspect(f, func(n ast.Node) bool {
+					switch n := n.(type) {
+					case *ast.GoStmt:
+						t.Errorf("%s starts a goroutine: take %s out of ONE_BY_ONE", name, dir)
+					case *ast.CallExpr:
+						s, ok := n.Fun.(*ast.SelectorExpr)
+						if !ok {
+							break
+						}
+						of, _ := s.X.(*ast.Ident)
+						if starts[s.Sel.Name] || of != nil && of.Name == "httptest" && strings.HasSuffix(s.Sel.Name, "Server") {
+							t.Errorf("%s calls %s: take %s out of ONE_BY_ONE", name, s.Sel.Name, dir)
+						}
+					}
+					return true
+				})
+			}
 		}
 	}
 }

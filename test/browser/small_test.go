@@ -25,6 +25,7 @@ func TestSmallPhones(t *testing.T) {
 	}
 	for _, l := range looks {
 		t.Run(l.name, func(t *testing.T) {
+			t.Parallel()
 			b := newTabFor(t, small(), l.language, walk)
 			b.dress(l)
 			least := 44

@@ -1,11 +1,12 @@
 // Package printed keeps what a program prints while a test reads along: a server's log, a
-// command's output.
+// command's output; and says whether a number stands in it.
 //
-// Start here: Log.
+// Start here: Log, and Has for what must not be there.
 package printed
 
 import (
 	"bytes"
+	"strings"
 	"sync"
 )
 
@@ -34,3 +35,31 @@ func (l *Log) Last() string {
 	all := l.String()
 	return all[max(0, len(all)-6000):]
 }
+
+// idLength is how long a run of hexadecimal is that is an id or a hash.
+const idLength = 16
+
+// Has reports whether a number of few digits, such as a PIN, stands in a text. Within an id or
+// a hash in hexadecimal it is not looked for: any six digits are somewhere in ten thousand of
+// them by chance, and a test that wants a PIN to be nowhere would fail once in some hundred.
+func Has(text, digits string) bool {
+	for from := 0; ; {
+		at := strings.Index(text[from:], digits)
+		if at < 0 {
+			return false
+		}
+		begin, end := from+at, from+at+len(digits)
+		for begin > 0 && isHex(text[begin-1]) {
+			begin--
+		}
+		for end < len(text) && isHex(text[end]) {
+			end++
+		}
+		if end-begin < idLength {
+			return true
+		}
+		from = end
+	}
+}
+
+func isHex(b byte) bool { return '0' <= b && b <= '9' || 'a' <= b && b <= 'f' }

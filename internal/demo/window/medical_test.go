@@ -1,9 +1,10 @@
 package window_test
 
 import (
-	"strings"
 	"testing"
 	"time"
+
+	"github.com/liuma-pin/liuma/test/printed"
 )
 
 // activates starts the medical e-credential in an app, up to the pad.
@@ -56,7 +57,7 @@ func TestMedicalCredential(t *testing.T) {
 
 	for party, words := range s.seen() {
 		for _, secret := range []string{goodPIN, wrongPIN, "330502195603120626", "王桂珍", "LIUMA-SAMPLE"} {
-			if strings.Contains(words, secret) {
+			if printed.Has(words, secret) {
 				t.Errorf("the window shows %s at %s", secret, party)
 			}
 		}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/liuma-pin/liuma/internal/demo/window"
+	"github.com/liuma-pin/liuma/test/printed"
 )
 
 const (
@@ -109,7 +110,7 @@ func (s *stage) sawAll(secrets ...string) {
 	})
 	for _, secret := range secrets {
 		for party, words := range seen {
-			if strings.Contains(words, secret) {
+			if printed.Has(words, secret) {
 				s.t.Errorf("the window shows %s at %s", secret, party)
 			}
 		}
