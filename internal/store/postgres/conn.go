@@ -237,6 +237,49 @@ func uncancelled(_ context.Context, c *pgx.ConnConfig) error {
 	return nil
 }
 
+// ofAll connects to the one of an address's hosts that takes writes, and asks all of them at
+// once: one that is cut off says nothing, and would take, if it was asked first, all the time
+// that there is. The connection is uncancelled.
+func ofAll(ctx context.Context, dsn *pgx.ConnConfig) (found *pgx.Conn, err error) {
+	ways := append([]*pgconn.FallbackConfig{{Host: dsn.Host, Port: dsn.Port, TLSConfig: dsn.TLSConfig}}, dsn.Fallbacks...)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	type answer struct {
+		conn *pgx.Conn
+		err  error
+	}
+	answers := make(chan answer, len(ways))
+	for _, way := range ways {
+		one := dsn.Copy()
+		one.Host, one.Port, one.TLSConfig, one.Fallbacks = way.Host, way.Port, way.TLSConfig, nil
+		err := uncancelled(ctx, one)
+		go func() {
+			if err != nil {
+				answers <- answer{nil, err}
+				return
+			}
+			c, err := pgx.ConnectConfig(ctx, one)
+			answers <- answer{c, err}
+		}()
+	}
+	var errs []error
+	for range ways {
+		switch a := <-answers; {
+		case a.err != nil:
+			errs = append(errs, a.err)
+		case found == nil:
+			found = a.conn
+			cancel() // the others end at once
+		default: // the same server by another way
+			_ = a.conn.Close(context.WithoutCancel(ctx))
+		}
+	}
+	if found != nil {
+		return found, nil
+	}
+	return nil, errors.Join(errs...)
+}
+
 // errUncancelled is seen by pgx alone.
 var errUncancelled = errors.New("store: nothing is cancelled")
 

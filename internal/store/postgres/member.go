@@ -44,8 +44,9 @@ type member struct {
 
 	mu   sync.Mutex
 	conn *pgx.Conn // guarded by mu; nil while it is lost
+	anew time.Time // guarded by mu: when it was made again; zero if it is the first
 
-	gone map[string]time.Time // owned by watch: since when a process has no connection
+	gone map[string]time.Time // guarded by mu: since when a process has no connection
 	dead []store.Peer         // that were ended before watch began, which tells of them
 
 	quit chan struct{}
@@ -70,7 +71,7 @@ func connectMember(ctx context.Context, cfg Config, dsn *pgx.ConnConfig, process
 // of the pools do: that a process has ended is known to nobody before a failover cannot take
 // it back.
 func (m *member) connect(ctx context.Context) (*pgx.Conn, error) {
-	c, err := pgx.ConnectConfig(ctx, m.dsn)
+	c, err := ofAll(ctx, m.dsn)
 	if err != nil {
 		return nil, told(err)
 	}
@@ -343,7 +344,7 @@ func (m *member) round(ctx context.Context) (ended []store.Peer, err error) {
 			continue
 		}
 		if since, ok := m.gone[p.Process]; !ok {
-			m.gone[p.Process] = time.Now()
+			m.gone[p.Process] = m.missed(time.Now())
 		} else if time.Since(since) >= m.absence {
 			did, err := m.end(ctx, p)
 			if did { // also where its connections have not ended yet
@@ -393,8 +394,19 @@ func (m *member) renew(ctx context.Context) (err error) {
 	case !got:
 		return store.ErrUnreachable // the server may still see the connection that was lost
 	}
-	m.conn = c
+	m.conn, m.anew = c, time.Now()
+	clear(m.gone)
 	return nil
+}
+
+// missed is since when a process counts as gone that is seen to have no connection now. Where
+// this one has just lost its own, all have, as in a failover: whoever is back first gives the
+// others three times as long to come back. The caller holds mu.
+func (m *member) missed(now time.Time) time.Time {
+	if !m.anew.IsZero() && now.Sub(m.anew) < m.absence {
+		return now.Add(2 * m.absence)
+	}
+	return now
 }
 
 // end ends a process that is gone: whatever it still sends, nothing of it is kept, and
