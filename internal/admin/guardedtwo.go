@@ -52,6 +52,11 @@ func (g *Guarded) ApproveAct(ctx context.Context, q ActStep) (ActDone, error) {
 	return allowed(ctx, g, "ApproveAct", func(ctx context.Context) (ActDone, error) { return g.admin.ApproveAct(ctx, q) })
 }
 
+// Authorities is Admin.Authorities, for who may.
+func (g *Guarded) Authorities(ctx context.Context) (Authorities, error) {
+	return allowed(ctx, g, "Authorities", func(ctx context.Context) (Authorities, error) { return g.admin.Authorities(ctx) })
+}
+
 // ConfirmAuthority is Admin.ConfirmAuthority, for who may.
 func (g *Guarded) ConfirmAuthority(ctx context.Context, q AuthorityWord) error {
 	_, err := allowed(ctx, g, "ConfirmAuthority", done(func(ctx context.Context) error { return g.admin.ConfirmAuthority(ctx, q) }))
