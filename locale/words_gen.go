@@ -3270,6 +3270,137 @@ func (w Console) KeeperHere() string { return w.say("console.keeper_here") }
 // KeeperMs says "console.keeper_ms".
 func (w Console) KeeperMs(ms string) string { return w.say("console.keeper_ms", "{ms}", ms) }
 
+// NavAuthorities says "console.nav_authorities".
+func (w Console) NavAuthorities() string { return w.say("console.nav_authorities") }
+
+// AuthoritiesLead says "console.authorities_lead".
+func (w Console) AuthoritiesLead() string { return w.say("console.authorities_lead") }
+
+// AuthoritiesAlone says "console.authorities_alone".
+func (w Console) AuthoritiesAlone() string { return w.say("console.authorities_alone") }
+
+// AuthoritiesAloneText says "console.authorities_alone_text".
+func (w Console) AuthoritiesAloneText() string { return w.say("console.authorities_alone_text") }
+
+// AuthoritiesNone says "console.authorities_none".
+func (w Console) AuthoritiesNone() string { return w.say("console.authorities_none") }
+
+// AuthoritiesAll says "console.authorities_all".
+func (w Console) AuthoritiesAll() string { return w.say("console.authorities_all") }
+
+// AuthoritiesWaiting says "console.authorities_waiting".
+func (w Console) AuthoritiesWaiting() string { return w.say("console.authorities_waiting") }
+
+// AuthoritiesWaitingText says "console.authorities_waiting_text".
+func (w Console) AuthoritiesWaitingText() string { return w.say("console.authorities_waiting_text") }
+
+// Authority says "console.authority".
+func (w Console) Authority() string { return w.say("console.authority") }
+
+// AuthorityThere says "console.authority_there".
+func (w Console) AuthorityThere() string { return w.say("console.authority_there") }
+
+// AuthorityRelease says "console.authority_release".
+func (w Console) AuthorityRelease() string { return w.say("console.authority_release") }
+
+// AuthorityMachine says "console.authority_machine".
+func (w Console) AuthorityMachine() string { return w.say("console.authority_machine") }
+
+// AuthorityKeys says "console.authority_keys".
+func (w Console) AuthorityKeys() string { return w.say("console.authority_keys") }
+
+// AuthorityDuties says "console.authority_duties".
+func (w Console) AuthorityDuties() string { return w.say("console.authority_duties") }
+
+// AuthorityWhy says "console.authority_why".
+func (w Console) AuthorityWhy() string { return w.say("console.authority_why") }
+
+// AuthorityWordOf says "console.authority_word_of".
+func (w Console) AuthorityWordOf() string { return w.say("console.authority_word_of") }
+
+// AuthorityServesSince says "console.authority_serves_since".
+func (w Console) AuthorityServesSince(time string) string {
+	return w.say("console.authority_serves_since", "{time}", time)
+}
+
+// AuthorityServes says "console.authority_serves".
+func (w Console) AuthorityServes() string { return w.say("console.authority_serves") }
+
+// AuthorityAway says "console.authority_away".
+func (w Console) AuthorityAway(time string) string {
+	return w.say("console.authority_away", "{time}", time)
+}
+
+// AuthorityAwayLong says "console.authority_away_long".
+func (w Console) AuthorityAwayLong() string { return w.say("console.authority_away_long") }
+
+// AuthorityKeysNone says "console.authority_keys_none".
+func (w Console) AuthorityKeysNone() string { return w.say("console.authority_keys_none") }
+
+// AuthorityKeysOf says "console.authority_keys_of".
+func (w Console) AuthorityKeysOf(has, newest string) string {
+	return w.say("console.authority_keys_of", "{has}", has, "{newest}", newest)
+}
+
+// KeysWaiting says "console.keys_waiting".
+func (w Console) KeysWaiting() string { return w.say("console.keys_waiting") }
+
+// KeysWaitingText says "console.keys_waiting_text".
+func (w Console) KeysWaitingText(names string) string {
+	return w.say("console.keys_waiting_text", "{names}", names)
+}
+
+// KeysNext says "console.keys_next".
+func (w Console) KeysNext(key string) string { return w.say("console.keys_next", "{key}", key) }
+
+// KeysNextSigns says "console.keys_next_signs".
+func (w Console) KeysNextSigns(time string) string {
+	return w.say("console.keys_next_signs", "{time}", time)
+}
+
+// KeysNextSeals says "console.keys_next_seals".
+func (w Console) KeysNextSeals() string { return w.say("console.keys_next_seals") }
+
+// AuthorityDigits says "console.authority_digits".
+func (w Console) AuthorityDigits() string { return w.say("console.authority_digits") }
+
+// AuthorityDigitsText says "console.authority_digits_text".
+func (w Console) AuthorityDigitsText(name string) string {
+	return w.say("console.authority_digits_text", "{name}", name)
+}
+
+// AuthorityOwnDigits says "console.authority_own_digits".
+func (w Console) AuthorityOwnDigits(name string) string {
+	return w.say("console.authority_own_digits", "{name}", name)
+}
+
+// AuthorityOwnDigitsText says "console.authority_own_digits_text".
+func (w Console) AuthorityOwnDigitsText() string { return w.say("console.authority_own_digits_text") }
+
+// AuthorityConfirmTitle says "console.authority_confirm_title".
+func (w Console) AuthorityConfirmTitle() string { return w.say("console.authority_confirm_title") }
+
+// AuthorityConfirmText says "console.authority_confirm_text".
+func (w Console) AuthorityConfirmText() string { return w.say("console.authority_confirm_text") }
+
+// AuthorityHeard says "console.authority_heard".
+func (w Console) AuthorityHeard() string { return w.say("console.authority_heard") }
+
+// AuthorityHeardHint says "console.authority_heard_hint".
+func (w Console) AuthorityHeardHint() string { return w.say("console.authority_heard_hint") }
+
+// AuthorityApproveText says "console.authority_approve_text".
+func (w Console) AuthorityApproveText() string { return w.say("console.authority_approve_text") }
+
+// AuthorityDismissTitle says "console.authority_dismiss_title".
+func (w Console) AuthorityDismissTitle() string { return w.say("console.authority_dismiss_title") }
+
+// AuthorityDismissText says "console.authority_dismiss_text".
+func (w Console) AuthorityDismissText() string { return w.say("console.authority_dismiss_text") }
+
+// AuthorityDismissButton says "console.authority_dismiss_button".
+func (w Console) AuthorityDismissButton() string { return w.say("console.authority_dismiss_button") }
+
 // NavNumbers says "console.nav_numbers".
 func (w Console) NavNumbers() string { return w.say("console.nav_numbers") }
 
@@ -6650,6 +6781,36 @@ func (w Shown) KeysInvitedNext() string { return w.say("shown.keys.invited_next"
 // KeysTaken says "shown.keys.taken".
 func (w Shown) KeysTaken(file string) string { return w.say("shown.keys.taken", "{file}", file) }
 
+// KeysCarries says "shown.keys.carries".
+func (w Shown) KeysCarries(files string) string { return w.say("shown.keys.carries", "{files}", files) }
+
+// KeysCarriesNot says "shown.keys.carries_not".
+func (w Shown) KeysCarriesNot(members string) string {
+	return w.say("shown.keys.carries_not", "{members}", members)
+}
+
+// KeysBrought says "shown.keys.brought".
+func (w Shown) KeysBrought(files string) string { return w.say("shown.keys.brought", "{files}", files) }
+
+// KeysLeft says "shown.keys.left".
+func (w Shown) KeysLeft() string { return w.say("shown.keys.left") }
+
+// KeysLeftMember says "shown.keys.left_member".
+func (w Shown) KeysLeftMember(member, there string) string {
+	return w.say("shown.keys.left_member", "{member}", member, "{there}", there)
+}
+
+// KeysLeftName says "shown.keys.left_name".
+func (w Shown) KeysLeftName() string { return w.say("shown.keys.left_name") }
+
+// KeysLeftKeeperKey says "shown.keys.left_keeper_key".
+func (w Shown) KeysLeftKeeperKey() string { return w.say("shown.keys.left_keeper_key") }
+
+// KeysLeftAdmission says "shown.keys.left_admission".
+func (w Shown) KeysLeftAdmission(keeper string) string {
+	return w.say("shown.keys.left_admission", "{keeper}", keeper)
+}
+
 // KeysDropped says "shown.keys.dropped".
 func (w Shown) KeysDropped(kid string) string { return w.say("shown.keys.dropped", "{kid}", kid) }
 
@@ -7729,6 +7890,17 @@ func (w Refused) VaultFull() string { return w.say("refused.vault.full") }
 
 // KeysAlone says "refused.keys.alone".
 func (w Refused) KeysAlone() string { return w.say("refused.keys.alone") }
+
+// KeysDiffers says "refused.keys.differs".
+func (w Refused) KeysDiffers(what string) string {
+	return w.say("refused.keys.differs", "{what}", what)
+}
+
+// KeysCarried says "refused.keys.carried".
+func (w Refused) KeysCarried() string { return w.say("refused.keys.carried") }
+
+// KeysTooMuch says "refused.keys.too_much".
+func (w Refused) KeysTooMuch() string { return w.say("refused.keys.too_much") }
 
 // VaultResealing says "refused.vault.resealing".
 func (w Refused) VaultResealing(why string) string {

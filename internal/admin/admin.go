@@ -212,6 +212,8 @@ type Administration interface {
 	// DropRootKey destroys an older root key once nothing is sealed under it.
 	// Errors: audit.ErrReason, ErrResealing, vault.ErrRootSeals, vault.ErrNoRootKey.
 	DropRootKey(ctx context.Context, id uint32, reason audit.Reason) (DroppedRootKey, error)
+	// Authorities says who works with the database, and which keys each has.
+	Authorities(context.Context) (Authorities, error)
 	// ConfirmAuthority and DismissAuthority decide which authorities keys are handed to.
 	// Errors: those of Admin's.
 	ConfirmAuthority(ctx context.Context, q AuthorityWord) error

@@ -16,6 +16,23 @@ type AuthorityWord struct {
 	Reason audit.Reason `json:"reason"`
 }
 
+// Authorities are those that work with one database.
+type Authorities struct {
+	// Serving are those whose process is there, by name; empty where nobody else can share
+	// the database.
+	Serving []AuthorityState `json:"serving"`
+	// Keyring says how the keys stand that all of them have; null where nobody shares the database.
+	Keyring *keyring.State `json:"keyring"`
+}
+
+// Authorities says who works with the database and which keys each has; Status has it too.
+func (a *Admin) Authorities(ctx context.Context) (out Authorities, err error) {
+	if out.Serving, err = a.authorities(ctx); err == nil {
+		out.Keyring, err = a.c.Keyring.State(ctx)
+	}
+	return out, err
+}
+
 // ConfirmAuthority has this authority hand keys to another one, and take them from it.
 // Errors: audit.ErrReason, keyring.ErrMember, keyring.ErrGone, vault.ErrNoIdentity, and ErrTakesTwo once
 // there are members of staff.

@@ -272,6 +272,11 @@ func (g *Guarded) DropRootKey(ctx context.Context, id uint32, reason audit.Reaso
 	return allowed(ctx, g, "DropRootKey", func(ctx context.Context) (DroppedRootKey, error) { return g.admin.DropRootKey(ctx, id, reason) })
 }
 
+// Authorities is Admin.Authorities, for callers who may.
+func (g *Guarded) Authorities(ctx context.Context) (Authorities, error) {
+	return allowed(ctx, g, "Authorities", func(ctx context.Context) (Authorities, error) { return g.admin.Authorities(ctx) })
+}
+
 // ConfirmAuthority is Admin.ConfirmAuthority, for callers who may.
 func (g *Guarded) ConfirmAuthority(ctx context.Context, q AuthorityWord) error {
 	_, err := allowed(ctx, g, "ConfirmAuthority", done(func(ctx context.Context) error { return g.admin.ConfirmAuthority(ctx, q) }))

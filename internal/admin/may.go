@@ -94,6 +94,7 @@ func Rules() []Rule {
 		{Act: "letters", Roles: operator, Bounded: true, Methods: []string{"Letters", "PrintLetters", "LettersPrinted", "PostLetters", "LetterBack"}},
 		{Act: "keys.sign", Roles: both, Methods: []string{"RotateSigningKey", "DropSigningKey"}},
 		{Act: "keys.vault", Roles: officer, Methods: []string{"RotateRootKey", "DropRootKey"}},
+		{Act: "keys.read", Roles: three, Methods: []string{"Authorities"}},
 		{Act: "keys.members", Roles: officer, Methods: []string{"ConfirmAuthority", "DismissAuthority"}},
 		{Act: "record.read", Roles: three, Methods: []string{"ExportRecord", "MakeDigest", "FindEntries", "CheckStream"}},
 		{Act: "record.person", Roles: audited, Methods: []string{"SeekCard"}},

@@ -123,6 +123,8 @@ type ProposalView struct {
 	// parts, without anything of an invitation's code.
 	About  string        `json:"about,omitempty"`
 	Change *staff.Change `json:"change,omitempty"`
+	// Act has an act on the service in parts.
+	Act *Act `json:"act,omitempty"`
 	// ApprovedAt is set for an act that the caller approved and that may not have been
 	// carried out, because a process died in between: the caller approves it again.
 	ApprovedAt *time.Time `json:"approved_at,omitempty"`
@@ -149,7 +151,11 @@ func (a *Admin) Proposals(ctx context.Context) ([]ProposalView, error) {
 }
 
 func viewed(p store.Proposal) ProposalView {
-	return ProposalView{ID: p.ID, Kind: p.Kind, By: p.By, At: p.At, Until: p.Until, Hash: hex.EncodeToString(p.Hash[:8]),
+	var act *Act
+	if a, err := actOf(p); err == nil {
+		act = &a
+	}
+	return ProposalView{Act: act, ID: p.ID, Kind: p.Kind, By: p.By, At: p.At, Until: p.Until, Hash: hex.EncodeToString(p.Hash[:8]),
 		About: staff.About(p) + edition.About(p) + aboutAct(p), Change: staff.ChangeOf(p)}
 }
 

@@ -54,14 +54,16 @@ type Status struct {
 
 // AuthorityState is one of several authorities on a database.
 type AuthorityState struct {
-	Name   string       `json:"name"`
-	Here   bool         `json:"here"` // the one that answers
-	Host   string       `json:"host"`
-	PID    int          `json:"process"`
-	Since  time.Time    `json:"since"`
-	Seen   time.Time    `json:"seen"`
-	Gone   bool         `json:"gone"`   // its connection is
-	Duties []store.Duty `json:"duties"` // what it does for all
+	Name string `json:"name"`
+	Here bool   `json:"here"` // the one that answers
+	Host string `json:"host"`
+	PID  int    `json:"process"`
+	// Release is that of its program; empty: it is from before it said so.
+	Release string       `json:"release,omitempty"`
+	Since   time.Time    `json:"since"`
+	Seen    time.Time    `json:"seen"`
+	Gone    bool         `json:"gone"`   // its connection is
+	Duties  []store.Duty `json:"duties"` // what it does for all
 }
 
 // authorities lists the authorities that work with the database.
@@ -80,7 +82,7 @@ func (a *Admin) authorities(ctx context.Context) ([]AuthorityState, error) {
 		return nil, err
 	}
 	for _, p := range peers {
-		s := AuthorityState{Name: p.Name, Here: p.Process == self.Process, Host: p.Host, PID: p.PID, Since: p.Since, Seen: p.Seen, Gone: p.Absent, Duties: []store.Duty{}}
+		s := AuthorityState{Name: p.Name, Here: p.Process == self.Process, Host: p.Host, PID: p.PID, Release: p.Release, Since: p.Since, Seen: p.Seen, Gone: p.Absent, Duties: []store.Duty{}}
 		for _, d := range all {
 			if d.Process == p.Process {
 				s.Duties = append(s.Duties, d.Name)

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-
-	"github.com/goccy/go-yaml"
 )
 
 const header = `# The configuration of Liuma. It is read strictly, at the start of the server;
@@ -17,21 +15,15 @@ const header = `# The configuration of Liuma. It is read strictly, at the start 
 // Write makes the configuration file in dir. It never replaces one: a second
 // init must not change the configuration of a running authority.
 func Write(dir string, c Config) error {
-	if err := c.Validate(); err != nil {
-		return fmt.Errorf("config: %w", err)
-	}
-	b, err := yaml.Marshal(c)
+	b, err := text(c)
 	if err != nil {
-		return fmt.Errorf("config: %w", err)
-	}
-	if b, err = commented(b); err != nil {
 		return err
 	}
 	f, err := os.OpenFile(filepath.Join(dir, FileName), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return fmt.Errorf("config: %w", err)
 	}
-	_, err = f.Write(append([]byte(header), b...))
+	_, err = f.Write(b)
 	if err == nil {
 		err = f.Sync()
 	}

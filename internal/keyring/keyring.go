@@ -40,9 +40,9 @@ const EditionHead vault.Head = "keyring-edition"
 // Errors.
 var (
 	// ErrNotGiven says that this authority lacks keys, and was given none.
-	ErrNotGiven = errors.New("the other authorities have newer keys than this directory, and none were handed to it: its identity is not confirmed there. Stop it, copy vault.key from one that serves, start it, and confirm each at the other: 'liuma keys confirm'")
+	ErrNotGiven = errors.New("the other authorities have newer keys than this directory, and none were handed to it: its identity is not confirmed there. Compare its digits with those that 'liuma keys members' shows at one that serves, confirm it there ('liuma keys confirm'), and start it again")
 	// ErrGiver says that the keys come from an authority that is not confirmed here.
-	ErrGiver = errors.New("newer keys were handed over by an authority that is not confirmed here; nothing was taken. Copy vault.key from one that serves, start, and confirm each at the other: 'liuma keys confirm'")
+	ErrGiver = errors.New("newer keys were handed over by an authority that is not confirmed here; nothing was taken. Stop this one, put its vault.key aside, take the keys of one that serves ('liuma keys ask', 'invite' and 'take'), start it, and confirm each at the other: 'liuma keys confirm'")
 	// ErrUnconfirmed says that an authority serves that would get no key.
 	ErrUnconfirmed = errors.New("an authority serves whose identity is not confirmed, here or there: compare the digits and confirm each at the other, 'liuma keys confirm', or stop it")
 	// ErrUnderWay says that keys were handed over and are not in use everywhere.

@@ -33,6 +33,9 @@ type Member struct {
 	Serves bool      `json:"serves"`
 	Since  time.Time `json:"since,omitzero"`
 	Seen   time.Time `json:"seen,omitzero"`
+	// Release is that of its program while that serves; empty otherwise, and of one from before
+	// it said so.
+	Release string `json:"release,omitempty"`
 	// Dismissed says that its identity was dismissed, and never comes back.
 	Dismissed bool `json:"dismissed,omitempty"`
 	// Confirmed says that this authority gives it keys, Confirms that it takes them from
@@ -41,6 +44,8 @@ type Member struct {
 	Confirms  bool   `json:"confirms"`
 	Edition   uint64 `json:"edition"`       // that it has
 	Why       string `json:"why,omitempty"` // why it does not have the last one
+	// Reason is a name for Why: one of Reasons, or empty where it is of another release.
+	Reason string `json:"reason,omitempty"`
 }
 
 // State reads it; nil where nobody shares the database.
@@ -84,6 +89,7 @@ func (k *Keyring) State(ctx context.Context) (*State, error) {
 		one.Confirms = ok && back.Fingerprint() == me.Fingerprint()
 		if n := slices.IndexFunc(row.Took, func(t store.KeyringTaken) bool { return t.Name == m.Name }); n >= 0 {
 			one.Edition, one.Why = row.Took[n].Edition, row.Took[n].Why
+			one.Reason = reasonOf(one.Why)
 		}
 		out.Members = append(out.Members, one)
 	}
@@ -99,7 +105,7 @@ func (m *Member) presence(peers, away []store.Peer) {
 		}
 		m.Serves, m.Since, m.Seen = p.Process != "" && !p.Absent, p.Since, p.Seen
 		if m.Serves {
-			m.Seen = time.Time{}
+			m.Seen, m.Release = time.Time{}, p.Release
 		} else {
 			m.Since = time.Time{}
 		}

@@ -137,7 +137,7 @@ func (k *Keyring) open(row *store.Keyring, me *vault.IdentityKey) (*vault.Keyrin
 	print := me.Fingerprint()
 	i := slices.IndexFunc(row.Gives, func(g store.KeyringGive) bool { return g.To == me.Name && g.Print == print })
 	if i < 0 {
-		return nil, ErrNotGiven
+		return nil, fmt.Errorf("%w (its digits: %s)", ErrNotGiven, print)
 	}
 	return k.c.Vault.TakeKeyring(me, giver, row.Edition, row.Digest, row.Gives[i].Sealed)
 }
@@ -217,15 +217,47 @@ func (k *Keyring) has(row *store.Keyring) (bool, error) {
 	return digest == row.Digest, err
 }
 
-// why is the reason as the row keeps it: nothing of an error of the machine.
+// because has a name for each error for which keys are not taken.
+func because() []struct {
+	is   error
+	name string
+} {
+	return []struct {
+		is   error
+		name string
+	}{{ErrNotGiven, "not_given"}, {ErrGiver, "giver"}, {vault.ErrKeyring, "keyring"}, {vault.ErrTokenKey, "token_key"}, {vault.ErrKeyFileLocked, "locked"}, {errNotWritten, "not_written"}}
+}
+
+// errNotWritten stands for every error of the machine, of which the row says nothing.
+var errNotWritten = errors.New("the key file could not be written; its log says why")
+
+// Reasons names why an authority does not take keys.
+func Reasons() (names []string) {
+	for _, b := range because() {
+		names = append(names, b.name)
+	}
+	return names
+}
+
+// why is the reason as the row keeps it.
 func why(err error) string {
-	for _, known := range []error{ErrNotGiven, ErrGiver, vault.ErrKeyring, vault.ErrTokenKey, vault.ErrKeyFileLocked} {
-		if errors.Is(err, known) {
-			return known.Error()
+	for _, b := range because() {
+		if errors.Is(err, b.is) {
+			return b.is.Error()
 		}
 	}
 	if err != nil {
-		return "the key file could not be written; its log says why"
+		return errNotWritten.Error()
+	}
+	return ""
+}
+
+// reasonOf is the name of what why said; empty where a program of another release said it.
+func reasonOf(said string) string {
+	for _, b := range because() {
+		if b.is.Error() == said {
+			return b.name
+		}
 	}
 	return ""
 }

@@ -38,8 +38,10 @@ const (
 	joinFileSize = len(joinMagic) + scalarSize
 	askSize      = len(askMagic) + pointSize
 
-	// MaxCarried bounds both files that are carried.
-	MaxCarried = 128 << 10
+	// MaxAsk bounds the file of who asks, MaxCarried the one that is sealed to them, which brings
+	// a configuration and its files.
+	MaxAsk     = 64 << 10
+	MaxCarried = 16 << 20
 )
 
 // Errors of joining.
@@ -54,6 +56,8 @@ var (
 	ErrAsk = errors.New("vault: this is no file that 'liuma keys ask' wrote")
 	// ErrInvitation says that an invitation does not open here.
 	ErrInvitation = errors.New("vault: this is no file that 'liuma keys invite' wrote for this directory; nothing was taken")
+	// ErrCarriedTooMuch says that an invitation would be too long.
+	ErrCarriedTooMuch = fmt.Errorf("vault: what is to be carried has more than %d bytes", MaxCarried)
 	// ErrCarriedDigits says that digits are those of another file.
 	ErrCarriedDigits = errors.New("vault: these are not the digits of this file: hear them by phone or in person from whoever made it, and carry the file again; nothing was done")
 )
@@ -80,10 +84,10 @@ func AskToJoin(keyFile string) (ask []byte, err error) {
 
 func askOf(key hpke.PrivateKey) []byte { return append([]byte(askMagic), key.PublicKey().Bytes()...) }
 
-// Invite seals the key file and the file of heads beside it to one who asks, whose digits
-// somebody compared. A key file that is sealed to tokens stays so: the other authority needs
+// Invite seals the key file, the file of heads beside it, and more that is carried with them
+// (nil: nothing), to one who asks, whose digits somebody compared. A key file that is sealed to tokens stays so: the other authority needs
 // one of these. Nothing here is changed. ErrAsk, ErrCarriedDigits.
-func Invite(keyFile string, ask []byte, digits string) (invitation []byte, err error) {
+func Invite(keyFile string, ask []byte, digits string, more []byte) (invitation []byte, err error) {
 	if len(ask) != askSize || !bytes.HasPrefix(ask, []byte(askMagic)) {
 		return nil, ErrAsk
 	}
@@ -106,11 +110,17 @@ func Invite(keyFile string, ask []byte, digits string) (invitation []byte, err e
 	if err != nil {
 		return nil, err
 	}
-	content := appendField(appendField(make([]byte, 0, len(keys)+len(heads)+8), keys), heads)
+	content := appendField(appendField(make([]byte, 0, len(keys)+len(heads)+len(more)+12), keys), heads)
+	if more != nil {
+		content = appendField(content, more)
+	}
 	defer clear(content)
 	sealed, err := hpke.Seal(public, hpke.HKDFSHA256(), hpke.AES256GCM(), joinInfo(ask), content)
 	if err != nil {
 		return nil, fmt.Errorf("vault: invite: %w", err)
+	}
+	if len(sealed)+len(inviteMagic) > MaxCarried {
+		return nil, ErrCarriedTooMuch
 	}
 	return append([]byte(inviteMagic), sealed...), nil
 }
@@ -126,9 +136,13 @@ func joinBeside(keyFile string) string { return filepath.Join(filepath.Dir(keyFi
 // the private half. ErrHasKeys, ErrNotAsked, ErrJoinFile, ErrInvitation, ErrCarriedDigits: nothing
 // was taken.
 //
+// put is handed what is carried with them, nil where that is nothing, and puts it into its place
+// before the keys; its error leaves nothing of the keys here. It may be called again after a
+// crash, and keeps nothing of what it is handed.
+//
 // The key file comes last, in one rename: a crash before it leaves a directory without one, in
 // which this is done again. After it the private half may be left, which doing it again destroys.
-func TakeInvitation(keyFile string, invitation []byte, digits string) error {
+func TakeInvitation(keyFile string, invitation []byte, digits string, put func(more []byte) error) error {
 	key, err := joinKey(keyFile)
 	if err != nil {
 		if _, there := os.Lstat(keyFile); there == nil {
@@ -150,11 +164,15 @@ func TakeInvitation(keyFile string, invitation []byte, digits string) error {
 	defer clear(content)
 	keys, rest, ok1 := cutField(content)
 	heads, rest, ok2 := cutField(rest)
+	more, rest := cutMore(rest)
 	if _, err := checked(keys); err != nil || !ok1 || !ok2 || len(rest) > 0 {
 		return ErrInvitation
 	}
 	switch there, _, err := readPrivate(keyFile); {
 	case errors.Is(err, fs.ErrNotExist):
+		if err := put(more); err != nil {
+			return err
+		}
 		if err := putPrivate(headsBeside(keyFile), heads); err != nil {
 			return err
 		}
@@ -183,6 +201,18 @@ func cutField(b []byte) (field, rest []byte, ok bool) {
 		return nil, nil, false
 	}
 	return b[:n], b[n:], true
+}
+
+// cutMore takes off what is carried with the keys: nil where that is nothing.
+func cutMore(b []byte) (more, rest []byte) {
+	if len(b) == 0 {
+		return nil, nil
+	}
+	more, rest, ok := cutField(b)
+	if !ok {
+		return nil, b
+	}
+	return more, rest
 }
 
 // putPrivate writes a file whole, for its owner alone. What an earlier crash left half written

@@ -215,7 +215,7 @@ func TestConsolePages(t *testing.T) {
 	}{
 		{out, "sign-in", "/sign-in"}, {out, "ended", "/sign-in?why=ended"}, {out, "invitation", "/invitation"}, {out, "nothing", "/nothing"},
 		{officer, "start", "/"}, {operator, "own", "/own"}, {operator, "staff", "/staff"}, {operator, "member", "/staff/member/li-na"}, {operator, "invite", "/staff/invite"},
-		{operator, "proposals", "/proposals"}, {officer, "proposal", "/proposals/" + string(waiting.ID)}, {operator, "own-proposal", "/proposals/" + string(waiting.ID)},
+		{operator, "authorities", "/authorities"}, {operator, "proposals", "/proposals"}, {officer, "proposal", "/proposals/" + string(waiting.ID)}, {operator, "own-proposal", "/proposals/" + string(waiting.ID)},
 		{operator, "channels", "/channels"}, {operator, "channel", "/channels/channel/zheliban"}, {operator, "new-channel", "/channels/new?kind=channel"},
 		{operator, "policy", "/policy?region=33"}, {officer, "propose-policy", "/policy/propose"}, {officer, "editions", "/policy/history"},
 		{hotline, "freeze", "/freeze"}, {hotline, "agencies", "/agency"}, {hotline, "refused", "/staff"},

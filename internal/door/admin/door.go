@@ -154,6 +154,7 @@ func (d *Door) routes() http.Handler {
 	mux.HandleFunc("POST "+pathHeld, d.answer(d.held))
 	mux.HandleFunc("POST "+pathErase, d.answer(d.erasePerson))
 	mux.HandleFunc("POST "+pathMinors, d.answer(d.minors))
+	mux.HandleFunc("GET "+pathAuthority, d.answer(func(r *http.Request) (any, error) { return d.admin.Authorities(r.Context()) }))
 	mux.HandleFunc("POST "+pathAuthority, d.answer(d.changeAuthority))
 	mux.HandleFunc("POST "+pathHead, d.answer(d.raiseHead))
 	mux.HandleFunc("POST "+pathAccept, d.answer(d.acceptRestore))

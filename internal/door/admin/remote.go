@@ -221,6 +221,13 @@ func (r *Remote) DropRootKey(ctx context.Context, id uint32, reason audit.Reason
 	return out, err
 }
 
+// Authorities says who works with the database.
+func (r *Remote) Authorities(ctx context.Context) (admin.Authorities, error) {
+	var out admin.Authorities
+	err := r.call(ctx, http.MethodGet, pathAuthority, nil, &out)
+	return out, err
+}
+
 // ConfirmAuthority gives a person's word for another authority.
 func (r *Remote) ConfirmAuthority(ctx context.Context, q admin.AuthorityWord) error {
 	return r.call(ctx, http.MethodPost, pathAuthority, authorityChange{AuthorityWord: q}, &done{})

@@ -157,7 +157,7 @@ type Route struct {
 func (h *console) routes() []Route {
 	var all []Route
 	for _, part := range [][]Route{h.ownRoutes(), h.agencyRoutes(), h.staffRoutes(), h.channelRoutes(), h.deskRoutes(), h.ticketRoutes(), h.approvalRoutes(), h.freezeRoutes(), h.registryRoutes(), h.policyRoutes(),
-		h.numbersRoutes(), h.keepersRoutes(), h.textsRoutes(), h.recordRoutes()} {
+		h.numbersRoutes(), h.keepersRoutes(), h.authorityRoutes(), h.textsRoutes(), h.recordRoutes()} {
 		all = append(all, part...)
 	}
 	return all
@@ -189,6 +189,7 @@ func places() []place {
 		{path: "/corrections", method: "Corrections", name: func(t *wordings) string { return t.NavCorrections() }},
 		{path: "/alarms", method: "Alarms", name: func(t *wordings) string { return t.NavAlarms() }},
 		{path: "/keepers", method: "Keepers", name: func(t *wordings) string { return t.NavKeepers() }},
+		{path: "/authorities", method: "Authorities", name: func(t *wordings) string { return t.NavAuthorities() }, waits: authoritiesWaiting},
 		{path: "/numbers", method: "Numbers", name: func(t *wordings) string { return t.NavNumbers() }},
 		{path: "/texts", method: "Texts", name: func(t *wordings) string { return t.NavTexts() }},
 		{path: "/record", method: "FindEntries", name: func(t *wordings) string { return t.NavRecord() }},

@@ -58,7 +58,12 @@ func newHouse(t *testing.T) *house {
 func open(t *testing.T) *house {
 	t.Helper()
 	w := admintest.New(t, admintest.Options{Served: true})
-	c := w.Config()
+	return opened(t, w, w.Config())
+}
+
+// opened is a console over a world of its own.
+func opened(t *testing.T, w *admintest.World, c admin.Config) *house {
+	t.Helper()
 	c.Console = origin
 	a, err := admin.New(c)
 	must(t, err)

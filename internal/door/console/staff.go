@@ -288,6 +288,9 @@ func (v *visit) aboutWhom(p admin.ProposalView) string {
 
 // proposed are the parts of what is proposed, for who approves.
 func (v *visit) proposed(p admin.ProposalView) []fact {
+	if p.Act != nil && p.Act.Kind == admin.ActConfirm {
+		return v.proposedAuthority(p.Act)
+	}
 	if p.Change == nil {
 		return []fact{{v.t.ProposalAbout(), cell{Text: p.About, Class: "mono"}}}
 	}
@@ -341,7 +344,11 @@ func (v *visit) deciding(p admin.ProposalView) []block {
 		form.Button = v.t.AgainButton()
 		return []block{{Title: v.t.AgainTitle(), Text: v.t.AgainText(v.moment(*p.ApprovedAt)), Form: form}}
 	}
-	return []block{{Title: v.t.ApproveTitle(), Text: v.t.ApproveText(), Form: form}}
+	words := v.t.ApproveText()
+	if p.Kind == admin.ActConfirm {
+		words = v.t.AuthorityApproveText()
+	}
+	return []block{{Title: v.t.ApproveTitle(), Text: words, Form: form}}
 }
 
 // offerApproval is what the browser needs for the fresh touch that an approval takes.

@@ -13,10 +13,12 @@ import (
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/door"
 	"github.com/liuma-pin/liuma/internal/edition"
+	"github.com/liuma-pin/liuma/internal/keyring"
 	"github.com/liuma-pin/liuma/internal/proposal"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/staff"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/vault"
 	"github.com/liuma-pin/liuma/locale"
 )
 
@@ -136,7 +138,7 @@ func reasons() []reason {
 		{errRedirect, "redirect", bad}, {admin.ErrParent, "parent", conflict},
 		{admin.ErrNoFreeze, "no_freeze", missing}, {admin.ErrFreezes, "freezes", http.StatusTooManyRequests}, {admin.ErrNoReports, "no_reports", conflict},
 		{admin.ErrRepeated, "repeated", conflict},
-		{admin.ErrTakesTwo, "takes_two", conflict}, {admin.ErrAct, "kind", conflict}, {admin.ErrElsewhereConfirmed, "elsewhere", conflict}, {authority.ErrNotHastened, "not_hastened", conflict},
+		{admin.ErrTakesTwo, "takes_two", conflict}, {admin.ErrAct, "kind", conflict}, {admin.ErrElsewhereConfirmed, "elsewhere", conflict}, {keyring.ErrMember, "authority", missing}, {keyring.ErrGone, "authority_gone", conflict}, {vault.ErrNoIdentity, "no_identity", conflict}, {authority.ErrNotHastened, "not_hastened", conflict},
 		{admin.ErrNoCard, "no_card", missing}, {admin.ErrKeepers, "keepers", conflict},
 		{admin.ErrNotServing, "not_serving", conflict}, {admin.ErrNumber, "number", bad},
 		{registry.ErrNoConflict, "conflict", missing}, {registry.ErrCardTaken, "card_taken", conflict}, {registry.ErrAwaited, "awaited", conflict},
