@@ -66,7 +66,7 @@ func authoritiesPage(v *visit) (*view, error) {
 	}
 	list := &table{Caption: v.t.AuthoritiesAll(), Head: []string{v.t.Authority(), v.t.State(), v.t.AuthorityThere(), v.t.AuthorityRelease(), v.t.AuthorityKeys(), v.t.AuthorityDuties()}, None: v.t.AuthoritiesNone(), Wide: true}
 	for _, m := range all.Keyring.Members {
-		list.Rows = append(list.Rows, []cell{{Text: m.Name, Link: authorityPath(m.Name)}, v.authorityState(all.Keyring, m), v.authorityThere(m),
+		list.Rows = append(list.Rows, []cell{{Text: m.Name, Link: authorityPath(m.Name), Class: "nowrap"}, v.authorityState(all.Keyring, m), v.authorityThere(m),
 			{Text: m.Release, Class: "mono"}, text(v.authorityKeys(all.Keyring, m)), text(v.authorityDuties(all, m))})
 	}
 	page.Blocks = append(page.Blocks, block{Table: list})
