@@ -43,7 +43,7 @@ type agencyListCmd struct {
 	JSON   bool   `name:"json"`
 }
 
-// Run lists what the holders' page finds.
+// Run lists the agencies that the holders' page would find.
 func (a *agencyListCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	region, err := liuma.ParseRegion(a.Region)
 	if err != nil {
@@ -75,7 +75,7 @@ func (a *agencyListCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	})
 }
 
-// listed is an agency on one line; a made up one says so.
+// listed is an agency on one line; one that was made up says so.
 func listed(t *terminal, a store.Agency) string {
 	line := fmt.Sprintf("%s  %s  %s  %s", a.Code, padded(string(a.Region), 6), a.Name.ZH, a.Telephone)
 	if a.Sample {
@@ -120,7 +120,8 @@ type agencyExportCmd struct {
 	Out string `name:"out" placeholder:"FILE"`
 }
 
-// Run writes all agencies, closed ones too, as a file that is imported to the same.
+// Run writes all agencies, closed ones too, as a file that can be imported again
+// unchanged.
 func (a *agencyExportCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	return c.administer(ctx, t, func(adm admin.Administration) error {
 		var all []store.Agency

@@ -30,8 +30,8 @@ type archivedView struct {
 	Taken   bool   `json:"taken_up"` // the file was there, from an act that was cut off
 }
 
-// Run writes the archive, reads it back, and has it kept. What it holds leaves the
-// database later, when the server finds it due.
+// Run writes the archive, reads it back, and records it. Its entries leave the
+// database later, when the server finds them due.
 func (a *auditArchiveCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	reason, err := a.reason("liuma audit archive")
 	if err != nil {
@@ -72,7 +72,7 @@ func (a *auditArchiveCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	})
 }
 
-// before reads the day; zero: none was given.
+// before reads the day; zero if none was given.
 func (a *auditArchiveCmd) before() (time.Time, error) {
 	if a.Before == "" {
 		return time.Time{}, nil
@@ -96,7 +96,7 @@ func (a *auditArchiveCmd) print(t *terminal, v archivedView) error {
 	return t.line(said(v.File, num(v.Number), num(v.Digest), num(v.Entries), v.Leaving.Format(time.DateOnly)))
 }
 
-// printRetention prints how what is kept for a time stands.
+// printRetention prints how long rows are kept, and how old the kept ones are.
 func printRetention(t *terminal, r admin.Retention) error {
 	say := t.shown()
 	oldest, first := say.StatusNotWalked(), say.StatusNone()

@@ -48,17 +48,17 @@ type foundError struct{ finding *audit.Finding }
 
 func (e *foundError) Error() string { return e.Told(locale.In(locale.English), nil) }
 
-// Told says it in a language.
+// Told is the error in a language.
 func (e *foundError) Told(w *locale.Words, _ func(error) string) string {
 	return w.Refused.AuditFound(e.finding.Error())
 }
 
 func (e *foundError) Unwrap() error { return e.finding }
 
-// ExitCode tells it from an examination that was not possible.
+// ExitCode differs from that of a check that was not possible.
 func (e *foundError) ExitCode() int { return exitFound }
 
-// Run examines the record.
+// Run checks the record.
 func (a *auditVerifyCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	config, dir := audit.ExamineConfig{}, a.Digests
 	if a.Keys != "" {
@@ -107,7 +107,7 @@ func (a *auditVerifyCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	return err
 }
 
-// examine reads the export, or one that is made of the data directory.
+// examine reads the given export, or makes one of the data directory.
 func (a *auditVerifyCmd) examine(ctx context.Context, c *cli, t *terminal, config audit.ExamineConfig) (out audit.Examined, err error) {
 	switch a.Export {
 	case "-":
@@ -129,8 +129,8 @@ func (a *auditVerifyCmd) examine(ctx context.Context, c *cli, t *terminal, confi
 	return audit.Examine(f, config)
 }
 
-// exported passes the lines of an export to read while they are made. The error
-// of read goes first: when it stops, the export cannot go on.
+// exported passes the lines of an export to read while they are made. An error of read
+// takes precedence: when read stops, the export cannot go on.
 func exported(ctx context.Context, adm admin.Administration, q record.Query, read func(io.Reader) error) error {
 	in, out := io.Pipe()
 	made := make(chan error, 1)
@@ -177,14 +177,14 @@ type examinedView struct {
 	Newer      int       `json:"shipped_later"`
 	Signatures bool      `json:"signatures_checked"`
 	// Begins is the archive after which the record begins, and Archived how many entries
-	// came before; Archives were examined too.
+	// came before; Archives were checked too.
 	Begins   uint64    `json:"begins_after_archive,omitempty"`
 	Archived uint64    `json:"archived_entries,omitempty"`
 	Archives int       `json:"archives,omitempty"`
 	TakenUp  []takenUp `json:"taken_up,omitempty"`
 }
 
-// takenUp are entries whose stream went on after its end had been lost.
+// takenUp are entries whose stream went on after its last entries had been lost.
 type takenUp struct {
 	Stream  string `json:"stream"`
 	From    uint64 `json:"from"`
@@ -280,7 +280,7 @@ func (c *cli) lines(ctx context.Context, t *terminal, q record.Query, visit func
 	})
 }
 
-// whole reads an export and refuses one without an end.
+// whole reads an export and refuses one that has no last line.
 func whole(r io.Reader, visit func(audit.Line) error) error {
 	ended := false
 	err := audit.ReadLines(r, func(l audit.Line) error {
@@ -319,7 +319,7 @@ type auditTailCmd struct {
 	JSON   bool `name:"json"`
 }
 
-// tailEvery is how often --follow looks for more.
+// tailEvery is how often --follow looks for new entries.
 const tailEvery = time.Second
 
 // Run shows the entries that no digest covers, or only the last.
@@ -424,8 +424,8 @@ type auditDigestCmd struct {
 	JSON   bool   `name:"json"`
 }
 
-// Run makes the digest. A fault in the record is told, and ends it with status 3
-// although the digest was made: it covers the streams without a fault.
+// Run makes the digest. If the record has a fault, it is reported and the exit status is
+// 3, although the digest was made: it covers the streams without a fault.
 func (a *auditDigestCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	if (a.Keys == "") != (a.Reason == "") {
 		return wrongUse("liuma audit digest", func(w *locale.Words) string { return w.Refused.AuditTogether() })
@@ -450,7 +450,7 @@ func (a *auditDigestCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	})
 }
 
-// make makes it as the server does, or with keys that were kept.
+// make makes the digest as the server does, or with keys that the operator kept.
 func (a *auditDigestCmd) make(ctx context.Context, adm admin.Administration) (admin.Digest, error) {
 	if a.Keys == "" {
 		return adm.MakeDigest(ctx)
@@ -466,17 +466,17 @@ func (a *auditDigestCmd) make(ctx context.Context, adm admin.Administration) (ad
 	return adm.ResumeDigests(ctx, *keys, reason)
 }
 
-// faultsError is what a digest was made without.
+// faultsError says that a digest was made without some streams, because of faults.
 type faultsError struct{ faults []string }
 
 func (e *faultsError) Error() string {
 	return e.Told(locale.In(locale.English), nil)
 }
 
-// Told says it in a language.
+// Told is the error in a language.
 func (e *faultsError) Told(w *locale.Words, _ func(error) string) string {
 	return w.Refused.AuditFaults(e.faults[0], num(len(e.faults)))
 }
 
-// ExitCode is that of a fault in the record.
+// ExitCode is the status of a fault in the record.
 func (e *faultsError) ExitCode() int { return exitFound }

@@ -15,7 +15,7 @@ type auditCardCmd struct {
 	JSON bool `name:"json"`
 }
 
-// Run finds the card. Who looked for whom is in the record, found or not.
+// Run finds the card. The search is recorded with the member's name, found or not.
 func (a *auditCardCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	number, reason, err := a.read("liuma audit card", t)
 	if err != nil {
@@ -43,7 +43,7 @@ type auditStreamCmd struct {
 	JSON   bool   `name:"json"`
 }
 
-// Run examines the stream; a fault ends it with status 3.
+// Run checks the stream; after a fault the exit status is 3.
 func (a *auditStreamCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	return c.administer(ctx, t, func(adm admin.Administration) error {
 		s, err := adm.CheckStream(ctx, a.Stream)

@@ -54,13 +54,13 @@ func (a *auditFindCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 		_, err := fmt.Fprintln(t.out, e.Card)
 		return err
 	})
-	if err == nil && found == 0 { // which an empty answer would leave in doubt
+	if err == nil && found == 0 { // an empty answer would leave it in doubt
 		_, err = fmt.Fprintln(t.err, t.shown().AuditNone())
 	}
 	return err
 }
 
-// moment reads the time of a flag; empty is none.
+// moment reads the time of a flag; zero if it is empty.
 func moment(flag, value string) (time.Time, error) {
 	if value == "" {
 		return time.Time{}, nil

@@ -28,7 +28,7 @@ type backupCmd struct {
 	JSON    bool   `name:"json"`
 }
 
-// Run makes the backup, beside the server or in its place.
+// Run makes the backup, beside the server or without one.
 func (a *backupCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	conf, err := c.load()
 	if err != nil {
@@ -41,8 +41,8 @@ func (a *backupCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 		return err
 	}
 	var m backup.Manifest
-	// The administration is not asked for anything: it holds the directory's lease,
-	// or the server that answers does, so that no migration runs meanwhile.
+	// The administration is opened only for its lease on the directory, its own or the
+	// server's, so that no migration runs meanwhile.
 	err = c.administer(ctx, t, func(admin.Administration) error {
 		return withKeyFile(conf, t, func(f vault.KeyFile) error {
 			m, err = backup.Make(ctx, backup.Plan{Data: c.Data, Config: conf, To: a.To, Vault: a.Vault, Keepers: a.Keepers, Token: f.Token, Release: release(), Now: time.Now})
@@ -58,7 +58,8 @@ func (a *backupCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	return a.explain(t, m, conf.Keepers.AreRemote())
 }
 
-// notBackedUp adds the next step to the error of a backup that a disk has no room for.
+// notBackedUp adds the next step to the error of a backup for which the disk has no
+// room.
 func notBackedUp(data, to string, err error) error {
 	if sqlitefile.Full(err) || errors.Is(err, syscall.ENOSPC) {
 		return refuseFor(err, func(w *locale.Words, why string) string { return w.Refused.BackupFull(to, data, why) })
@@ -94,7 +95,7 @@ type restoreBackupCmd struct {
 	JSON  bool   `name:"json"`
 }
 
-// Run examines the backup, or puts it into the directory of --data.
+// Run checks the backup, or restores it into the directory of --data.
 func (a *restoreBackupCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	if a.Check {
 		return a.check(ctx, c, t)
@@ -112,7 +113,7 @@ func (a *restoreBackupCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	return explainRestored(t, c.Data, r)
 }
 
-// explainRestored says what is left to do.
+// explainRestored prints the steps that are left.
 func explainRestored(t *terminal, dir string, r backup.Restored) error {
 	say := t.shown()
 	fmt.Fprintln(t.out, say.RestoreDone(r.Manifest.Made.Format(time.RFC3339), dir))
@@ -134,16 +135,16 @@ func explainRestored(t *terminal, dir string, r backup.Restored) error {
 	return err
 }
 
-// unsoundError is a backup that is not what was written.
+// unsoundError says that a backup is damaged or incomplete.
 type unsoundError struct{ cause error }
 
 func (e *unsoundError) Error() string { return e.cause.Error() }
 func (e *unsoundError) Unwrap() error { return e.cause }
 
-// Told says it in a language.
+// Told is the error in a language.
 func (e *unsoundError) Told(w *locale.Words, _ func(error) string) string { return told(w, e.cause) }
 
-// ExitCode tells it from an examination that was not possible.
+// ExitCode differs from that of a check that was not possible.
 func (e *unsoundError) ExitCode() int { return exitFound }
 
 // check examines the backup.
@@ -184,7 +185,7 @@ func (a *restoreBackupCmd) check(ctx context.Context, c *cli, t *terminal) error
 	return &unsoundError{fault(r)}
 }
 
-// fault is why a backup is not sound.
+// fault is the reason why a backup is not sound.
 func fault(r backup.Report) error {
 	switch {
 	case r.Damage != nil:
@@ -198,7 +199,7 @@ func fault(r backup.Report) error {
 	return r.Finding
 }
 
-// sentences say what was found, for a person.
+// sentences are the findings, for a person.
 func sentences(say locale.Shown, r backup.Report, data string) []string {
 	m := r.Manifest
 	out := []string{say.CheckBackup(m.Issuer, m.Made.Format(time.RFC3339), m.Release, num(m.Schema), num(len(m.Files)), m.Time.Format(time.RFC3339))}
@@ -224,7 +225,7 @@ func sentences(say locale.Shown, r backup.Report, data string) []string {
 	return append(out, standing(say, *b, m)...)
 }
 
-// standing says what would be refused after restoring, and what would be lost.
+// standing lists what would be refused after restoring, and what would be lost.
 func standing(say locale.Shown, b backup.Beside, m backup.Manifest) (out []string) {
 	add := func(is bool, said string) {
 		if is {

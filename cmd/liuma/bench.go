@@ -83,11 +83,11 @@ func (b *benchVerifyCmd) Run(ctx context.Context, t *terminal) error {
 	return t.measured(r)
 }
 
-// fewCards is what many cards are compared with.
+// fewCards is the number of cards with which many cards are compared.
 const fewCards = 1000
 
 // beside is how many cards the second database has: a thousand unless another number was
-// asked for, where more are measured and that can be compared.
+// given, if more are measured and the comparison is possible.
 func (b *benchVerifyCmd) beside() int {
 	if b.Beside >= 0 {
 		return b.Beside
@@ -123,7 +123,7 @@ func (b *benchReportCmd) Run(ctx context.Context, t *terminal) error {
 		Config: bench.Config{Binary: binary, Dir: dir, For: b.For, Keeper: keeper, Out: t.err, Terminal: isTerminal(t.err)}}, t.out))
 }
 
-// benchRefusal is an error of the bench with its sentence, where it has one.
+// benchRefusal is an error of the bench with its sentence, if it has one.
 func benchRefusal(err error) error {
 	for _, known := range []struct {
 		is  error
@@ -138,8 +138,8 @@ func benchRefusal(err error) error {
 	return err
 }
 
-// benchDir is the directory for the data: the one that was named, which stays,
-// or a temporary one and how to remove it.
+// benchDir is the directory for the data: the given one, which stays, or a temporary one,
+// with the function that removes it.
 func benchDir(named string) (dir string, remove func(), err error) {
 	if named != "" {
 		return named, func() {}, nil
@@ -181,7 +181,7 @@ func (b *benchFloodCmd) Run(ctx context.Context, t *terminal) error {
 	if len(r.Floods) == 0 {
 		return err
 	}
-	// What was measured before an error is worth printing.
+	// Results that were measured before an error are worth printing.
 	if b.JSON {
 		return errors.Join(err, indented(t.out, r))
 	}
@@ -190,7 +190,7 @@ func (b *benchFloodCmd) Run(ctx context.Context, t *terminal) error {
 
 type benchFlooderCmd struct{}
 
-// Run sends the flood that it is told on its standard input.
+// Run sends the flood that its standard input describes.
 func (*benchFlooderCmd) Run(ctx context.Context, t *terminal) error {
 	return bench.Flooder(ctx, t.in, t.out)
 }
@@ -199,7 +199,7 @@ type benchServerCmd struct {
 	Control string `name:"control" required:"" placeholder:"SOCKET"`
 }
 
-// Run is 'serve', at any free address of the loopback, with a socket at which this process
+// Run is 'serve' at any free address of the loopback, with a socket at which this process
 // can be profiled.
 func (b *benchServerCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	if err := bench.ServeProfiles(ctx, b.Control); err != nil {

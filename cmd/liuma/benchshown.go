@@ -9,7 +9,7 @@ import (
 	"github.com/liuma-pin/liuma/locale"
 )
 
-// figures writes rows of what was measured.
+// figures writes rows of measured values.
 type figures struct {
 	strings.Builder
 	say locale.Shown
@@ -88,7 +88,7 @@ func (f *figures) floors(r bench.Result) {
 	fmt.Fprintf(f, "\n%s\n", f.say.BenchRatios(fmt.Sprintf("%.2f", r.ToFloor.Median), fmt.Sprintf("%.1f", r.ToBcrypt.Median), fmt.Sprintf("%.1f", r.ToArgon.Median)))
 }
 
-// bars says which limits were kept.
+// bars says which limits were met.
 func (f *figures) bars(r bench.Result) {
 	if len(r.Bars) > 0 {
 		fmt.Fprintf(f, "\n%s\n", f.say.BenchQuiet(num(r.Processors)))

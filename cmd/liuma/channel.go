@@ -27,7 +27,7 @@ type channelCmd struct {
 	Check    channelCheckCmd    `cmd:""`
 }
 
-// AfterApply says whom the commands below are about.
+// AfterApply says which kind of client the commands below are about.
 func (channelCmd) AfterApply(k *kong.Context) error {
 	k.Bind(group{store.ClientChannel, "liuma channel"})
 	return nil
@@ -89,9 +89,9 @@ func (a *channelAddCmd) Run(ctx context.Context, c *cli, t *terminal, g group) e
 	return c.addClient(ctx, t, p, a.Key, g)
 }
 
-// regions adds the regions that were named. A code that no list has is refused:
-// the channel would serve nobody. An abolished one is taken, since people are
-// registered under it still, and its successor named.
+// regions adds the given regions. An unlisted code is refused, because the channel
+// would serve nobody. An abolished one is accepted with a note about its successor,
+// because people are still registered under it.
 func (a *channelAddCmd) regions(c *cli, t *terminal, command string, out []liuma.Region) ([]liuma.Region, error) {
 	if len(a.Regions) == 0 {
 		return out, nil
@@ -127,7 +127,7 @@ type channelAudienceCmd struct {
 	What string `arg:"" enum:"strict,any"`
 }
 
-// Run says what assertions may name, from the channel's next request on.
+// Run says what assertions may name as audience, from the channel's next request on.
 func (a *channelAudienceCmd) Run(ctx context.Context, c *cli, t *terminal, g group) error {
 	done := t.shown().ClientAudienceAny
 	if a.What == "strict" {

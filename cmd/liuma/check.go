@@ -34,13 +34,13 @@ type checkError struct{ failed, played int }
 
 func (e *checkError) Error() string { return e.Told(locale.In(locale.English), nil) }
 
-// Told says it in a language.
+// Told is the error in a language.
 func (e *checkError) Told(w *locale.Words, _ func(error) string) string {
 	return w.Refused.CasesFailed(num(e.played), num(e.failed))
 }
 
-// Run plays the channel through the cases. Its authority lives in a directory of
-// its own, which is removed at the end.
+// Run plays the channel through the cases. Its authority is in a directory of its
+// own, which is removed at the end.
 func (a *channelCheckCmd) Run(ctx context.Context, t *terminal) (err error) {
 	const command = "liuma channel check"
 	if a.Cases {

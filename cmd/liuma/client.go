@@ -17,7 +17,7 @@ import (
 	"github.com/liuma-pin/liuma/locale"
 )
 
-// group is a kind of client, and the command that its commands stand under.
+// group is a kind of client, and the command above its commands.
 type group struct {
 	kind    store.ClientKind
 	command string
@@ -85,7 +85,7 @@ func (c *cli) addClient(ctx context.Context, t *terminal, p admin.Client, keyFil
 	return handover(t, conf, p)
 }
 
-// withKey are the other clients that have the key of one.
+// withKey are the other clients that have the same key.
 func withKey(ctx context.Context, words *locale.Words, adm admin.Administration, p admin.Client) (out []string, err error) {
 	for _, kind := range []store.ClientKind{store.ClientChannel, store.ClientRegistry, store.ClientHotline, store.ClientProvider} {
 		all, err := adm.Clients(ctx, kind)
@@ -117,7 +117,7 @@ func clientKey(file string) (jose.JSONWebKey, error) {
 	return key, nil
 }
 
-// changeClient runs one change of a registered client and says that it is done.
+// changeClient changes a registered client and prints that it is done.
 func (c *cli) changeClient(ctx context.Context, t *terminal, g group, done string, f func(admin.Administration) error) error {
 	err := c.administer(ctx, t, f)
 	switch {
@@ -256,8 +256,8 @@ func viewClient(row store.Client) (clientView, error) {
 	return v, nil
 }
 
-// print writes one client as a few lines: names are of any width, so columns
-// would not line up.
+// print writes one client as a few lines: names have any width, so columns would not
+// line up.
 func (v clientView) print(t *terminal, regions []liuma.Region) error {
 	say := t.shown()
 	state := say.ClientActive()

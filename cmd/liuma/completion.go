@@ -22,8 +22,8 @@ type (
 	completionFishCmd struct{}
 )
 
-// The scripts ask the program itself, so they fit every release of it. Where it
-// has no answer they complete file names.
+// The scripts ask the program itself, so they fit every release. If it has no answer
+// they complete file names.
 const (
 	bashScript = `_liuma() {
     local IFS=$'\n'
@@ -51,7 +51,7 @@ func printScript(t *terminal, script string) error {
 	return err
 }
 
-// completionWordsCmd is what the scripts ask.
+// completionWordsCmd is the command that the scripts call.
 type completionWordsCmd struct {
 	Words []string `arg:"" optional:""`
 }
@@ -66,8 +66,8 @@ func (a *completionWordsCmd) Run(app *kong.Kong, t *terminal) error {
 	return nil
 }
 
-// candidates are what the last word may become: commands, flags, or the values
-// of the flag before it.
+// candidates are the possible completions of the last word: commands, flags, or the
+// values of the flag before it.
 func candidates(node *kong.Node, words []string) (out []string) {
 	if len(words) == 0 {
 		words = []string{""}
@@ -115,7 +115,7 @@ func childOf(node *kong.Node, name string) *kong.Node {
 	return nil
 }
 
-// valued is the flag of that name if its value is the next word.
+// valued is the flag of that name, if its value is the next word.
 func valued(node *kong.Node, word string) *kong.Flag {
 	for _, f := range flagsOf(node) {
 		if ("--"+f.Name == word || f.Short != 0 && "-"+string(f.Short) == word) && !f.IsBool() {
@@ -125,8 +125,8 @@ func valued(node *kong.Node, word string) *kong.Flag {
 	return nil
 }
 
-// flagsOf are the flags that may follow a command, those of the command that may
-// be left out behind it as well.
+// flagsOf are the flags that may follow a command, including those of its default
+// subcommand.
 func flagsOf(node *kong.Node) (out []*kong.Flag) {
 	if node.DefaultCmd != nil {
 		node = node.DefaultCmd

@@ -100,7 +100,7 @@ type conflictsKeepCmd struct {
 	reasonFlag
 }
 
-// Run decides for the registered person.
+// Run decides that the registered person stays.
 func (a *conflictsKeepCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	reason, err := a.reason("liuma registry conflicts keep")
 	if err != nil {
@@ -120,7 +120,7 @@ type conflictsReplaceCmd struct {
 	reasonFlag
 }
 
-// Run decides for the person of the row.
+// Run decides that the number belongs to the person of the row.
 func (a *conflictsReplaceCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	reason, err := a.reason("liuma registry conflicts replace")
 	if err != nil {

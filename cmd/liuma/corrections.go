@@ -22,8 +22,8 @@ type correctCmd struct {
 	reasonFlag
 }
 
-// Run reads the numbers from standard input, where neither the list of processes
-// nor the shell's history has them.
+// Run reads the numbers from standard input, so that they are neither in the list of
+// processes nor in the shell's history.
 func (a *correctCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	reason, err := a.reason("liuma registry correct")
 	if err != nil {
@@ -97,7 +97,7 @@ type correctionsCmd struct {
 	Reason string `name:"reason" placeholder:"TEXT"`
 }
 
-// Run lists page by page, cancels one, or lets one go on.
+// Run lists page by page, cancels a correction, or continues one.
 func (a *correctionsCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	switch {
 	case a.Cancel != "" && a.GoOn != "":

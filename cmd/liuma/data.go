@@ -58,15 +58,14 @@ func (e *inUseError) Error() string {
 	return e.Told(locale.In(locale.English), nil)
 }
 
-// Told says it in a language.
+// Told is the error in a language.
 func (e *inUseError) Told(w *locale.Words, _ func(error) string) string {
 	return w.Refused.DataInUseSilent(e.dir, admindoor.SocketName)
 }
 
 func (e *inUseError) Unwrap() error { return sqlite.ErrInUse }
 
-// explainOpen adds the next step to the error of a data directory that does not
-// open.
+// explainOpen adds the next step to the error of a data directory that cannot be opened.
 func explainOpen(dir string, err error) error {
 	switch {
 	case errors.Is(err, sqlite.ErrInUse):
@@ -87,7 +86,7 @@ func explainOpen(dir string, err error) error {
 	return refuseFor(err, func(w *locale.Words, why string) string { return w.Refused.DataClosed(dir, why) })
 }
 
-// onFile refuses a command that works with the file of a database, where it is on a server.
+// onFile refuses a command that works with a database file, if the database is on a server.
 func (c *cli) onFile(conf config.Config) error {
 	if !conf.OnServer() {
 		return nil
@@ -95,8 +94,8 @@ func (c *cli) onFile(conf config.Config) error {
 	return refuseFor(server.ErrNoFile, func(w *locale.Words, _ string) string { return w.Refused.DataServer(c.Data) })
 }
 
-// create makes a file that must not exist yet. done keeps it if the command
-// went well, and removes it otherwise.
+// create makes a file that must not exist yet. done keeps it after success, and removes it
+// otherwise.
 func create(path string, mode fs.FileMode) (f *os.File, done func(error) error, err error) {
 	f, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if errors.Is(err, fs.ErrExist) {
@@ -117,7 +116,7 @@ func create(path string, mode fs.FileMode) (f *os.File, done func(error) error, 
 	}, nil
 }
 
-// maxKeyFile bounds the size of a key file, in bytes.
+// maxKeyFile is the largest key file, in bytes.
 const maxKeyFile = 64 << 10
 
 // readKey reads the public key of a client.

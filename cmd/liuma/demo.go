@@ -79,7 +79,7 @@ func (d *demoCmd) Run(ctx context.Context, t *terminal) (err error) {
 		},
 	})
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil && !d.Once {
-		return nil // Ctrl-C is how a demo ends
+		return nil // a demo is ended by Ctrl-C
 	}
 	if e, ok := errors.AsType[*process.ListenError](err); ok {
 		return explainListener(e.Setting, e)
@@ -87,7 +87,7 @@ func (d *demoCmd) Run(ctx context.Context, t *terminal) (err error) {
 	return err
 }
 
-// sweep removes what the demo made, and says so where a person watched it.
+// sweep removes the demo's files, and says so if a person is watching.
 func (d *demoCmd) sweep(t *terminal, dir string) error {
 	if err := os.RemoveAll(dir); err != nil {
 		return refuseFor(err, func(w *locale.Words, why string) string { return w.Refused.DemoLeft(dir, why) })
@@ -97,13 +97,13 @@ func (d *demoCmd) sweep(t *terminal, dir string) error {
 	return err
 }
 
-// leave says what is left behind, and how it is removed.
+// leave says which files stay, and how to remove them.
 func (d *demoCmd) leave(t *terminal, dir string) {
 	said := locale.Both(func(w *locale.Words) string { return w.Terminal.DemoLeft(dir) })
 	fmt.Fprintf(t.out, "\n%s\n%s\n", said.ZH, said.EN)
 }
 
-// lan says how other devices reach the demo; nil where they do not.
+// lan says how other devices reach the demo; nil if they do not.
 func (d *demoCmd) lan() *demo.LAN {
 	if !d.LAN {
 		return nil

@@ -27,21 +27,21 @@ type doctorCmd struct {
 	JSON    bool   `name:"json"`
 }
 
-// doctorError says that something is not in order.
+// doctorError says that something is wrong.
 type doctorError struct{ bad int }
 
 func (e *doctorError) Error() string { return e.Told(locale.In(locale.English), nil) }
 
-// ExitCode tells it from a doctor who could not look.
+// ExitCode differs from that of a check that was not possible.
 func (e *doctorError) ExitCode() int { return exitFound }
 
-// Told says it in a language.
+// Told is the error in a language.
 func (e *doctorError) Told(w *locale.Words, _ func(error) string) string {
 	return w.Refused.Doctor(num(e.bad))
 }
 
-// Run looks at the machine, the directory, and the server or the database, and goes on where
-// one of them cannot be looked at.
+// Run checks the machine, the directory, and the server or the database. If one cannot be
+// checked, it goes on with the others.
 func (d *doctorCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	say := t.shown()
 	conf, err := c.load()
@@ -49,7 +49,7 @@ func (d *doctorCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	case errors.Is(err, fs.ErrNotExist):
 		return err
 	case err != nil:
-		// Without its settings only the machine and the backups can be looked at.
+		// Without the configuration only the machine and the backups can be checked.
 		found := slices.Concat(configFinding(t, errors.Unwrap(err)), process.Machine(c.Data, say, t.told), checkBackups(d.Backups, time.Now(), say))
 		return d.print(t, found)
 	}
@@ -66,8 +66,8 @@ func (d *doctorCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	return d.print(t, found)
 }
 
-// serviceNext is the next step where neither server nor database can be looked at. While other
-// authorities have the database, 'liuma status' would be refused as this was.
+// serviceNext is the next step if neither server nor database can be checked. While other
+// authorities have the database, 'liuma status' would be refused too.
 func serviceNext(err error, say locale.Shown) string {
 	if errors.Is(err, postgres.ErrInUse) {
 		return say.DoctorBesideNext()
@@ -102,13 +102,13 @@ func checkConfig(conf config.Config, t *terminal) []process.Finding {
 	return []process.Finding{{Check: "configuration", State: process.Fine, What: t.shown().DoctorConfigFine()}}
 }
 
-// configFinding says all that is wrong with the configuration, on one line.
+// configFinding lists everything that is wrong with the configuration, on one line.
 func configFinding(t *terminal, err error) []process.Finding {
 	said := strings.ReplaceAll(t.told(err), "\n", "; ")
 	return []process.Finding{{Check: "configuration", State: process.Bad, What: t.shown().DoctorConfig(said), Next: t.shown().DoctorConfigNext()}}
 }
 
-// certificateSoon is how long before its end a door's certificate is not in order any more.
+// certificateSoon is how long before its end a door's certificate is reported.
 const certificateSoon = 14 * 24 * time.Hour
 
 func checkCertificates(conf config.Config, now time.Time, say locale.Shown) (out []process.Finding) {
@@ -131,7 +131,7 @@ func checkCertificates(conf config.Config, now time.Time, say locale.Shown) (out
 	return out
 }
 
-// certificateEnd is when the first certificate of a chain ends.
+// certificateEnd is the earliest end of the certificates of a chain.
 func certificateEnd(path string) (time.Time, error) {
 	raw, err := os.ReadFile(path)
 	if err != nil {
@@ -148,11 +148,11 @@ func certificateEnd(path string) (time.Time, error) {
 	return c.NotAfter, nil
 }
 
-// backupOld is how old the newest backup may be: a nightly one that took its time.
+// backupOld is how old the newest backup may be: enough for a nightly backup that took long.
 const backupOld = 26 * time.Hour
 
-// checkBackups looks at the newest entry of a directory. That a backup is sound, 'liuma
-// restore --check' says.
+// checkBackups checks the age of the newest entry of a directory. Whether a backup is sound is
+// checked by 'liuma restore --check'.
 func checkBackups(dir string, now time.Time, say locale.Shown) []process.Finding {
 	if dir == "" {
 		return []process.Finding{{Check: "backup", State: process.Look, What: say.DoctorBackupUnknown()}}
@@ -177,8 +177,8 @@ func checkBackups(dir string, now time.Time, say locale.Shown) []process.Finding
 	return []process.Finding{f}
 }
 
-// checkRunning asks the server, or the directory where there is none: the clock, the keepers
-// and their releases, the record, and all that has to be looked after.
+// checkRunning asks the server, or the directory if none runs, about the clock, the keepers
+// and their releases, the record, and the alarms.
 func checkRunning(ctx context.Context, adm admin.Administration, t *terminal) (out []process.Finding, err error) {
 	say, w := t.shown(), t.words()
 	s, err := adm.Status(ctx)

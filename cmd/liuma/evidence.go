@@ -22,7 +22,7 @@ type providerCmd struct {
 	clientCmds
 }
 
-// AfterApply says whom the commands below are about.
+// AfterApply says which kind of client the commands below are about.
 func (providerCmd) AfterApply(k *kong.Context) error {
 	k.Bind(group{store.ClientProvider, "liuma evidence provider"})
 	return nil

@@ -11,7 +11,7 @@ import (
 	"github.com/liuma-pin/liuma/locale"
 )
 
-// handover prints what the developer of a new client has to know, in one block to
+// handover prints what the developer of a new client needs to know, in one block to
 // copy. Nothing in it is secret.
 func handover(t *terminal, conf config.Config, p admin.Client) error {
 	var b strings.Builder
@@ -52,8 +52,8 @@ func handover(t *terminal, conf config.Config, p admin.Client) error {
 	return finish(t.out, &b)
 }
 
-// channelHandover adds what only a channel has: the hosted door, and what it was
-// registered for.
+// channelHandover adds the parts that only a channel has: the hosted door, and the
+// registered actions and regions.
 func channelHandover(line func(name, said string), say locale.Shown, conf config.Config, p admin.Client, api string) {
 	line(say.HandoverJwks(), api+"/.well-known/jwks.json")
 	if conf.Hosted.Listen != "" {

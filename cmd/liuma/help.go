@@ -13,13 +13,13 @@ import (
 	"github.com/liuma-pin/liuma/locale"
 )
 
-// description is what the help of the program itself says.
+// description is the help text of the program itself.
 func description(w *locale.Words) string {
 	return breakable(strings.Join([]string{w.Terminal.Description(), w.Terminal.Start(), w.Terminal.ExitStatus()}, "\n\n"))
 }
 
 // sayWhatCommandsDo gives every command, flag and argument its sentence from the
-// catalogue. One that is not there keeps that of its tag; a test refuses it.
+// catalogue. If there is none it keeps the sentence of its tag, and a test fails.
 func sayWhatCommandsDo(w *locale.Words) kong.Option {
 	return kong.PostBuild(func(k *kong.Kong) error {
 		return kong.Visit(k.Model, func(node kong.Visitable, next kong.Next) error {
@@ -66,8 +66,8 @@ func commandPath(n *kong.Node) []string {
 	return path
 }
 
-// commandSentence is the sentence of a command; those that every kind of clients
-// has in the same way have one together.
+// commandSentence is the sentence of a command; commands that all kinds of clients
+// have share one.
 func commandSentence(w *locale.Words, n *kong.Node) string {
 	if said := w.Command(commandPath(n)); said != "" {
 		return said
@@ -75,7 +75,7 @@ func commandSentence(w *locale.Words, n *kong.Node) string {
 	return w.Command([]string{"client", n.Name})
 }
 
-// explained is the sentence of a flag, and the variable that says it too.
+// explained is the sentence of a flag, and the variable that sets it too.
 func explained(v *kong.Value) string {
 	if said, ok := strings.CutSuffix(v.Help, "。"); ok && len(v.Tag.Envs) > 0 {
 		return said + filler + "（$" + strings.Join(v.Tag.Envs, "、$") + "）。"
@@ -83,10 +83,10 @@ func explained(v *kong.Value) string {
 	return kong.DefaultHelpValueFormatter(v)
 }
 
-// The parser breaks lines at blanks, and Chinese has none between ideographs. So
-// each ideograph gets a blank after it, which counts as its second column, and
-// loses it again when the lines are printed; what was a blank is kept together
-// meanwhile. Before a mark that may not begin a line stands a filler.
+// The parser breaks lines at blanks, but Chinese has none between ideographs. So each
+// ideograph gets a blank after it, which counts as its second column and is removed
+// when the lines are printed; real blanks are protected meanwhile. A filler is put
+// before a mark that may not begin a line.
 const (
 	filler    = "\ue001" // nothing, one column wide
 	heldBlank = "\ue000" // a blank that is none yet
@@ -96,7 +96,7 @@ func wide(r rune) bool {
 	return unicode.Is(unicode.Han, r) || strings.ContainsRune("，。；：、！？（）“”《》…", r)
 }
 
-// breakable lets the lines of a Chinese sentence be broken between its ideographs.
+// breakable allows lines of a Chinese sentence to be broken between its ideographs.
 func breakable(said string) string {
 	if !strings.ContainsFunc(said, wide) {
 		return said
@@ -118,9 +118,9 @@ func breakable(said string) string {
 
 var between = regexp.MustCompile(`([\p{Han}，。；：、！？）”》…]) (\S)`)
 
-// unbroken takes out again what breakable put in.
+// unbroken removes the marks that breakable added.
 func unbroken(lines string) string {
-	for range 2 { // a match takes the ideograph away that the next one begins with
+	for range 2 { // a match consumes the ideograph with which the next match begins
 		lines = between.ReplaceAllString(lines, "$1$2")
 	}
 	return strings.NewReplacer(filler, "", heldBlank, " ").Replace(lines)

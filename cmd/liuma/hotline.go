@@ -16,7 +16,7 @@ type hotlineCmd struct {
 	clientCmds
 }
 
-// AfterApply says whom the commands below are about.
+// AfterApply says which kind of client the commands below are about.
 func (hotlineCmd) AfterApply(k *kong.Context) error {
 	k.Bind(group{store.ClientHotline, "liuma hotline"})
 	return nil

@@ -25,7 +25,7 @@ func withKeyFile(conf config.Config, t *terminal, f func(vault.KeyFile) error) (
 	return f(file)
 }
 
-// warnings is a logger of what a command has to warn of.
+// warnings is a logger for a command's warnings.
 func (t *terminal) warnings() *slog.Logger {
 	return slog.New(slog.NewTextHandler(t.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
 }
@@ -73,7 +73,7 @@ func (a *keysVaultEncloseCmd) Run(c *cli, t *terminal) error {
 	})
 }
 
-// maxWrappingKey bounds the file of a token's public key, in bytes.
+// maxWrappingKey is the largest file of a token's public key, in bytes.
 const maxWrappingKey = 16 << 10
 
 func readWrappingKey(name string) (token.WrappingKey, error) {
@@ -93,7 +93,7 @@ func readWrappingKey(name string) (token.WrappingKey, error) {
 	return k, nil
 }
 
-// sayTokens says what a key file is sealed to; nothing, where it is not sealed.
+// sayTokens lists the tokens to which a key file is sealed; nothing if it is not sealed.
 func sayTokens(t *terminal, to []token.WrappingKey) error {
 	for i, k := range to {
 		said := t.shown().HsmSealed
@@ -115,7 +115,7 @@ type keysVaultSpareCmd struct {
 	To      string `name:"to" required:"" placeholder:"FILE"`
 }
 
-// Run makes the key in a spare token that key files are sealed to, if it is not there,
+// Run makes the key in a spare token to which key files can be sealed, if it is not there,
 // and writes its public half. It needs no data directory.
 func (a *keysVaultSpareCmd) Run(t *terminal) (err error) {
 	spare, err := server.OpenToken(config.HSM{Module: a.Module, Token: a.Token, PINFile: a.PINFile}, t.warnings())

@@ -83,9 +83,9 @@ func (i *initCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 }
 
 // begin invites the first two members of staff. A crash before it leaves a directory
-// without any, and 'liuma staff begin' does the same.
+// without members; 'liuma staff begin' does the same then.
 func (i *initCmd) begin(ctx context.Context, c *cli, t *terminal, first staff.Beginning) error {
-	first.Account = new(uint32) // of whoever calls
+	first.Account = new(uint32) // of the caller
 	return c.administer(ctx, t, func(adm admin.Administration) error {
 		invited, err := adm.BeginStaff(ctx, first)
 		if err != nil {
@@ -95,7 +95,7 @@ func (i *initCmd) begin(ctx context.Context, c *cli, t *terminal, first staff.Be
 	})
 }
 
-// config is the configuration that the flags ask for.
+// config is the configuration described by the flags.
 func (i *initCmd) config() (config.Config, error) {
 	conf := config.Default()
 	conf.Channel.Listen, conf.Channel.BehindProxy = i.Listen, i.Proxied
@@ -124,7 +124,7 @@ func (i *initCmd) config() (config.Config, error) {
 	return conf, i.texts(&conf)
 }
 
-// hosted sets the hosted door and the issuer, which is its address.
+// hosted sets the hosted door and the issuer, which is the door's address.
 func (i *initCmd) hosted(conf *config.Config) (err error) {
 	conf.Issuer = i.Issuer
 	if i.Hosted == "" {
@@ -154,7 +154,7 @@ func (i *initCmd) hosted(conf *config.Config) (err error) {
 	return nil
 }
 
-// console sets the door of the staff console and its address, which passkeys belong to.
+// console sets the door of the staff console and its address, to which passkeys belong.
 func (i *initCmd) console(conf *config.Config) (err error) {
 	if i.Console == "" {
 		if i.ConsoleAddress+i.ConsoleCertificate+i.ConsoleKey != "" {
@@ -213,7 +213,7 @@ func (i *initCmd) texts(conf *config.Config) error {
 	return nil
 }
 
-// explain lists the files that were made and the steps that are left.
+// explain lists the new files and the steps that are left.
 func (i *initCmd) explain(t *terminal, dir string, conf config.Config) {
 	keepers, elsewhere, say := len(conf.Keepers.Directories), conf.Keepers.AreRemote(), t.shown()
 	file := func(name, what string) { fmt.Fprintf(t.out, "  %-12s %s\n", name, what) }
@@ -251,11 +251,10 @@ func (i *initCmd) explain(t *terminal, dir string, conf config.Config) {
 	i.next(t, dir, conf)
 }
 
-// next says which commands come next, in their order, with everything in them
-// that is known now.
+// next lists the next commands in their order, with all values that are known now.
 func (i *initCmd) next(t *terminal, dir string, conf config.Config) {
 	liuma, say := "liuma --data "+dir, t.shown()
-	number := 0 // a step that is not there leaves no gap
+	number := 0 // so that a missing step leaves no gap
 	step := func(what, command string) {
 		if what != "" {
 			number++

@@ -25,7 +25,7 @@ type keeperStatusCmd struct {
 	JSON bool `name:"json"`
 }
 
-// Run prints how the keepers stand.
+// Run prints the states of the keepers.
 func (a *keeperStatusCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	return c.administer(ctx, t, func(adm admin.Administration) error {
 		found, err := adm.Keepers(ctx)
@@ -39,8 +39,8 @@ func (a *keeperStatusCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	})
 }
 
-// printKeepers prints a line for each keeper, and more for each that is not whole or on a
-// machine of its own.
+// printKeepers prints a line for each keeper, and more for each that has a fault or is on
+// a machine of its own.
 func printKeepers(t *terminal, list []admin.KeeperState) error {
 	say := t.shown()
 	for _, k := range list {
@@ -76,7 +76,7 @@ func printKeepers(t *terminal, list []admin.KeeperState) error {
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
-// farAway is what is known of a keeper on a machine of its own.
+// farAway holds the facts about a keeper on a machine of its own.
 func farAway(say locale.Shown, r *admin.RemoteKeeper) string {
 	parts := []string{r.Address}
 	if r.RoundTrip > 0 {
@@ -94,7 +94,7 @@ func farAway(say locale.Shown, r *admin.RemoteKeeper) string {
 	return strings.Join(parts, " · ")
 }
 
-// nextFor is the next step for a keeper that is not whole.
+// nextFor is the next step for a keeper with a fault.
 func nextFor(say locale.Shown, k admin.KeeperState) string {
 	switch keeper.Fault(k.State) {
 	case keeper.NoShareKeys:
@@ -115,8 +115,8 @@ func nextFor(say locale.Shown, k admin.KeeperState) string {
 	return say.KeeperNextOther(k.ID)
 }
 
-// nextForRemote is that of one on a machine of its own, whose administrator does most of
-// it.
+// nextForRemote is the next step for a keeper on a machine of its own; most of it is its
+// administrator's.
 func nextForRemote(say locale.Shown, k admin.KeeperState) string {
 	switch keeper.Fault(k.State) {
 	case keeper.Gone, keeper.RolledBack:
@@ -143,7 +143,7 @@ type keeperRepairCmd struct {
 	reasonFlag
 }
 
-// pollRepair is how often the command looks how far a repair is.
+// pollRepair is how often the command asks for the progress of a repair.
 const pollRepair = 200 * time.Millisecond
 
 // Run begins the repair and waits until it has ended. A running server goes on
@@ -177,7 +177,7 @@ func (a *keeperRepairCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	})
 }
 
-// ended says how the repair ended.
+// ended prints how the repair ended.
 func (a *keeperRepairCmd) ended(t *terminal, k admin.KeeperState) error {
 	if k.State != admin.KeeperWhole || k.Repaired == nil {
 		return refuse(func(w *locale.Words) string { return w.Refused.KeeperNotRepaired(k.ID, oneLine(k.Why)) })

@@ -33,8 +33,8 @@ type keeperRequestCmd struct {
 	Out  string `name:"out" placeholder:"FILE"`
 }
 
-// Run makes the authority's key, if there is none yet, and the request by which keepers
-// are asked to admit it. It asks for both roles that an authority needs.
+// Run makes the authority's key, if there is none yet, and the request by which keepers are
+// asked to admit it. It asks for both roles that an authority needs.
 func (a *keeperRequestCmd) Run(c *cli, t *terminal) error {
 	conf, err := c.loadRemote()
 	if err != nil {
@@ -62,10 +62,10 @@ func (a *keeperRequestCmd) Run(c *cli, t *terminal) error {
 	return errors.Join(err, t.line(say.KeeperRequested(out)), t.line("  "+r.Fingerprint().String()), t.line(say.KeeperRequestedNext()))
 }
 
-// joinHeard puts groups of digits that stand apart behind --heard, without quotes around
-// them, back together, as liuma-keeper takes them. A file of such a name is given as ./1234.
+// joinHeard rejoins groups of digits behind --heard that were typed apart without quotes;
+// liuma-keeper takes them in the same form. A file with such a name must be given as ./1234.
 func joinHeard(args []string) (out []string) {
-	heard := -1 // where the value is, in out
+	heard := -1 // index of the value in out
 	for i, arg := range args {
 		if n := written.Number(arg); heard >= 0 && n != "" && strings.Trim(n, "0123456789") == "" {
 			out[heard] += " " + arg
@@ -80,7 +80,7 @@ func joinHeard(args []string) (out []string) {
 	return out
 }
 
-// heardDigits is how many digits are read aloud of an admission.
+// heardDigits is how many digits of an admission are read aloud.
 const heardDigits = 32
 
 // keeperAddCmd is "liuma keeper add".
@@ -89,8 +89,8 @@ type keeperAddCmd struct {
 	Heard string `name:"heard" placeholder:"DIGITS"`
 }
 
-// Run checks an admission, puts it where the configuration names it, and names the keeper
-// there. A crash in between leaves a file that nothing names; it is done again.
+// Run checks an admission, puts it where the configuration names it, and adds the keeper
+// there. A crash in between leaves a file that nothing names; repeat the command then.
 func (a *keeperAddCmd) Run(c *cli, t *terminal) error {
 	conf, err := c.loadRemote()
 	if err != nil {
@@ -131,8 +131,8 @@ func (a *keeperAddCmd) Run(c *cli, t *terminal) error {
 	return nil
 }
 
-// check refuses an admission that does not fit what is configured, or whose keeper's
-// fingerprint was not heard.
+// check refuses an admission that does not fit the configuration, or whose keeper's
+// fingerprint was not read aloud.
 func (a *keeperAddCmd) check(conf config.Config, adm *admission.Admission) error {
 	shape, err := conf.Keepers.SplitShape()
 	if err != nil {
@@ -171,8 +171,8 @@ func (a *keeperAddCmd) check(conf config.Config, adm *admission.Admission) error
 	return a.heard(adm, known)
 }
 
-// heard wants the digits of the keeper's issuer as its administrator read them, unless
-// this authority calls a keeper of this issuer already.
+// heard checks the typed digits against the keeper's issuer, as its administrator read them
+// aloud. They are not needed if this authority already uses a keeper of the same issuer.
 func (a *keeperAddCmd) heard(adm *admission.Admission, known bool) error {
 	given := len([]rune(written.Number(a.Heard)))
 	switch {

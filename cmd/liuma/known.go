@@ -33,8 +33,8 @@ import (
 	"github.com/liuma-pin/liuma/locale"
 )
 
-// knownError is an error of another package that people meet at a terminal. Its own
-// text stays English: it goes into logs and over the administration's socket.
+// knownError is an error of another package that people see at a terminal. Its own
+// text stays English, since it goes into logs and over the administration's socket.
 type knownError struct {
 	err error
 	say func(locale.Refused) string
@@ -46,7 +46,7 @@ func known() []knownError {
 	return slices.Concat(knownOfActs(), knownOfData(), knownOfServer(), knownOfStaff(), knownOfSystem(), knownOfJoining())
 }
 
-// knownOfActs are those of acts on clients, cards and people.
+// knownOfActs are the errors of acts on clients, cards and people.
 func knownOfActs() []knownError {
 	return []knownError{
 		{admin.ErrTaken, locale.Refused.KnownTaken},
@@ -113,7 +113,7 @@ func knownOfActs() []knownError {
 	}
 }
 
-// knownOfData are those of what is stored, and of the record.
+// knownOfData are the errors of stored data, and of the record.
 func knownOfData() []knownError {
 	return []knownError{
 		{audit.ErrReason, locale.Refused.KnownReason},
@@ -180,7 +180,7 @@ func knownOfData() []knownError {
 	}
 }
 
-// knownOfServer are those of a database on a PostgreSQL server.
+// knownOfServer are the errors of a database on a PostgreSQL server.
 func knownOfServer() []knownError {
 	return []knownError{
 		{server.ErrInside, locale.Refused.KnownServerInside},
@@ -204,7 +204,7 @@ func knownOfServer() []knownError {
 	}
 }
 
-// knownOfStaff are those of the staff and its proposals.
+// knownOfStaff are the errors of the staff and its proposals.
 func knownOfStaff() []knownError {
 	return []knownError{
 		{proposal.ErrAlone, locale.Refused.KnownAlone},
@@ -235,7 +235,7 @@ func knownOfStaff() []knownError {
 	}
 }
 
-// knownOfSystem are those of the operating system, as the commonest are.
+// knownOfSystem are the most common errors of the operating system.
 func knownOfSystem() []knownError {
 	return []knownError{
 		{syscall.ENOENT, locale.Refused.KnownEnoent},
@@ -255,7 +255,7 @@ func knownOfSystem() []knownError {
 	}
 }
 
-// knownOfJoining are those of a directory that joins others on their database.
+// knownOfJoining are the errors of a directory that joins others on their database.
 func knownOfJoining() []knownError {
 	return []knownError{
 		{vault.ErrHasKeys, locale.Refused.KnownHasKeys},

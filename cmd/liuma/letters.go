@@ -64,13 +64,14 @@ type lettersExportCmd struct {
 	Chinese bool   `name:"chinese"`
 }
 
-// Run writes a file a batch until no letter waits. Killed in between, it is run again: the
-// batch whose file is not there is given out once more, after ten minutes or by its name.
+// Run writes a file for each batch until no letter waits. If it is killed in between, run
+// it again: the batch without a file is returned once more, after ten minutes or by its
+// name.
 func (a *lettersExportCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	if a.Again && a.Batch == "" {
 		return wrongUse("liuma letters export", func(w *locale.Words) string { return w.Refused.LettersAgain() })
 	}
-	// A directory that cannot be written must not cost a batch its turn.
+	// Checked first, so that an unwritable directory does not use up a batch.
 	if info, err := os.Stat(a.To); err != nil || !info.IsDir() {
 		return refuse(func(w *locale.Words) string { return w.Refused.LettersDir(a.To) })
 	}
@@ -103,7 +104,7 @@ func (a *lettersExportCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	})
 }
 
-// keep writes the file of a batch, and says so to the server once it is on the disk.
+// keep writes the file of a batch, and tells the server once it is on the disk.
 func (a *lettersExportCmd) keep(ctx context.Context, t *terminal, adm admin.Administration, b letter.Batch) error {
 	name := "letters-" + b.ID + ".html"
 	if err := (diskfile.Disk{}).Write(a.To, name, []byte(b.HTML)); err != nil {
@@ -120,7 +121,7 @@ type lettersDoneCmd struct {
 	Names []string `arg:"" name:"name"`
 }
 
-// Run records each by itself: what was recorded before one that is refused stays so.
+// Run records each one separately: if one is refused, those before it stay recorded.
 func (a *lettersDoneCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	return c.administer(ctx, t, func(adm admin.Administration) error {
 		for _, name := range a.Names {
@@ -141,7 +142,7 @@ type lettersBackCmd struct {
 	Name string `arg:"" name:"name"`
 }
 
-// Run records it; the audit record names who did.
+// Run records it; the audit record names the member.
 func (a *lettersBackCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	return c.administer(ctx, t, func(adm admin.Administration) error {
 		if _, err := adm.LetterBack(ctx, a.Name); err != nil {
@@ -151,7 +152,7 @@ func (a *lettersBackCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	})
 }
 
-// ofLetters says why letters were refused, in words.
+// ofLetters is the reason why letters were refused, in words.
 func ofLetters(err error, name string) error {
 	for _, known := range []struct {
 		err error

@@ -79,26 +79,25 @@ type terminal struct {
 	lang     locale.Lang // of the sentences
 }
 
-// words are the sentences in the language of the terminal, which is English where
-// nothing says so.
+// words are the sentences in the language of the terminal; English if no language is set.
 func (t *terminal) words() *locale.Words { return locale.In(cmp.Or(t.lang, locale.English)) }
 
 func main() {
 	if len(os.Args) == 3 && os.Args[1] == posts.Argument {
 		os.Exit(keeperOfDemo(os.Args[2]))
 	}
-	// A second signal ends the process at once: the first one asks it to.
+	// A second signal ends the process at once; the first one asks it to end.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
 	t := &terminal{in: os.Stdin, out: os.Stdout, err: os.Stderr, lang: locale.OfTerminal(os.Getenv)}
-	// Every command, and before anything is read: most of them hold keys or PINs.
+	// For every command, before anything is read, since most of them hold keys or PINs.
 	if err := process.KeepPrivate(); err != nil {
 		os.Exit(report(t, err))
 	}
 	os.Exit(run(ctx, os.Args[1:], t))
 }
 
-// keeperOfDemo is a keeper of 'liuma demo --keepers 3', which starts its own program anew.
+// keeperOfDemo is a keeper of 'liuma demo --keepers 3', which starts this program again for it.
 func keeperOfDemo(dir string) int {
 	if err := process.KeepPrivate(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -107,7 +106,7 @@ func keeperOfDemo(dir string) int {
 	return posts.Main(dir, os.Stdin, os.Stdout, os.Stderr)
 }
 
-// exited unwinds out of the parser after it has printed help.
+// exited leaves the parser after it has printed help.
 type exited struct{ status int }
 
 // run is one command, from its arguments to its exit status.
@@ -142,7 +141,7 @@ func run(ctx context.Context, args []string, t *terminal) (status int) {
 	return report(t, parsed.Run())
 }
 
-// commandOf names the command that a usage error is about.
+// commandOf names the command of a usage error.
 func commandOf(err error) string {
 	e, ok := errors.AsType[*kong.ParseError](err)
 	if !ok || e.Context == nil {
@@ -178,16 +177,16 @@ func (e *usageError) Error() string {
 
 func (e *usageError) Unwrap() error { return e.cause }
 
-// ExitCode tells it from a failure.
+// ExitCode differs from that of a failure.
 func (e *usageError) ExitCode() int { return exitUsage }
 
-// Told says it in a language.
+// Told is the error in a language.
 func (e *usageError) Told(w *locale.Words, _ func(error) string) string {
 	command, _, _ := strings.Cut(e.command, " <")
 	return w.Refused.Usage(told(w, e.cause), command)
 }
 
-// wrongUse is a usage error that the parser cannot see.
+// wrongUse is a usage error that the parser cannot detect.
 func wrongUse(command string, say func(*locale.Words) string) error {
 	return &usageError{cause: refuse(say), command: command}
 }
@@ -196,7 +195,7 @@ func wrongUseFor(command string, cause error, say func(w *locale.Words, why stri
 	return &usageError{cause: refuseFor(cause, say), command: command}
 }
 
-// badUsage is one whose sentence is not in the catalogue yet.
+// badUsage is a usage error whose sentence is not in the catalogue yet.
 func badUsage(command, format string, args ...any) error {
 	return &usageError{cause: fmt.Errorf(format, args...), command: command}
 }

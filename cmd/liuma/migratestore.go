@@ -22,7 +22,7 @@ type migrateStoreCmd struct {
 	Print        bool   `name:"print"`
 }
 
-// Run carries the database over. The configuration is changed at the very end.
+// Run moves the database to the server. The configuration is changed at the very end.
 func (a *migrateStoreCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	conf, err := c.load()
 	if err != nil {
@@ -64,7 +64,7 @@ func (a *migrateStoreCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	return t.line(t.shown().MigrateConfigured(file, conf.Database))
 }
 
-// carry shows how far it is: a bar a table where somebody looks.
+// carry shows the progress: a bar for each table if a person is watching.
 func (a *migrateStoreCmd) carry(ctx context.Context, t *terminal, from, to config.Config) error {
 	var at postgres.Carrying
 	var bar *progress.Bar

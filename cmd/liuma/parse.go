@@ -7,14 +7,15 @@ import (
 	"github.com/liuma-pin/liuma/locale"
 )
 
-// parserSaying is a sentence of the parser, which speaks English only, and how the
-// catalogue says it of what it names.
+// parserSaying is a sentence of the parser, which is always English, and the
+// catalogue's sentence for it.
 type parserSaying struct {
 	form *regexp.Regexp
 	say  func(w locale.Refused, named []string) string
 }
 
-// parserSayings are those that people meet; a test makes the parser say each.
+// parserSayings are the sentences that people may see; a test makes the parser
+// produce each.
 func parserSayings() []parserSaying {
 	say := func(form string, say func(w locale.Refused, named []string) string) parserSaying {
 		return parserSaying{regexp.MustCompile(form), say}
@@ -37,8 +38,8 @@ func parserSayings() []parserSaying {
 	}
 }
 
-// valueSayings are what the words of the domain say of a value that is none; a test
-// makes them say each.
+// valueSayings are the errors of domain types about a wrong value; a test makes them
+// produce each.
 func valueSayings() []parserSaying {
 	say := func(form string, say func(w locale.Refused, value string) string) parserSaying {
 		return parserSaying{regexp.MustCompile(form), func(w locale.Refused, named []string) string { return say(w, named[0]) }}
@@ -57,13 +58,14 @@ func valueSayings() []parserSaying {
 	}
 }
 
-// parserSaid is a sentence of the parser in another language; one that is not known
-// stays as it is.
+// parserSaid is a sentence of the parser in another language; an unknown one stays as
+// it is.
 func parserSaid(w locale.Refused, said string) string {
 	return cmp.Or(saidAs(w, parserSayings(), said), said)
 }
 
-// saidAs is the sentence by the first saying that knows it; empty where none does.
+// saidAs is the catalogue's sentence by the first saying that matches; empty if none
+// does.
 func saidAs(w locale.Refused, sayings []parserSaying, said string) string {
 	for _, s := range sayings {
 		if named := s.form.FindStringSubmatch(said); named != nil {

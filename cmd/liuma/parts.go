@@ -1,8 +1,8 @@
 package main
 
 // inParts shows every row of a list that is read part by part, each part after the last
-// row of the one before: a part with fewer than most rows is the last. show returns the
-// row's place in the list. none: there were no rows.
+// row of the one before. A part with fewer than most rows is the last. show returns the
+// row's place in the list. none reports that there were no rows.
 func inParts[T, K any](most int, read func(after K) ([]T, error), show func(T) (K, error)) (none bool, err error) {
 	var after K
 	for none = true; ; none = false {

@@ -66,7 +66,7 @@ func (e *pinCheckError) Unwrap() error { return e.cause }
 // ExitCode is the exit status of the process.
 func (e *pinCheckError) ExitCode() int { return e.status }
 
-// Told says it in a language.
+// Told is the error in a language.
 func (e *pinCheckError) Told(w *locale.Words, _ func(error) string) string { return told(w, e.cause) }
 
 func pinCheckFailed(status int, say func(*locale.Words) string) error {
@@ -265,7 +265,7 @@ type pinPrompt struct {
 	rest []byte // typed and not yet read
 }
 
-// Read asks for one line at a time. An empty one ends the list: a terminal's
+// Read asks for one line at a time. An empty line ends the list, because a terminal's
 // end of file (Ctrl-D) does not get through ReadPassword.
 func (p *pinPrompt) Read(b []byte) (int, error) {
 	if len(p.rest) == 0 {

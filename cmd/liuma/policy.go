@@ -41,7 +41,7 @@ type policyExplainCmd struct {
 	JSON    bool   `name:"json"`
 }
 
-// Run explains what a server goes by, or one that is started now would.
+// Run explains the policy of the running server, or of a server that would start now.
 func (a *policyExplainCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	conf, err := c.load()
 	if err != nil {
@@ -90,8 +90,8 @@ func (a *policyExplainCmd) print(t *terminal, out edition.Answer) error {
 	return w.Flush()
 }
 
-// listedRegion refuses a region that no list has: nobody lives there, and the nation's
-// rules would be explained as its own.
+// listedRegion refuses an unlisted region: nobody lives there, and the nation's rules
+// would be explained as its own.
 func listedRegion(conf config.Config, region liuma.Region) error {
 	if region == "" {
 		return nil
@@ -106,7 +106,7 @@ func listedRegion(conf config.Config, region liuma.Region) error {
 	return nil
 }
 
-// advised says where a value comes from, and what is known against it.
+// advised is the origin of a value, and known objections to it.
 func advised(say locale.Shown, v edition.Value) string {
 	if v.Value == "force_after" && v.Is != "never" {
 		return say.PolicyNotRecommended(origin(say, v))
@@ -114,7 +114,7 @@ func advised(say locale.Shown, v edition.Value) string {
 	return origin(say, v)
 }
 
-// origin says where a value comes from, and who let it.
+// origin is the layer that sets a value, and who put it in force.
 func origin(say locale.Shown, v edition.Value) string {
 	scope := policy.Scope{Layer: v.Layer, Of: v.Of}.String()
 	switch {
@@ -131,7 +131,7 @@ type policyCheckCmd struct {
 	Layers []string `arg:"" name:"layers"`
 }
 
-// Run says what the layers would change, and uses nothing.
+// Run shows what the layers would change, and stores nothing.
 func (a *policyCheckCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	draft, err := readLayers("liuma policy check", a.Layers)
 	if err != nil {
@@ -175,7 +175,8 @@ func readLayers(command string, paths []string) (d edition.Draft, err error) {
 	return d, nil
 }
 
-// printDiff says which layers set what otherwise, and what holds otherwise, and where.
+// printDiff prints the changed settings of layers, and the values that change and
+// where.
 func printDiff(t *terminal, d edition.Diff) error {
 	say := t.shown()
 	var out strings.Builder
@@ -209,7 +210,7 @@ func printDiff(t *terminal, d edition.Diff) error {
 	return err
 }
 
-// places names where something holds.
+// places names the places where a value applies.
 func places(say locale.Shown, all []edition.Place) string {
 	var out []string
 	for _, p := range all {
@@ -225,7 +226,7 @@ func places(say locale.Shown, all []edition.Place) string {
 	return parted(say, out)
 }
 
-// parted parts the members of a list as the language does.
+// parted separates the members of a list as the language does.
 func parted(say locale.Shown, words []string) string {
 	return strings.Join(words, say.PolicyBetween("", ""))
 }

@@ -68,7 +68,7 @@ type policyProposalsCmd struct {
 	JSON bool `name:"json"`
 }
 
-// Run lists policies that wait.
+// Run lists policies that wait for an approval.
 func (a *policyProposalsCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	return c.administer(ctx, t, func(adm admin.Administration) error {
 		all, err := adm.Proposals(ctx)
@@ -123,7 +123,7 @@ type policyApproveCmd struct {
 	Digest string `name:"digest" placeholder:"HEX"`
 }
 
-// Run approves what was shown, or shows it.
+// Run approves the policy that was shown, or shows it.
 func (a *policyApproveCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	return c.administer(ctx, t, func(adm admin.Administration) error {
 		if a.Digest == "" {
@@ -151,8 +151,8 @@ func (a *policyApproveCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 // policyWithdrawCmd is "liuma policy withdraw".
 type policyWithdrawCmd struct{ proposalArg }
 
-// Run withdraws; the kind is looked at first, so that no other proposal ends by a wrong
-// identifier.
+// Run withdraws. It checks the kind first, so that a wrong identifier does not withdraw
+// another proposal.
 func (a *policyWithdrawCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	return c.administer(ctx, t, func(adm admin.Administration) error {
 		if _, err := adm.ProposedPolicy(ctx, a.ID); err != nil {

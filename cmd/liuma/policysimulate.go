@@ -31,7 +31,7 @@ type policySimulateCmd struct {
 
 const simulateCommand = "liuma policy simulate"
 
-// Run reckons, and changes nothing. With layers it asks no server.
+// Run calculates, and changes nothing. With layers it asks no server.
 func (a *policySimulateCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	q, err := a.question()
 	if err != nil {
@@ -78,7 +78,7 @@ func (a *policySimulateCmd) question() (q edition.Question, err error) {
 	return q, nil
 }
 
-// policy is that of the layers, or the one that runs.
+// policy is the policy of the layers, or the running one.
 func (a *policySimulateCmd) policy(ctx context.Context, c *cli, t *terminal, q *edition.Question) (p policy.Policy, err error) {
 	if len(a.Layers) > 0 {
 		return a.drafted(q)
@@ -101,8 +101,8 @@ func (a *policySimulateCmd) policy(ctx context.Context, c *cli, t *terminal, q *
 	return p, err
 }
 
-// drafted is the policy of layers that need not run. Of a single one it is that of its
-// own region or channel, unless another was asked for.
+// drafted is the policy of layers that need not be in force. For a single layer it is
+// the policy of that layer's region or channel, unless another was asked for.
 func (a *policySimulateCmd) drafted(q *edition.Question) (p policy.Policy, err error) {
 	draft, err := readLayers(simulateCommand, a.Layers)
 	if err != nil {
@@ -131,7 +131,7 @@ func (a *policySimulateCmd) drafted(q *edition.Question) (p policy.Policy, err e
 	return layers.For(q.Region, q.Channel), nil
 }
 
-// read reads the frequencies; nil are the embedded ones.
+// read reads the frequencies; nil means the embedded ones.
 func (a *policySimulateCmd) read() (*simulate.Frequencies, error) {
 	if a.Frequencies == "" {
 		return nil, nil

@@ -7,8 +7,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/admin"
 )
 
-// printRations prints what clients did of what they may do only so often, and
-// which of them come near to it or were refused.
+// printRations prints the clients' use of their rations, and which clients are near a
+// limit or were refused.
 func printRations(t *terminal, r admin.Rations) error {
 	say := t.shown()
 	if err := t.row(say.StatusRations(), say.StatusRationsUsed()); err != nil {

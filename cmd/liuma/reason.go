@@ -5,12 +5,12 @@ import (
 	"github.com/liuma-pin/liuma/locale"
 )
 
-// reasonFlag is the reason that a recorded act of an operator is asked for with.
+// reasonFlag is the flag for the reason of an operator's recorded act.
 type reasonFlag struct {
 	Reason string `required:"" placeholder:"TEXT"`
 }
 
-// reason is the reason, or the usage error of the command.
+// reason is the reason, or a usage error if it is missing.
 func (f reasonFlag) reason(command string) (audit.Reason, error) {
 	r, err := audit.ParseReason(f.Reason)
 	if err != nil {

@@ -26,7 +26,7 @@ type regionImportCmd struct {
 	File string `arg:""`
 }
 
-// maxRegionFile bounds an operator's list, in bytes.
+// maxRegionFile is the largest operator's list, in bytes.
 const maxRegionFile = 4 << 20
 
 // Run checks the file and puts it in the data directory. A server reads it with
@@ -97,7 +97,7 @@ func describeRegion(say locale.Shown, all *directory.Regions, code liuma.Region,
 	return say.RegionSuccessor(said, e.Abolished, fmt.Sprintf("%s %s", e.Successor, next.Name))
 }
 
-// unlistedRegion is the error of a code that no list has.
+// unlistedRegion is the error of a code that is in no list.
 func unlistedRegion(all *directory.Regions, code liuma.Region) error {
 	above := all.Above(code)
 	if above == "" {

@@ -57,7 +57,7 @@ type registryClientCmd struct {
 	clientCmds
 }
 
-// AfterApply says whom the commands below are about.
+// AfterApply says which kind of client the commands below are about.
 func (registryClientCmd) AfterApply(k *kong.Context) error {
 	k.Bind(group{store.ClientRegistry, "liuma registry client"})
 	return nil

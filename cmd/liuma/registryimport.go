@@ -40,13 +40,13 @@ func (a *importCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	})
 }
 
-// brought is what an import of either kind came to.
+// brought is the result of an import of either kind.
 type brought struct {
 	read, kept, rejected, cells int64
 	report                      func()
 }
 
-// run imports the file and says what came of it.
+// run imports the file and prints the result.
 func (a *importFlags) run(ctx context.Context, c *cli, t *terminal, command string, do func(admin.Administration, *os.File, admin.ImportConfig) (brought, error)) error {
 	encoding, err := sheet.ParseEncoding(a.Encoding)
 	if err != nil {
@@ -66,7 +66,7 @@ func (a *importFlags) run(ctx context.Context, c *cli, t *terminal, command stri
 		got, err := do(adm, in, admin.ImportConfig{Encoding: encoding, DryRun: a.DryRun, Progress: bar.Set, Reject: side.add, Cell: side.add})
 		bar.Done()
 		err = errors.Join(err, side.close())
-		unknown := errors.Is(err, admindoor.ErrLost) // how many rows were kept
+		unknown := errors.Is(err, admindoor.ErrLost) // then it is not known how many rows were kept
 		if !unknown && (err == nil || got.read > 0) {
 			got.report()
 		}
@@ -83,9 +83,9 @@ func (a *importFlags) run(ctx context.Context, c *cli, t *terminal, command stri
 	})
 }
 
-// open opens the file and names the side file. Standard input goes to a file
-// without a name first: a pipe cannot be read again, and no other process can open
-// what has no name.
+// open opens the file and names the side file. Standard input is first copied to a
+// file without a name: a pipe cannot be read twice, and no other process can open a
+// file without a name.
 func (a *importFlags) open(t *terminal) (*os.File, *rejects, error) {
 	side := &rejects{path: cmp.Or(a.Rejected, a.File+".rejected.csv")}
 	if a.File != "-" {
@@ -129,7 +129,7 @@ func (a *importCmd) report(t *terminal, sum registry.Summary) {
 	}
 }
 
-// reportRows says how many rows were read, and what became of them.
+// reportRows prints how many rows were read, and their results.
 func (a *importFlags) reportRows(t *terminal, read, kept, rejected int64) {
 	say := t.shown()
 	line := say.ImportRead
@@ -139,20 +139,20 @@ func (a *importFlags) reportRows(t *terminal, read, kept, rejected int64) {
 	fmt.Fprintln(t.out, line(say.ImportRows(many(read)), num(kept), num(rejected)))
 }
 
-// leftOutError says that an import was not of all that the file has.
+// leftOutError says that an import left out part of the file.
 type leftOutError struct{ rejected, cells int64 }
 
 func (e *leftOutError) Error() string {
 	return e.Told(locale.In(locale.English), nil)
 }
 
-// Told says it in a language.
+// Told is the error in a language.
 func (e *leftOutError) Told(w *locale.Words, _ func(error) string) string {
 	return w.Refused.ImportLeftOut(w.Shown.ImportRows(many(e.rejected)), w.Shown.ImportCells(many(e.cells)))
 }
 
-// rejects is the side file of an import. It is made with the first row or cell
-// that is left out, and replaces the side file of an earlier import.
+// rejects is the side file of an import. It is made with the first row or cell that
+// is left out, and replaces the side file of an earlier import.
 type rejects struct {
 	path   string
 	n      int
@@ -176,8 +176,8 @@ func (r *rejects) add(line int, reason string) {
 	}
 }
 
-// report counts what was left out by reason, the commonest first, with a sentence
-// each.
+// report prints the numbers of left-out rows by reason, the most common first, with a
+// sentence each.
 func (r *rejects) report(t *terminal) {
 	if r.n == 0 {
 		return
@@ -192,7 +192,8 @@ func (r *rejects) report(t *terminal) {
 }
 
 func (r *rejects) open() {
-	// A side file of an earlier import goes first, so that the file gets this mode.
+	// A side file of an earlier import is removed first, so that the new file gets
+	// this mode.
 	if err := os.Remove(r.path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		r.err = err
 		return
@@ -200,7 +201,7 @@ func (r *rejects) open() {
 	if r.file, r.err = os.OpenFile(r.path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600); r.err != nil {
 		return
 	}
-	r.out = csv.NewWriter(r.file) // which buffers
+	r.out = csv.NewWriter(r.file) // it buffers
 	r.err = r.out.Write([]string{"line", "reason"})
 }
 

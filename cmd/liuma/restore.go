@@ -51,7 +51,7 @@ func sayRaised(t *terminal, raised authority.Raised) error {
 	return t.line(t.shown().CardRaised(num(raised.From), num(raised.To)))
 }
 
-// proposeAct asks for an act that takes two, and says what comes next.
+// proposeAct proposes an act that takes two, and prints the next step.
 func proposeAct(ctx context.Context, adm admin.Administration, t *terminal, q admin.Act) error {
 	p, err := adm.ProposeAct(ctx, q)
 	if err != nil {
@@ -71,8 +71,8 @@ type restoreAcceptCmd struct {
 	reasonFlag
 }
 
-// Run goes through all cards, step by step. An interrupted run is started again:
-// the cards that are done stay so.
+// Run goes through all cards, step by step. After an interruption, start it again:
+// the finished cards stay so.
 func (a *restoreAcceptCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	reason, err := a.reason("liuma restore accept")
 	if err != nil {

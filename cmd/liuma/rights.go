@@ -20,22 +20,22 @@ import (
 	"github.com/liuma-pin/liuma/locale"
 )
 
-// numberFlag reads an ID number from a file or standard input: a command line is seen
-// by every account of the machine, and kept by the shell.
+// numberFlag reads an ID number from a file or standard input, because every account
+// of the machine can see a command line, and the shell keeps it.
 type numberFlag struct {
 	NumberFile string `name:"number-file" required:"" placeholder:"FILE"`
 }
 
-// maxNumberFile bounds such a file, in bytes.
+// maxNumberFile is the largest such file, in bytes.
 const maxNumberFile = 1 << 10
 
-// personFlags name a person, and why they are looked at.
+// personFlags name a person, and the reason for looking at their data.
 type personFlags struct {
 	numberFlag
 	reasonFlag
 }
 
-// read returns both, or the first that is missing.
+// read returns both, or an error about the first that is missing.
 func (f personFlags) read(command string, t *terminal) (number string, why audit.Reason, err error) {
 	if why, err = f.reason(command); err != nil {
 		return "", "", err
@@ -79,19 +79,19 @@ type heldJSON struct {
 	Uses []*audit.EntryLine `json:"uses"`
 }
 
-// Run writes what is held about one person.
+// Run writes the data held about one person.
 func (a *exportCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	number, reason, err := a.read("liuma registry export", t)
 	if err != nil {
 		return err
 	}
-	// The file comes first: what cannot be written must not be recorded as shown, nor
-	// told to the holder.
+	// The file is made first: if it cannot be written, nothing must be recorded as
+	// shown, and the holder must not be told.
 	f, done, err := create(a.Out, 0o600)
 	if err != nil {
 		return err
 	}
-	var text bytes.Buffer // so that no half of a file is left behind
+	var text bytes.Buffer // so that no partial file is left
 	err = c.administer(ctx, t, func(adm admin.Administration) error {
 		h, err := adm.Held(ctx, number, reason)
 		if err != nil {
@@ -227,7 +227,7 @@ func (a *minorsCmd) print(t *terminal, m registry.Minors) error {
 	return nil
 }
 
-// fewest is the smallest number that is shown as it is.
+// fewest is the smallest number that is shown exactly.
 const fewest = 10
 
 func (a *minorsCmd) shown(n int64) string {
@@ -238,7 +238,7 @@ func (a *minorsCmd) shown(n int64) string {
 }
 
 // minorsJSON is the form of --json: null stands for a number from 1 to 9. unknown is
-// there only where there are such people.
+// present only if there are such people.
 type minorsJSON struct {
 	At      string                                `json:"at"`
 	Regions map[liuma.Region]map[string][2]*int64 `json:"regions"` // people, with a card

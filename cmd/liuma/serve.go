@@ -73,7 +73,8 @@ func (s *serveCmd) Run(ctx context.Context, c *cli, t *terminal) (err error) {
 		logger.WarnContext(ctx, "not ready yet", "err", err)
 	}
 	shut := system.ServeAdmin(ctx, c.Data)
-	// Said last: whoever waits for it may give the next command at once, and that needs the socket.
+	// Printed last: a script that waits for it may give the next command at once, which needs the
+	// socket.
 	logger.InfoContext(ctx, "serving", "texts", conf.Texts.Driver, "address", base, "issuer", conf.Issuer, "shape", conf.Keepers.Shape)
 	err = system.Serve(ctx, ln, beside...)
 	shut()
@@ -85,7 +86,7 @@ func (s *serveCmd) Run(ctx context.Context, c *cli, t *terminal) (err error) {
 	return t.line(t.shown().ServeStopped())
 }
 
-// sayWhere says where the server can be reached; metricsAt is empty where it has no metrics.
+// sayWhere prints the addresses of the server; metricsAt is empty if it has no metrics.
 func (c *cli) sayWhere(t *terminal, conf config.Config, base string, beside []net.Listener, metricsAt string) {
 	say := t.shown()
 	row := func(label, said string) { fmt.Fprintf(t.out, "  %s %s\n", padded(label, 8), said) }
@@ -106,7 +107,7 @@ func (c *cli) sayWhere(t *terminal, conf config.Config, base string, beside []ne
 	}
 }
 
-// warn says what is missing or lax, and what comes next.
+// warn prints what is missing or insecure, and the next steps.
 func warn(ctx context.Context, conf config.Config, system *server.System, logger *slog.Logger) {
 	if conf.Texts.Driver == config.DriverNone && conf.Hosted.Listen != "" {
 		logger.WarnContext(ctx, "texts.driver is none: no phone is bound, nobody is told, and a forgotten PIN leads to the counter")
@@ -137,7 +138,7 @@ func listenBeside(system *server.System) (out []net.Listener, err error) {
 	return out, nil
 }
 
-// shutAll closes listeners, of which some may not be there.
+// shutAll closes listeners; some may be nil.
 func shutAll(all []net.Listener) (err error) {
 	for _, ln := range all {
 		if ln != nil {
@@ -147,7 +148,7 @@ func shutAll(all []net.Listener) (err error) {
 	return err
 }
 
-// explainListen adds the next step to the error of a listener that does not open.
+// explainListen adds the next step to the error of a listener that cannot be opened.
 func (s *serveCmd) explainListen(dir string, err error) error {
 	file := filepath.Join(dir, config.FileName)
 	if cert, ok := errors.AsType[*server.CertificateError](err); ok {
@@ -164,8 +165,8 @@ func (s *serveCmd) explainListen(dir string, err error) error {
 	return explainListener(setting, e)
 }
 
-// explainListener says why there is no listener, and what to do; setting is where its
-// address comes from.
+// explainListener is the reason why there is no listener, and the next step; setting is the setting
+// with its address.
 func explainListener(setting string, e *process.ListenError) error {
 	return refuseFor(e, func(w *locale.Words, _ string) string {
 		switch {

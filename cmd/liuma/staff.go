@@ -38,11 +38,11 @@ type staffCmd struct {
 	SignOut   staffSignOutCmd   `cmd:"" name:"sign-out"`
 }
 
-// sessionVariable holds the secret of a terminal's sign-in. It is not a file, which
-// all who share an account of the machine would share.
+// sessionVariable holds the secret of a terminal's sign-in. It is not a file, because
+// all who share an account of the machine would share it.
 const sessionVariable = "LIUMA_SESSION"
 
-// from says where this command is called from.
+// from is the origin of this command's calls.
 func from() admin.Origin {
 	o := admin.Origin{Session: staff.Token(os.Getenv(sessionVariable))}
 	if uid := os.Getuid(); uid >= 0 {
@@ -52,14 +52,14 @@ func from() admin.Origin {
 	return o
 }
 
-// memberFlags say what a member may do, and where.
+// memberFlags say which roles and bounds a member has.
 type memberFlags struct {
 	Roles  []string `name:"role" required:"" placeholder:"ROLE"`
 	Region string   `name:"region" placeholder:"CODE"`
 	Agency string   `name:"agency" placeholder:"ID"`
 }
 
-// fill reads them.
+// fill copies them into a member.
 func (f memberFlags) fill(command string, n *staff.NewMember) (err error) {
 	for _, name := range f.Roles {
 		role, err := liuma.ParseStaffRole(name)
@@ -88,7 +88,7 @@ type firstFlags struct {
 	OfficerName  string `name:"officer-name" placeholder:"NAME"`
 }
 
-// beginning is what the flags ask for.
+// beginning is the Beginning that the flags describe.
 func (f firstFlags) beginning(command string) (b staff.Beginning, err error) {
 	one := func(id, name string, role liuma.StaffRole) (*staff.NewMember, error) {
 		if id == "" && name == "" {
@@ -127,7 +127,7 @@ func (a *staffBeginCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 		reason, mapped := a.reasoned(), b.Operator != nil && !a.NoAccount
 		b.Reason = reason
 		if mapped {
-			b.Account = new(uint32) // the door puts in whose it is
+			b.Account = new(uint32) // the door sets the calling account
 		}
 		invited, err := adm.BeginStaff(ctx, b)
 		if err != nil {
@@ -209,7 +209,7 @@ func (a *staffListCmd) print(t *terminal, v staff.View) error {
 // staffWhoCmd is "liuma staff who".
 type staffWhoCmd struct{}
 
-// Run says as whom the caller acts.
+// Run prints which member the caller acts as.
 func (a *staffWhoCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	return c.administer(ctx, t, func(adm admin.Administration) error {
 		who, err := adm.WhoAmI(ctx)

@@ -17,7 +17,7 @@ import (
 	"github.com/liuma-pin/liuma/locale"
 )
 
-// reasoned is the reason as it was typed; a door judges it where one is wanted.
+// reasoned is the reason as typed; the door checks it if one is required.
 func (a *staffBeginCmd) reasoned() audit.Reason { return audit.Reason(a.Reason) }
 
 // memberArg names a member.
@@ -25,7 +25,7 @@ type memberArg struct {
 	ID string `arg:""`
 }
 
-// propose asks for a change and says what comes next.
+// propose proposes a change and prints the next step.
 func propose(ctx context.Context, c *cli, t *terminal, change staff.Change) error {
 	return c.administer(ctx, t, func(adm admin.Administration) error {
 		p, err := adm.ProposeStaff(ctx, change)
@@ -176,7 +176,8 @@ func (a *staffApproveCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	})
 }
 
-// act approves what is not about a member. A policy is approved where its diff is shown.
+// act approves proposals that are not about a member. A policy is approved where its
+// diff is shown.
 func (a *staffApproveCmd) act(ctx context.Context, adm admin.Administration, t *terminal) error {
 	id := proposal.ID(a.ID)
 	done, err := adm.ApproveAct(ctx, admin.ActStep{ID: id})

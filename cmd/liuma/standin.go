@@ -116,8 +116,8 @@ func (a *standInCmd) provider(ctx context.Context, c *cli, t *terminal, conf con
 	return provider, nil
 }
 
-// keyPair reads the key that was given, or the stand-in's own, which it makes if
-// there is none. A crash after that leaves a key that the next start registers.
+// keyPair reads the given key, or the stand-in's own, which it makes if there is
+// none. A crash after that leaves a key that the next start registers.
 func (a *standInCmd) keyPair(data string) (admin.KeyPair, error) {
 	if a.Key != "" {
 		return readKeyPair(a.Key, a.KeyID)
@@ -138,7 +138,8 @@ func (a *standInCmd) keyPair(data string) (admin.KeyPair, error) {
 	return pair, writeNew(file, 0o600, private)
 }
 
-// warnStandIn says at each start what this is, in red where a person watches.
+// warnStandIn prints at each start that this proves nothing, in red if a person is
+// watching.
 func warnStandIn(t *terminal, data, origin string) {
 	red, plain := "", ""
 	if isTerminal(t.err) {

@@ -21,8 +21,8 @@ type statusCmd struct {
 	JSON bool `name:"json"`
 }
 
-// Run prints how things stand. Its exit status says only whether that could be
-// found out; /readyz is for machines.
+// Run prints the status. Its exit status says only whether that could be read; machines
+// use /readyz.
 func (a *statusCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	err := c.administer(ctx, t, func(adm admin.Administration) error {
 		s, err := adm.Status(ctx)
@@ -40,8 +40,8 @@ func (a *statusCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	return err
 }
 
-// knock asks at the channel door of a server that has no administration door, so
-// that its trouble is not taken for the server's.
+// knock asks at the channel door of a server whose administration door does not answer, so
+// that trouble of the administration door is not taken for the server's.
 func (c *cli) knock(ctx context.Context, inUse *inUseError) error {
 	conf, err := c.load()
 	if err != nil {
@@ -95,7 +95,7 @@ func printServer(t *terminal, dir string, v admin.Status) error {
 	return err
 }
 
-// printPolicy says which policy the service goes by, since when, and who approved it.
+// printPolicy prints which policy is in force, since when, and who approved it.
 func printPolicy(t *terminal, p edition.State) error {
 	say := t.shown()
 	what := say.StatusPolicyNational()
@@ -124,8 +124,8 @@ func printPolicy(t *terminal, p edition.State) error {
 	return err
 }
 
-// printGuesses prints the guesses since the start, and the last alarm of each kind
-// that they gave.
+// printGuesses prints the guesses since the start, and the last alarm of each kind about
+// them.
 func printGuesses(t *terminal, g admin.Guesses) error {
 	say := t.shown()
 	err := t.row(say.StatusGuesses(), say.StatusGuessesCounted(num(g.Decided), num(g.Wrong), num(g.Slowed)))
@@ -153,7 +153,7 @@ func printCodes(t *terminal, all []admin.ChannelCodes) error {
 	return errors.Join(errs...)
 }
 
-// doorName is what the terminal calls a door.
+// doorName is the name of a door at the terminal.
 func doorName(say locale.Shown, door string) string {
 	switch door {
 	case "channel":
@@ -182,8 +182,8 @@ func printDoors(t *terminal, doors []admin.DoorState) error {
 	return nil
 }
 
-// printAuthorities prints who else works with the database, since when, and what each does
-// for all.
+// printAuthorities prints the other authorities on the database, since when they run, and
+// the duties of each.
 func printAuthorities(t *terminal, all []admin.AuthorityState) error {
 	say := t.shown()
 	for _, a := range all {
@@ -264,7 +264,7 @@ func printPeople(t *terminal, v admin.Status) error {
 	return nil
 }
 
-// printStaff prints how the staff stands, and what is missing.
+// printStaff prints the state of the staff, and what is missing.
 func printStaff(t *terminal, s admin.StaffStatus) error {
 	say := t.shown()
 	if !s.Begun {
@@ -287,8 +287,7 @@ func printStaff(t *terminal, s admin.StaffStatus) error {
 	return err
 }
 
-// printResealing prints how far sealing everything anew has come, as long as
-// older root keys are there.
+// printResealing prints the progress of resealing, as long as there are older root keys.
 func printResealing(t *terminal, r *admin.Resealing) error {
 	if r == nil {
 		return nil
@@ -308,9 +307,9 @@ func printResealing(t *terminal, r *admin.Resealing) error {
 	return err
 }
 
-// printTexts prints the state of the outbox. Messages of an earlier
-// configuration are listed even where none are sent now.
-// printLetters prints how the print queue stands, and what to do where it waits too long.
+// printTexts prints the state of the outbox. Messages of an earlier configuration are
+// listed even if none are sent now. printLetters prints the state of the print queue, and
+// the next step if letters wait too long.
 func printLetters(t *terminal, v admin.Status) error {
 	q, say := v.Letters, t.shown()
 	if q.Waiting+q.Printed == 0 {

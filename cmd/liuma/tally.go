@@ -43,8 +43,8 @@ func (a *tallyCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	})
 }
 
-// tallied writes numbers, a line a span, a channel and a region. What came to nothing
-// is left out.
+// tallied writes numbers, a line for each span, channel and region. Kinds with a sum
+// of zero are left out.
 func tallied(w *locale.Words, n admin.Numbers) string {
 	china := clock.China()
 	form := "2006-01-02"
@@ -100,7 +100,7 @@ type alarmsCmd struct {
 	JSON bool `name:"json"`
 }
 
-// Run lists them; its exit status says only whether that could be found out.
+// Run lists them; its exit status says only whether they could be read.
 func (a *alarmsCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	return c.administer(ctx, t, func(adm admin.Administration) error {
 		all, err := adm.Alarms(ctx)

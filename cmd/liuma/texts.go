@@ -86,7 +86,7 @@ type textsRetryCmd struct {
 	ID string `arg:"" name:"id"`
 }
 
-// Run has it tried again; the audit record names the operator.
+// Run sends it again; the audit record names the operator.
 func (a *textsRetryCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	return c.administer(ctx, t, func(adm admin.Administration) error {
 		id, err := adm.RetryText(ctx, a.ID)
@@ -111,7 +111,7 @@ type textsDropCmd struct {
 	reasonFlag
 }
 
-// Run deletes it; the audit record names who did and why.
+// Run deletes it; the audit record names the member and the reason.
 func (a *textsDropCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	reason, err := a.reason("liuma texts drop")
 	if err != nil {

@@ -22,8 +22,8 @@ type channelTokenCmd struct {
 	Quiet  bool   `name:"quiet" short:"q"`
 }
 
-// Run prints the token, alone, to standard output, and how to use it to standard
-// error. A data directory is looked at only for what was not given: a channel's
+// Run prints only the token to standard output, and how to use it to standard error.
+// It reads a data directory only for values that were not given, because a channel's
 // developer has none.
 func (a *channelTokenCmd) Run(c *cli, t *terminal) error {
 	if a.Issuer == "" || a.API == "" && !a.Quiet && !a.Hosted {
@@ -42,7 +42,7 @@ func (a *channelTokenCmd) Run(c *cli, t *terminal) error {
 	if err != nil {
 		return err
 	}
-	// Only Issuer goes into what is signed.
+	// Only Issuer is part of the signed content.
 	signer, err := client.New(client.Config{BaseURL: a.Issuer, Issuer: a.Issuer, ID: a.Client, KeyID: pair.Public.KeyID, Key: pair.Private})
 	if err != nil {
 		return wrongUseFor("liuma channel token", err, func(w *locale.Words, why string) string {
@@ -63,7 +63,7 @@ func (a *channelTokenCmd) Run(c *cli, t *terminal) error {
 	return a.explain(t, c.Data, ends)
 }
 
-// explain says how long the token is good, and a line to copy that signs a fresh
+// explain prints how long the token is valid, and a line to copy that signs a fresh
 // one each time it is run.
 func (a *channelTokenCmd) explain(t *terminal, data string, ends time.Time) error {
 	again := "liuma channel token -q --client " + quoted(a.Client) + " --key " + quoted(a.Key) + " --issuer " + quoted(a.Issuer)
@@ -98,7 +98,7 @@ curl -sS %s/v1/challenges -H 'Content-Type: application/json' -d '{}' \
 	return err
 }
 
-// quoted puts a word into single quotes for a shell, where it needs them.
+// quoted puts a word into single quotes for a shell, if it needs them.
 func quoted(word string) string {
 	plain := func(c rune) bool {
 		return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("-_./:", c)

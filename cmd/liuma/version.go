@@ -33,8 +33,8 @@ func release() string { return process.Release() }
 // versionFlag is --version, which does what "liuma version" does.
 type versionFlag bool
 
-// BeforeReset prints the version and ends, before the command that
-// stands on the command line, if there is one, is run.
+// BeforeReset prints the version and ends, before any command on the command line is
+// run.
 func (versionFlag) BeforeReset(app *kong.Kong, t *terminal) error {
 	if err := (versionCmd{}).Run(t); err != nil {
 		return err

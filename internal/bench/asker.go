@@ -14,10 +14,10 @@ import (
 	"time"
 )
 
-// asker sends requests over connections that stay open. It does what a load generator
-// needs and no more, because it shares the processors with the server that it measures:
-// a request is one write of bytes that are ready, and of the answer it reads the status,
-// the length and the body. net/http's client took several times the processor time.
+// asker sends requests over connections that stay open. It does only what a load generator
+// needs, because it shares the processors with the server that it measures: a request is
+// one write of prepared bytes, and of the answer it reads the status, the length and the
+// body. net/http's client took several times the processor time.
 type asker struct {
 	address string
 
@@ -34,7 +34,7 @@ type line struct {
 }
 
 const (
-	// askWait bounds a request with its answer.
+	// askWait is how long a request with its answer may take.
 	askWait = 30 * time.Second
 	// mostAnswer bounds the body of an answer, in bytes.
 	mostAnswer = 64 << 10
@@ -63,7 +63,7 @@ func (a *asker) request(path, token string, body []byte) []byte {
 }
 
 // ask sends the bytes of request, and fails unless the status is 200 and the answer has the
-// wanted content. Where ctx ends it fails before the next request, not during one.
+// wanted content. When ctx ends it fails before the next request, not during one.
 func (a *asker) ask(ctx context.Context, request []byte, want string) error {
 	l, err := a.take(ctx)
 	if err != nil {
@@ -108,9 +108,9 @@ func (a *asker) giveBack(l *line) bool {
 	return true
 }
 
-// hangUp closes the connections that nobody uses. It is called before each slice: between
-// two of them a server may end a connection that it has not heard on for long, and what is
-// sent on it then is lost.
+// hangUp closes unused connections. It is called before each slice: between two slices a
+// server may close a connection that was idle for long, and a request sent on it would be
+// lost.
 func (a *asker) hangUp() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -151,8 +151,8 @@ func (l *line) exchange(request []byte) (status string, keep bool, err error) {
 	return status, keep, err
 }
 
-// head reads status and fields up to the body. It wants the body's length: no server here
-// sends an answer in chunks.
+// head reads status and header fields. It requires the body's length: no server here sends
+// chunked answers.
 func (l *line) head() (status string, length int, keep bool, err error) {
 	first, err := l.in.ReadSlice('\n')
 	if err != nil {

@@ -2,7 +2,7 @@ package bench
 
 import "fmt"
 
-// Bar is a limit that was set for the embedded shape, and how this run stands to it.
+// Bar is a limit for the embedded shape, and this run's result for it.
 type Bar struct {
 	Name   BarName `json:"name"`
 	Value  float64 `json:"value"`
@@ -27,7 +27,7 @@ const (
 	mostToFloor   = 1.8
 	leastToBcrypt = 70
 	mostToFew     = 1.1
-	memoryMiB     = 256 // and for each card
+	memoryMiB     = 256 // plus memoryPerCard for each card
 	memoryPerCard = 200 // bytes
 )
 
@@ -39,8 +39,8 @@ func bar(name BarName, value, limit float64, least bool) Bar {
 	return Bar{Name: name, Value: value, Limit: limit, Least: least, Passed: passed}
 }
 
-// bars compares a result with the limits. They are about the embedded shape, warm; any
-// other has none.
+// bars compares a result with the limits. They apply to the embedded shape, warm;
+// other shapes have none.
 func (r *Result) bars() (out []Bar) {
 	if r.Cold || r.Remote || r.Store != storeFile || r.Shape != embedded {
 		return nil

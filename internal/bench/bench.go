@@ -25,17 +25,16 @@ import (
 	"time"
 )
 
-// ErrCold means that only files can be dropped from the page cache.
+// ErrCold means that only a file database can be measured cold.
 var ErrCold = errors.New("bench: a PostgreSQL server keeps its own pages; --cold is for a file")
 
-// ErrStandby means that there is nothing for a standby to follow.
+// ErrStandby means that there is no PostgreSQL server for a standby to follow.
 var ErrStandby = errors.New("bench: a standby follows a PostgreSQL server; it goes with --store postgres")
 
-// ErrKeptServer means that only files can be kept.
+// ErrKeptServer means that only file databases can be kept.
 var ErrKeptServer = errors.New("bench: the PostgreSQL server goes with this process; --keep is for files")
 
-// ErrBeside means that a second database is measured beside the first in the embedded
-// shape only.
+// ErrBeside means that a second database can be measured only in the embedded shape.
 var ErrBeside = errors.New("bench: --beside is for one keeper in the process and a file, and warm")
 
 // Config is the size and duration of a measurement.
@@ -45,7 +44,7 @@ type Config struct {
 	Keep     bool          // Dir stays: a later run, or one after an interruption, goes on with it
 	Cards    int           // how many cards the database holds
 	For      time.Duration // how long the load lasts, all slices together
-	Slices   int           // how many there are; 5 if zero
+	Slices   int           // number of slices; 5 if zero
 	Beside   int           // cards of a second database that is measured in turn with the first; 0: none
 	Clients  int           // connections that ask at once; 64 if zero
 	Cold     bool          // in each slice the server begins with no file in the page cache
@@ -54,10 +53,10 @@ type Config struct {
 	Keeper   string        // the liuma-keeper command, with Remote
 	Postgres bool          // the database is on a PostgreSQL server that is begun for it
 	Standby  bool          // with Postgres: commits wait for a second server
-	Out      io.Writer     // progress; nil shows nothing
+	Out      io.Writer     // progress; nil: none
 	Terminal bool          // Out is one
 
-	asked, chunk, window int // of the filling; mostAsked and so on if zero. Tests have few.
+	asked, chunk, window int // for the filling; mostAsked and so on if zero. Tests use small ones.
 }
 
 const (
@@ -98,13 +97,14 @@ func (c *Config) validate() error {
 	return nil
 }
 
-// embedded says that the bars are about this: one process, one keeper, a file, warm.
+// embedded reports whether this is the shape of the limits: one process, one keeper, a
+// file, warm.
 func (c *Config) embedded() bool {
 	return c.Shape == embedded && !c.Remote && !c.Postgres && !c.Cold
 }
 
-// expected is the highest rate that verifications are prepared for; a faster
-// machine stops when they are used up.
+// expected is the highest rate for which verifications are prepared; a faster machine
+// stops when they are used up.
 const expected = 5000
 
 // Run fills a database, starts the server on it, asks in slices, and measures the
@@ -164,7 +164,7 @@ func takeTurns(ctx context.Context, c Config, s, beside *subject, f *floors) (m 
 	if beside != nil {
 		turns = append(turns, beside)
 	}
-	if !c.Cold { // what is done once: connections, prepared statements, pages
+	if !c.Cold { // first the work that is done only once: connections, prepared statements, pages
 		for _, of := range turns {
 			if _, err := of.slice(ctx, min(m.each, time.Second)); err != nil {
 				return m, fmt.Errorf("bench: warm up: %w", err)

@@ -91,8 +91,8 @@ func (f *filled) toServer(ctx context.Context, c Config) (err error) {
 	return err
 }
 
-// settle ends the filling of a server: its plans know the tables, its files are written, and
-// a standby has all of it before anything is measured.
+// settle completes the filling of a server: its planner has statistics, its files are
+// written, and a standby has everything before the measurement.
 func (f *filled) settle(ctx context.Context, c Config) (err error) {
 	for _, statement := range []string{"ANALYZE cards", "ANALYZE claims"} {
 		if err := cluster.Run(f.on.primary.DSN(databaseName), statement); err != nil {
@@ -128,8 +128,8 @@ func (o *onServer) cpu() (primary, standby time.Duration, err error) {
 	return primary, standby, err
 }
 
-// countTrips starts the server once more, behind a relay that counts what goes over its
-// connections, and gives one PIN after the other.
+// countTrips starts the server once more, behind a relay that counts its round trips to the
+// database, and gives one PIN after the other.
 func (s *subject) countTrips(ctx context.Context, r *Result) (err error) {
 	q, err := s.seal(ctx, 2*counted)
 	if err != nil {
@@ -155,7 +155,7 @@ func (s *subject) countTrips(ctx context.Context, r *Result) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.stop()) }()
-	for i := range 2 * counted { // first what is done once: connections, prepared statements
+	for i := range 2 * counted { // the first half is for work that is done only once
 		if i == counted {
 			w.reset()
 		}

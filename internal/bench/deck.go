@@ -14,13 +14,13 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// deck is all cards of a database. None but those that are asked about is kept in memory
-// or on disk: a card is made up from its place and the seed whenever it is written, each
-// time the same, so a filling that was interrupted goes on where it stopped.
+// deck is all cards of a database. Only the cards that are asked about are kept in memory
+// or on disk: any other card is computed from its place and the seed whenever it is
+// written, each time the same, so an interrupted filling continues where it stopped.
 //
-// Cards stand in the order of their ids, and of their holders, which are spread evenly. So
-// tables and indexes are written from the left to the right, each page once. Their pages
-// are fuller than those of a database that grew card by card.
+// Cards are in the order of their ids, and of their holders, which are spread evenly. So
+// tables and indexes are written from left to right, each page once. Their pages are
+// fuller than those of a database that grew card by card.
 type deck struct {
 	size     int
 	keySet   uint32
@@ -32,7 +32,7 @@ type deck struct {
 // askedAt is the place of an asked card among all cards.
 func (d *deck) askedAt(i int) int { return int(int64(i) * int64(d.size) / int64(len(d.verifier))) }
 
-// asks says which of the asked cards stands at a place.
+// asks reports which of the asked cards is at a place.
 func (d *deck) asks(place int) (i int, is bool) {
 	n := int64(len(d.verifier))
 	if n == 0 {
@@ -50,7 +50,7 @@ func (d *deck) id(place int) (id liuma.CardID) {
 	return id
 }
 
-// random gives what is made up about a card.
+// random is the source of a card's random values.
 func (d *deck) random(place int) *mathrand.PCG {
 	return mathrand.NewPCG(binary.BigEndian.Uint64(d.seed[:]), binary.BigEndian.Uint64(d.seed[8:])^uint64(place))
 }
@@ -115,8 +115,8 @@ type source interface {
 	part(from, to int) []store.Card
 }
 
-// secretOf is the PIN of a card. Cards have different ones, as in life: where many
-// guess one value at once, the guard slows them.
+// secretOf is the PIN of a card. Cards have different PINs, as in life: if many guesses
+// have one value, the guard slows them.
 func secretOf(card liuma.CardID) []byte {
 	h := fnv.New32a()
 	h.Write(card[:])

@@ -2,7 +2,7 @@ package bench
 
 import "slices"
 
-// Figure is the median of what the slices of a run gave, with the least and the most.
+// Figure is the median of the values of a run's slices, with the least and the most.
 type Figure struct {
 	Median float64   `json:"median"`
 	Min    float64   `json:"min"`

@@ -30,13 +30,13 @@ const (
 	secret    = "274916"
 )
 
-// mostAsked is how many of the cards are asked about at the most. They have PINs that
-// real keepers evaluated; all others have verifiers that nobody has the PIN of.
+// mostAsked is the most cards that are asked about. They have PINs that real keepers
+// evaluated; all others have random verifiers, whose PINs nobody knows.
 const mostAsked = 20_000
 
-// Filling is what the rows cost: those of the database and of all ledgers, without the
-// PINs of the cards that are asked about. The processor time and the memory are those of
-// this process, and with PostgreSQL the server's are not in them.
+// Filling is the cost of the rows of the database and of all ledgers, without the PINs of
+// the cards that are asked about. Processor time and memory are those of this process; a
+// PostgreSQL server's are not included.
 type Filling struct {
 	Cards     int     `json:"cards"` // that this run wrote; fewer than there are if it went on with another's
 	Seconds   float64 `json:"seconds"`
@@ -57,9 +57,8 @@ type filled struct {
 	kept    *kept
 }
 
-// fill makes the data directory and the cards, with the rows that enrolment
-// would have written but without its ceremonies. It goes on with what an
-// earlier run left.
+// fill makes the data directory and the cards, with the rows that enrolment would have
+// written but without its ceremonies. It continues what an earlier run began.
 func fill(ctx context.Context, c Config, on *onServer) (_ *filled, err error) {
 	k, err := openKept(c)
 	if err != nil {
@@ -151,7 +150,7 @@ func (f *filled) begin(ctx context.Context, c Config, k *kept) (err error) {
 // are made: they are short-lived, and there are few of them at a time.
 const collectEvery = 300
 
-// write writes all rows that are not there yet.
+// write writes all missing rows.
 func (f *filled) write(ctx context.Context, c Config) error {
 	defer debug.SetGCPercent(debug.SetGCPercent(collectEvery))
 	began := time.Now()
@@ -246,8 +245,8 @@ func (f *filled) ledgers() (out []string) {
 // enough that three of them on a busy machine answer in time.
 const proposing = 24
 
-// setPINs has the real keeper evaluate the PIN of each card. It ends with the first error:
-// a version is proposed once.
+// setPINs has the real keeper evaluate the PIN of each card. It stops at the first error,
+// since a version can be proposed only once.
 func setPINs(ctx context.Context, c Config, s *server.System, cards []store.Card) error {
 	bar := c.bar("setting PINs", len(cards))
 	defer bar.Done()
@@ -313,8 +312,8 @@ func writeLedger(ctx context.Context, c Config, file string, from source) (err e
 	return nil
 }
 
-// missing is the first part that a ledger does not have. A card that was only proposed
-// has no version yet.
+// missing is the first part that a ledger lacks. A card that was only proposed has no
+// version yet.
 func missing(ctx context.Context, b ledger.Backend, from source, chunk, parts int) (first int, err error) {
 	first = sort.Search(parts, func(i int) bool {
 		if err != nil {

@@ -24,8 +24,8 @@ type target interface {
 	close(ctx context.Context) error
 }
 
-// filler writes the rows of a deck into a target. What it holds in memory depends on
-// chunk and window, not on how many cards there are.
+// filler writes the rows of a deck into a target. The memory that it uses depends on
+// chunk and window, not on the number of cards.
 type filler struct {
 	deck   *deck
 	make   *maker
@@ -43,8 +43,8 @@ const (
 	window = 1 << 20
 )
 
-// fill writes what is missing. Interrupted anywhere, it is called again: a table is
-// written in the order of its keys, so its last row says how far it came.
+// fill writes the missing rows. After an interruption it is called again: a table is
+// written in the order of its keys, so its last row shows how far it came.
 func (f *filler) fill(ctx context.Context) error {
 	if err := f.cards(ctx); err != nil {
 		return err
@@ -81,8 +81,8 @@ func (f *filler) handleAt(place int) store.Handle {
 	return f.make.handle(store.Card{ID: f.deck.id(place)})
 }
 
-// claims writes the claims, which stand in an order that only the vault knows. Each round
-// goes through all cards and takes those of one range of handles.
+// claims writes the claims, whose order only the vault knows. Each round goes through all
+// cards and takes those of one range of handles.
 func (f *filler) claims(ctx context.Context) error {
 	last, err := f.to.last(ctx, claimsTable)
 	if err != nil {

@@ -60,9 +60,9 @@ type FloodRow struct {
 	Sent    int            `json:"sent"`
 	Rate    float64        `json:"sent_per_second"`
 	Answers map[string]int `json:"answers"` // by HTTP status and code, or what became of the connection
-	// What the normal load noticed: in the last seconds before the flood, and
-	// beside it. The ratios are of these two, so that a machine that changes
-	// from minute to minute changes them little.
+	// Values of the normal load: in the last seconds before the flood, and beside it.
+	// The ratios are of these two, so that they change little on a machine whose
+	// speed varies from minute to minute.
 	Before   Noticed `json:"before"`
 	Verify   Noticed `json:"verifications"`
 	Hosted   Noticed `json:"ceremonies"`
@@ -73,16 +73,16 @@ type FloodRow struct {
 	RSSBefore float64 `json:"rss_before_mib"`
 	RSSPeak   float64 `json:"rss_peak_mib"`
 	RSSAfter  float64 `json:"rss_after_mib"`
-	// The files of the store and the ledger when the server was stopped and had
-	// written everything into them, without what the quiet row wrote in the time
-	// before the flood; and the write-ahead logs at their largest.
+	// The files of the store and the ledger after the server was stopped and had
+	// written everything into them, less the growth in the quiet row; and the
+	// write-ahead logs at their largest.
 	DiskHour float64 `json:"disk_mib_an_hour"`
 	WALPeak  float64 `json:"wal_peak_mib"`
 	LogHour  float64 `json:"log_mib_an_hour"` // of the server's log at level info
 }
 
-// Noticed is what one part of the normal load noticed. Times count from when a
-// request was due, so that one which had to wait for its turn says so.
+// Noticed holds the values of one part of the normal load. Times count from when a
+// request was due, so they include waiting for a turn.
 type Noticed struct {
 	Sent   int            `json:"sent"`
 	Errors int            `json:"errors"` // answers that were not the right one
@@ -126,11 +126,11 @@ func (c *FloodConfig) validate() error {
 	return nil
 }
 
-// Flood measures what a normal load notices of floods, one kind after the
-// other. Each has a server process of its own on the same data, and the flood
-// comes from a third process, of lower priority: an attacker brings his own
-// processors. A row takes a third longer than For, and a few seconds. The report
-// is good as far as it got, also beside an error.
+// Flood measures the effect of floods on a normal load, one kind after the other.
+// Each has a server process of its own on the same data, and the flood comes from a
+// third process, of lower priority, since an attacker has processors of his own. A
+// row takes a third longer than For, and a few seconds. Even with an error, the
+// report has the rows measured so far.
 func Flood(ctx context.Context, c FloodConfig) (r FloodReport, err error) {
 	if err := c.validate(); err != nil {
 		return r, err
@@ -148,7 +148,7 @@ func Flood(ctx context.Context, c FloodConfig) (r FloodReport, err error) {
 	r = FloodReport{Processors: runtime.NumCPU(), Cards: c.Cards, Seconds: c.For.Seconds(), Rate: c.Rate, Load: c.Load}
 	bar := progress.Count(c.Out, "floods", int64(len(c.Kinds)+1), c.Terminal)
 	defer bar.Done()
-	// The first start writes more than any later one; nobody looks at it.
+	// The first start writes more than any later one, so it is not measured.
 	if _, err := measure(ctx, c, s, kind{name: "first"}, FloodRow{}); err != nil {
 		return r, fmt.Errorf("bench: first start: %w", err)
 	}

@@ -25,9 +25,9 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// The clients of the stage. The normal load comes through one channel; floods
-// come with the stolen keys of the others, so that what is measured is what
-// somebody else's flood does to a channel.
+// The clients of the stage. The normal load comes through one channel; floods come
+// with the stolen keys of the others. So the measurement shows what a flood through
+// other channels does to a channel.
 const (
 	calmID     = "bench"
 	stolenID   = "stolen"

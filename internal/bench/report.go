@@ -9,12 +9,12 @@ import (
 	"strings"
 )
 
-// ReportConfig says what Report measures. Its Config says how long, on what and where;
-// what differs between the rows is set by Report.
+// ReportConfig holds the settings of a report. Its Config says how long, on what and where;
+// Report sets the values that differ between rows.
 type ReportConfig struct {
 	Config
 	Sizes []int // cards of the embedded shape; the first are few, the last many
-	// Keeper of Config may be empty: then what needs it is left out.
+	// Keeper of Config may be empty: then the rows that need it are left out.
 }
 
 // ErrSizes means that a report has no numbers of cards that rise.
@@ -84,8 +84,8 @@ func (c ReportConfig) sizes(ctx context.Context) (out []Result, err error) {
 	return out, nil
 }
 
-// shaped measures the shapes that this machine has the programs for. One that fails is left
-// out, and its error comes back when all others were measured.
+// shaped measures the shapes for which this machine has the programs. One that fails is left
+// out, and its error is returned after all others were measured.
 func (c ReportConfig) shaped(ctx context.Context) (out []titled, left []string, err error) {
 	for _, s := range shapes() {
 		one := c.Config

@@ -269,8 +269,8 @@ func (s *subject) used(pids []int) (r roles, err error) {
 	return r, err
 }
 
-// OpenLoop is what those notice who come at an even rate, whether the server keeps up or
-// not. Times count from when a request was due.
+// OpenLoop holds the values of a load that comes at an even rate, whether the server keeps
+// up or not. Times count from when a request was due.
 type OpenLoop struct {
 	Rate  float64 `json:"rate_per_second"`
 	Sent  int     `json:"sent"`

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// used is the processor time and memory that a process has used so far.
+// used is the processor time and memory of a process so far.
 type used struct {
 	cpu    time.Duration
 	rssMiB float64 // the most so far

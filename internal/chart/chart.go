@@ -19,11 +19,11 @@ import (
 
 // Chart is what to draw.
 type Chart struct {
-	ID          string // begins the identifiers in the drawing: a-z, 0-9
-	Title, Desc string // for who does not see it
-	Caption     string // stands above the drawing; empty where a page has a heading
+	ID          string // prefix of the identifiers in the drawing: a-z, 0-9
+	Title, Desc string // for readers who cannot see it
+	Caption     string // text above the drawing; empty if the page has a heading
 	Labels      []string
-	Series      []Series // at most MaxSeries; of each, a value for each label
+	Series      []Series // at most MaxSeries; each has a value for each label
 }
 
 // Series is one row of values.
@@ -32,8 +32,8 @@ type Series struct {
 	Values []Value
 }
 
-// Value is one value. One that is too small to be told is drawn as what it may be
-// about, with a dashed line.
+// Value is one value. One that is too small to be told exactly is drawn at its likely
+// height, with a dashed line.
 type Value struct {
 	N   float64
 	Few bool
@@ -128,7 +128,7 @@ func (c Chart) Lines() string {
 	return d.end(step)
 }
 
-// at is a value of a series; one that is missing, or that is no number, is none.
+// at is a value of a series; one that is missing, or is not a number, counts as none.
 func at(s Series, i int) Value {
 	if i >= len(s.Values) || math.IsNaN(s.Values[i].N) || math.IsInf(s.Values[i].N, 0) || s.Values[i].N < 0 {
 		return Value{}
@@ -192,7 +192,7 @@ func (d *drawing) fill(k int) string {
 	return fmt.Sprintf("url(#%s-p%d)", d.c.ID, k%MaxSeries)
 }
 
-// legend names the series, each after its swatch.
+// legend names the series, each behind a sample of its pattern.
 func (d *drawing) legend(swatch func(k int, x, y float64)) {
 	x, y := left, 22.0
 	for k, s := range d.c.Series {
@@ -227,7 +227,7 @@ func (d *drawing) top() float64 { t := ticks(d.max); return t[len(t)-1] }
 
 func (d *drawing) y(n float64) float64 { return top + plotH*(1-n/d.top()) }
 
-// ticks are whole numbers from zero to one that is not below the highest, at most six.
+// ticks are whole numbers from zero up to at least the highest value, at most six.
 func ticks(highest float64) []float64 {
 	for scale := 1.0; ; scale *= 10 {
 		for _, s := range []float64{1, 2, 5} {

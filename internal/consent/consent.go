@@ -1,8 +1,8 @@
-// Package consent has the text that a holder agrees to: what is kept about them, why
-// and for how long. It guarantees that a text has a version, is there in both languages,
-// short and whole, and that its hash covers all of it, so that a card that names version
-// and hash says what its holder read. It trusts the operator, whose file takes the place of the
-// built-in text, to raise the version with each change.
+// Package consent has the text that a holder agrees to: which data is kept about them, why and
+// for how long. It guarantees that a text has a version, is in both languages, short and whole,
+// and that its hash covers all of it, so that a card that names version and hash records
+// exactly what its holder read. It trusts the operator, whose file replaces the built-in text,
+// to raise the version with each change.
 //
 // Start here: Text, then Load.
 package consent
@@ -25,7 +25,7 @@ import (
 //go:embed text.json
 var builtin []byte
 
-// Paragraphs are those of one text in both languages.
+// Paragraphs are the paragraphs of one text in both languages.
 type Paragraphs struct {
 	ZH []string `json:"zh-CN"`
 	EN []string `json:"en"`
@@ -51,11 +51,10 @@ const (
 
 var versionPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9.-]{0,15}$`)
 
-// Builtin is the text that is shown where the operator has none.
+// Builtin is the text that is used if the operator has none.
 func Builtin() (Text, error) { return parse(builtin) }
 
-// Load reads a file in the form of the built-in text; an empty path is the built-in
-// one.
+// Load reads a file in the form of the built-in text; an empty path means the built-in text.
 func Load(path string) (Text, error) {
 	if path == "" {
 		return Builtin()

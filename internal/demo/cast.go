@@ -36,18 +36,18 @@ func (ch *channel) businessNo() string {
 // holder is a made-up person with a physical card in use.
 type holder struct {
 	facts   registry.Facts
-	pin     string // as the holder remembers it
+	pin     string // the PIN that the holder remembers
 	handles map[*channel]string
 }
 
-// who names the holder as a page would.
+// who names the holder in the form of a page.
 func (h *holder) masked() string { return h.facts.MaskedName() }
 
 func (h *holder) subject() client.Subject {
 	return client.Subject{IDNumber: h.facts.IDNumber, Name: h.facts.Name, Phone: h.facts.Phone}
 }
 
-// birthday is how many would put theirs: YYMMDD.
+// birthday is a PIN made of the birthday, in a common order: YYMMDD.
 func (h *holder) birthday() string { return h.facts.IDNumber[8:14] }
 
 // phonePart is six digits in a row of the phone number.
@@ -79,8 +79,8 @@ func (s *stage) choose() (cast, error) {
 	return cast{}, errors.New("fewer than two people with a card in use")
 }
 
-// goodPIN draws a PIN that the rules accept for a holder, at random; it differs
-// from other.
+// goodPIN draws a random PIN that the rules accept for a holder and that differs from
+// other.
 func goodPIN(h *holder, seed uint64, other string) (string, error) {
 	judge, err := pin.NewJudge(pin.NationalRules())
 	if err != nil {
@@ -130,7 +130,7 @@ func (ch *channel) enroll(ctx context.Context, h *holder, a application, digits 
 	if err != nil {
 		return nil, err
 	}
-	var region string // where it is not the nation's rules that count, the request names it
+	var region string // set only if other rules than the nation's apply
 	if inSampleRegion(h.facts.Region) {
 		region = string(h.facts.Region)
 	}

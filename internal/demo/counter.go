@@ -11,19 +11,19 @@ import (
 	"github.com/liuma-pin/liuma/internal/staff"
 )
 
-// freshPhone is the number that she buys in the story, of nobody else.
+// freshPhone is the number of the phone that she buys in the story; nobody else has it.
 const freshPhone = "13905720188"
 
 // ownAgency is the office of the story.
 const ownAgency liuma.Agency = "huzhou-wuxing"
 
-// Who speaks at the counter.
+// The speakers at the counter.
 func clerkWho() who      { return who(both(words.WhoClerk)) }
 func supervisorWho() who { return who(both(words.WhoSupervisor)) }
 func newPhoneWho() who   { return who(both(words.WhoNewPhone)) }
 
-// documents are those of four people of the registry, who work at the counter: the clerk
-// and the supervisor of the story, and those of whoever watches.
+// documents are the documents of four people of the registry who work at the counter: the
+// clerk and the supervisor of the story, and two for people who watch the demo.
 func (s *stage) documents() (found [4]string, err error) {
 	n := 0
 	for i := len(s.people) - 1; i >= 0 && n < len(found); i-- {
@@ -66,8 +66,8 @@ func (d *desk) counterStaff(ctx context.Context) (clerk, supervisor *chair, err 
 	return clerk, supervisor, nil
 }
 
-// sceneCounter: Granny Wang, who lost phone and PIN, gets both back at the counter. No online
-// way would give them to her, nor would the clerk alone.
+// sceneCounter: Granny Wang has lost phone and PIN, and gets both back at the counter. She
+// could not get them back online, nor from the clerk alone.
 func sceneCounter(ctx context.Context, p *play) error {
 	t := p.stage.theatre
 	clerk, supervisor, err := p.stage.desk.counterStaff(ctx)
@@ -110,8 +110,8 @@ func sceneCounter(ctx context.Context, p *play) error {
 	return nil
 }
 
-// opened has the clerk open a ticket, and her new phone take it. On the first one the same
-// code is tried on another phone: then the ticket is nobody's, and the clerk opens another.
+// opened has the clerk open a ticket, and her new phone take it. The code of the first ticket
+// is also typed on another phone. That ends the ticket, and the clerk opens another one.
 func (p *play) opened(ctx context.Context, clerk *chair, at string) (ticket string, phone *guest, number string, err error) {
 	for _, late := range []bool{true, false} {
 		var body, code string
@@ -169,7 +169,8 @@ func (p *play) takes(ctx context.Context, code string) (*guest, error) {
 	return g, err
 }
 
-// shown takes the ticket with her new phone, which shows a number and can do nothing else.
+// shown takes the ticket with her new phone, which then shows a number and can do nothing
+// else yet.
 func (p *play) shown(ctx context.Context, code string) (g *guest, number string, err error) {
 	if g, err = p.takes(ctx, code); err != nil {
 		return nil, "", err
@@ -214,7 +215,7 @@ func (p *play) approved(ctx context.Context, supervisor *chair, ticket, number s
 	return nil
 }
 
-// atTheCounter goes on with her new phone: the page has gone on by itself, and she types the
+// atTheCounter continues on her new phone: the page has moved on by itself, and she types the
 // number, its code and a PIN of her own choice, which nobody at the counter sees.
 func (p *play) atTheCounter(ctx context.Context, g *guest) (err error) {
 	t := p.stage.theatre

@@ -36,7 +36,7 @@ const AllPINs = 1_000_000
 // minPeople leaves enough people with a card in use to cast the play from.
 const minPeople = 20
 
-// Config says how the play is staged. Dir and Out are required.
+// Config holds the settings of the play. Dir and Out are required.
 type Config struct {
 	// Dir is an empty or new directory: data, people, keys and loot go there.
 	Dir string
@@ -44,12 +44,12 @@ type Config struct {
 	Listen string
 	People int    // in the registry; at least 20
 	Seed   uint64 // of the registry; the same seed casts the same people
-	// Candidates is how many PINs the sweep tries, up to AllPINs. Only tests
-	// take fewer; the transcript says how many they were.
+	// Candidates is how many PINs the sweep tries, up to AllPINs. Only tests use fewer;
+	// the transcript gives the number.
 	Candidates int
-	// Guessing is how long the Argon2id hash is guessed at.
+	// Guessing is how long guesses at the Argon2id hash go on.
 	Guessing time.Duration
-	// Once ends the play without serving on.
+	// Once ends the play without serving afterwards.
 	Once bool
 	// Removed says that the caller removes Dir when the demo has ended.
 	Removed bool
@@ -57,21 +57,21 @@ type Config struct {
 	// devices on the network. Everybody on that network can see the demo
 	// window, with its text messages.
 	LAN *LAN
-	// Keepers is 1, inside this process, or 3, each a process of its own, which Program
-	// is started as; default 1.
+	// Keepers is 1, inside this process, or 3, each a process of its own, started from
+	// Program; default 1.
 	Keepers int
-	// Program is this program, which must pass its arguments on to posts.Main where the
-	// first is posts.Argument; required with three keepers.
+	// Program is this program; required with three keepers. If its first argument is
+	// posts.Argument, it must call posts.Main.
 	Program posts.Program
-	// KeepersLog takes the logs of three keepers; nil: they are not kept.
+	// KeepersLog takes the logs of three keepers; nil: they are dropped.
 	KeepersLog io.Writer
-	// Beside, if not nil, opens further doors of the running system, whose
-	// data directory is dir. They are shut before the system is closed.
+	// Beside, if not nil, opens more doors of the running system, whose data directory
+	// is dir. They are closed before the system.
 	Beside func(ctx context.Context, dir string, s *server.System) (shut func())
 
 	Out      io.Writer   // transcript
-	Lang     locale.Lang // that comes first, with the other one beside it; default: Chinese
-	Terminal bool        // Out is watched by a person: some words stand out
+	Lang     locale.Lang // the language that comes first, with the other one beside it; default: Chinese
+	Terminal bool        // a person watches Out: some words are highlighted
 	// Progress takes bars, or plain lines where ProgressTerminal is false.
 	Progress         io.Writer
 	ProgressTerminal bool
@@ -126,8 +126,8 @@ type play struct {
 	cast  cast
 }
 
-// scene is one part of the play. It returns an error as soon as something is
-// not as it should be.
+// scene is one part of the play. It returns an error as soon as a result is not the
+// expected one.
 type scene struct {
 	title liuma.Text
 	play  func(context.Context, *play) error
@@ -158,8 +158,8 @@ func scenes(three bool) []scene {
 	return slices.Insert(all, len(all)-8, scene{both(words.SceneKeepers), sceneKeepers}) // after the theft
 }
 
-// Run plays the demo, and then serves until ctx ends unless Once is set. It
-// returns nil only if every step went as it should.
+// Run plays the demo, and then serves until ctx ends unless Once is set. It returns nil
+// only if every step gave the expected result.
 func Run(ctx context.Context, c Config) (err error) {
 	if err := c.fill(); err != nil {
 		return err
@@ -208,7 +208,7 @@ func Run(ctx context.Context, c Config) (err error) {
 	return p.serveOn(ctx)
 }
 
-// curtain says where everything is.
+// curtain prints where everything is.
 func (p *play) curtain() {
 	s := p.stage
 	p.Scene(both(words.SceneEnd))
@@ -230,7 +230,7 @@ func (p *play) curtain() {
 	p.howToReach()
 }
 
-// howToEnd says how the demo ends.
+// howToEnd prints how to end the demo.
 func (p *play) howToEnd() {
 	p.Note(both(words.CtrlC))
 	if p.c.Removed {
@@ -238,7 +238,7 @@ func (p *play) howToEnd() {
 	}
 }
 
-// whereToLook says it last, where one looks first.
+// whereToLook prints the address last, because people look at the last line first.
 func (p *play) whereToLook() {
 	s := p.stage
 	p.printf("\n")

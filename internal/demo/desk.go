@@ -20,12 +20,12 @@ import (
 	"github.com/liuma-pin/liuma/internal/staff"
 )
 
-// The demo's desk: the staff console on this machine, with a security officer whose
-// passkey a program keeps, so that the play needs no authenticator, and invitations for
-// whoever watches.
+// The demo's desk: the staff console on this machine. A program keeps the security officer's
+// passkey, so that the play needs no authenticator. There are invitations for people who
+// watch.
 
-// desk is the console with its first two members. The operator is the account that runs
-// the demo, so that commands on its directory go on.
+// desk is the console with its first two members. The operator is the account that runs the
+// demo, so that commands on its directory keep working.
 type desk struct {
 	stage    *stage
 	operator staff.Caller
@@ -33,8 +33,8 @@ type desk struct {
 	officer  *chair
 }
 
-// chair is somebody in front of the console, in a browser without a screen, with a passkey
-// that the program keeps.
+// chair is a person at the console, in a browser without a screen, whose passkey the program
+// keeps.
 type chair struct {
 	origin string
 	http   *http.Client
@@ -47,7 +47,7 @@ func (s *stage) openDesk(ctx context.Context) (*desk, error) {
 		Operator: &staff.NewMember{ID: "wang-li", Name: both(words.DeskOperatorName).ZH, Roles: []liuma.StaffRole{liuma.RoleOperator}},
 		Officer:  &staff.NewMember{ID: "li-na", Name: both(words.DeskOfficerName).ZH, Roles: []liuma.StaffRole{liuma.RoleOfficer}},
 	}
-	account := uint32(max(os.Getuid(), 0)) // Windows has none, and no administration door either
+	account := uint32(max(os.Getuid(), 0)) // Windows has no uid, and no administration door either
 	b.Account = &account
 	who := s.world.System.Admin.Staff()
 	codes, err := who.Begin(ctx, b)
@@ -62,7 +62,7 @@ func (s *stage) openDesk(ctx context.Context) (*desk, error) {
 // origin is the console's address.
 func (d *desk) origin() string { return d.stage.world.System.Config.ConsoleAddress() }
 
-// sit is somebody new in front of the console.
+// sit puts a new person in front of the console.
 func (d *desk) sit() (*chair, error) {
 	key, err := softkey.New(d.origin())
 	if err != nil {
@@ -130,7 +130,7 @@ func (c *chair) join(ctx context.Context, code string) error {
 	return c.signIn(ctx)
 }
 
-// touch answers what the console offers to sign.
+// touch signs what the console asks to have signed.
 func (c *chair) touch(ctx context.Context, offer string) (string, error) {
 	_, body, err := c.get(ctx, offer)
 	if err != nil {
@@ -154,9 +154,9 @@ func (c *chair) signIn(ctx context.Context) error {
 	return nil
 }
 
-// invite has the operator propose a member, and the officer approve it on the console with
-// a fresh touch. It returns the two halves of the code. document is the member's own, of who
-// works at a counter.
+// invite has the operator propose a member, and the officer approve it on the console with a
+// fresh touch. It returns the two halves of the code. document is the member's own document,
+// if they work at a counter.
 func (d *desk) invite(ctx context.Context, n staff.NewMember, document string) (first, second string, err error) {
 	p, err := d.stage.world.System.Admin.Staff().Propose(ctx, d.operator, staff.Change{Kind: staff.KindInvite, Member: n, Number: document})
 	if err != nil {
@@ -184,7 +184,8 @@ func officerWho() who  { return who(both(words.WhoOfficer)) }
 func operatorWho() who { return who(both(words.WhoOperator)) }
 func newcomerWho() who { return who(both(words.WhoNewcomer)) }
 
-// sceneDesk: a sign-in by passkey, an act of two, and a suspension that counts at once.
+// sceneDesk shows a sign-in by passkey, an act that takes two, and a suspension that counts
+// at once.
 func sceneDesk(ctx context.Context, p *play) error {
 	d := p.stage.desk
 	var err error
@@ -223,11 +224,11 @@ func sceneDesk(ctx context.Context, p *play) error {
 	return nil
 }
 
-// deskFacts prints where the console is, and an invitation of each of four roles for
-// whoever watches, good for 72 hours, once; and whom the clerk can look up.
+// deskFacts prints the address of the console, and an invitation for each of four roles,
+// valid for 72 hours, once; and a person whom the clerk can look up.
 func (p *play) deskFacts(ctx context.Context) error {
 	d := p.stage.desk
-	if err := d.officer.signIn(ctx); err != nil { // the play went over days
+	if err := d.officer.signIn(ctx); err != nil { // the play has moved the clock by days
 		return err
 	}
 	p.Fact(both(words.FactConsole), p.styled(bold, d.origin()+"/invitation"))

@@ -23,7 +23,7 @@ func keeperWho(id keeper.ID) who {
 	return who(both(func(w words) string { return w.WhoKeeper(string(id)) }))
 }
 
-// openKeepers starts three keepers, where they were asked for.
+// openKeepers starts three keepers, if they were asked for.
 func (s *stage) openKeepers(ctx context.Context, p *play) (err error) {
 	if p.c.Keepers != 3 {
 		return nil
@@ -51,7 +51,7 @@ func (p *play) tellKeepers(s posts.Step) {
 	}
 }
 
-// sceneKeepers has keepers fail: killed, cut off, healed.
+// sceneKeepers has keepers fail: killed, cut off, and healed again.
 func sceneKeepers(ctx context.Context, p *play) error {
 	ch, h := p.stage.national, p.cast.second
 	k1, k2, k3 := p.stage.house.Posts()[0], p.stage.house.Posts()[1], p.stage.house.Posts()[2]
@@ -105,8 +105,8 @@ func sceneKeepers(ctx context.Context, p *play) error {
 	return err
 }
 
-// serveOn waits until ctx ends or a door failed, and says meanwhile whose process ended by
-// itself.
+// serveOn waits until ctx ends or a door failed, and meanwhile reports keepers whose
+// process ended by itself.
 func (p *play) serveOn(ctx context.Context) error {
 	if p.stage.house == nil {
 		return p.stage.world.Wait(ctx)
@@ -142,7 +142,7 @@ func (p *play) changeWithTwo(ctx context.Context, ch *channel, h *holder) error 
 	return nil
 }
 
-// unavailable has the right PIN verified while one keeper of three is left.
+// unavailable has the right PIN verified while only one keeper of three is left.
 func (p *play) unavailable(ctx context.Context, ch *channel, h *holder) error {
 	v, err := ch.verify(ctx, h, h.pin, purposeYears())
 	got := client.CodeOf(err)
@@ -197,7 +197,8 @@ func (s *stage) allWhole(ctx context.Context) error {
 	})
 }
 
-// wait tries until it is so, or for healFor, and says then why not.
+// wait repeats until a condition holds, or for healFor, and then returns why it does not
+// hold.
 func wait(ctx context.Context, so func() error) error {
 	for end := time.Now().Add(healFor); ; time.Sleep(100 * time.Millisecond) {
 		err := so()

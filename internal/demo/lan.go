@@ -28,8 +28,8 @@ import (
 // certificateLife is how long the certificate of a LAN demo lasts.
 const certificateLife = 30 * 24 * time.Hour
 
-// lan is how a demo is reached from other devices: by TLS, since browsers seal
-// a PIN in secure contexts only, with a certificate of its own.
+// lan is the access to a demo from other devices: by TLS, since browsers seal a PIN
+// only in secure contexts, with a certificate of its own.
 type lan struct {
 	host string // an IP address of this machine
 	port int    // the first of lanPorts in a row, or 0 for any
@@ -91,7 +91,7 @@ func newAuthority(ip netip.Addr, now time.Time) (*x509.Certificate, *ecdsa.Priva
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Liuma demo CA, for " + ip.String() + " only"},
 		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(certificateLife), IsCA: true, BasicConstraintsValid: true, MaxPathLenZero: true,
 		KeyUsage:                    x509.KeyUsageCertSign,
-		PermittedDNSDomainsCritical: true, // of all constraints
+		PermittedDNSDomainsCritical: true, // marks all constraints as critical
 		PermittedIPRanges:           []*net.IPNet{{IP: ip.AsSlice(), Mask: net.CIDRMask(bits, bits)}},
 		PermittedDNSDomains:         []string{"demo.invalid"},
 	}
@@ -130,8 +130,8 @@ func lanAddress(host string, addresses func() ([]net.Addr, error)) (netip.Addr, 
 	if len(found) == 0 {
 		return netip.Addr{}, errors.New("this machine has no private IPv4 address: is it on a network? Give the address that the phone can reach with --host, or leave --lan out")
 	}
-	// Home and office networks come before the networks that containers and
-	// virtual machines mostly use.
+	// Home and office networks come before networks that are mostly used by
+	// containers and virtual machines.
 	slices.SortStableFunc(found, func(a, b netip.Addr) int { return rank(a) - rank(b) })
 	return found[0], nil
 }
@@ -177,7 +177,7 @@ func (l *lan) address(i int) string {
 	return net.JoinHostPort(l.host, fmt.Sprint(port))
 }
 
-// explain says in plain words why a door could not be opened.
+// explain describes in plain words why a door could not be opened.
 func (l *lan) explain(err error) error {
 	switch {
 	case err == nil:
@@ -280,7 +280,7 @@ func (p *play) howToReach() {
 		p.Note(both(words.UseLan))
 		return
 	}
-	if code, err := qr.New(s.doors.Origin()); err == nil { // without it there is still the address
+	if code, err := qr.New(s.doors.Origin()); err == nil { // without a QR code there is still the address
 		p.printf("\n")
 		for _, line := range code.Lines() {
 			p.printf("  %s\n", line)

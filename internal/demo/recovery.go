@@ -12,15 +12,15 @@ import (
 	"github.com/liuma-pin/liuma/locale"
 )
 
-// Who speaks at the hosted door.
+// The speakers at the hosted door.
 func grannyWho() who { return who(both(words.WhoGranny)) }
 func textWho() who   { return who(both(words.WhoHerPhone)) }
 func pageWho() who   { return who(both(words.WhoPage)) }
 func appWho() who    { return who(both(words.WhoApp)) }
 func fraudWho() who  { return who(both(words.WhoFraud)) }
 
-// What the sample channel's pages say came of an act, for programs: in attributes,
-// which no change of a sentence changes.
+// The results of an act on the sample channel's pages, for programs: in attributes,
+// which do not change with the sentences.
 const (
 	cameDone       = `data-result="done"`
 	cameLocked     = `data-result="locked"`
@@ -41,8 +41,8 @@ func (p *play) text(ctx context.Context, template notify.Template) (notify.Recei
 	return r, err
 }
 
-// wordsOfText are what the phone shows or reads out, which is Chinese, and for
-// others what it is about.
+// wordsOfText are the words that the phone shows or reads out, which is Chinese; for
+// other readers, what the text is about.
 func wordsOfText(w words, r notify.Received) string {
 	if w.Lang() == locale.Chinese {
 		return r.Body
@@ -65,8 +65,8 @@ func (p *play) giveCode(ctx context.Context, g *guest, template notify.Template)
 	return g.press(ctx, "code", "code", r.Params["code"])
 }
 
-// hearCode has a one-time code read out by phone call, from the page for who got
-// no text or cannot read it, and types what it heard.
+// hearCode has a one-time code read out by phone call, from the page for holders who
+// got no text or cannot read it, and types it.
 func (p *play) hearCode(ctx context.Context, g *guest, template notify.Template) error {
 	page, err := g.page.Follow(ctx, "ask=no-code")
 	if err != nil {
@@ -88,7 +88,7 @@ func (p *play) hearCode(ctx context.Context, g *guest, template notify.Template)
 	return g.press(ctx, "code", "code", r.Params["code"])
 }
 
-// looks goes to the channel's camera, and on to wherever that leads.
+// looks goes to the channel's camera, and follows all pages after it.
 func (p *play) looks(ctx context.Context, g *guest) error {
 	if err := g.back(ctx); err != nil {
 		return err
@@ -99,8 +99,7 @@ func (p *play) looks(ctx context.Context, g *guest) error {
 	return g.begin(ctx)
 }
 
-// years asks for the contribution years, and goes as far as the verdict on the
-// PIN.
+// years asks for the contribution years, up to the verdict on the PIN.
 func (p *play) years(ctx context.Context, app, digits string) (*guest, error) {
 	g, err := p.granny(ctx, app)
 	if err != nil {
@@ -279,7 +278,7 @@ func sceneForgot(ctx context.Context, p *play) error {
 	return p.afterReset(ctx, old)
 }
 
-// resetPIN walks the whole way, from the button on the app's page.
+// resetPIN goes through the whole reset, from the button on the app's page.
 func resetPIN(ctx context.Context, p *play, g *guest) error {
 	t := p.stage.theatre
 	if err := g.start(ctx, "reset"); err != nil {
@@ -396,7 +395,7 @@ func (g *guest) ceremony() string {
 	return u.Scheme + "://" + u.Host + "/c/" + parts[2]
 }
 
-// sceneFace lets a fraudster with her face, played to the camera, try it
+// sceneFace lets a fraudster, who plays a video of her face to the camera, try it
 // without her phone.
 func sceneFace(ctx context.Context, p *play) error {
 	t := p.stage.theatre

@@ -22,8 +22,8 @@ import (
 	"github.com/liuma-pin/liuma/locale"
 )
 
-// The demo runs the sample regions of examples/policy. Nobody of the cast lives in
-// one, so that the story is told under the national rule.
+// The demo uses the sample regions of examples/policy. None of the people of the play lives
+// in one, so the story follows the national rule.
 const (
 	strictRegion = liuma.Region("310101") // three tries, three days
 	middleRegion = liuma.Region("440106") // five tries, seven days
@@ -32,7 +32,7 @@ const (
 	regionWords = "river kettle, morning tea" // passphrase of the one in middleRegion
 )
 
-// writePolicy copies the sample regions into the demo's directory, and returns where.
+// writePolicy copies the sample regions into the demo's directory, and returns the path.
 func (s *stage) writePolicy() (string, error) {
 	dir := s.path("policy")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -94,9 +94,9 @@ func (s *stage) neighbours(ctx context.Context) (two [2]*holder, err error) {
 	return two, nil
 }
 
-// sceneRegions shows two regions side by side, through the doors: after how many
-// wrong PINs a card is locked, for how long a loss reported by phone stops it, and whether
-// somebody else may come to a counter.
+// sceneRegions shows two regions side by side, through the doors: after how many wrong PINs
+// a card is locked, how long a loss reported by phone stops it, and whether an agent may
+// come to a counter.
 func sceneRegions(ctx context.Context, p *play) error {
 	s := p.stage
 	two, err := s.neighbours(ctx)
@@ -157,7 +157,7 @@ func sceneRegions(ctx context.Context, p *play) error {
 	return nil
 }
 
-// regionPage reads on the official page whether somebody may come to a counter for a holder
+// regionPage reads on the official page whether an agent may come to a counter for a holder
 // of a region, and what for.
 func (p *play) regionPage(ctx context.Context, region liuma.Region) error {
 	rule, said := func(w *locale.Words) string { return w.Page.RuleAgentsFreeze() }, both(func(w words) string { return w.RegionFreeze(string(region)) })
@@ -178,7 +178,7 @@ func (p *play) regionPage(ctx context.Context, region liuma.Region) error {
 	return nil
 }
 
-// fullWidth is a text of ASCII as a keyboard of full width types it.
+// fullWidth is ASCII text as a full-width keyboard types it.
 func fullWidth(s string) string {
 	out := []rune(s)
 	for i, r := range out {
@@ -191,7 +191,7 @@ func fullWidth(s string) string {
 	return string(out)
 }
 
-// passphrase proves the passphrase of a holder, typed on a keyboard of full width.
+// passphrase proves a holder's passphrase, typed on a full-width keyboard.
 func (p *play) passphrase(ctx context.Context, h *holder) error {
 	s := p.stage
 	v, err := s.national.verify(ctx, h, fullWidth(regionWords), purposeYears())

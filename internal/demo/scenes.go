@@ -11,8 +11,8 @@ import (
 	"github.com/liuma-pin/liuma/client"
 )
 
-// attemptsBeforeLock is the national rule, spelled out so that a change of the
-// rule makes the play fail rather than tell another story.
+// attemptsBeforeLock is the national rule. It is written out here so that a change of
+// the rule makes the play fail instead of telling another story.
 const attemptsBeforeLock = 6
 
 const lockLasts = 24 * time.Hour
@@ -253,7 +253,7 @@ func sceneChange(ctx context.Context, p *play) error {
 	return err
 }
 
-// settle enrols a holder and links the second channel, in short.
+// settle enrols a holder and links the second channel, without comment.
 func (p *play) settle(ctx context.Context, h *holder) error {
 	first, second := p.stage.national, p.stage.regional
 	a, err := p.stage.apply(ctx, first, h)
@@ -276,8 +276,8 @@ func (p *play) settle(ctx context.Context, h *holder) error {
 	return nil
 }
 
-// sceneReceipt checks a receipt offline, for the right thing and for another,
-// and redeems it once.
+// sceneReceipt checks a receipt offline, once for the right purpose and once for
+// another, and redeems it once.
 func sceneReceipt(ctx context.Context, p *play) error {
 	ch, h := p.stage.national, p.cast.second
 	v, err := p.right(ctx, ch, h, purposeYears())

@@ -13,8 +13,8 @@ import (
 	"github.com/liuma-pin/liuma/locale"
 )
 
-// Script prints the transcript: each sentence in Chinese and in English, the one
-// whose language was asked for first, sender and receiver in a column on the left. Without a terminal it is plain text.
+// Script prints the transcript: each sentence in Chinese and in English, the requested language
+// first, with sender and receiver in a column on the left. Without a terminal it is plain text.
 type Script struct {
 	w        io.Writer
 	terminal bool
@@ -23,7 +23,7 @@ type Script struct {
 	err      error // the first that writing met
 }
 
-// column is how wide the left column is, in cells of a terminal.
+// column is the width of the left column, in cells of a terminal.
 const column = 24
 
 func newScript(w io.Writer, terminal bool, lang locale.Lang) *Script {
@@ -116,7 +116,7 @@ func (s *Script) Say(from, to who, t liuma.Text) {
 	}), t)
 }
 
-// Do prints an act of one side alone.
+// Do prints an act of one speaker.
 func (s *Script) Do(w who, t liuma.Text) { s.row(liuma.Text(w), t) }
 
 func (s *Script) row(label, t liuma.Text) {

@@ -27,8 +27,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/testkit/world"
 )
 
-// headStart is how far behind the real time a play begins: more than all that
-// its scenes let pass.
+// headStart is how far behind the real time a play begins: more than all the time
+// that its scenes skip.
 const headStart = 4 * 24 * time.Hour
 
 // stage is the demo's world with its sample clients.
@@ -36,7 +36,7 @@ type stage struct {
 	dir      string
 	world    *world.World
 	clock    *world.Clock
-	people   []registry.Facts // who have a physical card in use
+	people   []registry.Facts // people with a physical card in use
 	national *channel
 	regional *channel
 	theatre  *theatre
@@ -44,10 +44,10 @@ type stage struct {
 	lan      *lan  // nil on loopback
 	// transport sends requests to the authority and the channels.
 	transport http.RoundTripper
-	house     *posts.House   // the keepers, where each is a process of its own; else nil
+	house     *posts.House   // the keepers, if each is a process of its own; else nil
 	hub       *window.Hub    // watches the system for the demo window; nil without one
 	doors     *window.Show   // of the demo window
-	shows     []*window.Show // all that listen, to be closed
+	shows     []*window.Show // all that are listening, to be closed
 	shut      func()         // shuts the loopback doors; nil without them
 }
 
@@ -139,8 +139,8 @@ func (s *stage) open(ctx context.Context, p *play) error {
 	return nil
 }
 
-// listen opens the listeners of the authority's doors and, unless only the play
-// runs, of the demo window.
+// listen opens the listeners of the authority's doors and, unless Once is set, of the
+// demo window.
 func (s *stage) listen(c Config) (native, hosted net.Listener, err error) {
 	if native, err = process.Listen("--listen", c.Listen); err != nil {
 		return nil, nil, err
@@ -202,8 +202,8 @@ func (s *stage) register(ctx context.Context) (err error) {
 	return err
 }
 
-// newChannel registers a channel and makes its client, which knows nothing
-// but address, identifier and key.
+// newChannel registers a channel and makes its client, which gets only address,
+// identifier and key.
 func (s *stage) newChannel(ctx context.Context, c store.Client, name who) (*channel, error) {
 	party, err := s.world.Register(ctx, c)
 	if err != nil {
@@ -250,7 +250,7 @@ func writePrivate(path string, content []byte) error {
 	return errors.Join(err, f.Close())
 }
 
-// copyFile is how a thief takes a file.
+// copyFile copies a file, as a thief would.
 func copyFile(from, to string) (err error) {
 	in, err := os.Open(from)
 	if err != nil {

@@ -29,11 +29,11 @@ import (
 // block is how many PINs a worker takes at a time.
 const block = 500
 
-// sweep tries PINs against a stolen verifier: for each PIN and each stolen key
-// it makes the key pair that the card would have if its PIN were kept under
-// that key, and compares the public half with the verifier. A thief can compute
-// nothing more without the share key. As a control, it also searches for the
-// same PIN kept under the first stolen key, which a working sweep must find.
+// sweep tries PINs against a stolen verifier. For each PIN and each stolen key it
+// makes the key pair that the card would have if its PIN were kept under that key,
+// and compares the public half with the verifier. Without the share key a thief can
+// compute nothing more. As a control, it also searches for the same PIN kept under
+// the first stolen key, which a working sweep must find.
 type sweep struct {
 	loot     loot
 	verifier liuma.Verifier
@@ -47,8 +47,8 @@ type sweep struct {
 	control atomic.Int64 // 1 and the PIN that gives the control, or 0
 }
 
-// newSweep prepares a sweep over count candidates. Fewer than all are those
-// around the PIN, so that the control is among them.
+// newSweep prepares a sweep over count candidates. If these are not all, they are the
+// PINs around the right one, so that the control is among them.
 func newSweep(l loot, pin string, count int) *sweep {
 	s := &sweep{loot: l, verifier: l.card.Verifier, count: count}
 	g := s.guesser()
@@ -79,7 +79,7 @@ func (s *sweep) guesser() *guesser {
 
 func (g *guesser) digits(pin string) { copy(g.message[len(g.message)-6:], pin) }
 
-// pair is the public half of the pair that the PIN has under a stolen key.
+// pair is the public half of the key pair that a PIN has under a stolen key.
 func (g *guesser) pair(key int) liuma.Verifier {
 	mac := g.macs[key]
 	mac.Reset()

@@ -80,8 +80,8 @@ func (p *play) sweepLoot(ctx context.Context, l loot) error {
 	return nil
 }
 
-// sampled is how many PINs the whole function is tried with. The right one is
-// among them, or finding nothing would mean nothing.
+// sampled is how many PINs the whole function is tried with. The right one is among them;
+// otherwise finding nothing would mean nothing.
 const sampled = 2000
 
 // trueFunction tries a sample with the program's own split check, using a
@@ -127,8 +127,8 @@ func (p *play) withKeeper(ctx context.Context, l loot) error {
 	return nil
 }
 
-// withKeepers shows that the share keys of one keeper of three are of no use, also with
-// everything that the authority has, and that those of two are enough.
+// withKeepers shows that the share keys of one keeper of three are of no use, even together
+// with everything that the authority has, and that those of two are enough.
 func (p *play) withKeepers(ctx context.Context, l loot) error {
 	posts := p.stage.house.Posts()
 	held, err := readShareKeys(filepath.Join(posts[0].Dir, "keeper.json"), l.card.KeySet)
@@ -172,8 +172,8 @@ func (p *play) filled(held map[split.Subset][]byte, key []byte) map[split.Subset
 	return all
 }
 
-// foundWith finds the PIN with the share keys of some keepers' directories, and says how many
-// minutes all PINs would take.
+// foundWith finds the PIN with the share keys of some keepers' directories, and returns how
+// many minutes all PINs would take.
 func (p *play) foundWith(ctx context.Context, l loot, dirs ...string) (minutes string, err error) {
 	shares := map[split.Subset][]byte{}
 	for _, dir := range dirs {

@@ -1,12 +1,11 @@
-// Package directory is the list of regions: the codes of GB/T 2260 with their
-// names, those that were abolished since 2002 with their successors where one is
-// known, and codes that an operator added from later lists. It guarantees that a
-// list is read whole or refused. It trusts the published lists, and the operator
-// for what was added.
+// Package directory is the list of regions: the codes of GB/T 2260 with their names, codes
+// that were abolished since 2002 with their successors if known, and codes that an
+// operator added from later lists. It guarantees that a list is read whole or refused. It
+// trusts the published lists, and the operator for additions.
 //
-// An abolished code is a region still: people and policies that were registered
-// under it stay there, and nothing is moved to a successor by itself. Callers say
-// that it is abolished and what came after it.
+// An abolished code is still a region: people and policies registered under it stay there,
+// and nothing is moved to a successor by itself. Callers say that it is abolished and
+// which region succeeds it.
 //
 // Start here: Regions, then Find.
 package directory
@@ -40,8 +39,8 @@ var published string
 // File is the name of the operator's list in the data directory.
 const File = "regions.csv"
 
-// maxFile bounds an operator's list, in bytes; maxName and maxLatin a name in it, in
-// characters.
+// maxFile is the longest operator's list, in bytes; maxName and maxLatin the longest name
+// in it, in characters.
 const (
 	maxFile  = 4 << 20
 	maxName  = 40
@@ -54,24 +53,23 @@ var ErrList = errors.New("list of regions")
 // Entry is one region. The zero Entry is none.
 type Entry struct {
 	Name      string
-	Abolished string       // since when it is no longer in use, or empty
-	Successor liuma.Region // of an abolished one, where it is known
-	// Latin is the name for pages in other languages than Chinese: Huzhou, Wuxing
-	// District. Empty for provinces, whose names are in the catalogue of sentences, and
-	// where an operator's list says none.
+	Abolished string       // when it was abolished, or empty
+	Successor liuma.Region // of an abolished one, if known
+	// Latin is the name for pages in languages other than Chinese: Huzhou, Wuxing
+	// District. Empty for provinces, whose names are in the catalogue of sentences, and if
+	// an operator's list has none.
 	Latin string
-	// Gathers says that the code holds others together, and is no place that anybody
-	// lives in.
+	// Gathers says that the code groups others together, and that nobody lives in it.
 	Gathers bool
 }
 
-// Regions is a list of regions. It is not changed after it was made.
+// Regions is a list of regions. It never changes after it was made.
 type Regions struct {
 	lines   []string               // of the published list, by their codes of six digits; read when they are asked for
 	entries map[liuma.Region]Entry // of an operator's list, before lines
 }
 
-// Published returns the list that the program was built with. Its lines are read when
+// Published returns the list that the program was built with. Its lines are read only when
 // they are asked for, because a program opens lists far more often than it reads one
 // through; a test reads each line.
 func Published() (*Regions, error) {
@@ -91,8 +89,7 @@ func (r *Regions) published(code liuma.Region) (e Entry, ok bool) {
 	return e, err == nil && is == code
 }
 
-// Open returns the published list with an operator's over it. There need be no
-// such file.
+// Open returns the published list with an operator's additions, if there is such a file.
 func Open(path string) (*Regions, error) {
 	r, err := Published()
 	if err != nil {
@@ -120,10 +117,9 @@ func Check(list io.Reader) (int, error) {
 	return len(r.entries), err
 }
 
-// add reads lines of code, name, of an abolished region since when and its successor, and
-// the name in Latin letters, or a hyphen where the code gathers others; the last three may
-// be left out. A header line that begins
-// with "code" and empty lines are passed over.
+// add reads lines of code and name; the last three fields may be left out: when the region
+// was abolished, its successor, and the name in Latin letters, or a hyphen if the code
+// groups others.
 func (r *Regions) add(list io.Reader) error {
 	lines := bufio.NewScanner(io.LimitReader(list, maxFile))
 	for n := 1; lines.Scan(); n++ {

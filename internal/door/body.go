@@ -32,8 +32,7 @@ func OnlyType(h http.Header, want string) error {
 	return nil
 }
 
-// NoQuery refuses an address with a query: addresses end up in the logs of
-// proxies.
+// NoQuery refuses an address with a query, because proxies log addresses.
 func NoQuery(r *http.Request) error {
 	if r.URL.RawQuery != "" || r.URL.ForceQuery {
 		return Malformed(ReasonQuery, "")
@@ -41,7 +40,7 @@ func NoQuery(r *http.Request) error {
 	return nil
 }
 
-// ReadBody returns the whole body, at most so many bytes.
+// ReadBody returns the whole body, of at most most bytes.
 func ReadBody(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error) {
 	if r.ContentLength > most {
 		return nil, liuma.Fail(liuma.CodeTooLarge, nil)

@@ -21,24 +21,24 @@ type CallsConfig struct {
 	// Status is the door's table from error codes to HTTP statuses; false for
 	// an unknown error code, which is shown as an internal error.
 	Status func(liuma.Code) (int, bool)
-	// Reasons are the door's.
+	// Reasons are the reasons of the door's errors.
 	Reasons Reasons
 	// Type is the media type of an error.
 	Type string
-	// Challenge is the WWW-Authenticate of an answer with 401, unless the handler
-	// set another; empty for none.
+	// Challenge is the WWW-Authenticate header of an answer with status 401, unless
+	// the handler set another; empty for none.
 	Challenge string
-	// Document writes an error down in the door's own form.
+	// Document makes the body of an error in the door's own form.
 	Document func(*http.Request, Refusal) any
-	// InFlight bounds the requests that are worked on; nil: nothing does.
+	// InFlight limits the requests in work; nil: no limit.
 	InFlight *InFlight
 	// Hotline is the help line that errors name; empty for the national one.
 	Hotline string
 }
 
-// Calls is the base of every door that programs call. Answers must not be
-// cached unless the handler allows it, and every error is shown, logged and
-// dated in one way. It is immutable and safe for concurrent use.
+// Calls is the base of every door that programs call. Answers must not be cached
+// unless the handler allows it. Every error is shown, logged and dated in one way. It
+// is immutable and safe for concurrent use.
 type Calls struct {
 	config CallsConfig
 	visits *Log
@@ -63,8 +63,8 @@ func NewCalls(c CallsConfig) (*Calls, error) {
 	return calls, nil
 }
 
-// Serve is the door's outermost layer: request id, panic, log, headers. An
-// error of handle is answered.
+// Serve is the door's outermost layer: request id, panic, log, headers. It answers
+// the error that handle returns.
 func (c *Calls) Serve(w http.ResponseWriter, r *http.Request, handle func(*Visit, *http.Request) error) {
 	c.visits.Serve(w, r, func(v *Visit, r *http.Request) {
 		setCallHeaders(v.Header())
@@ -79,14 +79,14 @@ func setCallHeaders(h http.Header) {
 	h.Set("X-Content-Type-Options", "nosniff")
 }
 
-// Refusal is an error as a door for programs shows it.
+// Refusal holds an error in the form in which a door shows it to programs.
 type Refusal struct {
 	*liuma.Error
 	Status     int
 	What       liuma.Text // meaning of the error code
 	Detail     liuma.Text // this case in particular
 	Next       liuma.Text // next step
-	Lang       Lang       // that the client asked for
+	Lang       Lang       // the language that the client asked for
 	Instance   string
 	BusinessNo string
 }
@@ -110,7 +110,7 @@ func (c *Calls) Fail(v *Visit, r *http.Request, err error) {
 	}
 }
 
-// refusal puts an error into the words of the door.
+// refusal turns an error into a Refusal.
 func (c *Calls) refusal(r *http.Request, e *liuma.Error) Refusal {
 	status, _ := c.config.Status(e.Code)
 	switch Reason(e.Reason) {

@@ -21,7 +21,7 @@ import (
 )
 
 const (
-	// TokenLifetime is how long a token that a client signed may live.
+	// TokenLifetime is the longest life of a token that a client signed.
 	TokenLifetime = 5 * time.Minute
 	// TokenLeeway is how far a client's clock may be from ours.
 	TokenLeeway = 30 * time.Second
@@ -30,8 +30,8 @@ const (
 	NativeType = "liuma-native+jwt"
 )
 
-// AssertionTypes are the typs of a client assertion for the hosted door: what
-// OpenID Connect libraries write, a missing typ among them.
+// AssertionTypes are the accepted typs of a client assertion for the hosted door:
+// those that OpenID Connect libraries write, and a missing typ.
 func AssertionTypes() []string { return []string{"", "JWT", "client-authentication+jwt"} }
 
 // NativeAudience is the audience of bearer tokens for the native door. A client
@@ -39,9 +39,9 @@ func AssertionTypes() []string { return []string{"", "JWT", "client-authenticati
 // kind of token passes for the other, by its audience or by its typ.
 func NativeAudience(issuer string) string { return issuer + "/v1" }
 
-// Clients knows registered clients by their keys. The registration is read
-// each time, so that stopping a client or replacing its key works at once;
-// what is remembered is only how a set of keys reads.
+// Clients finds registered clients and their keys. It reads the registration each
+// time, so that stopping a client or replacing its key works at once; only the parsed
+// form of a set of keys is cached.
 type Clients struct {
 	lookup func(ctx context.Context, id string) (store.Client, error)
 
@@ -58,7 +58,7 @@ type keySet struct {
 // Keys are a client's keys by kid.
 type Keys map[string]Key
 
-// Key is one key of a client. The zero Key signs nothing.
+// Key is one key of a client. The zero Key verifies nothing.
 type Key struct {
 	public *ecdsa.PublicKey
 	Print  KeyPrint
@@ -71,7 +71,7 @@ type KeyPrint [sha256.Size]byte
 var (
 	// ErrNoClient says that nobody is registered under an id.
 	ErrNoClient = errors.New("no such client")
-	// ErrTokenType says that a token is of a kind that the door does not take.
+	// ErrTokenType says that the door does not take tokens of this typ.
 	ErrTokenType = errors.New("typ is of another kind of token")
 )
 
@@ -81,9 +81,9 @@ func NewClients(lookup func(ctx context.Context, id string) (store.Client, error
 	return &Clients{lookup: lookup, sets: map[string]keySet{}}
 }
 
-// Find looks a client and its keys up. A door must answer ErrNoClient like a
-// bad signature; any other error fails the request. A stopped client is found
-// too: the door says that it is stopped only after its signature was checked.
+// Find looks a client and its keys up. A door must answer ErrNoClient like a bad
+// signature; any other error fails the request. A stopped client is found too: the
+// door says that it is stopped only after it has checked the signature.
 func (c *Clients) Find(ctx context.Context, id string) (store.Client, Keys, error) {
 	client, err := c.lookup(ctx, id)
 	if errors.Is(err, store.ErrNotFound) || err != nil && liuma.CodeOf(err) == liuma.CodeUnauthenticated {
@@ -154,12 +154,11 @@ type Claims struct {
 	Expires   *jwt.NumericDate `json:"exp"`
 }
 
-// ParseToken reads a token without trusting it, its claims into what claims
-// points to. ES256 is all that is parsed, so neither "none" nor a MAC under a
-// public key gets any further; a key that comes with the token is never looked
-// at. The typ must be one of types: NativeType spelled the same, any other as media
-// types are compared; "" among them stands for a missing typ. Else it is
-// ErrTokenType.
+// ParseToken reads a token without trusting it; claims points to where its claims go.
+// Only ES256 is parsed, so neither "none" nor a MAC under a public key gets any
+// further; a key inside the token is never used. The typ must be one of types:
+// NativeType is compared byte for byte, all others as media types; "" among them
+// stands for a missing typ. Otherwise the error is ErrTokenType.
 func ParseToken(raw string, claims any, types ...string) (*Token, error) {
 	token, err := jwt.ParseSigned(raw, []jose.SignatureAlgorithm{jose.ES256})
 	if err != nil {
@@ -182,9 +181,9 @@ func ParseToken(raw string, claims any, types ...string) (*Token, error) {
 	return &Token{KeyID: token.Headers[0].KeyID, jws: token}, nil
 }
 
-// sameType compares a typ with one that a door takes. What libraries write is
-// compared as a media type: case does not count, and "application/" may be written
-// out (RFC 7515, 4.1.9). NativeType is of nobody but this project's clients, and has
+// sameType compares a typ with one that a door takes. Typs that libraries write are
+// compared as media types: case does not count, and "application/" may be written out
+// (RFC 7515, 4.1.9). NativeType is written only by this project's clients, and has
 // one spelling.
 func sameType(typ, of string) bool {
 	const prefix = "application/"
@@ -206,10 +205,9 @@ func (t *Token) Verify(key Key, claims any) error {
 	return t.jws.Claims(key.public, claims)
 }
 
-// Expired reports whether the claims are good no longer: they are until their
-// exp, and the leeway after that. Without an exp they always are. Times are
-// compared in whole seconds, never subtracted: a client chose them, and a
-// difference could overflow.
+// Expired reports whether the claims have expired: at exp plus the leeway, or always
+// if there is no exp. Times are compared in whole seconds, never subtracted: a client
+// chose them, and a difference could overflow.
 func (c Claims) Expired(now time.Time) bool {
 	return c.Expires == nil || int64(*c.Expires) <= now.Unix()-int64(TokenLeeway/time.Second)
 }

@@ -13,54 +13,55 @@ import (
 	"time"
 )
 
-// streams bounds the requests on one HTTP/2 connection at once. A browser needs
-// a few; a channel's server opens a second connection.
+// streams limits the requests on one HTTP/2 connection at once. A browser needs a
+// few; a channel's server opens a second connection.
 const streams = 100
 
-// ConnectionsConfig holds the settings of Connections. All but Proxies and
-// Now is required.
+// ConnectionsConfig holds the settings of Connections. All members except Proxies and
+// Now are required.
 type ConnectionsConfig struct {
 	Door string // its name in the log
-	// Most and PerSource bound the open connections: of the door, and from one
-	// source. Proxies are exempt from the second.
+	// Most limits the open connections of the door, and PerSource those from one
+	// source. Proxies are exempt from PerSource.
 	Most, PerSource int
 	Proxies         Proxies
 	Now             func() time.Time // default: the machine's monotonic clock
 	Logger          *slog.Logger
 }
 
-// Connections bounds the connections that a door has open, so that neither a
-// door nor a source takes the files that others need. A door that is full closes
-// the connection that has been idle longest, of the same source where that
-// source is at its bound; if none is idle, the new one. So the door goes on
-// taking connections whatever anybody holds open. Idle is also who has not come to
-// the end of a TLS handshake, of a request's header, or of a body that the door
-// reads before it works on the request (InFlight); a request that is worked on is
-// never cut off. It is safe for concurrent use.
+// Connections limits the open connections of a door, so that no door and no source
+// uses up the file descriptors that others need. If the limit is reached, it closes
+// the connection that has been idle longest; if the source has reached its own limit,
+// one of that source. If none is idle, it closes the new one. So the door goes on
+// taking connections, whatever anybody holds open. A connection counts as idle, too,
+// until it has completed its TLS handshake, a request's header, and a body that the
+// door reads before it works on the request (InFlight). A request in work is never
+// cut off. It is safe for concurrent use.
 type Connections struct {
 	c     ConnectionsConfig
-	first meter // of the closings that are logged
+	first meter // limits the closings that are logged
 
 	mu      sync.Mutex
 	open    map[net.Conn]*connection // guarded by mu
-	sources map[string]*origin       // guarded by mu; nobody is in it without connections
+	sources map[string]*origin       // guarded by mu; only sources with open connections
 	idle    *list.List               // of all sources, longest first; guarded by mu
-	closed  uint64                   // guarded by mu; idle ones, for a new one
+	closed  uint64                   // guarded by mu; idle ones that were closed to make room
 	refused uint64                   // guarded by mu
 }
 
-// connection is one that is open; its members are guarded by Connections.mu.
+// connection is an open connection; its members are guarded by Connections.mu.
 type connection struct {
 	net    net.Conn
-	source string // empty: a proxy's, which counts for nobody
-	// waits are its places in the queues of the door and of its source: none
-	// while it has a request whose header is read and whose answer is not sent.
+	source string // empty for a proxy's connection, which counts for no source
+	// waits are its places in the idle queues of the door and of its source. It has
+	// none while it has a request whose header was read and whose answer was not
+	// sent.
 	waits []waiting
-	// Its requests of which the body is being read, and the others.
+	// reading counts its requests whose body is being read, and working the others.
 	reading, working int
 }
 
-// waiting is a place in a queue.
+// waiting is a place in an idle queue.
 type waiting struct {
 	queue *list.List
 	at    *list.Element
@@ -87,7 +88,7 @@ func NewConnections(c ConnectionsConfig) (*Connections, error) {
 		open: map[net.Conn]*connection{}, sources: map[string]*origin{}, idle: list.New()}, nil
 }
 
-// Guard puts the bound on a server, before it serves. It takes the server's hooks
+// Guard applies the limits to a server, before it serves. It uses the server's hooks
 // ConnState and ConnContext.
 func (c *Connections) Guard(s *http.Server) {
 	s.ConnState = c.changed
@@ -104,8 +105,8 @@ type held struct {
 
 type heldKey struct{}
 
-// count counts the requests of a connection. While the door does nothing but
-// read bodies on it, it is idle.
+// count counts the requests of a connection. While the door only reads bodies on it,
+// it counts as idle.
 func (h held) count(reading, working int) {
 	if h.of == nil {
 		return
@@ -125,10 +126,10 @@ func (h held) count(reading, working int) {
 	}
 }
 
-// Open says how many connections a door has open, and how many it closed.
+// Open is how many connections a door has open, and how many it closed.
 type Open struct {
 	Connections, Most, PerSource int
-	Closed                       uint64 // idle ones, to make room; since the start
+	Closed                       uint64 // idle ones that were closed to make room, since the start
 	Refused                      uint64 // new ones, since the start
 }
 
@@ -151,7 +152,7 @@ func (c *Connections) changed(conn net.Conn, s http.ConnState) {
 			k.work()
 		}
 		c.mu.Unlock()
-	case http.StateIdle: // all is answered
+	case http.StateIdle: // every request is answered
 		c.mu.Lock()
 		if k := c.open[conn]; k != nil {
 			c.wait(k)
@@ -164,7 +165,8 @@ func (c *Connections) changed(conn net.Conn, s http.ConnState) {
 	}
 }
 
-// opened takes a new connection in, and closes another one for it, or it.
+// opened takes a new connection in. If there is no room, it closes another one, or
+// the new one.
 func (c *Connections) opened(conn net.Conn) {
 	from := AddressOf(conn.RemoteAddr().String())
 	k := &connection{net: conn, source: sourceOf(from)}
@@ -223,7 +225,7 @@ func (c *Connections) add(k *connection) {
 	c.wait(k)
 }
 
-// remove forgets a connection; nil is none. c.mu is held.
+// remove forgets a connection; it does nothing for nil. c.mu is held.
 func (c *Connections) remove(k *connection) {
 	if k == nil || c.open[k.net] != k {
 		return

@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// Cookies names and sets the cookies of a door. Lax, because a holder comes
-// from a channel's page by a link, and must then still be known.
+// Cookies names and sets the cookies of a door. They are Lax, because a holder comes
+// from a channel's page by a link and the cookie must come along.
 type Cookies struct{ secure bool }
 
 // Cookies returns the door's cookies.
 func (d *Pages) Cookies() Cookies { return Cookies{d.secure} }
 
-// Name is a cookie's full name: with __Host- where there is TLS, so that no
-// neighbouring host can set it.
+// Name is a cookie's full name: with __Host- if there is TLS, so that no neighbouring
+// host can set it.
 func (c Cookies) Name(base string) string {
 	if c.secure {
 		return "__Host-" + base
@@ -22,13 +22,13 @@ func (c Cookies) Name(base string) string {
 	return base
 }
 
-// Set sets a cookie that scripts cannot read. An age of zero ends with the
-// browser; a negative one deletes it.
+// Set sets a cookie that scripts cannot read. With age zero it ends with the browser;
+// a negative age deletes it.
 func (c Cookies) Set(w http.ResponseWriter, base, value string, age time.Duration) {
 	c.set(w, base, value, age, http.SameSiteLaxMode)
 }
 
-// SetStrict sets one that no link from another site brings along.
+// SetStrict sets a cookie that a link from another site does not bring along.
 func (c Cookies) SetStrict(w http.ResponseWriter, base, value string, age time.Duration) {
 	c.set(w, base, value, age, http.SameSiteStrictMode)
 }

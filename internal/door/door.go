@@ -1,20 +1,17 @@
-// Package door is the common part of every door: the pages of holders, the JSON
-// API, the protocol of hosted channels, the delivery reports of the gateway. It
-// guarantees that each request has a random id, in X-Request-Id and in every
-// log line about it; that a panic becomes an answer of the door's own and never
-// shows its value; that there is exactly one line for the request in the access
-// log, with method, route, status, size, duration, id and the client's id, and
-// nothing of its address, its body or its sender; that every time and size of a
-// connection and of a body is bounded, and how many connections are open and how
-// many requests worked on at once, for each source and client and in all; that no error without an error code is
-// shown; that a client is known only by a signature under a key that is
-// registered for it now; and that pages carry the strict headers (no inline
-// code, no frame, no other origin, no cache) and take no posts from other
-// sites. It trusts the doors with the content of their answers, the configured
-// origin to be the address that browsers use, and the errors of the inner
-// packages to hold nothing personal.
+// Package door is the common part of every door: the pages of holders, the JSON API, the protocol
+// of hosted channels, the delivery reports of the gateway. It guarantees that each request has a
+// random id, in X-Request-Id and in every log line about it; that a panic becomes an answer of the
+// door's own and never shows its value; that the access log has exactly one line for the request,
+// with method, route, status, size, duration, id and the client's id, and nothing of its address,
+// its body or its sender; that every time and size of a connection and of a body is limited, and so
+// are the open connections and the requests in work, for each source and client and in all; that no
+// error without an error code is shown; that a client is known only by a signature under a key that
+// is registered for it now; and that pages carry the strict headers (no inline code, no frame, no
+// other origin, no cache) and take no posts from other sites. It trusts the doors with the content
+// of their answers, the configured origin to be the address that browsers use, and the errors of
+// the inner packages to hold nothing personal.
 //
-// Start here: Log.Serve in visit.go, the way of one request.
+// Start here: Log.Serve in visit.go, the path of one request.
 package door
 
 import (
@@ -27,7 +24,7 @@ import (
 	"time"
 )
 
-// Bounds are the times and sizes that a door gives a connection.
+// Bounds are the limits on times and sizes of a connection.
 type Bounds struct {
 	Read        time.Duration // of a whole request
 	Write       time.Duration // of the answer, from the end of the request's header
@@ -35,8 +32,8 @@ type Bounds struct {
 	HeaderBytes int
 }
 
-// NewServer builds an HTTP server in which every time and size is bounded. The
-// caller sets Addr or listens itself, and shuts it down.
+// NewServer builds an HTTP server in which every time and size is limited. The caller sets Addr or
+// listens itself, and shuts it down.
 func NewServer(h http.Handler, b Bounds, log *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           h,
@@ -45,15 +42,14 @@ func NewServer(h http.Handler, b Bounds, log *slog.Logger) *http.Server {
 		WriteTimeout:      b.Write,
 		IdleTimeout:       b.Idle,
 		MaxHeaderBytes:    b.HeaderBytes,
-		// A TLS handshake has the time of a header.
+		// A TLS handshake must end within the time for a header.
 		HTTP2:    &http.HTTP2Config{MaxConcurrentStreams: streams, WriteByteTimeout: b.Write},
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 }
 
-// CheckOrigin returns what is wrong with the public address of a door, and
-// whether it is https. It must be an origin, so that an address is origin and
-// path; plain http is only for the loopback.
+// CheckOrigin returns what is wrong with the public address of a door, and whether it is https. It
+// must be an origin, to which paths are appended; plain http is allowed only on the loopback.
 func CheckOrigin(origin string) (secure bool, err error) {
 	u, err := url.Parse(origin)
 	if err != nil || u.Host == "" || u.User != nil || u.Scheme+"://"+u.Host != origin {
@@ -71,6 +67,6 @@ func Loopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// CleanPath reports whether a path is as http.ServeMux wants it. The mux
-// answers another one with a redirect, which a POST must never follow.
+// CleanPath reports whether a path is in the form that http.ServeMux wants. The mux answers other
+// paths with a redirect, which a POST must never follow.
 func CleanPath(p string) bool { return p != "" && p[0] == '/' && path.Clean(p) == p }

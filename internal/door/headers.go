@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// contentPolicy refuses all scripts and styles except the door's own files,
-// every frame around a page, and every other origin. A form may post only to
-// the door's own origin: Chromium holds redirects after a post to form-action
-// as well, so the way back to a channel is always a plain GET.
+// contentPolicy refuses all scripts and styles except the door's own files, every
+// frame around a page, and every other origin. A form may post only to the door's own
+// origin. Chromium applies form-action also to redirects after a post, so the way
+// back to a channel is always a plain GET.
 func contentPolicy() string {
 	return strings.Join([]string{
 		"default-src 'none'",

@@ -7,20 +7,20 @@ import (
 	"net/http"
 )
 
-// Words of the answers at HealthPath and ReadyPath. There are no others: who asks is
-// anybody, and learns no cause, no keeper and no count.
+// The words of the answers at HealthPath and ReadyPath. There are no others, because
+// anybody may ask: the answer names no cause, no keeper and no count.
 const (
 	alive    = "alive"
 	ready    = "ready"
 	notReady = "not_ready"
 )
 
-// Alive answers HealthPath: the process lives. It asks nobody, so that a database that is
-// away does not have a supervisor end a process that is well.
+// Alive answers HealthPath: the process lives. It checks nothing else, so that a database
+// that is away does not make a supervisor end a process that is well.
 func Alive(w http.ResponseWriter, _ *http.Request) { stands(w, http.StatusOK, alive) }
 
-// ReadyOrNot answers ReadyPath by what is asked: 200 where it gives no error, else 503. The
-// cause goes nowhere: it is in the log and in 'liuma status' of who may know it.
+// ReadyOrNot answers ReadyPath by the result of ask: 200 for nil, else 503. The cause is
+// not in the answer; it is in the log and in 'liuma status'.
 func ReadyOrNot(ask func(context.Context) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), readyTakes)

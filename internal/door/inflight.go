@@ -13,56 +13,55 @@ import (
 	"github.com/liuma-pin/liuma"
 )
 
-// Paths at which machines ask whether the server lives and is ready. They are
+// Paths at which machines ask whether the server is alive and ready. They are
 // answered however many requests are in flight.
 const (
 	HealthPath = "/healthz"
 	ReadyPath  = "/readyz"
 )
 
-// InFlightConfig holds the settings of an InFlight. All but Body and Proxies is
-// required.
+// InFlightConfig holds the settings of an InFlight. All members except Body and
+// Proxies are required.
 type InFlightConfig struct {
 	Door string // its name in the log
-	// Total, PerSource and PerClient bound the requests in flight: of the door,
-	// from one source before its client is known, and of one client.
+	// Total, PerSource and PerClient limit the requests in flight: of the door, of
+	// one source before its client is known, and of one client.
 	Total, PerSource, PerClient int
-	// Body says that a body is read before its request counts for Total, at
-	// most so many bytes of it. Doors that read bodies of anybody set it: who
-	// sends a body slowly then takes up nothing but the share of one source.
+	// Body is how many bytes of a body are read before its request counts for Total.
+	// Doors that read bodies from anybody set it: a client that sends a body slowly
+	// then uses only its own source's share.
 	Body int64
-	// Proxies are those in front of the door.
+	// Proxies are the proxies in front of the door.
 	Proxies Proxies
 	Now     func() time.Time
 	Logger  *slog.Logger
-	// Finished, if set, hears of every request that the door answered, those too that
-	// were refused for a bound. It must return at once.
+	// Finished, if set, is called with every request that the door answered,
+	// including those refused for a limit. It must return at once.
 	Finished func(Finished)
 }
 
-// Finished is a request that was answered. It says no more than the access log's line,
-// and neither request id nor client.
+// Finished is a request that was answered. It has less than the access log's line:
+// neither request id nor client.
 type Finished struct {
 	Door   string
-	Route  string // the route's pattern; empty: there is none
+	Route  string // the route's pattern; empty: no route matched
 	Status int
 	Took   time.Duration
 }
 
-// InFlight bounds the requests that a door works on at once. What is over a
-// bound is refused with CodeTooManyRequests before anything is done or counted,
-// so that the work of one source or client never takes what others need. A
-// request counts for its source until its client is known, and from then on for
-// the client: what clients behind one address have at work does not take each
-// other's share. It is safe for concurrent use.
+// InFlight limits the requests that a door works on at once. A request over a limit
+// is refused with CodeTooManyRequests before anything is done or counted, so that one
+// source or client never takes what others need. A request counts for its source
+// until its client is known, and then for the client, so that clients behind one
+// address do not use up each other's share. It is safe for concurrent use.
 type InFlight struct {
 	c     InFlightConfig
-	first meter // of the refusals that are logged
+	first meter // limits the refusals that are logged
 
 	mu      sync.Mutex
 	total   int            // guarded by mu
-	sources map[string]int // guarded by mu; nobody is in it with zero
-	clients map[string]int // guarded by mu; nobody is in it with zero
+	sources map[string]int // guarded by mu; without zero counts
+	clients map[string]int // guarded by mu; without zero counts
 	refused uint64         // guarded by mu
 }
 
@@ -77,7 +76,7 @@ func NewInFlight(c InFlightConfig) (*InFlight, error) {
 	return &InFlight{c: c, first: meter{most: 1, per: time.Minute}, sources: map[string]int{}, clients: map[string]int{}}, nil
 }
 
-// Crowd says how many requests a door works on, and how many it refused.
+// Crowd is how many requests a door works on, and how many it refused.
 type Crowd struct {
 	InFlight, Total, PerSource, PerClient int
 	Refused                               uint64 // since the start
@@ -90,12 +89,12 @@ func (f *InFlight) Crowd() Crowd {
 	return Crowd{InFlight: f.total, Total: f.c.Total, PerSource: f.c.PerSource, PerClient: f.c.PerClient, Refused: f.refused}
 }
 
-// place is what one request takes up. It belongs to the request's goroutine,
-// and the counts that it stands for to its InFlight.
+// place is one request's part in the counts. It belongs to the request's goroutine;
+// the counts themselves belong to the InFlight.
 type place struct {
 	of      *InFlight
-	source  string // counted for it, unless empty
-	client  string // counted for it, unless empty
+	source  string // the source it counts for; or empty
+	client  string // the client it counts for; or empty
 	on      held   // its connection
 	working bool   // counted in the total
 }
@@ -178,7 +177,7 @@ func (f *InFlight) take(of map[string]int, who string, most int) bool {
 	return true
 }
 
-// drop takes one of a count; nobody ("") has none.
+// drop reduces a count by one; for the empty name it does nothing.
 func drop(of map[string]int, who string) {
 	if who == "" {
 		return
@@ -188,8 +187,8 @@ func drop(of map[string]int, who string) {
 	}
 }
 
-// refuse counts a refusal, and logs the first in a minute: whose bound it was,
-// and never a source's address.
+// refuse counts a refusal, and logs the first in a minute: which limit it was, but
+// never a source's address.
 func (f *InFlight) refuse(bound, client string) error {
 	f.mu.Lock()
 	f.refused++
@@ -201,8 +200,8 @@ func (f *InFlight) refuse(bound, client string) error {
 	return liuma.Fail(liuma.CodeTooManyRequests, nil)
 }
 
-// readAhead reads a body before its handler does, at most so many bytes. The
-// handler gets the same bytes, and what error there was after them.
+// readAhead reads at most most bytes of a body before its handler does. The handler
+// gets the same bytes, followed by any error.
 func readAhead(r *http.Request, most int64) {
 	if r.Body == nil || r.Body == http.NoBody {
 		return
@@ -216,13 +215,13 @@ func readAhead(r *http.Request, most int64) {
 	r.Body = body{io.MultiReader(&begun, rest), r.Body}
 }
 
-// body is a body of which some was read ahead.
+// body is a body whose beginning was read ahead.
 type body struct {
 	io.Reader
 	io.Closer
 }
 
-// failing is a reader that gives an error alone.
+// failing is a reader that only returns an error.
 type failing struct{ err error }
 
 func (f failing) Read([]byte) (int, error) { return 0, f.err }

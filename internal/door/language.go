@@ -5,7 +5,7 @@ import "github.com/liuma-pin/liuma/locale"
 // Lang is a language of pages and errors.
 type Lang = locale.Lang
 
-// The languages that are always there. Chinese is the default.
+// The languages that every catalogue has. Chinese is the default.
 const (
 	Chinese = locale.Chinese
 	English = locale.English

@@ -20,8 +20,8 @@ const ReportPath = "/csp-report"
 
 const defaultMaxBody = 16 << 10
 
-// PagesConfig holds the settings of Pages. All but MaxBody,
-// InFlight and Words is required.
+// PagesConfig holds the settings of Pages. All members except MaxBody, InFlight and
+// Words are required.
 type PagesConfig struct {
 	// Origin is the public address, such as "https://pin.example.cn". Plain
 	// http is only for a loopback host; with https, cookies are __Host- and
@@ -33,14 +33,14 @@ type PagesConfig struct {
 	// wrong methods, posts from other sites, panics, and too many requests at
 	// once.
 	Fault func(w http.ResponseWriter, r *http.Request, status int, code liuma.Code)
-	// MaxBody bounds the body of a post in bytes; zero means 16 KiB.
+	// MaxBody is the largest body of a post in bytes; zero means 16 KiB.
 	MaxBody int64
-	// InFlight bounds the requests that are worked on; nil: nothing does.
+	// InFlight limits the requests in work; nil: no limit.
 	InFlight *InFlight
 	// Words has the languages that a page can be read in; nil means the
 	// program's own.
 	Words *locale.Catalogue
-	// FromAnywhere are patterns of posts that any site may send, since they change
+	// FromAnywhere are patterns of posts that any site may send, because they change
 	// nothing. All others are refused unless they come from the door's own pages.
 	FromAnywhere []string
 }
@@ -58,11 +58,11 @@ func (c PagesConfig) validate() (secure bool, err error) {
 	return secure, nil
 }
 
-// Pages is the base of every door that serves pages: a mux whose answers carry
-// the strict headers (no inline code, no frame, no other origin, no cache), to
-// which no other site can post, whose bodies are bounded and whose refusals are
-// pages. Handle everything before the first request; from then on it is
-// immutable and safe for concurrent use.
+// Pages is the base of every door that serves pages: a mux whose answers carry the
+// strict headers (no inline code, no frame, no other origin, no cache), to which no
+// other site can post, whose bodies are limited and whose refusals are pages.
+// Register all handlers before the first request; from then on it is immutable and
+// safe for concurrent use.
 type Pages struct {
 	mux     *http.ServeMux
 	handler http.Handler
@@ -76,7 +76,7 @@ type Pages struct {
 	reports meter
 }
 
-// NewPages builds a mux with nothing but the report address and /preferences.
+// NewPages builds a mux that has only the report address and /preferences.
 func NewPages(c PagesConfig) (*Pages, error) {
 	secure, err := c.validate()
 	if err != nil {
@@ -121,12 +121,11 @@ func NewPages(c PagesConfig) (*Pages, error) {
 	return d, nil
 }
 
-// Pages are compressed from smallest bytes on. A page can hold a secret of its own
-// ceremony, and its length must not tell a part of it to somebody who has text of
-// theirs on the same page: only the landing page shows something of its address again,
-// and it holds no secret; a secret
-// is on the pages of one ceremony only, and up to jitter bytes, drawn from a hash of
-// the whole page, are put to each.
+// Pages of at least smallest bytes are compressed. A page can hold a secret of its
+// own ceremony. The compressed length must not reveal it to an attacker whose text is
+// on the same page. Only the landing page shows part of its address, and it holds no
+// secret. Each secret is on the pages of one ceremony only. And up to jitter bytes,
+// drawn from a hash of the whole page, are added to each page.
 const (
 	smallest = 1024
 	jitter   = 32
@@ -149,7 +148,7 @@ func (d *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// crowded answers a request that is one too many.
+// crowded answers a request that is over a limit.
 func (d *Pages) crowded(v *Visit, r *http.Request, err error) {
 	setHeaders(v.Header(), d.secure)
 	code := liuma.CodeOf(err)
@@ -185,8 +184,7 @@ func (r *muxAnswer) WriteHeader(status int) { r.status = status }
 
 func (r *muxAnswer) Write(b []byte) (int, error) { return len(b), nil }
 
-// RequestID is the number under which the log knows the request, for error
-// pages; empty outside a door.
+// RequestID is the request's id in the log, for error pages; empty outside a door.
 func RequestID(ctx context.Context) string {
 	if v := VisitOf(ctx); v != nil {
 		return v.ID()

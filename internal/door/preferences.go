@@ -13,14 +13,13 @@ const (
 	preferenceAge = 365 * 24 * time.Hour
 )
 
-// Preferences is how a person wants to read pages.
+// Preferences are a reader's choices for pages.
 type Preferences struct {
 	Lang Lang
 	Care bool // 关怀版: larger, and fewer things
 }
 
-// Preferences reads them from ?lang=, the cookies and Accept-Language, in
-// this order.
+// Preferences reads them from ?lang=, the cookies and Accept-Language, in this order.
 func (d *Pages) Preferences(r *http.Request) Preferences {
 	p := Preferences{Lang: d.words.Accepted(r.Header.Get("Accept-Language")), Care: d.Cookies().Get(r, careCookie) == "1"}
 	if l, ok := d.words.Named(d.Cookies().Get(r, langCookie)); ok {
@@ -39,13 +38,13 @@ func (d *Pages) KeepLang(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// BeginCare turns care mode on for the pages that follow, as the pages on the desk of
-// a counter have it until their reader says otherwise.
+// BeginCare turns care mode on for the pages that follow, as on the pads of a counter,
+// until the reader turns it off.
 func (d *Pages) BeginCare(w http.ResponseWriter) {
 	d.Cookies().Set(w, careCookie, "1", preferenceAge)
 }
 
-// ForgetPreferences drops what a reader chose, where the next reader is another person.
+// ForgetPreferences drops a reader's choices, when the next reader is another person.
 func (d *Pages) ForgetPreferences(w http.ResponseWriter) {
 	for _, name := range []string{langCookie, careCookie} {
 		d.Cookies().Set(w, name, "", -1)
@@ -68,8 +67,8 @@ func (d *Pages) savePreferences(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, back, http.StatusSeeOther)
 }
 
-// localPath lets nothing through but an address on this host, without ?lang=,
-// which would undo the choice.
+// localPath returns a path only if it is an address on this host, without ?lang=, which
+// would undo the choice.
 func localPath(back string) string {
 	u, err := url.Parse(back)
 	if err != nil || u.IsAbs() || u.Host != "" || u.Opaque != "" || !strings.HasPrefix(u.Path, "/") ||

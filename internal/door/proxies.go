@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Proxies are the addresses of the proxies in front of a door. Only their
-// X-Forwarded-For is believed.
+// Proxies are the addresses of the proxies in front of a door. X-Forwarded-For is
+// believed only from them.
 type Proxies []netip.Prefix
 
 // Has reports whether an address is a proxy's.
@@ -21,16 +21,16 @@ func (p Proxies) Has(a netip.Addr) bool {
 	return false
 }
 
-// Source is the address for which a request counts: the one that it came from.
-// If that is a proxy's, it is the last address of X-Forwarded-For that is not.
-// A household has a /64 of IPv6, so a whole /64 is one source.
+// Source is the address that a request is counted for: the address that it came from
+// or, if that is a proxy's, the last address of X-Forwarded-For that is not a
+// proxy's. A household has a /64 of IPv6, so a whole /64 is one source.
 func (p Proxies) Source(r *http.Request) string {
 	from, _ := p.from(r)
 	return sourceOf(from)
 }
 
-// from is the address that a request came from, and whether no more is known
-// than the proxy that passed it on.
+// from is the address that a request came from; proxy says that only the last proxy's
+// own address is known.
 func (p Proxies) from(r *http.Request) (from netip.Addr, proxy bool) {
 	from = AddressOf(r.RemoteAddr)
 	if !p.Has(from) {
@@ -56,8 +56,8 @@ func sourceOf(a netip.Addr) string {
 	return a.String()
 }
 
-// AddressOf reads an address, with or without a port. The zero Addr stands for
-// one that cannot be read.
+// AddressOf reads an address, with or without a port. It returns the zero Addr if it
+// cannot.
 func AddressOf(s string) netip.Addr {
 	if host, _, err := net.SplitHostPort(s); err == nil {
 		s = host

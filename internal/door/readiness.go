@@ -7,15 +7,15 @@ import (
 )
 
 const (
-	// readyEvery is the least time between two looks at whether verdicts can be
-	// given. Each look writes to the store and asks every keeper, and anybody may
-	// ask for one, uncounted.
+	// readyEvery is the least time between two checks whether verdicts can be given.
+	// Each check writes to the store and asks every keeper, and anybody may ask for
+	// one, uncounted.
 	readyEvery = 100 * time.Millisecond
 	readyTakes = 10 * time.Second // at most
 )
 
-// Readiness answers all who ask at the same time by one look, which begins after
-// they asked: nobody gets an old answer. The zero value is ready to use.
+// Readiness answers all who ask at the same time by one check, which begins after
+// they asked, so nobody gets an old answer. The zero value is ready to use.
 type Readiness struct {
 	mu   sync.Mutex
 	next *look // guarded by mu: has not begun
@@ -24,13 +24,13 @@ type Readiness struct {
 	last    time.Time  // guarded by looking: when the last one began
 }
 
-// look is one look. err is written before done is closed.
+// look is one check. err is written before done is closed.
 type look struct {
 	done chan struct{}
 	err  error
 }
 
-// Ask waits for the next look.
+// Ask waits for the next check.
 func (r *Readiness) Ask(ctx context.Context, ready func(context.Context) error) error {
 	r.mu.Lock()
 	l := r.next
@@ -55,7 +55,7 @@ func (r *Readiness) look(ctx context.Context, l *look, ready func(context.Contex
 	time.Sleep(readyEvery - time.Since(r.last))
 	r.last = time.Now()
 	r.mu.Lock()
-	r.next = nil // who asks from here on waits for the next one
+	r.next = nil // later callers wait for the next one
 	r.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, readyTakes)
 	defer cancel()

@@ -20,7 +20,7 @@ const (
 	ReasonQuery           Reason = "query"
 	ReasonBody            Reason = "body_unreadable"
 	ReasonClientStopped   Reason = "client_stopped"
-	// ReasonDocument: the holder's number came in two members.
+	// ReasonDocument says that the holder's number came in two members.
 	ReasonDocument Reason = "document_twice"
 
 	ReasonSyntax    = Reason(strictjson.Syntax)
@@ -58,8 +58,8 @@ func (all Reasons) Has(r Reason) bool {
 	return ok
 }
 
-// Explain puts the explanations of a door's reasons, from the catalogue, beside
-// them: the door's own ones, or those that are the same at every door.
+// Explain adds the explanations from the catalogue to a door's reasons: the door's
+// own ones, or those that are the same at every door.
 func Explain(door string, reasons ...Reason) Reasons {
 	all := make(Reasons, 0, len(reasons))
 	for _, r := range reasons {
@@ -74,12 +74,12 @@ func Malformed(why Reason, field string) *liuma.Error {
 	return &liuma.Error{Code: liuma.CodeBadRequest, Field: field, Reason: string(why)}
 }
 
-// NoSuchPath says that there is nothing at an address.
+// NoSuchPath says that an address does not exist.
 func NoSuchPath() *liuma.Error {
 	return &liuma.Error{Code: liuma.CodeNotFound, Reason: string(ReasonPath)}
 }
 
-// Unauthenticated says why it is not known whose request it is.
+// Unauthenticated says why the client of a request is not known.
 func Unauthenticated(why Reason, field string, cause error) *liuma.Error {
 	return &liuma.Error{Code: liuma.CodeUnauthenticated, Field: field, Reason: string(why), Cause: cause}
 }

@@ -10,10 +10,10 @@ import (
 	"github.com/liuma-pin/liuma"
 )
 
-// Shown reduces err to the error that may be shown, at a door that knows some
-// error codes. An error without an error code is internal and nothing more; the
-// error code refused carries no detail. If the request's context has ended, the
-// client is gone or the server is stopping, and that is no fault.
+// Shown reduces err to the error that may be shown, at a door that knows some error
+// codes. An error without an error code is shown only as internal; the error code
+// refused carries no detail. If the request's context has ended, the client is gone
+// or the server is stopping, and that is no fault.
 func Shown(r *http.Request, err error, known func(liuma.Code) bool) *liuma.Error {
 	if r.Context().Err() != nil {
 		return &liuma.Error{Code: liuma.CodeUnavailable}

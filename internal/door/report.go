@@ -33,8 +33,8 @@ func (m *meter) take(now time.Time) bool {
 
 var directivePattern = regexp.MustCompile(`^[a-z-]{1,40}$`)
 
-// report logs a content-policy report of a browser. Anybody can send one, and
-// it may quote addresses, so only the directive and the origins are kept.
+// report logs a browser's content-policy report. Anybody can send one, and it may
+// quote addresses, so only the directive and the origins are kept.
 func (d *Pages) report(w http.ResponseWriter, r *http.Request) {
 	var body struct {
 		Report struct {

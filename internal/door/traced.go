@@ -7,16 +7,16 @@ import (
 	"github.com/liuma-pin/liuma"
 )
 
-// requestKey is what log lines call the request's id.
+// requestKey is the name of the request's id in log lines.
 const requestKey = "request"
 
-// Traced adds the id of the request that is worked on to every line that is logged under
-// its context, wherever in the program, unless the line names it itself.
+// Traced adds the id of the present request to every line that is logged under its
+// context, anywhere in the program, unless the line names it itself.
 func Traced(h slog.Handler) slog.Handler { return traced{Handler: h} }
 
 type traced struct {
 	slog.Handler
-	named bool // With named a request
+	named bool // With has set the request's id
 }
 
 func (t traced) Handle(ctx context.Context, r slog.Record) error {

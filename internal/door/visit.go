@@ -14,16 +14,16 @@ import (
 	"github.com/liuma-pin/liuma"
 )
 
-// LogConfig holds the settings of a Log. All members are required, Refuse where
-// there is InFlight, which may be nil.
+// LogConfig holds the settings of a Log. All members are required, except InFlight; Refuse
+// is required only with InFlight.
 type LogConfig struct {
 	Now    func() time.Time
 	Logger *slog.Logger
-	// Fault answers after a panic, where nothing was answered yet.
+	// Fault answers after a panic, if nothing was answered yet.
 	Fault func(*Visit, *http.Request)
-	// InFlight bounds the requests that are worked on; nil: nothing does.
+	// InFlight limits the requests in work; nil: no limit.
 	InFlight *InFlight
-	// Refuse answers a request that is over a bound of InFlight.
+	// Refuse answers a request that is over a limit of InFlight.
 	Refuse func(*Visit, *http.Request, error)
 }
 
@@ -41,42 +41,41 @@ func NewLog(c LogConfig) (*Log, error) {
 	return &Log{c: c}, nil
 }
 
-// Visit is one request, and the ResponseWriter that its handlers get, so that
-// the log has status and size of the answer. It belongs to the goroutine of its
-// request.
+// Visit is one request, and the ResponseWriter that its handlers get, so that the log has
+// the status and size of the answer. It belongs to the goroutine of its request.
 type Visit struct {
 	http.ResponseWriter
 	// Client is the client's id, once it is authenticated.
 	Client string
-	// BusinessNo is the request's, once it was read; it is never logged.
+	// BusinessNo is the request's business number, once it was read; it is never logged.
 	BusinessNo liuma.BusinessNo
 
 	id     liuma.RequestID
-	door   string // its name; empty where nothing bounds the requests in flight
-	place  *place // nil where nothing bounds the requests in flight
+	door   string // its name; empty if nothing limits the requests in flight
+	place  *place // nil if nothing limits the requests in flight
 	begun  time.Time
 	came   time.Time // by the machine's running time
 	status int       // zero until the header is written
 	bytes  int64
 }
 
-// ID is the random number under which the log knows the request.
+// ID is the random number of the request in the log.
 func (v *Visit) ID() string { return v.id.String() }
 
-// Arrived is when the request came, to measure how long something took since then.
+// Arrived is when the request came, to measure durations from.
 func (v *Visit) Arrived() time.Time { return v.came }
 
-// Admit says whose request this is, once that is proven. From here on it counts
-// for that client, and is refused where too many of the client's are in flight.
+// Admit records the client of the request, once that is proven. From then on it counts for
+// that client, and is refused if too many of the client's are in flight.
 func (v *Visit) Admit(client string) error {
 	v.Client = client
 	return v.place.admit(client)
 }
 
-// Instance is the id as problem documents name it.
+// Instance is the id in the form of problem documents.
 func (v *Visit) Instance() string { return "urn:liuma:request:" + v.id.String() }
 
-// WriteHeader remembers the status; informational ones are not the answer.
+// WriteHeader remembers the status; informational statuses are not the answer.
 func (v *Visit) WriteHeader(status int) {
 	if v.status == 0 && status >= http.StatusOK {
 		v.status = status
@@ -105,8 +104,8 @@ func VisitOf(ctx context.Context) *Visit {
 	return v
 }
 
-// NameOf is the name of the door that a request's context came in by; empty outside a door,
-// and at one whose requests nothing bounds.
+// NameOf is the name of the door that a context's request came in by; empty outside a door,
+// and at a door whose requests nothing limits.
 func NameOf(ctx context.Context) string {
 	if v := VisitOf(ctx); v != nil {
 		return v.door
@@ -114,7 +113,7 @@ func NameOf(ctx context.Context) string {
 	return ""
 }
 
-// Serve is a door's outermost layer. The request that handle gets knows its
+// Serve is a door's outermost layer. The request that handle gets can be asked for its
 // visit.
 func (l *Log) Serve(w http.ResponseWriter, r *http.Request, handle func(*Visit, *http.Request)) {
 	v := &Visit{ResponseWriter: w, id: newID(), begun: l.c.Now(), came: time.Now()}
@@ -142,15 +141,15 @@ func (l *Log) Serve(w http.ResponseWriter, r *http.Request, handle func(*Visit, 
 	handle(v, r)
 }
 
-// newID is never one that the sender brought: with it, a channel could have two holders'
-// requests look like one, and a proxy's id could be linked.
+// newID never takes an id that the sender brought. Otherwise a channel could make two
+// holders' requests look like one, and a proxy's id could be linked to a holder.
 func newID() (id liuma.RequestID) {
 	rand.Read(id[:])
 	return id
 }
 
-// panicked logs a panic by its type and stack. Its value may quote data of the
-// request, so only texts of the Go runtime are kept.
+// panicked logs a panic by its type and stack. Its value may quote data of the request, so
+// only texts of the Go runtime are kept.
 func (l *Log) panicked(v *Visit, r *http.Request, p any) {
 	what := fmt.Sprintf("%T", p)
 	if e, ok := p.(runtime.Error); ok {
@@ -163,8 +162,7 @@ func (l *Log) panicked(v *Visit, r *http.Request, p any) {
 	}
 }
 
-// line writes the visit's line. The URL is not in it, only the route's
-// pattern.
+// line writes the visit's line. It has only the route's pattern, not the URL.
 func (l *Log) line(v *Visit, r *http.Request) {
 	status := v.status
 	if status == 0 {

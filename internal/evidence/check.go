@@ -1,12 +1,12 @@
-// Package evidence checks the tokens in which providers vouch for a holder
-// (实人认证凭证). It guarantees that evidence which passes was signed by a
-// registered provider that is not stopped, for this authority, this challenge
-// and this holder, and recently. It trusts the provider to have looked at the
-// person; it does not trust the carrier of the token. The store makes sure that
-// evidence is used once: a Proof has the ID to remember, and until when.
+// Package evidence checks the tokens in which providers confirm that a holder is present
+// (实人认证凭证). It guarantees that evidence which passes was signed by a registered provider
+// that is not stopped, for this authority, this challenge and this holder, and recently.
+// It trusts the provider to have looked at the person; it does not trust the carrier of
+// the token. The store makes sure that evidence is used once: a Proof has the ID to
+// remember, and until when.
 //
-// docs/SEALING.md ("9. The holder's hash in evidence") has the holder's hash
-// byte by byte.
+// docs/SEALING.md ("9. The holder's hash in evidence") describes the holder's hash byte by
+// byte.
 //
 // Start here: Statement and Proof, then check.go.
 package evidence
@@ -32,7 +32,7 @@ import (
 )
 
 const (
-	// tokenType tells evidence from other tokens that a provider's key signs.
+	// tokenType distinguishes evidence from other tokens that a provider's key signs.
 	tokenType = "liuma-evidence+jwt"
 	// maxToken bounds the length of a token that is parsed, in bytes.
 	maxToken = 4096
@@ -56,7 +56,7 @@ type Want struct {
 	IDNumber     string
 	Name         string
 	Now          time.Time     // the wall clock
-	High         time.Time     // the time that is kept, if later: what has ended by it has ended
+	High         time.Time     // the high-water time; what has ended by either time has ended
 	MaxAge       time.Duration // since the provider issued it
 	AllowStandIn bool          // demos only
 }
@@ -72,7 +72,7 @@ type Proof struct {
 	Expires time.Time
 }
 
-// claims is the payload. Members that are not named here are ignored.
+// claims is the payload. Other members are ignored.
 type claims struct {
 	Issuer    string `json:"iss"`
 	Audience  string `json:"aud"`
@@ -84,7 +84,7 @@ type claims struct {
 	ID        string `json:"jti"`
 }
 
-// Refusals, for the log. None carries content of the token.
+// Refusals, for the log. They quote nothing of the token.
 var (
 	errToken     = errors.New("evidence: not a compact JWS with ES256, a kid and the type " + tokenType)
 	errProvider  = errors.New("evidence: issuer is not a provider in use")
@@ -102,10 +102,10 @@ var (
 	errHolder    = errors.New("evidence: for another holder")
 )
 
-// Check verifies a provider's token. provider looks a client up by ID and
-// returns store.ErrNotFound or CodeNotFound if there is none. A token that does
-// not pass is CodeEvidenceInvalid, with the cause for the log only; every other
-// error is provider's own.
+// Check verifies a provider's token. provider looks a client up by ID and returns
+// store.ErrNotFound or CodeNotFound if there is none. A token that does not pass gives
+// CodeEvidenceInvalid, with the cause for the log only; every other error comes from
+// provider.
 func Check(token string, provider func(id string) (store.Client, error), w Want) (Proof, error) {
 	jws, issuer, err := parse(token)
 	if err != nil {
@@ -146,8 +146,8 @@ func Check(token string, provider func(id string) (store.Client, error), w Want)
 
 func refuse(cause error) error { return liuma.Fail(liuma.CodeEvidenceInvalid, cause) }
 
-// parse reads the token and the issuer that it claims. The claim only selects
-// the keys that the token is checked with.
+// parse reads the token and the issuer that it claims. The claim only selects the keys
+// with which the token is checked.
 func parse(token string) (*jose.JSONWebSignature, string, error) {
 	if len(token) > maxToken {
 		return nil, "", errToken
@@ -191,8 +191,8 @@ func verify(jws *jose.JSONWebSignature, registered []byte) (claims, error) {
 	return c, nil
 }
 
-// isID and isMethod look themselves: compiling patterns for them is paid by every start of a
-// program, whether it sees evidence or not.
+// isID and isMethod use no regular expressions: compiling them would slow down every start
+// of the program, even if it never sees evidence.
 
 // isID reports whether a jti has 16 to 64 printable characters of ASCII, without spaces.
 func isID(s string) bool {
@@ -238,13 +238,12 @@ func (c claims) check(client store.Client, w Want) error {
 
 func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
-// HolderHash stands for the holder in a token: SHA-256 over a label, the
-// challenge, the canonical ID number and the canonical name
-// (written.CanonicalName, whatever spelling is given), each after its
-// length (uint32, big endian), in base64url without padding, 43 characters. So
-// the token carries no personal data, and two tokens about one holder differ by
-// their challenges. It does not hide the holder from someone who has the token
-// and tries all ID numbers: there are too few of them.
+// HolderHash stands for the holder in a token. It is SHA-256 over a label, the challenge,
+// the canonical ID number and the canonical name (written.CanonicalName of whatever
+// spelling is given), each after its length (uint32, big endian), in base64url without
+// padding, 43 characters. So the token carries no personal data, and two tokens about one
+// holder have different hashes because of their challenges. It does not hide the holder
+// from somebody who has the token and tries all ID numbers: there are too few of them.
 func HolderHash(challenge, idNumber, name string) string {
 	var message []byte
 	for _, field := range []string{label, challenge, idNumber, written.CanonicalName(name)} {

@@ -12,8 +12,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// maxKeys bounds a provider's key set: the current key, the next, and some old
-// ones.
+// maxKeys is the largest key set of a provider: the current key, the next, and some
+// old ones.
 const maxKeys = 8
 
 // ParseKeys reads a provider's JWK set (RFC 7517): one to eight public P-256
@@ -44,8 +44,9 @@ func ParseKeys(set []byte) (jose.JSONWebKeySet, error) {
 	return keys, nil
 }
 
-// PublicKeys returns a registered client's keys by kid, with which a door checks
-// its signatures. Keys that cannot be read are an error: the client is refused.
+// PublicKeys returns a registered client's keys by kid, with which a door checks the
+// client's signatures. If the keys cannot be read, it returns an error and the client
+// is refused.
 func PublicKeys(c store.Client) (map[string]*ecdsa.PublicKey, error) {
 	set, err := ParseKeys(c.Keys)
 	if err != nil {

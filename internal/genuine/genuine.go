@@ -1,11 +1,11 @@
-// Package genuine answers whether an app, an address or a text is the service's. It
-// guarantees that only what is registered counts: the service's own origin, the channels
-// in the store with the addresses that they may send a holder back to, the numbers of
-// the configuration and the policy, and those of the directory of agencies; that an address counts by its whole host and never by a part of
-// it; that a name counts to the letter, and one that reads as an address to the mark; that a channel which was stopped, by itself or
-// with the channel above it, is never called genuine; and that nothing which somebody
-// looked up is kept. An error is no answer (Away). It trusts the store's sealed rows and
-// the configuration.
+// Package genuine answers whether an app, an address or a text belongs to the service. It
+// guarantees that only registered things count: the service's own origin, the channels in the store
+// with the addresses to which they may send a holder back, the numbers of the configuration and the
+// policy, and those of the directory of agencies; that an address counts by its whole host and
+// never by a part of it; that a name must match in every letter, and one that looks like an address
+// in every mark too; that a stopped channel, or one below a stopped channel, is never called
+// genuine; and that nothing that people look up is kept. If it cannot find out, it says so (Away).
+// It trusts the store's sealed rows and the configuration.
 //
 // Start here: Desk.Ask.
 package genuine
@@ -26,7 +26,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/written"
 )
 
-// Kind says what an answer is about. Each has sentences in the catalogue.
+// Kind is the kind of an answer. Each has sentences in the catalogue.
 type Kind string
 
 // The kinds of answers.
@@ -48,19 +48,19 @@ const (
 	Away     Kind = "away"      // the answer could not be found out
 )
 
-// Kinds lists them.
+// Kinds lists all kinds of answers.
 func Kinds() []Kind {
 	return []Kind{Own, App, Similar, NoApp, AppPage, Stopped, NoPage, Plain, Sender, Line, NoSender, NoList, Code, Short, Away}
 }
 
-// Answer is what is known.
+// Answer is the answer to a question.
 type Answer struct {
 	Kind Kind
 	Apps []Listed
-	More bool // there are more apps than are listed
+	More bool // there are more apps than these
 }
 
-// Listed is a registered app, as everybody may see it.
+// Listed is a registered app, as anybody may see it.
 type Listed struct {
 	Name, Under liuma.Text // Under is the name of the app above it, or empty
 	Regions     []liuma.Region
@@ -69,27 +69,27 @@ type Listed struct {
 }
 
 const (
-	longest = 200 // runes that are looked up; more is no name and no address that anybody types
+	longest = 200 // characters that are looked up; nobody types a longer name or address
 	most    = 10  // apps of an answer
 	fresh   = 15 * time.Second
 	patient = 5 * time.Second
 )
 
-// Config says where the registered parties are and what else is ours.
+// Config holds the store and the service's own addresses and numbers.
 type Config struct {
 	Store  store.Store
 	Origin string // of the holder's pages, scheme://host[:port]
-	// Senders are the numbers that texts come from. Without one no number is called false.
+	// Senders are the numbers that send texts. If there are none, no number is called false.
 	Senders []string
-	// Lines are the hotlines of now. Nil: none.
+	// Lines returns the present hotlines. Nil: none.
 	Lines func() []string
-	// Listed reports whether the directory of agencies has a number, in digits alone. Nil:
-	// there is no directory.
+	// Listed reports whether the directory of agencies has a number, in digits alone. Nil: there is
+	// no directory.
 	Listed func(number string) bool
 	Now    func() time.Time
 }
 
-// Desk answers. Safe for concurrent use.
+// Desk answers questions. Safe for concurrent use.
 type Desk struct {
 	c     Config
 	own   string // its origin, folded
@@ -112,7 +112,7 @@ func New(c Config) (*Desk, error) {
 	return &Desk{c: c, own: own}, nil
 }
 
-// Ask answers what somebody typed. It never fails: what cannot be found out is Away.
+// Ask answers a typed question. It never fails: if it cannot find out, the answer is Away.
 func (d *Desk) Ask(ctx context.Context, typed string) Answer {
 	typed, hidden := written.PageAddress(typed)
 	if n := len([]rune(typed)); n < 2 || n > longest {
@@ -132,7 +132,7 @@ func (d *Desk) Ask(ctx context.Context, typed string) Answer {
 		return byName
 	}
 	if hidden {
-		return Answer{Kind: NoPage} // nobody types such a thing, and browsers differ about it
+		return Answer{Kind: NoPage} // nobody types such an address, and browsers read it in different ways
 	}
 	return d.page(typed, apps)
 }
@@ -152,7 +152,7 @@ func (d *Desk) number(number string) Kind {
 		return Sender
 	case d.c.Lines != nil && same(d.c.Lines()), d.c.Listed != nil && d.c.Listed(number):
 		return Line
-	case len(number) == 6: // also of a hotline that we do not know, which is no loss
+	case len(number) == 6: // also for an unknown hotline of six digits, which does no harm
 		return Code
 	case len(d.c.Senders) == 0:
 		return NoList
@@ -175,7 +175,7 @@ func (d *Desk) page(typed string, apps []Listed) Answer {
 		return Answer{Kind: Plain}
 	}
 	var found []Listed
-	exact := false // some app has the address as it was typed
+	exact := false // whether some app has exactly the typed address
 	for _, a := range apps {
 		here := slices.Contains(a.Origins, origin)
 		if here || plain && slices.Contains(a.Origins, secure) {
@@ -193,7 +193,7 @@ func (d *Desk) page(typed string, apps []Listed) Answer {
 	return list(AppPage, found)
 }
 
-// named judges a name. One that is longer than a registered one is another name, whatever
+// named judges a name. A name that is longer than a registered one is a different name, whatever
 // part of it is registered.
 func named(typed string, apps []Listed) Answer {
 	key := written.NameKey(typed)
@@ -216,9 +216,9 @@ func named(typed string, apps []Listed) Answer {
 	return called(same)
 }
 
-// spelt is named for what reads as an address: such a name counts only where its marks
-// are those of the registered one. huzhou-card.online is the address of anybody who bought
-// it, and not the app Huzhou Card Online.
+// spelt is named for a name that looks like an address: it counts only if its marks are the same as
+// the registered one's. huzhou-card.online is an address that anybody may buy, and not the app
+// Huzhou Card Online.
 func spelt(typed string, apps []Listed) Answer {
 	var same []Listed
 	for _, a := range apps {
@@ -229,7 +229,7 @@ func spelt(typed string, apps []Listed) Answer {
 	return called(same)
 }
 
-// called is the answer about apps of just the name that was typed.
+// called is the answer about apps with exactly the typed name.
 func called(same []Listed) Answer {
 	switch {
 	case len(same) == 0:
@@ -252,9 +252,9 @@ func list(k Kind, apps []Listed) Answer {
 	return a
 }
 
-// apps are the registered channels, read again when they are older than fresh: a channel
-// that was stopped is called genuine for no longer. Others wait while one reads, and take
-// its fault for theirs: where the store hangs, none waits for more than two of them.
+// apps are the registered channels, read again when they are older than fresh; so a stopped channel
+// is called genuine for no longer than that. While one caller reads, others wait and share its
+// error: if the store hangs, none waits for more than two reads.
 func (d *Desk) apps(ctx context.Context) ([]Listed, error) {
 	before := d.reads.Load()
 	d.mu.Lock()
@@ -281,7 +281,7 @@ func (d *Desk) apps(ctx context.Context) ([]Listed, error) {
 	return d.known, nil
 }
 
-// channels lists those clients that holders meet.
+// channels lists the clients that holders meet.
 func channels(clients []store.Client) []Listed {
 	byID := map[string]store.Client{}
 	for _, c := range clients {
@@ -309,9 +309,9 @@ func channels(clients []store.Client) []Listed {
 	return out
 }
 
-// originOf is the origin of an address: scheme and host, with the port where it is not
-// the scheme's own. An address without a scheme is taken as https. ok is false for all
-// that browsers and people could read differently.
+// originOf is the origin of an address: scheme and host, and the port if it is not the scheme's
+// own. An address without a scheme counts as https. ok is false for everything that browsers and
+// people could read in different ways.
 func originOf(s string) (origin string, ok bool) {
 	if strings.ContainsAny(s, "\\@ \t\r\n") {
 		return "", false

@@ -2,7 +2,7 @@ package genuine
 
 import "strings"
 
-// address reports something that is meant as the address of a page.
+// address reports whether a text is meant as the address of a page.
 func address(s string) bool {
 	if strings.Contains(s, "://") {
 		return true

@@ -14,8 +14,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/written"
 )
 
-// named finds letters by what is written on paper or in a list: a letter's ID, a sheet
-// (batch, hyphen, number) or a batch. All of them are in the scope, or none is found.
+// named finds letters by the name on paper or in a list: a letter's ID, a sheet (batch,
+// hyphen, number) or a batch. All of them must be in the scope, or none is found.
 func named(r store.Reader, in Scope, name string) (all []store.Letter, batch bool, err error) {
 	name = strings.TrimSpace(name)
 	if l, err := r.Letter(name); err == nil || !errors.Is(err, store.ErrNotFound) {
@@ -50,12 +50,12 @@ func named(r store.Reader, in Scope, name string) (all []store.Letter, batch boo
 	return all, sheet == 0, err
 }
 
-// Done records that a batch, a sheet or a letter was posted, and returns how many letters
-// that are; those that are posted already count for nothing. What they said is wiped, the
-// freeze code with it, of which the store keeps the MAC alone. Errors: ErrNone,
+// Done records that a batch, a sheet or a letter was posted, and returns the number of
+// letters, without those that were posted already. The letters' content is wiped,
+// including the freeze code, of which the store keeps only the MAC. Errors: ErrNone,
 // ErrNotPrinted, ErrEnded.
 //
-// A crash before the commit leaves them printed: doing it again does it.
+// A crash before the commit leaves them printed; repeat it then.
 func (b *Letters) Done(ctx context.Context, actor string, in Scope, name string) (n int, err error) {
 	err = b.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		n = 0
@@ -89,8 +89,8 @@ func (b *Letters) Done(ctx context.Context, actor string, in Scope, name string)
 	return n, err
 }
 
-// Back records that a sheet or a letter did not reach its person. Nothing goes to that
-// address any more, and clerks who look the person up see it. Errors: ErrNone, ErrBatch,
+// Back records that a sheet or a letter did not reach its person. No more letters go to
+// that address, and clerks who look the person up see it. Errors: ErrNone, ErrBatch,
 // ErrNotPrinted, ErrEnded.
 func (b *Letters) Back(ctx context.Context, actor string, in Scope, name string) (n int, err error) {
 	err = b.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
@@ -125,7 +125,7 @@ func (b *Letters) Back(ctx context.Context, actor string, in Scope, name string)
 	return n, err
 }
 
-// sheetName is what is printed on a sheet, by which it is found again.
+// sheetName is the name that is printed on a sheet, by which it is found again.
 func sheetName(l store.Letter) string {
 	if l.Batch == "" {
 		return ""
@@ -179,20 +179,20 @@ func (b *Letters) wall(t time.Time) time.Time {
 	return b.c.ToWall(t)
 }
 
-// Queue is how the queue stands.
+// Queue is the state of the queue.
 type Queue struct {
 	Waiting int       `json:"waiting"` // to be printed
 	Printed int       `json:"printed"` // to be posted, those of unfinished batches too
 	Due     int       `json:"due"`     // of both, those that wait longer than Overdue
 	Oldest  time.Time `json:"oldest,omitzero"`
-	// Partial says that there are more than were counted.
+	// Partial says that there are more letters than were counted.
 	Partial bool `json:"partial,omitempty"`
 }
 
-// mostCounted bounds what Look reads.
+// mostCounted is how many letters Look reads.
 const mostCounted = 2000
 
-// Look says how the queue stands.
+// Look returns the state of the queue.
 func Look(ctx context.Context, s store.Store, now time.Time) (q Queue, err error) {
 	err = s.View(ctx, func(r store.Reader) error {
 		waiting, err := r.WaitingLetters(mostCounted)

@@ -1,19 +1,19 @@
-// Package letter is the print queue of notices that go on paper, to people of whom no
-// phone is known. It guarantees that a letter is in the database from the transaction of
-// the act that it tells of; that its row holds neither name nor address, and its freeze
-// code only under the vault's seal; that name and address are read from the registry when
-// it is printed, and shown to nobody but who prints; that a letter is printed in one
-// batch, again only where that is asked for, and on the record with a name each time; and
-// that nothing is sent to an address again from which a letter came back.
+// Package letter is the print queue of notices on paper, for people without a known
+// phone. It guarantees that a letter is in the database from the transaction of the act
+// that it is about; that its row holds neither name nor address, and its freeze code only
+// under the vault's seal; that name and address are read from the registry when it is
+// printed, and shown only to the member who prints; that a letter is printed in one
+// batch, again only on request, and each time on the record with a name; and that nothing
+// more is sent to an address from which a letter came back.
 //
-// It trusts the store with durability, the vault with what is sealed, the registry with
-// names and addresses, and who prints with the paper.
+// It trusts the store with durability, the vault with sealed values, the registry with
+// names and addresses, and the member who prints with the paper.
 //
-// docs/LETTERS.md says how an agency works with it;
-// docs/decisions/0051-letters.md why it is so.
+// docs/LETTERS.md says how an agency works with it; docs/decisions/0051-letters.md why it
+// is so.
 //
 // Start here: Letters.Write in write.go puts a letter into a transaction, Letters.Print
-// in print.go gives out a batch.
+// in print.go returns a batch.
 package letter
 
 import (
@@ -33,7 +33,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// The bounds of a batch: what one transaction reads, and one person folds.
+// The limits of a batch: what one transaction reads, and one person can fold.
 const (
 	maxSheets    = 100
 	maxOnASheet  = 3 // letters of one person on one page
@@ -41,10 +41,10 @@ const (
 )
 
 // Overdue is how long a letter may wait to be printed, or a printed one to be posted,
-// before somebody is to be woken.
+// before an alarm.
 const Overdue = 2 * 24 * time.Hour
 
-// Errors of an order. Each is told to who gave it.
+// Errors of an order, for the member who gave it.
 var (
 	ErrNone       = errors.New("letter: no such letter, sheet or batch")
 	ErrPrinted    = errors.New("letter: that batch was printed before")
@@ -64,16 +64,16 @@ type Config struct {
 	Store    store.Store
 	Vault    *vault.Vault
 	Registry *registry.Registry
-	Hotline  string     // that letters name; empty: the national one
-	Sender   liuma.Text // who writes; empty: the name of the service
-	ReturnTo string     // a line above the address: where the post brings it back to
-	Agencies Agencies   // that have the counter which a letter names; nil: it names none
+	Hotline  string     // the number in letters; empty: the national one
+	Sender   liuma.Text // the sender's name; empty: the name of the service
+	ReturnTo string     // a line above the address, to which undelivered letters return
+	Agencies Agencies   // the directory with the counter that a letter names; nil: it names none
 	Now      func() time.Time
-	// ToWall brings a time of Now to the clock that people read. Default: as it is.
+	// ToWall turns a time of Now into the time of people's clocks. Default: unchanged.
 	ToWall func(time.Time) time.Time
 }
 
-// Agencies is the directory, as letters read it; *agency.Book is one.
+// Agencies is the directory as letters read it; *agency.Book implements it.
 type Agencies interface{ Listing() *agency.Listing }
 
 // Letters is the print queue. It is safe for concurrent use.
@@ -93,9 +93,9 @@ func New(c Config) (*Letters, error) {
 // now is the clock's time, in the precision of the store.
 func (b *Letters) now() time.Time { return b.c.Now().UTC().Truncate(time.Millisecond) }
 
-// kinds are the notices that go on paper. Those are left out of which a letter comes too
-// late to help (locks that end within a day), which tell of a single use, and which a
-// former number gets.
+// kinds are the notices that go on paper. Left out are notices for which a letter comes
+// too late to help (locks that end within a day), notices of a single use, and notices
+// for a former number.
 func kinds() []string {
 	return []string{"pin_set", "pin_changed", "pin_reset", "pin_blocked", "strangers_stopped", "phone_changed_new",
 		"channel_linked", "channel_unlinked", "card_frozen", "loss_reported", "card_unfrozen", "person_changed",
@@ -103,11 +103,11 @@ func kinds() []string {
 		"notices_named", "notices_ended"}
 }
 
-// OnPaper reports whether a notice of that template goes on paper where no phone is told.
+// OnPaper reports whether notices of that template go on paper if no phone is told.
 func OnPaper(template string) bool { return slices.Contains(kinds(), template) }
 
-// sealedPart holds what only the vault can open. Template and Card stand in the row as
-// well; the copy here makes a change of the row show.
+// sealedPart holds the values that only the vault can open. Template and Card are in the
+// row as well; the copies here reveal a change of the row.
 type sealedPart struct {
 	Template string            `json:"template"`
 	Card     string            `json:"card"`
@@ -153,8 +153,8 @@ func newID() string {
 	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b[:]))
 }
 
-// addressMAC stands for an address in a row: two letters of one person to one place have
-// the same, and nobody without the vault learns from it.
+// addressMAC stands for an address in a row. Two letters of one person to one place have
+// the same MAC, and without the vault it tells nothing about the address.
 func (b *Letters) addressMAC(card liuma.CardID, f registry.Facts) vault.MAC {
 	return b.c.Vault.RowMAC("letter-address", card[:], []byte(f.Postcode), []byte(f.Address))
 }

@@ -17,8 +17,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/written"
 )
 
-// resumeAfter is how long a batch may be under way before the next export takes it up: who
-// made it died, or its disk was full.
+// resumeAfter is how long a batch may be under way before the next export takes it over,
+// because its maker died or had a full disk.
 const resumeAfter = 10 * time.Minute
 
 // batchSize is the length of a batch's name: eight characters that are read aloud.
@@ -26,11 +26,11 @@ const batchSize = 8
 
 // Order is what to print.
 type Order struct {
-	// Batch names one to be printed again; empty: the next one. Without Again only one
-	// whose file was never finished is given out.
+	// Batch names a batch to be printed again; empty: the next one. Without Again, only a
+	// batch whose file was never finished is returned.
 	Batch string `json:"batch,omitempty"`
 	Again bool   `json:"again,omitempty"`
-	// Chinese leaves the English lines out.
+	// Chinese leaves out the English lines.
 	Chinese bool `json:"chinese,omitempty"`
 }
 
@@ -39,8 +39,8 @@ type Batch struct {
 	ID      string `json:"id"` // empty: no letter waits
 	Sheets  int    `json:"sheets"`
 	Letters int    `json:"letters"`
-	// Unsent are letters that were given up instead: the registry has no address any
-	// more, say.
+	// Unsent are letters that were given up instead, for example because the registry has
+	// no address any more.
 	Unsent  int    `json:"unsent,omitempty"`
 	Resumed bool   `json:"resumed,omitempty"`
 	HTML    string `json:"html,omitempty"`
@@ -54,12 +54,12 @@ type page struct {
 	parts   []sealedPart
 }
 
-// Print gives out a batch: one that was begun and never finished, or else letters that
-// wait, the oldest first. The caller says with Printed that its file is written; until
-// then a later call gives the same batch out again. Errors: ErrNone, ErrPrinted, ErrEnded.
+// Print returns a batch: one that was begun and never finished, or else waiting letters,
+// the oldest first. The caller calls Printed when its file is written; until then a later
+// call returns the same batch again. Errors: ErrNone, ErrPrinted, ErrEnded.
 //
-// The letters are given to the batch before anything is returned: a crash leaves them
-// waiting, or in a batch that is resumed; never in two (R-45).
+// The letters are assigned to the batch before anything is returned. So a crash leaves
+// them waiting, or in a batch that is resumed; never in two (R-45).
 func (b *Letters) Print(ctx context.Context, actor string, in Scope, o Order) (out Batch, err error) {
 	chosen, out, err := b.choose(ctx, in, o)
 	if err != nil || len(chosen) == 0 {
@@ -94,7 +94,7 @@ func (b *Letters) Print(ctx context.Context, actor string, in Scope, o Order) (o
 	return out, err
 }
 
-// choose picks the letters of the order, and the batch that they have.
+// choose picks the letters of the order, and their batch.
 func (b *Letters) choose(ctx context.Context, in Scope, o Order) (ids []string, out Batch, err error) {
 	if o.Batch != "" {
 		out.ID, err = b.batchNamed(ctx, in, o)
@@ -118,7 +118,8 @@ func (b *Letters) choose(ctx context.Context, in Scope, o Order) (ids []string, 
 	return ids, out, err
 }
 
-// batchNamed finds a batch by its name, whoever made it, if all of it may be printed.
+// batchNamed finds a batch by its name, whoever made it, if the member may print all of
+// it.
 func (b *Letters) batchNamed(ctx context.Context, in Scope, o Order) (string, error) {
 	id, formed := written.Code(o.Batch)
 	if !formed || len(id) != batchSize {
@@ -152,7 +153,7 @@ func (b *Letters) batchNamed(ctx context.Context, in Scope, o Order) (string, er
 	})
 }
 
-// unfinished is the oldest batch whose file was not written in time, all of which is in
+// unfinished is the oldest batch whose file was not written in time, if all of it is in
 // the scope; empty: there is none.
 func (b *Letters) unfinished(ctx context.Context, in Scope) (string, error) {
 	since, beyond := map[string]time.Time{}, map[string]bool{}
@@ -174,7 +175,7 @@ func (b *Letters) unfinished(ctx context.Context, in Scope) (string, error) {
 	return best, err
 }
 
-// oldest are the letters of the people who wait longest.
+// oldest are the letters of the people who have waited longest.
 func (b *Letters) oldest(ctx context.Context, in Scope) ([]string, error) {
 	type waits struct {
 		id   string
@@ -221,7 +222,7 @@ func (b *Letters) each(ctx context.Context, state store.LetterState, f func(stor
 	return nil
 }
 
-// take gives letters to a batch, or gives them up, and lays them on sheets.
+// take assigns letters to a batch, or gives them up, and lays them out on sheets.
 func (b *Letters) take(tx store.Tx, ids []string, out *Batch, fresh, again bool) ([]page, error) {
 	var taken []store.Letter
 	for _, id := range ids {
@@ -231,7 +232,7 @@ func (b *Letters) take(tx store.Tx, ids []string, out *Batch, fresh, again bool)
 			continue
 		case err != nil:
 			return nil, err
-		case fresh && l.State != store.LetterWaiting: // another export was quicker
+		case fresh && l.State != store.LetterWaiting: // another export took it
 			continue
 		case !fresh && l.State != store.LetterPrinting && !(again && l.State == store.LetterPrinted):
 			continue
@@ -296,11 +297,12 @@ func (b *Letters) lay(tx store.Tx, taken []store.Letter, out *Batch, fresh bool)
 	return pages, nil
 }
 
-// notNow says that a row which the letter needs was altered: it waits until that is put
-// right, and somebody is woken because it does. It holds up no other letter.
+// notNow says that a row which the letter needs was altered. The letter waits until that
+// is repaired, and raises an alarm if that takes long. It delays no other letter.
 const notNow = "altered"
 
-// address reads whom a letter goes to now, or why it goes to nobody.
+// address is the present address of a letter's person, or the reason why the letter goes
+// to nobody.
 func (b *Letters) address(r store.Reader, l store.Letter) (to registry.Facts, p sealedPart, why string, err error) {
 	card, err := r.Card(l.Card)
 	if errors.Is(err, store.ErrNotFound) || err == nil && (card.Contested || !card.ErasedAt.IsZero()) {
@@ -313,7 +315,7 @@ func (b *Letters) address(r store.Reader, l store.Letter) (to registry.Facts, p 
 		return to, p, "", err
 	}
 	if p, err = b.unseal(l); err != nil {
-		return to, p, store.LetterDamaged, nil //nolint:nilerr // the reason says it, and the other letters go on
+		return to, p, store.LetterDamaged, nil //nolint:nilerr // the reason is in the result, and the other letters go on
 	}
 	_, to, err = b.c.Registry.Of(r, card.Holder)
 	switch {

@@ -14,20 +14,19 @@ import (
 	"github.com/liuma-pin/liuma/locale"
 )
 
-// sheetHTML is the paper: A4, an address where windows of envelopes are, no script, and
-// nothing that is fetched.
-//
+// sheetHTML is the paper: A4, with the address where envelopes have a window, no script,
+// and nothing loaded from elsewhere.
 //go:embed sheet.html
 var sheetHTML string
 
-// line is one thing that was done, in one language.
+// line is one act in one language.
 type line struct{ At, Where, What, More string }
 
-// sheet is a page, in the words of the languages that are printed.
+// sheet is a page, in the printed languages.
 type sheet struct {
 	Ref, Postcode, Address, Name, ReturnTo string
-	Long                                   bool   // the address takes smaller type to fit the window
-	Code                                   string // grouped; empty: it stops nothing any more
+	Long                                   bool   // the address needs smaller type to fit the window
+	Code                                   string // grouped; empty: it no longer stops anything
 	Words                                  []sheetWords
 }
 
@@ -94,10 +93,10 @@ func (b *Letters) wordsOf(p page, newest sealedPart, w *locale.Words) sheetWords
 	return out
 }
 
-// atCounter says where to come to: the region's nearest office by its name, and by nothing
-// else that is in the directory: a letter has no number in it but the help line. One
-// that was made up is on no paper, a name is whole or not there, and a full sheet has no
-// room for one.
+// atCounter says where to come: the region's nearest office by its name, and by nothing
+// else of the directory. The only number in a letter is the help line. Offices that
+// were made up are left out, a name is whole or absent, and a full sheet has no room for
+// one.
 func (b *Letters) atCounter(p page, w *locale.Words) string {
 	if b.c.Agencies == nil || len(p.letters) == maxOnASheet {
 		return w.Letter.AtCounter()
@@ -114,7 +113,7 @@ func (b *Letters) atCounter(p page, w *locale.Words) string {
 	return w.Letter.AtCounter()
 }
 
-// lineOf says what was done. Times are China's.
+// lineOf describes an act. Times are China's.
 func lineOf(l store.Letter, params map[string]string, w *locale.Words) line {
 	moment := func(v string) string {
 		t, err := time.Parse(time.RFC3339, v)
@@ -136,13 +135,13 @@ func lineOf(l store.Letter, params map[string]string, w *locale.Words) line {
 // longAddress is how many characters of the usual size fit two lines of the window.
 const longAddress = 34
 
-// How long the name of an office may be, in characters; English stands in small type.
+// The longest name of an office, in characters; English is in small type.
 const (
 	longestOffice   = 22
 	longestOfficeEN = 60
 )
 
-// longestWord bounds a name on paper, in characters: names are registered by others, and
+// longestWord is the longest name on paper, in characters: others register the names, and
 // Latin letters take half the room.
 func longestWord(w *locale.Words) int {
 	if w.Lang() == locale.Chinese {

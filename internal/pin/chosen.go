@@ -1,11 +1,11 @@
 package pin
 
-// What people in China choose: numbers that sound like "I love you", years, and
-// dates with the year first. None of it moves with time, so a server and a page
-// always agree, whatever their clocks say: every two-digit year is one of 1930
-// to 2029, and a birthday of the next decade is refused as one of the 1930s. The
-// web pad has the same rules (web/src/rules.ts); a test compares the two over all
-// PINs there are.
+// The choices that are common in China: numbers that sound like "I love you", years,
+// and dates with the year first. None of these rules depends on the present date, so
+// a server and a page always agree, whatever their clocks say: every two-digit year
+// counts as one of 1930 to 2029, and a birthday of the next decade is refused as one
+// of the 1930s. The web pad has the same rules (web/src/rules.ts); a test compares
+// the two over all possible PINs.
 
 // The years that a PIN may not begin with.
 const (
@@ -26,8 +26,8 @@ func year(d *[Digits]byte) bool {
 	return n >= firstYear && n <= lastYear
 }
 
-// date: year, month and day, two digits each (850307). Of the years 1930 to 2029
-// every fourth is a leap year, 2000 among them.
+// date: year, month and day, two digits each (850307). Every fourth of the years 1930
+// to 2029 is a leap year, 2000 among them.
 func date(d *[Digits]byte) bool {
 	return dayOf(twoDigits(d, 0), twoDigits(d, 2), twoDigits(d, 4))
 }

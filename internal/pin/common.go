@@ -10,32 +10,31 @@ import (
 //go:generate go run ./gencommon
 
 // The list is derived from data/pwdb-6digit-counts.tsv; the notice in
-// data/LICENSE-Pwdb-Public.txt goes with both. Neither is written to.
-//
+// data/LICENSE-Pwdb-Public.txt applies to both. The program never writes to them.
 //go:embed data/common.list
 var commonList string
 
 //go:embed data/pwdb-6digit-counts.tsv
 var choices string
 
-// Choices are the counts that the lists are derived from: PIN, tab, count, a row
+// Choices are the counts from which the lists are derived: PIN, tab, count, a row
 // each. docs/PINS.md says what they are and are not.
 func Choices() string { return choices }
 
 const (
 	bitmapSize = 1_000_000 / 8
-	// minPINs guards against a list that was cut short: fewer entries mean weaker
-	// refusals, silently.
+	// minPINs guards against a list that was cut short, which would silently weaken
+	// the refusals.
 	minPINs = 2500
 )
 
 // pinSet is a set of six-digit PINs: bit n%8 of byte n/8 stands for n.
 type pinSet [bitmapSize]byte
 
-// loadList reads one of the lists out of the file that has both, and that the
-// web pad reads too. It holds the PINs in order, as unsigned varints: the distance
-// from the one before (of the first, from -1), doubled, and one more if the basic
-// list has it too.
+// loadList reads one of the lists out of the file that has both; the web pad reads
+// the same file. It holds the PINs in order, as unsigned varints: twice the distance
+// from the PIN before (for the first, from -1), plus one if the basic list has the
+// PIN too.
 func loadList(which List) (*pinSet, error) {
 	set, at, size := new(pinSet), int64(-1), 0
 	for rest := []byte(commonList); len(rest) > 0; {

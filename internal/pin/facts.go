@@ -14,11 +14,11 @@ import (
 // empty ones are not checked. Facts print as ••••••, but fmt shows them in an
 // unexported field of another type: pass Facts, do not keep them.
 type Facts struct {
-	Name     string // of a passphrase alone
+	Name     string // checked against passphrases only
 	IDNumber string // of any document; digits 7 to 14 of the 18-character one are the birthday
-	Birthday string // 20060102, where the number does not tell it
+	Birthday string // 20060102, if the number does not tell it
 	Phone    string // 11 digits
-	Bound    string // another number, where one is bound to the card that the registry has not
+	Bound    string // the bound phone's number, if it differs from the registry's
 	CardNo   string // of the physical card; may begin with letters
 }
 
@@ -76,8 +76,8 @@ func newNumber(s string) number {
 	return number{forward, backward}
 }
 
-// shares reports whether digits and n have run digits in a row in common,
-// forwards or backwards: someone who knows a number tries it backwards too.
+// shares reports whether digits and n have run digits in a row in common, forwards or
+// backwards: a thief who knows a number tries it backwards too.
 func (n number) shares(digits []byte, run int) bool {
 	for i := 0; i+run <= len(digits); i++ {
 		w := digits[i : i+run]
@@ -91,11 +91,10 @@ func (n number) shares(digits []byte, run int) bool {
 	return false
 }
 
-// birthdays spells the date in an ID number in every way that has six digits or
-// more: year, month and day in every order, the year in two or four digits,
-// month and day with and without a leading zero, and the year of four digits
-// with the month alone or the day alone. If there is no valid date (in another
-// kind of document), it returns none.
+// birthdays spells the date in an ID number in every way that has six digits or more:
+// year, month and day in every order, the year in two or four digits, month and day with
+// and without a leading zero, and the year of four digits with only the month or only
+// the day. If there is no valid date (in another kind of document), it returns none.
 func birthdays(idNumber string) [][]byte {
 	id := newNumber(idNumber).forward
 	if len(id) != 18 || bytes.IndexByte(id[6:14], '#') >= 0 {
@@ -138,8 +137,7 @@ func dates(date []byte) [][]byte {
 	return all
 }
 
-// shortened returns two digits as they are and, if the first is zero, without
-// it.
+// shortened returns two digits as they are and, if the first is zero, also without it.
 func shortened(two []byte) [][]byte {
 	if two[0] == '0' {
 		return [][]byte{two, two[1:]}

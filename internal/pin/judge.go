@@ -29,9 +29,9 @@ func NewJudge(rules Rules) (*Judge, error) {
 	return &Judge{rules: rules, common: common, often: often}, nil
 }
 
-// Check returns every reason to refuse p as the PIN of the holder with these
-// facts, in the order of the Rule constants. If there is none, p is accepted.
-// current is the PIN that p would replace, or nil. A wiped PIN is refused.
+// Check returns every reason to refuse p as the PIN of the holder with these facts,
+// in the order of the Rule constants. If there is none, p is accepted. current is the
+// PIN that p would replace, or nil. A wiped PIN is refused.
 func (j *Judge) Check(p PIN, f Facts, current *PIN) []Finding {
 	return j.check(p, newHolder(f), current)
 }
@@ -105,8 +105,8 @@ func (j *Judge) sixDigits(d *[Digits]byte, h *holder, same bool) []Rule {
 	return out
 }
 
-// numbers applies the rules about the holder's numbers to the digits of a PIN
-// or passphrase.
+// numbers applies the rules about the holder's numbers to the digits of a PIN or
+// passphrase.
 func (j *Judge) numbers(digits []byte, h *holder) []Rule {
 	var out []Rule
 	if j.rules.IDNumber && h.idNumber.shares(digits, j.rules.Run) {

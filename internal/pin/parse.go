@@ -16,11 +16,11 @@ const (
 	ReasonEncoding     = "passphrase_encoding"  // not UTF-8
 )
 
-// Parse copies the typed text into a PIN, and wipes secret, also when it
-// refuses. Without passphrase only six ASCII digits pass. With it, six digits
-// or 8 to 64 characters do, spelt as written.Passphrase says, so that two keyboards that
-// show the same text give the same PIN. The error is a *liuma.Error with
-// CodePINFormat, and Reason one of the above.
+// Parse copies the typed text into a PIN, and wipes secret, even if it refuses. Without
+// passphrase it accepts only six ASCII digits. With it, it accepts six digits or 8 to 64
+// characters. It spells passphrases by written.Passphrase, so that two keyboards that
+// show the same text give the same PIN. The error is a *liuma.Error with CodePINFormat,
+// and Reason one of the above.
 func Parse(secret []byte, passphrase bool) (PIN, error) {
 	defer clear(secret)
 	if sixDigits(secret) {

@@ -9,13 +9,12 @@ import (
 	"github.com/liuma-pin/liuma/internal/written"
 )
 
-// minUnforeseen is how many characters of a passphrase must not simply follow
-// from the two before them.
+// minUnforeseen is how many characters of a passphrase must not simply continue the two
+// before them.
 const minUnforeseen = 7
 
-// passphrase applies the rules that make sense for 8 to 64 characters. The
-// holder's numbers are looked for in its digits alone, so that 1985-03-07 and
-// 138 0013 8000 are found as well.
+// passphrase applies the rules for 8 to 64 characters. The holder's numbers are searched
+// in its digits alone, so that 1985-03-07 and 138 0013 8000 are found as well.
 func (j *Judge) passphrase(secret []byte, h *holder, same bool) []Rule {
 	folded := fold(secret)
 	defer clear(folded)
@@ -45,7 +44,7 @@ func (j *Judge) passphrase(secret []byte, h *holder, same bool) []Rule {
 	case !r.Common:
 	case j.often.has(folded):
 		out = append(out, RuleCommon)
-	case slices.Contains(out, RuleRepeat), slices.Contains(out, RuleSteps): // says it better
+	case slices.Contains(out, RuleRepeat), slices.Contains(out, RuleSteps): // those rules explain it better
 	case j.named(folded, newCalled(h.name)):
 		out = append(out, RuleName)
 	case j.nearCommon(folded):
@@ -54,9 +53,9 @@ func (j *Judge) passphrase(secret []byte, h *holder, same bool) []Rule {
 	return out
 }
 
-// fold brings a passphrase to the form that is compared with lists and numbers:
-// letters become lower case. The passphrase itself stays as typed, but for its
-// spelling (written.Passphrase).
+// fold brings a passphrase to the form that is compared with lists and numbers: letters
+// become lower case. The passphrase itself stays as typed, apart from its spelling
+// (written.Passphrase).
 func fold(secret []byte) []byte {
 	folded := make([]byte, 0, 2*len(secret)) // lower case may be longer: U+023A
 	for i := 0; i < len(secret); {
@@ -80,8 +79,8 @@ func digitsOf(folded []byte) []byte {
 	return digits
 }
 
-// repeats: no more than two different characters, or one piece repeated to the
-// end, the last time perhaps cut short (abcabcab).
+// repeats reports whether there are no more than two different characters, or one piece is
+// repeated to the end; the last piece may be cut short (abcabcab).
 func repeats(s []rune) bool {
 	for piece := 1; piece <= len(s)/2; piece++ {
 		if repeatsEvery(s, piece) {

@@ -1,18 +1,18 @@
 package pin
 
-// Form says how the bytes of a card's PIN were spelt when it was set. A card keeps
-// it, so that a passphrase from before NFKC stays right, and so that a page in an app
-// that knows the card can begin with the field that its holder needs.
+// Form says how the bytes of a card's PIN were spelt when it was set. A card keeps it
+// for two reasons: a passphrase from before NFKC must stay right, and a page in an
+// app that knows the card can begin with the field that its holder needs.
 type Form uint8
 
-// The forms. They are stored: none changes its meaning.
+// The forms. They are stored, so their meanings never change.
 const (
 	// FormEarlier: set before forms were kept. A passphrase is in NFC.
 	FormEarlier Form = iota
 	FormDigits
 	FormPassphrase // NFKC
-	// FormPassphraseNFC: FormEarlier, and by a right entry known to be a passphrase
-	// whose NFKC is another.
+	// FormPassphraseNFC: like FormEarlier, but a right entry has shown that it is a
+	// passphrase whose NFKC differs.
 	FormPassphraseNFC
 	// FormUnknown: taken from the keepers after a restore. A passphrase is in NFKC.
 	FormUnknown
@@ -21,7 +21,7 @@ const (
 // Passphrase reports whether a PIN of this form is known to be a passphrase.
 func (f Form) Passphrase() bool { return f == FormPassphrase || f == FormPassphraseNFC }
 
-// Form is that of p as the PIN that is set now.
+// Form is the form of p as a PIN that is set now.
 func (p PIN) Form() Form {
 	if p.Passphrase() {
 		return FormPassphrase
@@ -29,7 +29,7 @@ func (p PIN) Form() Form {
 	return FormDigits
 }
 
-// UseAs is Use with the bytes of p as they were spelt under a form.
+// UseAs is Use with the bytes of p in the spelling of a given form.
 func (p PIN) UseAs(f Form, use func([]byte) error) error {
 	if f != FormEarlier && f != FormPassphraseNFC {
 		return p.Use(use)
@@ -42,7 +42,7 @@ func (p PIN) UseAs(f Form, use func([]byte) error) error {
 	})
 }
 
-// Proved is the form of a card's PIN once p was right for it under f.
+// Proved is the form of a card's PIN after p was right for it under f.
 func (p PIN) Proved(f Form) Form {
 	switch f {
 	case FormEarlier:
@@ -56,5 +56,5 @@ func (p PIN) Proved(f Form) Form {
 	return f
 }
 
-// spelt reports whether p has an earlier spelling of its own.
+// spelt reports whether p has an earlier spelling that differs.
 func (p PIN) spelt() bool { return p.cell != nil && p.cell().m > 0 }

@@ -15,17 +15,17 @@ import (
 var commonPrints string
 
 const (
-	// printSize is how many bytes of an entry's SHA-256 are kept. One text in ten
-	// million that nobody uses would be taken for a common one.
+	// printSize is how many bytes of an entry's SHA-256 are kept. One in ten million
+	// texts that nobody uses would be mistaken for a common one.
 	printSize = 5
-	// minPassphrases guards against a list that was cut short: fewer entries
-	// mean weaker refusals, silently.
+	// minPassphrases guards against a list that was cut short, which would silently
+	// weaken the refusals.
 	minPassphrases = 100_000
 )
 
-// commonPassphrases is a set of folded texts that many people chose as passwords: of
-// each the first bytes of its SHA-256, sorted. The texts themselves are in no program
-// and no repository: some were one person's.
+// commonPassphrases is a set of folded texts that many people chose as passwords: the
+// first bytes of each text's SHA-256, sorted. The texts themselves are in no program
+// and no repository, because some belonged to one person.
 type commonPassphrases string
 
 func loadCommonPassphrases() (commonPassphrases, error) {

@@ -9,19 +9,19 @@ import (
 	"github.com/liuma-pin/liuma/internal/written"
 )
 
-// RuleName: a passphrase that is the holder's own name, as written or as typed in pinyin,
-// but for digits that anybody would try and for signs. Whoever has the card's numbers has
-// the name too. It goes with RuleCommon.
+// RuleName: the passphrase is only the holder's own name, as written or as typed in
+// pinyin, with signs and obvious digits. A thief who has the card's numbers has the name
+// too. It goes with RuleCommon.
 const RuleName Rule = "name"
 
-// mostLetters bounds what is compared with a name: no passphrase is longer.
+// mostLetters is how many letters are compared with a name: no passphrase is longer.
 const mostLetters = MaxPassphrase
 
-// called is how a holder's name may stand in a passphrase: its characters, their readings
-// and its Latin words in small letters, and the first letters of all together.
+// called holds the forms in which a holder's name may be in a passphrase: its characters,
+// their readings and its Latin words in small letters, and all initials together.
 type called struct{ parts []string }
 
-// newCalled spells a name.
+// newCalled makes these forms of a name.
 func newCalled(name string) called {
 	var c called
 	initials := [][]string{}
@@ -52,8 +52,8 @@ func newCalled(name string) called {
 	return c
 }
 
-// readings are a character and all that is typed for it, ü as keyboards and passports
-// have it.
+// readings are a character and everything that is typed for it; ü as keyboards and
+// passports write it.
 func readings(r rune) []string {
 	all := []string{string(r)}
 	for _, s := range written.Readings(r) {
@@ -65,7 +65,7 @@ func readings(r rune) []string {
 	return all
 }
 
-// together are the initials in the order of the name, and those of the first part behind
+// together are the initials in the order of the name, and with the first part's behind
 // the others, as names are written abroad.
 func together(initials [][]string) (all []string) {
 	if len(initials) < 2 || len(initials) > 8 {
@@ -89,7 +89,8 @@ func together(initials [][]string) (all []string) {
 	return all
 }
 
-// named reports whether a folded passphrase is a holder's name with nothing unforeseen.
+// named reports whether a folded passphrase is a holder's name with nothing else that is
+// hard to guess.
 func (j *Judge) named(folded []byte, c called) bool {
 	if len(c.parts) == 0 {
 		return false
@@ -119,7 +120,7 @@ func (j *Judge) named(folded []byte, c called) bool {
 	return ended() && c.spells(letters)
 }
 
-// spells reports whether letters are nothing but parts of the name, in any order.
+// spells reports whether letters consist only of parts of the name, in any order.
 func (c called) spells(letters []byte) bool {
 	if len(letters) == 0 || utf8.RuneCount(letters) > mostLetters {
 		return false

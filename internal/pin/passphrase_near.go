@@ -8,17 +8,18 @@ import (
 	"github.com/liuma-pin/liuma/internal/written"
 )
 
-// RuleNearCommon: a passphrase that is a common word, number or date, but for digits
-// that anybody would try and for signs. It goes with RuleCommon.
+// RuleNearCommon: the passphrase is a common word, number or date, with signs and obvious digits.
+// It goes with RuleCommon.
 const RuleNearCommon Rule = "near_common"
 
-// leastWord is the length from which on the list is asked about a part of a passphrase.
+// leastWord is the least length of a part of a passphrase that is looked up in the list.
 const leastWord = 4
 
-// nearCommon reports whether a folded passphrase is one that is tried soon after the
-// common ones: with digits for numerals (一二三四五六七八), signs and spaces left out, and with letters for what looks like them (p@ssw0rd),
-// a common word or one that runs along the keyboard with digits before or behind it that
-// anybody would try (password2024, 123zhang), or nothing but such digits (1986-02-14).
+// nearCommon reports whether a folded passphrase is one that is tried soon after the common ones.
+// Digits are read for numerals (一二三四五六七八), signs and spaces are left out, and letters are read for
+// similar signs (p@ssw0rd). It matches a common word, or one that runs along the keyboard, with
+// obvious digits before or behind it (password2024, 123zhang), or nothing but such digits
+// (1986-02-14).
 func (j *Judge) nearCommon(folded []byte) bool {
 	inner := bytes.TrimFunc(folded, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 	for _, sign := range []func(rune) rune{unsigned, signedLetter} {
@@ -68,8 +69,7 @@ func core(text []byte) []byte { return bytes.TrimFunc(text, isDigit) }
 
 func isDigit(r rune) bool { return r >= '0' && r <= '9' }
 
-// dressed reports whether text is a common word between digits that anybody would try,
-// or such digits alone.
+// dressed reports whether text is a common word between obvious digits, or such digits alone.
 func (j *Judge) dressed(text []byte) bool {
 	word := core(text)
 	if len(word) == 0 {
@@ -89,8 +89,8 @@ func (j *Judge) known(word []byte) bool {
 	return len(word) >= leastWord && (j.often.has(word) || j.often.has(read)) || len(letters) >= 3 && unforeseen(letters) <= 2
 }
 
-// foreseen reports whether anybody would try digits: no more than four, a date, a row
-// that runs or repeats, a common PIN, or a number in the list.
+// foreseen reports whether digits are obvious: no more than four, a date, a row that runs or
+// repeats, a common PIN, or a number in the list.
 func (j *Judge) foreseen(digits []byte) bool {
 	letters := bytes.Runes(digits)
 	defer clear(letters)

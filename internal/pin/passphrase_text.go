@@ -7,13 +7,13 @@ import (
 	"github.com/liuma-pin/liuma/internal/written"
 )
 
-// A passphrase's bounds, in characters (Unicode code points as spelt).
+// The limits of a passphrase, in characters (Unicode code points as spelt).
 const (
 	MinPassphrase = 8
 	MaxPassphrase = 64
 )
 
-// maxTyped bounds the text that is normalised, in bytes. Normalising can make
+// maxTyped is the longest text that is normalised, in bytes. Normalising can make
 // text shorter, so it is well above MaxBytes.
 const maxTyped = 1024
 
@@ -27,7 +27,7 @@ func parseWords(typed []byte) (PIN, error) {
 	}
 	text := written.Passphrase(typed)
 	defer clear(text)
-	if sixDigits(text) { // typed in full width, say
+	if sixDigits(text) { // typed in full-width digits, for example
 		return newPIN(text), nil
 	}
 	if reason := refusal(text); reason != "" {

@@ -1,8 +1,8 @@
 package pin
 
-// The patterns. Each reads six ASCII digits in place: a copy would have to be
-// wiped. docs/PINS.md gives, for each, how many PINs it refuses and how much
-// that helps.
+// The patterns. Each reads six ASCII digits in place, since a copy would have to be
+// wiped. docs/PINS.md says, for each, how many PINs it refuses and how much that
+// helps.
 
 // repeat: one digit four times or more in a row (111123), or no more than two
 // different digits in all (700077).
@@ -24,9 +24,9 @@ func repeat(d *[Digits]byte) bool {
 	return longest >= 4 || different <= 2
 }
 
-// steps: the same step other than zero from each digit to the next, 9 going on
-// to 0 (123456, 890123, 246802); or three numbers of two digits that count by
-// 1, 10 or 11, 99 going on to 00 (101112, 102030).
+// steps: the same step other than zero from each digit to the next, with 0 after 9
+// (123456, 890123, 246802); or three numbers of two digits that count by 1, 10 or 11,
+// with 00 after 99 (101112, 102030).
 func steps(d *[Digits]byte) bool { return digitSteps(d) || countsByTwos(d) }
 
 func digitSteps(d *[Digits]byte) bool {
@@ -52,8 +52,8 @@ func countsByTwos(d *[Digits]byte) bool {
 	return false
 }
 
-// halves: two halves that each stay, rise or fall by one (123654, 789123,
-// 333234), where the whole does not count on (steps).
+// halves: two halves that each stay, rise or fall by one (123654, 789123, 333234); a
+// whole that counts on is one of steps.
 func halves(d *[Digits]byte) bool {
 	half := func(i int) bool {
 		step := diff10(d[i], d[i+1])

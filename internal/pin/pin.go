@@ -1,9 +1,8 @@
-// Package pin holds the PIN itself and judges whether one may be set. It
-// guarantees that a PIN prints as •••••• wherever it goes (fmt, slog, JSON,
-// text), that its bytes are only ever lent, never handed out (I-6), that Wipe
-// clears the only copy, and that a Judge answers the same findings in the same
-// order for the same PIN and facts. It trusts its caller to pass the facts of
-// the right holder, and to wipe.
+// Package pin holds the PIN itself and judges whether one may be set. It guarantees
+// that a PIN prints as •••••• wherever it goes (fmt, slog, JSON, text), that its
+// bytes are only ever lent, never handed out (I-6), that Wipe clears the only copy,
+// and that a Judge gives the same findings in the same order for the same PIN and
+// facts. It trusts its caller to pass the facts of the right holder, and to wipe.
 //
 // The rules, and how much each helps, are in docs/PINS.md.
 //
@@ -23,7 +22,7 @@ import (
 // Digits is the length of a PIN of digits.
 const Digits = 6
 
-// MaxBytes bounds a passphrase in UTF-8. It is the capacity of an envelope: 256
+// MaxBytes is the longest passphrase in UTF-8. It is the capacity of an envelope: 256
 // bytes less two for the length.
 const MaxBytes = 254
 
@@ -32,17 +31,16 @@ const redacted = "••••••"
 // ErrWiped is returned by Use on a PIN that was wiped, or was never parsed.
 var ErrWiped = errors.New("pin: wiped or empty")
 
-// PIN is one PIN, six digits or a passphrase. Only Parse makes one; the zero
-// PIN is empty and equals nothing. Copies share one memory, so wiping any of
-// them wipes all. A PIN may be used by several goroutines at once.
+// PIN is one PIN, six digits or a passphrase. Only Parse makes one; the zero PIN is
+// empty and equals nothing. Copies share one memory, so wiping any of them wipes all.
+// A PIN may be used by several goroutines at once.
 //
-// It cannot be compared with == or be a map key: that would compare addresses
-// and not digits.
+// It cannot be compared with == or be a map key: that would compare addresses instead
+// of digits.
 type PIN struct {
-	// cell is a func because fmt and reflection print a func only as an
-	// address. fmt does not call methods of unexported fields, so redacting
-	// methods alone would not protect a PIN that is in an unexported field of
-	// another type.
+	// cell is a func because fmt and reflection print a func only as an address. fmt
+	// does not call methods of unexported fields, so redacting methods alone would
+	// not protect a PIN that is in an unexported field of another type.
 	cell func() *cell
 }
 
@@ -56,7 +54,7 @@ type cell struct {
 	// for any two PINs. No PIN contains a zero byte. It is written by newPIN,
 	// and cleared under mu when wiped and users is 0.
 	b [MaxBytes]byte
-	// earlier is the spelling in NFC, of m bytes, where that is another (Form).
+	// earlier is the spelling in NFC, of m bytes, if that differs (Form).
 	earlier [MaxBytes]byte
 	m       int
 }

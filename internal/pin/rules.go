@@ -54,8 +54,8 @@ type List string
 const (
 	// ListBasic has about 3,000: the most frequent ones, and trivial patterns.
 	ListBasic List = "basic"
-	// ListStrong has more of them, and with it go the rules about what people in
-	// China choose: RuleDate, RuleYear and RuleLove.
+	// ListStrong has more PINs. With it come the rules about choices that are common in
+	// China: RuleDate, RuleYear and RuleLove.
 	ListStrong List = "strong"
 )
 
@@ -67,9 +67,8 @@ func (l List) Covers(other List) bool {
 	return slices.Index(Lists(), l) >= slices.Index(Lists(), other)
 }
 
-// Rules selects the rules that a Judge applies. Current applies only where a
-// current PIN is given, in a change: anywhere else, comparing would cost a
-// guess.
+// Rules selects the rules that a Judge applies. Current applies only if a current PIN is
+// given, in a change: anywhere else, comparing would cost a guess.
 type Rules struct {
 	Birthday, IDNumber, Phone, CardNumber, Current bool
 	Repeat, Steps, Pairs, Triples, Mirror, Keypad  bool
@@ -89,8 +88,7 @@ func NationalRules() Rules {
 	return r
 }
 
-// Floor are the loosest rules that a nation may choose: all of them, with the
-// basic list.
+// Floor are the loosest rules that a nation may choose: all rules, with the basic list.
 func Floor() Rules {
 	return Rules{
 		Birthday: true, IDNumber: true, Phone: true, CardNumber: true, Current: true,
@@ -102,8 +100,8 @@ func Floor() Rules {
 
 const minRun = 4
 
-// Validate refuses a Run that is out of bounds and a list that there is not; the
-// zero Rules are invalid.
+// Validate refuses a Run that is out of range and an unknown list; the zero Rules are
+// invalid.
 func (r Rules) Validate() error {
 	if !slices.Contains(Lists(), r.List) {
 		return fmt.Errorf("pin rules: list %q, want one of %v", r.List, Lists())

@@ -6,9 +6,9 @@ import (
 	"github.com/liuma-pin/liuma"
 )
 
-// Born is the birthday as 20060102, or "" if nobody knows it. The number's own
-// counts before the registry's; an old permanent residence number, which leaves
-// the century open, is the other way round.
+// Born is the birthday as 20060102, or "" if it is not known. The birthday in the
+// document's number takes precedence over the registry's, except for an old permanent
+// residence number, which leaves the century open.
 func (f Facts) Born() string {
 	if f.BirthDate != "" && DocumentOf(f.IDNumber).Type != liuma.DocumentIDNumber {
 		return f.BirthDate
@@ -16,19 +16,18 @@ func (f Facts) Born() string {
 	return bornIn(f.IDNumber)
 }
 
-// OfAge reports whether somebody who was born on a day (20060102) has completed so
-// many years at a time, by the calendar of China (UTC+8). As the law counts, a year
-// of age is complete when the birthday is over: who was born on 5 May 2012 is 14
-// from 6 May 2026 on. Where the month has no such day its last counts, so that who
-// was born on 29 February 2012 is 14 from 1 March 2026 on. A day that cannot be
-// read is of no age.
+// OfAge reports whether a person born on a day (20060102) has completed so many years
+// at a time, by the calendar of China (UTC+8). By law a year of age is complete when
+// the birthday is over: a person born on 5 May 2012 is 14 from 6 May 2026 on. If the
+// month has no such day, its last day counts: a person born on 29 February 2012 is 14
+// from 1 March 2026 on. If the day cannot be read, the answer is false.
 func OfAge(born string, years int, at time.Time) bool {
 	day, err := time.Parse(bornForm, born)
 	if err != nil {
 		return false
 	}
 	birthday := time.Date(day.Year()+years, day.Month(), day.Day(), 0, 0, 0, 0, time.UTC)
-	if birthday.Month() != day.Month() { // 29 February of a year that has none
+	if birthday.Month() != day.Month() { // 29 February in a year without it
 		birthday = birthday.AddDate(0, 0, -1)
 	}
 	return at.In(time.FixedZone("", 8*60*60)).Format(bornForm) > birthday.Format(bornForm)

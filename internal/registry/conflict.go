@@ -15,21 +15,23 @@ import (
 	"github.com/liuma-pin/liuma/internal/written"
 )
 
-// Two people with one number: a row that agrees with the person who is registered
-// in none of name, phone and card number is another person's. It changes nothing,
-// and goes to a list that an operator decides.
+// Two people with one number: if a row agrees with the registered person neither in
+// name nor in phone nor in card number, it is about another person. It changes
+// nothing, and is put on a list for an operator to decide.
 
 // Errors of conflicts.
 var (
-	// ErrNoConflict says that no conflict has the ID, or it was decided meanwhile.
+	// ErrNoConflict says that no conflict has this ID, or that it was decided
+	// meanwhile.
 	ErrNoConflict = errors.New("there is no such conflict; it may have been decided meanwhile")
-	// ErrCardTaken says that the row's card number is another person's.
+	// ErrCardTaken says that the row's card number belongs to another person.
 	ErrCardTaken = errors.New("the card number of this row is another person's in the registry; correct the source and import it again")
-	// ErrAwaited says that a correction to the number waits.
+	// ErrAwaited says that a correction to this number is waiting.
 	ErrAwaited = errors.New("a correction to this number waits; cancel it first, or wait until it counts ('liuma registry corrections')")
-	// ErrNoCorrection says that a correction can no longer be carried out as it came.
+	// ErrNoCorrection says that a correction can no longer be carried out as it was
+	// reported.
 	ErrNoCorrection = errors.New("the correction that this came from cannot be taken now")
-	// ErrAgrees says that the registered person has become the row's meanwhile.
+	// ErrAgrees says that the registered person now agrees with the row.
 	ErrAgrees = errors.New("the registered person agrees with this row by now; decide 'keep', and import the row again")
 )
 
@@ -55,33 +57,34 @@ type ConflictView struct {
 	HasCard    bool       `json:"has_card"`  // replacing freezes it
 	Registered Side       `json:"registered"`
 	Imported   Side       `json:"imported"`
-	// Former is the masked number that the row's person has now, where this came as a
-	// correction: replacing begins the correction, and moves the other person out.
+	// Former is the masked present number of the row's person, if the row came as a
+	// correction: replacing then begins the correction, and moves the other person
+	// out.
 	Former string `json:"former_id_number,omitempty"`
 }
 
-// Replaced is what came of a number that was given to another person.
+// Replaced is the result of giving a number to another person.
 type Replaced struct {
-	// Card is the electronic card under the number, which is frozen now and opened
-	// at the counter alone; empty: there is none.
+	// Card is the electronic card under the number. It is frozen now, and only the
+	// counter can open it; empty: there is none.
 	Card string `json:"card"`
 }
 
-// another reports whether a row is about somebody else than the registered
-// person. An empty phone agrees with nothing.
+// another reports whether a row is about a different person than the registered one.
+// An empty phone agrees with nothing.
 func (r *keptRow) another(old store.Person, oldFacts Facts) bool {
 	return r.cardNo != old.CardNo && (r.replacedBy == "" || r.replacement != old.CardNo) &&
 		(r.facts.Phone == "" || r.facts.Phone != oldFacts.Phone) && !SameName(r.facts.Name, oldFacts.Name)
 }
 
-// conflictID is the same for a name and card number under a number.
+// conflictID is the same for the same number, name and card number.
 func (g *Registry) conflictID(r *keptRow) string {
 	mac := g.vault.RowMAC("conflicts", r.holder[:], []byte(written.NameKey(r.facts.Name)), []byte(r.facts.CardNo))
 	return hex.EncodeToString(mac[:8])
 }
 
-// contest puts a row on the list, unless it is there as it is. A crash leaves it
-// with the rest of its chunk or not at all.
+// contest puts a row on the list, unless it is on it unchanged. A crash keeps it
+// together with the rest of its chunk, or not at all.
 func (im *importing) contest(tx store.Tx, r *keptRow, t *tally) (outcome, error) {
 	return im.list(tx, store.Conflict{ID: im.g.conflictID(r), Person: r.person(im.g), At: im.g.now()}, t)
 }
@@ -110,8 +113,8 @@ func (g *Registry) sameRow(a, b store.Person) bool {
 	return err1 == nil && err2 == nil && one == two && a.Physical == b.Physical && a.Died == b.Died && a.ReplacedBy == b.ReplacedBy
 }
 
-// Conflicts lists the conflicts that nobody has decided, in the order of their IDs
-// after one, at most a hundred.
+// Conflicts lists the undecided conflicts, in the order of their IDs after a given
+// one, at most a hundred.
 func (g *Registry) Conflicts(ctx context.Context, after string) ([]ConflictView, error) {
 	all := []ConflictView{}
 	err := g.store.View(ctx, func(r store.Reader) error {
@@ -141,7 +144,7 @@ func (g *Registry) Conflicts(ctx context.Context, after string) ([]ConflictView,
 	return all, err
 }
 
-// Conflict shows one conflict, a decided one too. ErrNoConflict.
+// Conflict shows one conflict, even if it is decided. ErrNoConflict.
 func (g *Registry) Conflict(ctx context.Context, id string) (v ConflictView, err error) {
 	err = g.store.View(ctx, func(r store.Reader) error {
 		c, err := findConflict(r, id)
@@ -182,7 +185,7 @@ func (g *Registry) conflictView(r store.Reader, c store.Conflict) (ConflictView,
 	}
 	whose := c.Person.Holder
 	if c.FormerCard != (vault.Index{}) {
-		whose = c.Former // the row agrees in the name alone with the person of that number
+		whose = c.Former // the row agrees only in the name with the person of that number
 	}
 	switch p, f, err := g.Of(r, whose); {
 	case err == nil:
@@ -206,8 +209,8 @@ func side(p store.Person, f Facts) Side {
 	return s
 }
 
-// KeepRegistered decides that the registered person stays: the row is no longer
-// listed, and left out when it is imported again. ErrNoConflict.
+// KeepRegistered decides that the registered person stays. The row is no longer
+// listed, and is left out when it is imported again. ErrNoConflict.
 func (g *Registry) KeepRegistered(ctx context.Context, actor, id string, reason audit.Reason) error {
 	return g.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		c, err := findConflict(tx, id)
@@ -223,13 +226,13 @@ func (g *Registry) decidedEntry(actor string, ev audit.Event, card liuma.CardID,
 	return audit.Entry{At: g.now(), Actor: actor, Event: ev, Card: card, Outcome: "ok", Note: reason.Note("conflict=" + id)}
 }
 
-// ReplaceRegistered decides that the number is that of the row's person, who takes
-// the registered one's place. An electronic card under the number was made by the
-// other person, who knows its PIN: it is frozen until the counter opens it, and
-// its bound phone is told. Errors: ErrNoConflict, ErrCardTaken, ErrAgrees.
+// ReplaceRegistered decides that the number belongs to the row's person, who replaces
+// the registered one. An electronic card under the number was made by the other
+// person, who knows its PIN. So it is frozen until the counter opens it, and its
+// bound phone gets a notice. Errors: ErrNoConflict, ErrCardTaken, ErrAgrees.
 //
 // A crash before the commit leaves the conflict, the person and the card as they
-// were; after it the notice is queued by the next round of maintenance (I-8).
+// were; after it the next round of maintenance queues the notice (I-8).
 func (g *Registry) ReplaceRegistered(ctx context.Context, actor, id string, reason audit.Reason) (Replaced, error) {
 	var out Replaced
 	err := g.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
@@ -265,7 +268,7 @@ func (g *Registry) ReplaceRegistered(ctx context.Context, actor, id string, reas
 	return out, err
 }
 
-// registered is the person who gives way, or a zero one.
+// registered is the person to be replaced, or a zero one.
 func (g *Registry) registered(tx store.Tx, c store.Conflict) (store.Person, error) {
 	if row, err := tx.Person(c.Person.Holder); err == nil && row.Awaited != (vault.Index{}) {
 		return store.Person{}, ErrAwaited
@@ -288,8 +291,8 @@ func (g *Registry) registered(tx store.Tx, c store.Conflict) (store.Person, erro
 	return old, nil
 }
 
-// reopenConflicts drops a decided conflict. Those in which the old person was kept
-// are about another one now, and are listed again.
+// reopenConflicts deletes a decided conflict. Conflicts decided for the old person
+// are open again, since the registered person is another one now.
 func reopenConflicts(tx store.Tx, c store.Conflict) error {
 	if err := tx.DeleteConflict(c.ID); err != nil {
 		return err
@@ -314,7 +317,7 @@ func (g *Registry) contestCard(tx store.Tx, p, old store.Person) (liuma.CardID, 
 	if err != nil {
 		return liuma.CardID{}, fmt.Errorf("registry: the card of the number: %w", err)
 	}
-	if card.Version == 0 { // nobody has a PIN of it, unless one is being set
+	if card.Version == 0 { // it has no PIN, unless one is being set
 		_, err := tx.Intent(card.ID)
 		if errors.Is(err, store.ErrNotFound) {
 			return liuma.CardID{}, nil
@@ -326,10 +329,10 @@ func (g *Registry) contestCard(tx store.Tx, p, old store.Person) (liuma.CardID, 
 	if !card.Frozen {
 		card.Frozen, card.FrozenAt = true, g.now()
 	}
-	card.EndCorrection() // one that waits stops
+	card.EndCorrection() // a waiting correction stops
 	card.Contested, card.Region = true, p.Region
-	card.Stops++                // no ticket stands that was opened for the person before
-	if card.Retiring.IsZero() { // keepers stop that one for good
+	card.Stops++                // tickets opened for the former person no longer stand
+	if card.Retiring.IsZero() { // a retiring card is being stopped for good
 		card.Physical = p.Physical
 	}
 	err = errors.Join(tx.UpdateCard(card), tx.DeleteCodesOf(card.ID))
@@ -339,7 +342,7 @@ func (g *Registry) contestCard(tx store.Tx, p, old store.Person) (liuma.CardID, 
 	return card.ID, g.noteChange(tx, card, []string{store.ChangedPerson}, old.Sealed)
 }
 
-// noteChange notes what the holder of a card is to be told of.
+// noteChange notes a change that the holder of a card must be told of.
 func (g *Registry) noteChange(tx store.Tx, card store.Card, what []string, was []byte) error {
 	c, err := tx.PersonChange(card.ID)
 	if errors.Is(err, store.ErrNotFound) {
@@ -359,9 +362,9 @@ func (g *Registry) noteChange(tx store.Tx, card store.Card, what []string, was [
 	return tx.PutPersonChange(c)
 }
 
-// Of returns the person of a blind index, and their facts: what a card says of its
-// holder is read here each time, so that a corrected name or number counts at
-// once. store.ErrNotFound: there is none.
+// Of returns the person of a blind index, and their facts. Cards read their holder's
+// facts through it each time, so that a corrected name or number counts at once.
+// store.ErrNotFound: there is no such person.
 func (g *Registry) Of(rd store.Reader, holder vault.Index) (store.Person, Facts, error) {
 	person, err := rd.Person(holder)
 	if err == nil && nobody(person) {

@@ -11,48 +11,50 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// A corrected number: the person stays, and is found under another number. The
-// word comes by an import, from a registry client or from an operator, and all
-// three call Correct, which only notes it. The authority carries it out: at once
-// where there is no card, else after its holder was told and could stop it.
-// Until then the new number is nobody's, and afterwards the old one.
+// A corrected number: the person stays, and is found under another number. The report
+// comes from an import, from a registry client or from an operator. All three call
+// Correct, which only notes it. The authority carries it out: at once if there is no
+// card, else after the holder was told and had time to stop it. Until then the new
+// number belongs to nobody, and afterwards the old one.
 
-// ErrMoved says that the registry has changed since a correction was received, so
-// that it can no longer be carried out as it was meant.
+// ErrMoved says that the registry has changed since a correction was reported, so that
+// it can no longer be carried out as it was meant.
 var ErrMoved = errors.New("registry: the person or the new number has changed since the correction came")
 
 // Correction asks for the correction of a number.
 type Correction struct {
 	Former, Number IDNumber
-	// CardNo is the person's present card number: it shows that the right person is
+	// CardNo is the person's present card number. It shows that the right person is
 	// meant, as in a report about a card.
 	CardNo string
-	// Insist takes one that an operator cancelled before: an operator's own word does.
+	// Insist accepts a correction that an operator cancelled before; only an operator's
+	// own report does so.
 	Insist bool
 	Actor  string
 }
 
-// Corrected is what became of it.
+// Corrected is the result of a reported correction.
 type Corrected struct {
-	// Correction is what waits now. Its ID is empty when nothing does: with Done the
-	// person has the new number already, with Contested it is another person's.
+	// Correction is the correction that waits now; its ID is empty if none does. With
+	// Done the person has the new number already; with Contested it belongs to another
+	// person.
 	Correction store.Correction
 	Done       bool
-	// Contested: the registered person of the new number is another, and an operator
-	// decides (Conflicts). Nothing else was changed.
+	// Contested says that the new number is registered for another person, so that an
+	// operator must decide (Conflicts). Nothing else was changed.
 	Contested bool
-	// Fresh: something was written.
+	// Fresh says that something was written.
 	Fresh bool
 }
 
-// Correct notes a correction, in the caller's transaction. Told again, it changes
+// Correct notes a correction, in the caller's transaction. Reporting it again changes
 // nothing. Errors: CodeCorrectionSame, CodeNotInRegistry (there is no such person),
 // CodeNotFound (not the person's card), CodeCorrectionWaits (another one waits for
 // either number), CodeCorrectionStopped, CodeCorrectionHasCard, CodeFrozen,
 // CodeCancelled, CodeChangeUnderWay.
 //
-// A crash before the commit leaves nothing of it, after it the correction, which
-// the authority's next round goes on with.
+// A crash before the commit leaves nothing of it; after it the authority's next round
+// carries the correction on.
 func (g *Registry) Correct(tx store.Tx, q Correction) (Corrected, error) {
 	given := g.vault.Index(vault.IndexCardNo, q.CardNo)
 	return g.correct(tx, change{
@@ -61,17 +63,17 @@ func (g *Registry) Correct(tx store.Tx, q Correction) (Corrected, error) {
 	})
 }
 
-// change is a correction as the three ways bring it.
+// change is a correction in a form common to all three sources.
 type change struct {
 	former  vault.Index
 	number  IDNumber
 	actor   string
 	insist  bool
-	decided bool // an operator decided that the new number is this person's
-	// fits reports whether a registered person is the one who is meant.
+	decided bool // an operator decided that the new number belongs to this person
+	// fits reports whether a registered person is the person meant.
 	fits func(store.Person, Facts) bool
-	// was reports whether the person of the new number is the one who is meant, who was
-	// corrected before; nil: as fits.
+	// was reports whether the person of the new number is the person meant, already
+	// corrected; nil: use fits.
 	was func(store.Person, Facts) bool
 }
 
@@ -114,8 +116,8 @@ func (g *Registry) correct(tx store.Tx, q change) (Corrected, error) {
 	return Corrected{Correction: c, Fresh: true}, tx.PutCorrection(c)
 }
 
-// nextCorrection counts a correction at the card, if there is one: the row of an
-// earlier one that is put back opens nothing from then on.
+// nextCorrection counts the correction at the card, if there is one. So the row of an
+// earlier correction has no effect if it is put back.
 func nextCorrection(tx store.Tx, id liuma.CardID) (uint64, error) {
 	if id.IsZero() {
 		return 0, nil
@@ -133,7 +135,7 @@ func (g *Registry) correctionID(former vault.Index) string {
 	return hex.EncodeToString(mac[:8])
 }
 
-// again answers where there is a correction of the former number already.
+// again returns the answer if there is a correction of the former number already.
 func (g *Registry) again(tx store.Tx, q change, there store.Correction, number vault.Index) (Corrected, error) {
 	if there.Number != number {
 		return Corrected{}, liuma.FailField(liuma.CodeCorrectionWaits, "former_id_number", nil)
@@ -159,8 +161,8 @@ func (g *Registry) again(tx store.Tx, q change, there store.Correction, number v
 	return Corrected{Correction: there, Done: there.State == store.CorrectionMoved}, nil
 }
 
-// toCorrect is the person of a former number, or, where the correction was carried
-// out before, the person of the new one.
+// toCorrect is the person of the former number or, if the correction was carried out
+// before, of the new number.
 func (g *Registry) toCorrect(tx store.Tx, q change, number vault.Index) (store.Person, Facts, error) {
 	person, facts, err := g.Of(tx, q.former)
 	gone := errors.Is(err, store.ErrNotFound)
@@ -179,8 +181,8 @@ func (g *Registry) toCorrect(tx store.Tx, q change, number vault.Index) (store.P
 		was = q.was
 	}
 	if err == nil && was(now, f) {
-		// Done before, if the former number is known at all; it may be another
-		// person's by now.
+		// If the former number is known at all, the correction was carried out before;
+		// the number may belong to another person by now.
 		if _, err := tx.Person(q.former); !errors.Is(err, store.ErrNotFound) {
 			return now, f, err
 		}
@@ -191,9 +193,9 @@ func (g *Registry) toCorrect(tx store.Tx, q change, number vault.Index) (store.P
 	return person, facts, liuma.FailField(liuma.CodeNotFound, "card_no", errors.New("not the person's current card"))
 }
 
-// correctable is the card of a person whose number may be corrected; zero if there
-// is none. A frozen card's holder is to be heard first, and a first PIN that is
-// being set is let finish.
+// correctable is the card of a person whose number may be corrected; zero if there is
+// none. It refuses a frozen card, because its holder must be heard first, and a card
+// whose first PIN is being set.
 func (g *Registry) correctable(tx store.Tx, p store.Person) (liuma.CardID, error) {
 	card, err := tx.CardByHolder(p.Holder)
 	if errors.Is(err, store.ErrNotFound) {
@@ -219,13 +221,13 @@ func (g *Registry) correctable(tx store.Tx, p store.Person) (liuma.CardID, error
 	return card.ID, nil
 }
 
-// reserve marks the new number as awaited, so that nobody else is registered or
-// applies under it; taken says that it is another person's, which was noted for an
+// reserve marks the new number as awaited, so that nobody else is registered or applies
+// under it. taken says that it belongs to another person, which was noted for an
 // operator.
 func (g *Registry) reserve(tx store.Tx, q change, p store.Person, facts Facts, number vault.Index) (taken bool, err error) {
 	other, err := tx.CorrectionTo(number)
 	if errors.Is(err, store.ErrNotFound) {
-		other, err = tx.CorrectionOf(number) // its present person is being moved away
+		other, err = tx.CorrectionOf(number) // a correction is moving its present person away
 	}
 	if err == nil && other.State != store.CorrectionCancelled {
 		return false, liuma.FailField(liuma.CodeCorrectionWaits, "id_number", nil)
@@ -260,15 +262,15 @@ func (g *Registry) reserve(tx store.Tx, q change, p store.Person, facts Facts, n
 	return false, tx.UpsertPerson(next)
 }
 
-// onePerson reports whether two registered people are one, registered twice: they have
-// one phone or one card number. A name alone says nothing here, as namesakes have it too,
-// and the correction takes the other's place.
+// onePerson reports whether two registered people are the same person, registered
+// twice: they have the same phone or card number. The name is not enough here, because
+// of namesakes, and the correction would replace the other person.
 func onePerson(p store.Person, f Facts, o store.Person, of Facts) bool {
 	return p.CardNo == o.CardNo || f.Phone != "" && f.Phone == of.Phone
 }
 
-// contestCorrection puts a correction to another person's number on the list of
-// conflicts.
+// contestCorrection puts a correction on the list of conflicts if its number belongs to
+// another person.
 func (g *Registry) contestCorrection(tx store.Tx, q change, p store.Person, facts Facts, number vault.Index) error {
 	p.Holder = number
 	var err error
@@ -290,8 +292,9 @@ func (g *Registry) contestCorrection(tx store.Tx, q change, p store.Person, fact
 	return tx.PutConflict(c)
 }
 
-// correctContested begins the correction of a conflict that an operator decided for
-// its person. The registered one of the new number gives way when it counts.
+// correctContested begins the correction of a conflict that an operator decided for the
+// row's person. The registered person of the new number is replaced when it takes
+// effect.
 func (g *Registry) correctContested(tx store.Tx, actor string, c store.Conflict) error {
 	f, err := g.open(c.Person)
 	if err != nil {
@@ -316,13 +319,13 @@ func (g *Registry) correctContested(tx store.Tx, actor string, c store.Conflict)
 	return reopenConflicts(tx, c)
 }
 
-// nobody reports a row that keeps a number from being anybody's.
+// nobody reports whether a row only keeps a number from being used.
 func nobody(p store.Person) bool {
 	return p.CorrectedTo != (vault.Index{}) || p.Awaited != (vault.Index{})
 }
 
-// Move gives a person the new number, in the transaction that moves the card: the
-// old number stays as a row that is nobody. ErrMoved.
+// Move gives a person the new number, in the transaction that moves the card. The old
+// number's row stays, but belongs to nobody. ErrMoved.
 func (g *Registry) Move(tx store.Tx, c store.Correction) error {
 	person, facts, err := g.Of(tx, c.Former)
 	if errors.Is(err, store.ErrNotFound) {
@@ -356,12 +359,12 @@ func (g *Registry) Move(tx store.Tx, c store.Correction) error {
 	if person.Sealed, err = g.seal(c.Number, facts); err != nil {
 		return err
 	}
-	// The old row gives its card number up first: it is unique.
+	// The old row gives its card number up first, since card numbers are unique.
 	err = tx.UpsertPerson(store.Person{Holder: c.Former, CorrectedTo: c.Number, UpdatedAt: g.now()})
 	return errors.Join(err, tx.UpsertPerson(person))
 }
 
-// Release takes the mark from a new number whose correction does not come about.
+// Release removes the mark from a new number whose correction will not take place.
 func (g *Registry) Release(tx store.Tx, c store.Correction) error {
 	p, err := tx.Person(c.Number)
 	if errors.Is(err, store.ErrNotFound) || err == nil && p.Awaited != c.Former {

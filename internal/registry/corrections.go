@@ -12,15 +12,15 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// What operators see of corrections, and decide.
+// What operators see of corrections, and how they decide about them.
 
 // Errors of an operator's acts.
 var (
-	// ErrUnknownCorrection says that there is no such correction, or no longer.
+	// ErrUnknownCorrection says that there is no such correction, or that it has ended.
 	ErrUnknownCorrection = errors.New("there is no such correction; it may count already, or have been cancelled ('liuma registry corrections' lists them)")
 	// ErrCounts says that it is too late to cancel a correction.
 	ErrCounts = errors.New("the correction counts already, or is being carried out; correct the number back if it was wrong")
-	// ErrNotUntold says that a correction was not stopped because nobody could be told.
+	// ErrNotUntold says that a correction was not stopped because its holder could not be told.
 	ErrNotUntold = errors.New("only a correction that was stopped as 'untold' goes on; cancel this one, and correct anew ('liuma registry corrections' says why it stopped)")
 )
 
@@ -64,8 +64,8 @@ func stateName(s store.CorrectionState) string {
 	return fmt.Sprintf("state %d", s)
 }
 
-// Corrections lists corrections in the order of their IDs after one, at most a
-// hundred; cancelled ones are passed over.
+// Corrections lists corrections in the order of their IDs after a given one, at most a hundred,
+// without cancelled ones.
 func (g *Registry) Corrections(ctx context.Context, after string) ([]CorrectionView, error) {
 	all := []CorrectionView{}
 	err := g.store.View(ctx, func(r store.Reader) error {
@@ -114,8 +114,8 @@ func (g *Registry) correctionView(r store.Reader, c store.Correction) (Correctio
 	return v, nil
 }
 
-// CorrectionOf is the correction that waits where Correct was told of one.
-// store.ErrNotFound: none does, so it counts.
+// CorrectionOf is the waiting correction of a report that Correct took. store.ErrNotFound: none
+// waits, so it is done.
 func (g *Registry) CorrectionOf(r store.Reader, q Correction) (store.Correction, error) {
 	c, err := r.CorrectionOf(g.vault.Index(vault.IndexIDNumber, q.Former.Canonical()))
 	if err == nil && c.Number != g.vault.Index(vault.IndexIDNumber, q.Number.Canonical()) {
@@ -124,9 +124,8 @@ func (g *Registry) CorrectionOf(r store.Reader, q Correction) (store.Correction,
 	return c, err
 }
 
-// CorrectNumber takes an operator's word that a number became another. The
-// authority goes on with what comes of it. The errors are those of Correct, and
-// CodeCorrectionContested.
+// CorrectNumber takes an operator's report that a number was corrected to another. The authority
+// carries it out. The errors are those of Correct, and CodeCorrectionContested.
 func (g *Registry) CorrectNumber(ctx context.Context, q Correction, reason audit.Reason) (Corrected, error) {
 	var out Corrected
 	err := g.store.Update(ctx, func(tx store.Tx) (e audit.Entry, err error) {
@@ -147,9 +146,8 @@ func (g *Registry) CorrectNumber(ctx context.Context, q Correction, reason audit
 	return out, err
 }
 
-// CancelCorrection ends a correction that does not count yet. The registry's same
-// word is then refused, until an operator takes it. Errors: ErrUnknownCorrection,
-// ErrCounts.
+// CancelCorrection ends a correction that does not count yet. The registry's same report is then
+// refused until an operator accepts it. Errors: ErrUnknownCorrection, ErrCounts.
 //
 // A crash before the commit leaves it as it was.
 func (g *Registry) CancelCorrection(ctx context.Context, actor, id string, reason audit.Reason) error {
@@ -173,9 +171,9 @@ func (g *Registry) CancelCorrection(ctx context.Context, actor, id string, reaso
 	})
 }
 
-// GoOn lets a correction go on that was stopped because nobody could be told: the
-// operator has reached the holder otherwise. The authority's next round opens it, and its
-// 72 hours run from then on. Errors: ErrUnknownCorrection, ErrNotUntold.
+// GoOn continues a correction that was stopped because its holder could not be told: the operator
+// has reached the holder in another way. The authority's next round opens it, and its 72 hours run
+// from then on. Errors: ErrUnknownCorrection, ErrNotUntold.
 //
 // A crash before the commit leaves it stopped.
 func (g *Registry) GoOn(ctx context.Context, actor, id string, reason audit.Reason) error {
@@ -196,8 +194,8 @@ func (g *Registry) GoOn(ctx context.Context, actor, id string, reason audit.Reas
 	})
 }
 
-// correctionOf reads a correction that an operator decides about. Errors:
-// ErrUnknownCorrection, of a cancelled one too.
+// correctionOf reads a correction that an operator decides about. ErrUnknownCorrection, also if it
+// was cancelled.
 func correctionOf(r store.Reader, id string) (store.Correction, error) {
 	c, err := r.Correction(id)
 	if errors.Is(err, store.ErrNotFound) || err == nil && c.State == store.CorrectionCancelled {
@@ -206,14 +204,14 @@ func correctionOf(r store.Reader, id string) (store.Correction, error) {
 	return c, err
 }
 
-// releaseCard lets a card's PIN be reset and its phone be changed again, and makes a
-// row of the correction that is put back count for nothing.
+// releaseCard allows resets and phone changes of a card again, and invalidates the correction's row
+// in case it is put back.
 func releaseCard(tx store.Tx, c store.Correction) error {
 	if c.Card.IsZero() {
 		return nil
 	}
 	card, err := tx.Card(c.Card)
-	if errors.Is(err, store.ErrNotFound) { // restored from before its enrolment
+	if errors.Is(err, store.ErrNotFound) { // the database was restored from before its enrolment
 		return nil
 	}
 	if err != nil || card.CorrectionNo != c.No {

@@ -19,20 +19,19 @@ var (
 	errDocumentCheck = errors.New("registry: document: wrong check digit")
 )
 
-// Old permanent residence numbers name the year of birth by two digits, and none
-// was given out after this year.
+// lastOldResidence is the last year in which old permanent residence numbers were
+// given out. They name the year of birth by two digits.
 const lastOldResidence = 2023
 
-// bornForm is how birthdays are kept.
+// bornForm is the form in which birthdays are kept.
 const bornForm = "20060102"
 
-// ParseDocument reads a document in any spelling (written.Number), as
-// ParseIDNumber does. An 18-character number is the same value under every type
-// that it may come as, so that it reaches the same row (I-4). It is pure.
+// ParseDocument reads a document in any spelling (written.Number), as ParseIDNumber
+// does. An 18-character number gives the same value under every document type that
+// may have it, so that it reaches the same row (I-4). It is pure.
 //
 // Errors: CodeDocumentInvalid; CodeDocumentState for a passport without the state
-// that issued it, because two states may give out one number; those of
-// ParseIDNumber.
+// that issued it, because two states may give out one number; those of ParseIDNumber.
 func ParseDocument(d liuma.Document) (IDNumber, error) {
 	if len(d.Number) > maxTyped {
 		return IDNumber{}, liuma.Fail(liuma.CodeDocumentInvalid, errDocumentShape)
@@ -57,7 +56,7 @@ func ParseDocument(d liuma.Document) (IDNumber, error) {
 	case liuma.DocumentTaiwanPermit:
 		number, err = taiwanPermit(number)
 	case liuma.DocumentForeignerNumber:
-		if oldResidence(number) { // whose holder has it as the social security number
+		if oldResidence(number) { // its holder uses it as the social security number
 			return ParseDocument(liuma.Document{Type: liuma.DocumentPermanentResidence, Number: number})
 		}
 		err = foreignerNumber(number)
@@ -82,9 +81,9 @@ func lettersAndDigits(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return (r < 'A' || r > 'Z') && (r < '0' || r > '9') })
 }
 
-// state reports whether code is a state's three letters (ISO 3166-1 alpha-3), or
-// one of those that passports have beside them (ICAO 9303-3): stateless people,
-// refugees, the British forms, the United Nations, the European Union.
+// state reports whether code is the three letters of a state (ISO 3166-1 alpha-3), or
+// one of the further codes in passports (ICAO 9303-3): stateless people, refugees,
+// the British forms, the United Nations, the European Union.
 func state(code string) bool {
 	switch code {
 	case "XXA", "XXB", "XXC", "XXX", "GBD", "GBN", "GBO", "GBP", "GBS", "UNO", "UNA", "UNK", "EUE", "XOM", "RKS":
@@ -99,9 +98,9 @@ func state(code string) bool {
 
 var errNoState = errors.New("registry: document: a passport without its issuing state")
 
-// passport parts the issuing state from the number. They must be written apart
-// (DEU-C01X00T47, "DEU C01X00T47"): many numbers begin with letters that are some
-// state's too.
+// passport splits the issuing state from the number. They must be written apart
+// (DEU-C01X00T47, "DEU C01X00T47"), because many numbers begin with letters that are
+// also a state's code.
 func passport(typed string) (string, error) {
 	runes := []rune(typed)
 	code, at := "", 0
@@ -208,7 +207,7 @@ func foreignerNumber(number string) error {
 // Document returns the type and the canonical number.
 func (n IDNumber) Document() liuma.Document { return DocumentOf(n.Canonical()) }
 
-// DocumentOf is the document of a canonical text, as facts hold it.
+// DocumentOf is the document of a canonical text, as stored in facts.
 func DocumentOf(canonical string) liuma.Document {
 	if canonical == "" {
 		return liuma.Document{}
@@ -219,7 +218,7 @@ func DocumentOf(canonical string) liuma.Document {
 	return liuma.Document{Type: liuma.DocumentIDNumber, Number: canonical}
 }
 
-// Born is the birthday that the number itself tells, as bornForm, or "".
+// Born is the birthday in the number itself, in bornForm, or "".
 func (n IDNumber) Born() string { return bornIn(n.Canonical()) }
 
 func bornIn(canonical string) string {
@@ -232,9 +231,9 @@ func bornIn(canonical string) string {
 	return ""
 }
 
-// MaskIDNumber shows of a document's number what pages may show: of an
-// 18-character one four characters at each end (3305**********1234), of others
-// the state, one character and the last two.
+// MaskIDNumber is the part of a document's number that pages may show: for an
+// 18-character one four characters at each end (3305**********1234), for others the
+// state, one character and the last two.
 func MaskIDNumber(canonical string) string {
 	switch d := DocumentOf(canonical); d.Type {
 	case liuma.DocumentPassport:

@@ -32,15 +32,15 @@ type Facts struct {
 	Phone    string
 	CardNo   string
 	Region   liuma.Region // of the agency that issued the card
-	// BirthDate is the registry's date of birth (20060102), or empty; Born says which
-	// counts.
+	// BirthDate is the registry's date of birth (20060102), or empty; Born decides
+	// which birthday counts.
 	BirthDate string
 	// Household is the registry's name of the household that a person lives in, or
-	// empty. It says nothing by itself.
+	// empty. Only whether two people have the same one matters.
 	Household string
-	// Address is where a letter reaches the person, on one line, and Postcode its six
-	// digits; each may be empty. No page, no clerk and no channel is shown them: they
-	// are read when a letter is printed, and written out for the person.
+	// Address is the postal address on one line, and Postcode its six digits; each
+	// may be empty. No page, clerk or channel sees them: they are read when a letter
+	// is printed, and when a person's data is written out for them.
 	Address, Postcode string
 }
 
@@ -58,10 +58,10 @@ const maxMember = 255
 // ErrFacts says that stored facts are not in the form that Marshal writes.
 var ErrFacts = errors.New("registry: stored facts are damaged")
 
-// Marshal returns the stored form, for the vault to seal; the caller wipes it.
-// It is a version byte, each member in order as a length byte and UTF-8, and
-// zeros up to a multiple of 32 bytes. Members that came later stand at the end and
-// are left out while they are empty, so that old rows and new ones are one form.
+// Marshal returns the stored form, for the vault to seal; the caller wipes it. It is
+// a version byte, each member in order as a length byte and UTF-8, and zeros up to a
+// multiple of 32 bytes. Later members are at the end and are left out while they are
+// empty, so that old and new rows have the same form.
 func (f Facts) Marshal() ([]byte, error) {
 	members := f.members()
 	for len(members) > firstMembers && members[len(members)-1] == "" {

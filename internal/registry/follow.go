@@ -7,12 +7,13 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// What the registry says of a person reaches the electronic card in two ways:
-// status and region are pushed into the card's row, because attempts and policies
-// read only that, and name, phone and card number are read where they are needed
-// (Of). The bound phone is the holder's: no change here touches it.
+// The registry's facts reach the electronic card in two ways. Status and region are
+// pushed into the card's row, because attempts and policies read only that. Name,
+// phone and card number are read where they are needed (Of). The bound phone is the
+// holder's: no change here touches it.
 
-// differences names what a holder is told of. Another spelling of one name is none.
+// differences names the changes that a holder is told of. Another spelling of the
+// same name is not a change.
 func differences(was, is Facts) (what []string) {
 	for _, d := range []struct {
 		name    string
@@ -31,10 +32,10 @@ func differences(was, is Facts) (what []string) {
 }
 
 // followCard brings the electronic card, if there is one, to a person's status and
-// region, and notes what its holder is to be told of. A status is raised, and set
-// only where the physical card was replaced. A row that the store refuses is
-// refused everywhere, and is left as it is. A crash leaves all of this with the
-// rest of the chunk, or nothing (I-8).
+// region, and notes the changes that its holder must be told of. A status is only
+// ever raised; it is set freely only when the physical card was replaced. A card row
+// that the store refuses is left as it is, since it is refused everywhere. A crash
+// leaves all of this with the rest of the chunk, or nothing (I-8).
 func (g *Registry) followCard(tx store.Tx, p store.Person, replaced bool, what []string) error {
 	if p.Physical == liuma.PhysicalNormal && !replaced && len(what) == 0 {
 		return nil
@@ -56,7 +57,7 @@ func (g *Registry) followCard(tx store.Tx, p store.Person, replaced bool, what [
 		}
 	}
 	physical := p.Physical
-	if !replaced || !card.Retiring.IsZero() { // keepers stop that card for good
+	if !replaced || !card.Retiring.IsZero() { // a retiring card is being stopped for good
 		physical = raised(card.Physical, p.Physical)
 	}
 	if card.Physical == physical && card.Region == p.Region {

@@ -32,7 +32,7 @@ const (
 // header is the first line that Sample writes.
 const header = "id_number,name,phone,card_no,region,status"
 
-// headings are the names of a column: ours first, then those in use.
+// headings are the accepted names of each column: ours first, then others in use.
 func headings(column int) []string {
 	return [columns][]string{
 		{"id_number", "idnumber", "id_no", "身份证号", "身份证号码", "公民身份号码", "证件号码", "证件号", "社会保障号码", "社会保障号"},
@@ -55,19 +55,19 @@ func headings(column int) []string {
 // ErrHeader says that no line at the start of a file is the header.
 var ErrHeader = errors.New("the first line must be " + header)
 
-// maxHeader is how many lines may stand before and with the header: exports
-// begin with a title.
+// maxHeader is how many lines are searched for the header: exported files begin with
+// a title.
 const maxHeader = 10
 
-// layout says which cell of a line is which column.
+// layout says which cell of a line belongs to which column.
 type layout struct {
 	comma byte
 	cells int
-	known int          // columns
-	at    [columns]int // -1: the file has no such column
+	known int          // number of known columns
+	at    [columns]int // -1: the file does not have the column
 }
 
-// parseHeader reads a header line, whatever it parts its cells with.
+// parseHeader reads a header line with any separator.
 func parseHeader(line string) (layout, error) {
 	line = strings.TrimPrefix(line, "\ufeff")
 	l := layout{comma: sheet.Separator(line)}
@@ -118,9 +118,9 @@ func unknownHeader(line string, wrong []string) error {
 	return fmt.Errorf("%w (in any order; phone, region, status, replaced_by, former_id_number, birth_date, household, address and postcode may be missing, and document_type with document_number may stand for id_number); found %q%s", ErrHeader, sheet.Show(line), said)
 }
 
-// columnsOf finds the column of each heading. 证件号码 is the number of whatever
-// document 证件类型 says, where another column has the ID number; by itself it is the one
-// column for numbers.
+// columnsOf finds the column of each heading. 证件号码 is the number of the document that
+// 证件类型 names, if the ID number has another column; alone it is the one column for all
+// numbers.
 func columnsOf(names []string) []int {
 	found := make([]int, len(names))
 	general, numbers := -1, 0
@@ -162,7 +162,7 @@ func columnOf(name string) int {
 	return -1
 }
 
-// guess names the column that a heading is nearest to.
+// guess names the column whose headings are nearest to a heading.
 func guess(name string) string {
 	key := []rune(sheet.HeadingKey(name))
 	best, least := "", len(key)/2+2

@@ -14,18 +14,18 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// What is held about one person, written out because that person asks (PIPL article
-// 45). Nothing in it is another person's: phone numbers are masked, since a number may
-// be a relative's, and of a card that was somebody else's under the same number only
-// that it is there. No PIN is in it, because none is kept.
+// The data held about one person, written out because that person asks for it (PIPL
+// article 45). Nothing in it is about another person: phone numbers are masked, since a
+// number may be a relative's, and a card that was another person's under the same number
+// is only mentioned. It has no PIN, because none is stored.
 
 // ErrNobody says that nothing is held under a number.
 var ErrNobody = errors.New("nothing is held about a person with this ID number")
 
-// maxNotices bounds the notices that are written out, newest last.
+// maxNotices is how many notices are written out, newest last.
 const maxNotices = 1000
 
-// Held is what is held about one person. The uses of the card stand in the record,
+// Held is the data held about one person. The uses of the card are in the audit record,
 // in the stream of Card.ID.
 type Held struct {
 	At        time.Time   `json:"at"`
@@ -33,8 +33,8 @@ type Held struct {
 	Person    *HeldPerson `json:"person"` // null: the registry has nobody
 	Card      *HeldCard   `json:"card"`   // null: no electronic card
 	Conflicts int         `json:"conflicts"`
-	// Corrections of the number, or to it, that are under way, wait for an operator, or
-	// were decided against. One that counts has none.
+	// Corrections lists corrections from or to the number that are under way, wait for an
+	// operator, or were decided against. Corrections that took effect leave none.
 	Corrections []HeldCorrection      `json:"corrections"`
 	Pending     []HeldCeremony        `json:"pending"` // what goes on now
 	Notices     []HeldNotice          `json:"notices"`
@@ -59,8 +59,8 @@ type HeldPerson struct {
 	Postcode  string               `json:"postcode,omitempty"`
 }
 
-// HeldCard is the electronic card. Of one that was made by the person who was
-// registered under the number before, only Others is set.
+// HeldCard is the electronic card. If it was made by the person who was registered under
+// the number before, only Others is set.
 type HeldCard struct {
 	Others    bool           `json:"others,omitempty"`
 	ID        string         `json:"id,omitempty"`
@@ -68,7 +68,7 @@ type HeldCard struct {
 	Region    liuma.Region   `json:"region,omitempty"`
 	CreatedAt time.Time      `json:"created_at,omitzero"`
 	PINSetAt  time.Time      `json:"pin_set_at,omitzero"` // the PIN itself is not kept
-	// PINFrom is from when on it counts, where it was set at a counter and waits.
+	// PINFrom is when the PIN begins to count, if it was set at a counter and waits.
 	PINFrom  time.Time     `json:"pin_counts_from,omitzero"`
 	Frozen   time.Time     `json:"frozen_at,omitzero"`
 	Retiring time.Time     `json:"retiring_at,omitzero"` // when erasing began
@@ -91,7 +91,7 @@ type HeldContact struct {
 	EveryUse    bool      `json:"every_use"`
 }
 
-// HeldFormer is a number that was bound before and is still told of the card.
+// HeldFormer is a number that was bound before and still gets notices of the card.
 type HeldFormer struct {
 	Phone    string    `json:"phone"` // masked
 	Language string    `json:"language"`
@@ -99,7 +99,7 @@ type HeldFormer struct {
 	Until    time.Time `json:"until"`
 }
 
-// HeldNotices is who gets the notices of a holder without a phone.
+// HeldNotices is the contact for notices of a holder without a phone.
 type HeldNotices struct {
 	Phone    string    `json:"phone"` // masked
 	Language string    `json:"language"`
@@ -120,8 +120,8 @@ type HeldConsent struct {
 	Channel liuma.ChannelID `json:"channel"`
 }
 
-// HeldCorrection is a correction of an ID number. Of one to the number that was asked
-// about, only Incoming, State and times are set: whoever has that number need not be
+// HeldCorrection is a correction of an ID number. For a correction to the requested
+// number only Incoming, State and times are set: the person with that number need not be
 // the person whose number is being corrected.
 type HeldCorrection struct {
 	Incoming bool       `json:"incoming,omitempty"`
@@ -131,7 +131,8 @@ type HeldCorrection struct {
 	Until    *time.Time `json:"until,omitempty"` // when it counts, where the holder of a card may stop it
 }
 
-// HeldCame is somebody who came to a counter in the person's place, or with them.
+// HeldCame is an agent or guardian who came to a counter in the person's place, or with
+// them.
 type HeldCame struct {
 	At   time.Time        `json:"at"`
 	As   store.CameAs     `json:"as"`
@@ -139,23 +140,23 @@ type HeldCame struct {
 	Name string           `json:"name"` // masked
 }
 
-// HeldCeremony is an act that goes on.
+// HeldCeremony is an open ceremony.
 type HeldCeremony struct {
 	Action  liuma.Action    `json:"action"`
 	Channel liuma.ChannelID `json:"channel"`
 	At      time.Time       `json:"at"`
 }
 
-// HeldLetter is a notice on paper that is still kept. What it says is not.
+// HeldLetter is a letter that is still kept, without its content.
 type HeldLetter struct {
 	Template string            `json:"template"`
 	State    store.LetterState `json:"state"`
 	At       time.Time         `json:"at"`
 }
 
-// HeldTicket is what was opened for the person at a counter, and whether a security
-// officer looked at it. Who of the staff did what stands in the record, and is not handed
-// out, nor what they wrote.
+// HeldTicket is a ticket that was opened for the person at a counter, and whether a
+// security officer reviewed it. The names of staff and their words are in the audit
+// record, and are not handed out.
 type HeldTicket struct {
 	Kind       liuma.TicketKind  `json:"kind"`
 	State      string            `json:"state"`
@@ -171,19 +172,18 @@ type HeldTicket struct {
 	Finding    string            `json:"finding,omitempty"` // fine or wrong
 }
 
-// HeldNotice is a message to the bound phone that is still kept. Its text is not.
+// HeldNotice is a message to the bound phone that is still kept, without its text.
 type HeldNotice struct {
 	Template string             `json:"template"`
 	State    store.MessageState `json:"state"`
 	At       time.Time          `json:"at"`
 }
 
-// Held writes out what is held about the person of a number, on the record with a
-// reason. The bound phone is told, since whoever misuses this would not be the
-// person. ErrNobody.
+// Held writes out the data held about the person of a number, on the record with a
+// reason. The bound phone gets a notice, in case another person asked. ErrNobody.
 //
-// The entry is written before anything is returned: a crash leaves a record of what
-// nobody saw, never the other way round (I-8).
+// The entry is written before anything is returned: after a crash the record may have a
+// reading that nobody saw, never the other way round (I-8).
 func (g *Registry) Held(ctx context.Context, actor string, id IDNumber, reason audit.Reason) (Held, error) {
 	if id.IsZero() {
 		return Held{}, liuma.Fail(liuma.CodeIDNumberInvalid, errIDShape)
@@ -212,7 +212,7 @@ func (g *Registry) Held(ctx context.Context, actor string, id IDNumber, reason a
 	return h, g.holdNotices(ctx, card.ID, &h)
 }
 
-// hold reads all but the notices.
+// hold reads everything except the notices.
 func (g *Registry) hold(r store.Reader, holder vault.Index, h *Held) (card store.Card, err error) {
 	p, f, err := g.Of(r, holder)
 	switch {
@@ -246,7 +246,7 @@ func (g *Registry) hold(r store.Reader, holder vault.Index, h *Held) (card store
 		card = store.Card{}
 	case err != nil:
 		return card, err
-	case card.Contested: // the person before made it; it is nothing of this one's
+	case card.Contested: // the former person made it; nothing of it is this person's
 		h.Card = &HeldCard{Others: true}
 	default:
 		of, err := r.CeremoniesOf(card.ID)
@@ -271,8 +271,8 @@ func (g *Registry) hold(r store.Reader, holder vault.Index, h *Held) (card store
 	return card, nameClients(r, h)
 }
 
-// holdCame lists who came for the person, or with them: of their tickets, also those of a
-// closed card before, but none of whoever was registered under the number before.
+// holdCame lists the agents and guardians of the person's tickets, also of an earlier
+// closed card, but not those of the number's former person.
 func holdCame(r store.Reader, card store.Card, holder vault.Index, h *Held) error {
 	all, err := r.TicketsFor(holder)
 	if err != nil {
@@ -330,8 +330,9 @@ func heldCorrection(c store.Correction) HeldCorrection {
 	return v
 }
 
-// holdTickets reads what was opened for the person at counters: before they had a card and
-// with it. Of a card that the person before made, nothing is this one's.
+// holdTickets reads the tickets that were opened for the person at counters, before they
+// had a card and with it. Tickets of a card that the number's former person made are left
+// out.
 func holdTickets(r store.Reader, holder vault.Index, card store.Card, h *Held) error {
 	h.Tickets = []HeldTicket{}
 	if h.Card != nil && h.Card.Others {
@@ -349,8 +350,8 @@ func holdTickets(r store.Reader, holder vault.Index, card store.Card, h *Held) e
 	return err
 }
 
-// nameClients puts the names of all clients beside their identifiers. They are public:
-// every page that a channel opens shows its own.
+// nameClients adds the names of all clients to their identifiers. They are public: every
+// page that a channel opens shows its name.
 func nameClients(r store.Reader, h *Held) error {
 	all, err := r.Clients()
 	h.Names = make(map[string]liuma.Text, len(all))
@@ -420,7 +421,7 @@ func (g *Registry) holdCard(r store.Reader, card store.Card, h *Held) error {
 	return nil
 }
 
-// holdNoticeContact adds who was named for notices.
+// holdNoticeContact adds the contact for notices.
 func (g *Registry) holdNoticeContact(r store.Reader, card liuma.CardID, v *HeldCard) error {
 	n, err := r.NoticeContact(card)
 	if errors.Is(err, store.ErrNotFound) {
@@ -441,7 +442,7 @@ func (g *Registry) maskedContact(as vault.Purpose, card liuma.CardID, sealed []b
 		return "", fmt.Errorf("registry: held: %w", err)
 	}
 	defer clear(plain)
-	var parts struct { // the form of authority.WriteContact
+	var parts struct { // the form that authority.WriteContact writes
 		Phone string `json:"phone"`
 	}
 	if err := json.Unmarshal(plain, &parts); err != nil || parts.Phone == "" {
@@ -450,8 +451,8 @@ func (g *Registry) maskedContact(as vault.Purpose, card liuma.CardID, sealed []b
 	return MaskPhone(parts.Phone), nil
 }
 
-// holdNotices walks through the messages in steps of their own, since they are not
-// found by their card.
+// holdNotices walks through the messages in separate steps, since they are not found by
+// their card.
 func (g *Registry) holdNotices(ctx context.Context, card liuma.CardID, h *Held) error {
 	const page = 500
 	h.Notices = []HeldNotice{}

@@ -15,8 +15,8 @@ import (
 	"github.com/liuma-pin/liuma/locale"
 )
 
-// WriteText writes what is held for the person to read: all of it in Chinese, then all
-// of it in English. uses are the entries of the card's stream, oldest first, those of
+// WriteText writes the data for the person to read: all of it in Chinese, then all of
+// it in English. uses are the entries of the card's stream, oldest first, those of
 // archives before those of the database. Times are China's.
 func (h Held) WriteText(w io.Writer, uses []audit.Recorded) error {
 	out := bufio.NewWriter(w)
@@ -36,7 +36,7 @@ func (h Held) WriteText(w io.Writer, uses []audit.Recorded) error {
 		t.uses(uses)
 		t.never()
 	}
-	return out.Flush() // the first error of a write stays
+	return out.Flush() // returns the first error of any write
 }
 
 // heldText writes one language.
@@ -50,7 +50,7 @@ func (t heldText) line(format string, args ...any) { fmt.Fprintf(t, format+"\n",
 
 func (t heldText) title(title string) { t.line("\n%s", t.w.Held.Title(title)) }
 
-// item is a line with a name; an empty value is said as "none".
+// item is a line with a name; an empty value is written as "none".
 func (t heldText) item(name, value string) {
 	if value == "" {
 		value = t.w.Held.None()
@@ -77,8 +77,8 @@ func (t heldText) name(client string) string {
 	return name
 }
 
-// word is the catalogue's word for a name of the program's, or the name itself
-// where it has none, so that nothing is left out.
+// word is the catalogue's word for a name in the program, or the name itself if there
+// is none, so that nothing is left out.
 func (t heldText) word(kind, name string) string {
 	if word := t.w.Word(kind, name); word != "" {
 		return word
@@ -86,8 +86,8 @@ func (t heldText) word(kind, name string) string {
 	return name
 }
 
-// outcome says how something went: by a word of its own, or as the error code is
-// explained.
+// outcome is the result of an act: a word of its own, or the explanation of its error
+// code.
 func (t heldText) outcome(name string) string {
 	if word := t.w.Word("outcome", name); word != "" {
 		return word
@@ -226,7 +226,7 @@ func (t heldText) card() {
 	t.none(len(c.Consents))
 }
 
-// came lists who came to a counter for the person, or with them.
+// came lists the agents and guardians who came to a counter.
 func (t heldText) came() {
 	if len(t.h.Came) == 0 {
 		return
@@ -271,7 +271,7 @@ func (t heldText) notices() {
 	}
 }
 
-// tickets are what was opened at counters, each with what came of it.
+// tickets lists the tickets, each with its result.
 func (t heldText) tickets() {
 	if len(t.h.Tickets) == 0 {
 		return
@@ -309,7 +309,7 @@ func (t heldText) uses(uses []audit.Recorded) {
 	t.none(len(uses))
 }
 
-// actor names who did something.
+// actor names the actor of an entry.
 func (t heldText) actor(a string) string {
 	kind, id, ok := strings.Cut(a, ":")
 	if ok && kind != "staff" { // the record names the member, and this is handed out

@@ -14,7 +14,7 @@ import (
 
 const redacted = "[personal data]"
 
-// maxTyped bounds the text that is normalised, in bytes.
+// maxTyped is the longest text that is normalised, in bytes.
 const maxTyped = 256
 
 // IDNumber is the number of the document that a person is known by, in its only
@@ -119,10 +119,9 @@ func (n IDNumber) Birthday() (year int, month time.Month, day int) {
 	return t.Date()
 }
 
-// Region is where the number was first given out, which need not be where its
-// holder lives. Regions that were abolished since are returned as they are. A
-// permanent residence card's number names the province after its 9; of other
-// documents it is the nation.
+// Region is where the number was first given out; its holder may live elsewhere. Abolished regions
+// are returned as they are. A permanent residence card's number names the province after its 9;
+// other documents have the nation.
 func (n IDNumber) Region() liuma.Region {
 	d := n.Document()
 	if d.Type != liuma.DocumentIDNumber {
@@ -133,7 +132,7 @@ func (n IDNumber) Region() liuma.Region {
 		at = at[1:3]
 	}
 	r, err := liuma.ParseRegion(at)
-	if err != nil { // a province of a residence card that begins with 0
+	if err != nil { // a residence card's province that begins with 0
 		return ""
 	}
 	return r

@@ -15,17 +15,18 @@ import (
 
 const (
 	// chunkRows is how many rows share a transaction: enough to spread the cost of
-	// one sync, few enough not to hold up the attempts that share the writer.
+	// one sync, and few enough not to delay the attempts that share the writer.
 	chunkRows = 1000
-	// aloneRows is how many where nobody else uses the writer: the card numbers' index
-	// then has several rows to a page that is written, and there are fewer syncs.
+	// aloneRows is chunkRows for a process that has the writer to itself. With more
+	// rows at once each written page of the card numbers' index takes several rows,
+	// and there are fewer syncs.
 	aloneRows = 10_000
-	// runRows is how many rows are read and put in the order of their keys before
-	// they are kept. The keys are hashes: in the order of the file each row would
-	// touch pages of its own.
+	// runRows is how many rows are read and sorted by their keys before they are
+	// kept. The keys are hashes, so in the order of the file each row would touch a
+	// different page.
 	runRows = 150_000
-	// maxLater bounds the rows that wait for the end of the file because somebody
-	// else had their card number.
+	// maxLater is how many rows may wait for the end of the file because another
+	// person had their card number.
 	maxLater = 50_000
 )
 
@@ -40,14 +41,14 @@ type ImportConfig struct {
 	DryRun bool
 	// Alone says that no server shares the database: more rows share a transaction.
 	Alone bool
-	// Progress gets the number of bytes of the file that are done, after each
-	// chunk.
+	// Progress gets the number of bytes of the file done so far, after each chunk.
 	Progress func(read int64)
 	// Reject gets, for each row that was not taken, the line number, from 1,
 	// and the reason, one of the Reason constants. Neither is personal. Sentence
 	// says what it means.
 	Reject func(line int, reason string)
-	// Cell gets the same of each cell that was left out of a row that was taken.
+	// Cell gets line number and reason for each cell that was left out of a row that
+	// was taken.
 	Cell func(line int, reason string)
 }
 
@@ -56,7 +57,7 @@ type Summary struct {
 	Read, Kept, Rejected int64
 	Unchanged            int64 // of Kept: the registry said the same before
 	Cells                int64 // cells left out of rows that were kept
-	Corrections          int64 // of Kept: corrections of an ID number that wait, of which nothing else was taken yet
+	Corrections          int64 // of Kept: waiting corrections of an ID number; the rest of the row was not taken yet
 	Abolished            int64 // rows kept under a region that is no longer in use
 }
 
@@ -118,10 +119,11 @@ func (g *Registry) Import(ctx context.Context, r io.Reader, c ImportConfig) (Sum
 	return im.run(ctx, rd)
 }
 
-// run keeps rows while the next ones are being read: half of the work is each.
+// run keeps rows while the next ones are read, since each of the two is half of the
+// work.
 func (im *importing) run(ctx context.Context, rd *reading) (Summary, error) {
 	reads, stop := context.WithCancel(ctx)
-	runs := make(chan run) // one is read while the one before is kept
+	runs := make(chan run) // one is read while the previous one is kept
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -159,8 +161,8 @@ func (im *importing) run(ctx context.Context, rd *reading) (Summary, error) {
 	return im.sum, im.keepRun(ctx, run{rows: last, read: at}, at)
 }
 
-// keepRun keeps the rows of a run chunk by chunk. The bytes that it tells of are
-// in proportion, since its rows are not in the order of the file.
+// keepRun keeps the rows of a run chunk by chunk. It reports progress in proportion,
+// since the rows are not in the order of the file.
 func (im *importing) keepRun(ctx context.Context, r run, from int64) error {
 	defer im.tell()
 	rows, chunk := len(r.rows), chunkRows
@@ -179,7 +181,7 @@ func (im *importing) keepRun(ctx context.Context, r run, from int64) error {
 			return fmt.Errorf("registry: import: %w", errors.Join(err, drawn))
 		}
 		for i := range r.rows[done:end] {
-			r.rows[done+i].draft = nil // as large as the row itself
+			r.rows[done+i].draft = nil // it takes as much memory as the row itself
 		}
 		done = end
 		if im.c.Progress != nil && done < rows {
@@ -192,9 +194,9 @@ func (im *importing) keepRun(ctx context.Context, r run, from int64) error {
 	return nil
 }
 
-// drafts makes the rows of the next chunk ready while the one before is written: the
-// encoding and sealing of a new person's row is a quarter of the writer's work. Where
-// most people are there already it makes none.
+// drafts prepares the rows of the next chunk while the previous one is written:
+// encoding and sealing a new person's row is a quarter of the writer's work. If most
+// people are in the registry already it prepares none.
 func (im *importing) drafts(rows []keptRow) <-chan error {
 	ready := make(chan error, 1)
 	if im.there || len(rows) == 0 {
@@ -218,7 +220,7 @@ func (im *importing) drafts(rows []keptRow) <-chan error {
 // shortIndex is half a blind index: enough to tell the rows of one file apart.
 type shortIndex [16]byte
 
-// fault is a row that is left out, or a cell of one that is kept.
+// fault is a row that was left out, or a left-out cell of a kept row.
 type fault struct {
 	line   int
 	reason string
@@ -229,7 +231,7 @@ type fault struct {
 type run struct {
 	rows   []keptRow
 	faults []fault
-	read   int64 // bytes of the file up to its end
+	read   int64 // bytes of the file up to the run's end
 	end    bool
 	err    error
 }
@@ -240,7 +242,7 @@ type keptRow struct {
 	holder, cardNo, replacement vault.Index // replacement is zero unless replacedBy is set
 	sealed                      []byte
 	refusal                     string      // with outcome refused: the reason
-	draft                       store.Draft // the row of a new person, made ready; nil: not
+	draft                       store.Draft // the prepared row of a new person, or nil
 }
 
 // reading reads, judges and seals rows, in its own goroutine.
@@ -274,7 +276,7 @@ func (rd *reading) run(ctx context.Context) (c run) {
 		}
 	}
 	slices.SortFunc(c.rows, func(a, b keptRow) int { return bytes.Compare(a.holder[:], b.holder[:]) })
-	if c.read = rd.in.Read; rd.as != sheet.UTF8 { // the decoder reads ahead, at most its buffer
+	if c.read = rd.in.Read; rd.as != sheet.UTF8 { // the decoder reads ahead by at most its buffer
 		c.read = rd.raw.N
 	}
 	return c

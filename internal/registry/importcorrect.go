@@ -8,9 +8,9 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// correct takes a row's former number for a correction. ends says that nothing else
-// of the row is taken: the correction waits, or was refused. It goes on with a row
-// whose correction was carried out before, or whose former number is unknown.
+// correct takes a row's former number as a correction. ends says that nothing else of
+// the row is taken, because the correction waits or was refused. The rest of the row
+// is taken if its correction was carried out before, or its former number is unknown.
 func (im *importing) correct(tx store.Tx, r *keptRow, t *tally) (o outcome, ends bool, err error) {
 	c, err := im.g.correct(tx, change{
 		former: im.g.vault.Index(vault.IndexIDNumber, r.former.Canonical()), number: r.id, actor: im.c.Actor,
@@ -46,16 +46,17 @@ func (im *importing) correct(tx store.Tx, r *keptRow, t *tally) (o outcome, ends
 	return correcting, true, nil
 }
 
-// onePerson reports whether a row is about a registered person beyond the name: one
-// card number or one phone. Namesakes have the name too, and a correction would give
-// one of them the other's card and PIN.
+// onePerson reports whether a row agrees with a registered person in card number or
+// phone. The name is not enough: a correction would give a namesake the other person's
+// card and PIN.
 func (r *keptRow) onePerson(p store.Person, f Facts) bool {
 	return r.cardNo == p.CardNo || r.replacedBy != "" && r.replacement == p.CardNo || r.facts.Phone != "" && r.facts.Phone == f.Phone
 }
 
-// formerOther takes a row whose former number is registered to somebody who has
-// neither its phone nor its card number. With the same name it may be the same person,
-// whose phone and card changed as well: an operator decides. Anybody else is another.
+// formerOther takes a row whose former number is registered for a person with another
+// phone and card number. With the same name it may be the same person, whose phone and
+// card changed as well, so an operator decides. With another name it is another
+// person.
 func (im *importing) formerOther(tx store.Tx, r *keptRow, t *tally) (outcome, bool, error) {
 	r.refusal = ReasonFormerOther
 	former := im.g.vault.Index(vault.IndexIDNumber, r.former.Canonical())
@@ -75,9 +76,9 @@ func (im *importing) formerOther(tx store.Tx, r *keptRow, t *tally) (outcome, bo
 	return o, true, err
 }
 
-// overNobody takes a row whose number was somebody's before, or is to be. A person
-// whose number was wrong often had that of somebody else, who comes with it now; but
-// the one who was corrected does not come back under the old number.
+// overNobody takes a row whose number a correction has left, or is waiting for. A
+// wrong number often belongs to another person, who comes with it now; but the person
+// who was corrected must not come back under the old number.
 func (im *importing) overNobody(tx store.Tx, r *keptRow, old store.Person, t *tally) (outcome, error) {
 	if old.Awaited != (vault.Index{}) {
 		r.refusal = ReasonAwaited
@@ -101,11 +102,11 @@ func (im *importing) overNobody(tx store.Tx, r *keptRow, old store.Person, t *ta
 	return added, im.g.followCard(tx, r.person(im.g), false, nil)
 }
 
-// mostCorrections bounds how often one person's number was corrected.
+// mostCorrections is how often one person's number may have been corrected.
 const mostCorrections = 16
 
-// corrected is the person whom an old number became, by as many corrections as
-// there were. store.ErrNotFound: nobody any more.
+// corrected is the person to whom an old number leads, over any number of corrections.
+// store.ErrNotFound: it leads to nobody any more.
 func (g *Registry) corrected(rd store.Reader, old store.Person) (store.Person, Facts, error) {
 	for range mostCorrections {
 		next, err := rd.Person(old.CorrectedTo)

@@ -20,11 +20,11 @@ type importing struct {
 	c   ImportConfig
 	sum Summary
 	// there says that most people of the last chunk were in the registry already;
-	// then it is cheaper to look first than to try to add them.
+	// then looking first is cheaper than trying to add them.
 	there bool
-	later []keptRow // whose card numbers were other people's; judged again at the end
-	last  bool      // that is now
-	left  []fault   // of the present run, not yet told
+	later []keptRow // rows whose card numbers were other people's; judged again at the end
+	last  bool      // the end has come
+	left  []fault   // of the present run, not reported yet
 }
 
 func (im *importing) reject(line int, reason string) {
@@ -33,7 +33,7 @@ func (im *importing) reject(line int, reason string) {
 	im.left = append(im.left, fault{line, reason, false})
 }
 
-// tell reports what was left out of a run, in the order of the file.
+// tell reports the faults of a run, in the order of the file.
 func (im *importing) tell() {
 	slices.SortStableFunc(im.left, func(a, b fault) int { return cmp.Compare(a.line, b.line) })
 	for _, f := range im.left {
@@ -47,27 +47,27 @@ func (im *importing) tell() {
 	im.left = im.left[:0]
 }
 
-// outcome is what became of a row.
+// outcome is the result of a row.
 type outcome uint8
 
 const (
 	added outcome = iota
 	changed
 	unchanged
-	taken       // the card number is another person's
-	conflicting // the ID number is another person's: an operator decides
-	decided     // the same, and an operator has
-	correcting  // a correction was received, or waits already
-	refused     // a correction was refused, or the number is kept from being anybody's
+	taken       // the card number belongs to another person
+	conflicting // the ID number belongs to another person: an operator decides
+	decided     // the same, and an operator has decided
+	correcting  // a correction was noted, or waits already
+	refused     // a correction was refused, or the number is reserved
 )
 
 // tally counts the outcomes of a chunk.
 type tally struct {
 	of             []outcome
-	found          int // people who were there
+	found          int // people who were in the registry already
 	died, replaced int
-	listed         int // conflicts that were not on the list as they are
-	corrections    int // received
+	listed         int // conflicts that are new on the list, or have changed
+	corrections    int // noted now
 }
 
 func (t *tally) count(o outcome) (n int) {
@@ -79,12 +79,12 @@ func (t *tally) count(o outcome) (n int) {
 	return n
 }
 
-// errDry undoes the transaction of a trial.
+// errDry rolls back the transaction of a trial.
 var errDry = errors.New("registry: a trial")
 
-// keep writes one chunk and its audit entry in one transaction. A crash in it
-// leaves all of the chunk or nothing (I-8); rows that the registry knows as they
-// are get no entry, so that a chunk which is kept again is recorded once.
+// keep writes one chunk and its audit entry in one transaction. A crash in it leaves
+// all of the chunk or nothing (I-8). Unchanged rows get no entry, so a chunk that is
+// kept again is recorded once.
 func (im *importing) keep(ctx context.Context, rows []keptRow) error {
 	if len(rows) == 0 {
 		return nil
@@ -168,7 +168,7 @@ func (im *importing) report(rows []keptRow, t *tally) {
 	im.g.logger.Debug("registry: chunk imported", slog.Int("rows", len(rows)), slog.Int("unchanged", t.count(unchanged)), slog.Int("card_taken", t.count(taken)))
 }
 
-// leavesOut is the reason for which a row was not kept.
+// leavesOut is the reason why a row was not kept.
 func (o outcome) leavesOut(r *keptRow) (string, bool) {
 	switch o {
 	case refused:
@@ -224,7 +224,7 @@ func (im *importing) upsert(tx store.Tx, r *keptRow, t *tally) (outcome, error) 
 	return im.update(tx, r, old, t)
 }
 
-// insert adds a person; the row was mostly made ready before (draft).
+// insert adds a person; most rows were prepared before (draft).
 func (im *importing) insert(tx store.Tx, r *keptRow) error {
 	if r.draft != nil {
 		return tx.InsertDraft(r.draft)
@@ -238,7 +238,7 @@ func (t *tally) mark(r *keptRow) {
 	}
 }
 
-// update writes what a row changes of a person who is there.
+// update writes the changes of a row to a registered person.
 func (im *importing) update(tx store.Tx, r *keptRow, old store.Person, t *tally) (outcome, error) {
 	g := im.g
 	oldFacts, err := g.open(old)
@@ -273,7 +273,7 @@ func (im *importing) update(tx store.Tx, r *keptRow, old store.Person, t *tally)
 	return changed, g.followCard(tx, next, replaced, differences(oldFacts, facts))
 }
 
-// person is the row of a person who is not there yet.
+// person is the row of a new person.
 func (r *keptRow) person(g *Registry) store.Person {
 	p := store.Person{
 		Holder: r.holder, CardNo: r.cardNo, Sealed: r.sealed, Region: r.facts.Region, Physical: r.physical, UpdatedAt: g.now(), Died: r.died,
@@ -284,9 +284,8 @@ func (r *keptRow) person(g *Registry) store.Person {
 	return p
 }
 
-// merge returns what a person is after a row. It keeps what a registry client
-// reported, and what the row does not say. replaced says that the card was
-// replaced by this row.
+// merge is a registered person after a row. It keeps a registry client's reports, and
+// everything that the row leaves out. replaced says that this row replaced the card.
 func (r *keptRow) merge(g *Registry, old store.Person, oldFacts Facts) (next store.Person, facts Facts, replaced bool) {
 	next, facts = old, r.facts
 	if r.keepPhone {
@@ -311,7 +310,7 @@ func (r *keptRow) merge(g *Registry, old store.Person, oldFacts Facts) (next sto
 	byClient := old.ReplacedBy != (vault.Index{}) && old.ReplacedBy == old.CardNo
 	switch {
 	case r.replacedBy != "" && old.CardNo == r.replacement:
-		// It was replaced already; what happened to the new card since stands.
+		// The card was replaced before; reports about the new card since then stay.
 	case r.replacedBy != "" && old.CardNo == r.cardNo:
 		next.CardNo, next.ReplacedBy, replaced = r.replacement, r.replacement, true
 		next.Physical = liuma.PhysicalNormal
@@ -322,7 +321,7 @@ func (r *keptRow) merge(g *Registry, old store.Person, oldFacts Facts) (next sto
 		// The row is about a card that the person no longer has.
 		facts.CardNo = oldFacts.CardNo
 	case byClient && r.cardNo != old.CardNo:
-		facts.CardNo = oldFacts.CardNo // which is cancelled with all others
+		facts.CardNo = oldFacts.CardNo // cancelled like all others
 		next.Physical = raised(old.Physical, r.physical)
 	case r.replacedBy != "":
 		next.CardNo, next.ReplacedBy = r.replacement, r.replacement
@@ -336,7 +335,7 @@ func (r *keptRow) merge(g *Registry, old store.Person, oldFacts Facts) (next sto
 	return next, facts, replaced
 }
 
-// raised is the graver of two statuses.
+// raised is the more serious of two statuses.
 func raised(a, b liuma.PhysicalStatus) liuma.PhysicalStatus {
 	if rank(b) > rank(a) {
 		return b

@@ -24,18 +24,19 @@ type Minors struct {
 	Next    string     `json:"next,omitempty"` // of a part: where to go on; empty: at the end
 }
 
-// MinorsIn counts those of one region, by the registry. Who died is not counted.
+// MinorsIn counts the minors of one region, by the registry. People who died are not
+// counted.
 type MinorsIn struct {
 	Region  liuma.Region `json:"region"`
 	Under14 Count        `json:"under_14"` // a guardian decides (PIPL article 31)
 	From14  Count        `json:"from_14"`  // 14 and 15
 	From16  Count        `json:"from_16"`  // 16 and 17
-	// Unknown are people whose birthday neither their document nor the registry
-	// tells: a passport's holder without birth_date. They may be of any age.
+	// Unknown are people whose birthday is neither in their document nor in the
+	// registry, such as a passport's holder without birth_date. They may be of any age.
 	Unknown Count `json:"unknown"`
 }
 
-// Count is people, and how many of them have an electronic card with a PIN.
+// Count is a number of people, and how many of them have an electronic card with a PIN.
 type Count struct {
 	People   int64 `json:"people"`
 	WithCard int64 `json:"with_card"`
@@ -44,18 +45,19 @@ type Count struct {
 const (
 	// walkPage is how many people are read in one snapshot.
 	walkPage = 1000
-	// stepTime is about how long one step of a walk through everybody takes: a door
+	// stepTime is about how long one step of a walk through all people takes: a door
 	// waits for half a minute.
 	stepTime = 5 * time.Second
 )
 
-// ErrPlace says that a place is none that a step ended at.
+// ErrPlace says that no step ended at this place.
 var ErrPlace = errors.New("a walk through the registry goes on where a step of it ended")
 
 // Minors counts the people under 18 on a day by the first 2, 4 or 6 digits of their
-// regions, from a place on (empty: from the first), for about stepTime; Next is where
-// to go on, and Add puts the steps together. It reads a thousand people in a snapshot,
-// so that nobody waits for it; who changes meanwhile is counted as before or as after.
+// regions, from a place on (empty: from the beginning), for about stepTime. Next is
+// where to go on, and Add sums the steps up. It reads a thousand people in a snapshot,
+// so that it delays nobody; a person who changes meanwhile is counted as before or as
+// after.
 func (g *Registry) Minors(ctx context.Context, on time.Time, digits int, from string) (Minors, error) {
 	return g.minors(ctx, on, digits, from, stepTime)
 }
@@ -65,15 +67,16 @@ type Children struct {
 	Under14 int64 `json:"under_14"`
 	From14  int64 `json:"from_14"` // 14 and 15
 	From16  int64 `json:"from_16"` // 16 and 17
-	// Complete: everybody was counted. Otherwise there are at least so many, and Minors
-	// counts the rest.
+	// Complete says that everybody was counted. Otherwise these are lower bounds, and
+	// Minors counts the rest.
 	Complete bool `json:"complete"`
 }
 
-// childrenTime is how long a status counts: who watches asks often.
+// childrenTime is how long the count for a status may take, since a status is asked for
+// often.
 const childrenTime = 300 * time.Millisecond
 
-// Children counts today's, for about childrenTime.
+// Children counts today's children, for about childrenTime.
 func (g *Registry) Children(ctx context.Context, on time.Time) (c Children, err error) {
 	m, err := g.minors(ctx, on.In(time.FixedZone("", 8*60*60)), 2, "", childrenTime)
 	for _, in := range m.Regions {
@@ -137,12 +140,12 @@ func (m Minors) Add(part Minors) Minors {
 
 func (c Count) plus(d Count) Count { return Count{c.People + d.People, c.WithCard + d.WithCard} }
 
-// countMinors counts those of a page. Each is a part of its own, so that the sum has
-// the regions in order.
+// countMinors counts the minors of a page. Each person is a part of its own, so that
+// the sum has the regions in order.
 func (g *Registry) countMinors(r store.Reader, page []store.Person, on time.Time, digits int) (sum Minors, err error) {
 	for _, p := range page {
 		if nobody(p) && len(p.Sealed) == 0 || p.CorrectedTo != (vault.Index{}) {
-			continue // a number that was corrected, or that a correction waits for
+			continue // a number that a correction has left, or waits for
 		}
 		f, err := g.open(p)
 		if err != nil {
@@ -181,9 +184,9 @@ func (m *MinorsIn) of(age int) *Count {
 	return &m.From16
 }
 
-// ageOn is how many years somebody who was born on a day (20060102) has completed on
-// a day, by OfAge, so that the report counts whom the doors judge alike. Who is not
-// born yet has a negative age. known is false where the day of birth cannot be read.
+// ageOn is how many years a person born on a day (20060102) has completed on another
+// day, by OfAge, so that the report and the doors agree. It is negative before birth.
+// known is false if the day of birth cannot be read.
 func ageOn(born string, on time.Time) (age int, known bool) {
 	day, err := time.Parse(bornForm, born)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/written"
 )
 
-// A name's bounds, in characters.
+// The limits of a name, in characters.
 const (
 	minName = 2
 	maxName = 80
@@ -24,10 +24,10 @@ var (
 )
 
 // ParseName brings a name to the form in which it is stored and shown: as it was
-// given, cleaned (written.Name). It takes 2 to 80 characters. Names are compared
-// by SameName alone. Private-use characters that GB 18030 does not name are
-// refused, because two systems may mean different characters by them. The error
-// is CodeBadRequest with Field "name".
+// given, cleaned (written.Name). It takes 2 to 80 characters. Names are compared by
+// SameName alone. Private-use characters that GB 18030 does not name are refused,
+// because two systems may use them for different characters. The error is
+// CodeBadRequest with Field "name".
 func ParseName(s string) (string, error) {
 	fail := liuma.FailField(liuma.CodeBadRequest, "name", errName)
 	if len(s) > maxTyped*4 || !utf8.ValidString(s) {
@@ -41,14 +41,14 @@ func ParseName(s string) (string, error) {
 	return name, nil
 }
 
-// SameName reports whether two spellings are of one name: upper and lower case,
-// variants of a character and punctuation do not tell names apart.
+// SameName reports whether two spellings are of the same name. Upper and lower case,
+// variants of a character and punctuation make no difference.
 func SameName(a, b string) bool { return written.SameName(a, b) }
 
-// ParsePhone brings a mobile number of mainland China to its 11 digits. It
-// takes +86, 0086, full width, and what written.Number drops; also brackets and
-// dots between the digits. The error is
-// CodeBadRequest with Field "phone".
+// ParsePhone brings a mobile number of mainland China to its 11 digits. It accepts
+// +86, 0086, full-width characters, everything that written.Number drops, and
+// brackets and dots between the digits. The error is CodeBadRequest with Field
+// "phone".
 func ParsePhone(s string) (string, error) {
 	fail := liuma.FailField(liuma.CodeBadRequest, "phone", errPhone)
 	if len(s) > maxTyped {

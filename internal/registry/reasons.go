@@ -2,7 +2,7 @@ package registry
 
 import "github.com/liuma-pin/liuma/internal/sheet"
 
-// Reasons for which a row is left out. They are stable, and reveal no content; the
+// Reasons why a row is left out. They are stable, and reveal no content; the
 // catalogue has a sentence for each (locale.Words.ImportReason).
 const (
 	ReasonEncoding      = sheet.ReasonEncoding  // not text in the file's encoding
@@ -36,14 +36,14 @@ const (
 	ReasonStopped       = "correction_stopped"  // the same correction was stopped or cancelled before
 )
 
-// Reasons for which one cell is left out and its person kept.
+// Reasons why one cell is left out and its person kept.
 const (
 	ReasonPhone      = "phone"
 	ReasonPhoneExcel = "phone_excel" // a spreadsheet's 1.38E+10
 	ReasonRegion     = "region"      // no code of GB/T 2260, or none that is listed
 	ReasonStatus     = "status"      // a word that is not known
 	ReasonBirthDate  = "birth_date"  // no date, or not that of the number
-	// ReasonBirthDateMissing: no date, of a document that does not tell it.
+	// ReasonBirthDateMissing: there is no date, and the document does not tell it.
 	ReasonBirthDateMissing = "birth_date_missing"
 
 	ReasonHousehold = "household" // more than 64 characters, or one that nobody sees

@@ -18,8 +18,8 @@ type Config struct {
 	Vault  *vault.Vault
 	Now    func() time.Time
 	Logger *slog.Logger
-	// Regions gives the list that an import checks regions against, anew for each
-	// import; nil: the published one.
+	// Regions returns the list of valid regions, once for each import; nil: the
+	// published list.
 	Regions func() (*directory.Regions, error)
 }
 
@@ -47,15 +47,15 @@ func New(c Config) (*Registry, error) {
 	return &Registry{store: c.Store, vault: c.Vault, now: c.Now, logger: c.Logger, regions: c.Regions}, nil
 }
 
-// Find returns the person with an ID number, and their facts.
-// CodeNotInRegistry: there is none. Facts that do not open for the row, or
-// belong to another person, are a fault of this program and no *liuma.Error.
+// Find returns the person with an ID number, and their facts. CodeNotInRegistry:
+// there is none. If the row's facts cannot be opened or belong to another person,
+// that is a fault of this program and no *liuma.Error.
 func (g *Registry) Find(rd store.Reader, id IDNumber) (store.Person, Facts, error) {
 	if id.IsZero() {
 		return store.Person{}, Facts{}, liuma.Fail(liuma.CodeIDNumberInvalid, errIDShape)
 	}
 	person, err := rd.Person(g.vault.Index(vault.IndexIDNumber, id.Canonical()))
-	if err == nil && nobody(person) { // corrected to another number, or a correction to it waits
+	if err == nil && nobody(person) { // a correction has left the number, or waits for it
 		err = store.ErrNotFound
 	}
 	if errors.Is(err, store.ErrNotFound) {

@@ -16,10 +16,10 @@ import (
 )
 
 const (
-	// maxLine bounds a line of an import file, in bytes. The longest valid row is
-	// a quarter of it.
+	// maxLine is the longest line of an import file, in bytes. The longest valid row
+	// is a quarter of it.
 	maxLine = 2048
-	// maxCells bounds the cells of a header.
+	// maxCells is the most cells of a header.
 	maxCells = 64
 )
 
@@ -27,9 +27,9 @@ const (
 type row struct {
 	line     int
 	facts    Facts
-	physical liuma.PhysicalStatus // normal where the file has no status
-	// What the file does not say, or says in a way that cannot be read: a person
-	// who is there keeps it.
+	physical liuma.PhysicalStatus // normal if the file has no status
+	// Empty if the file does not have it, or it cannot be read: a registered person
+	// then keeps theirs.
 	keepPhone, keepRegion, keepStatus bool
 	keepBirthDate, keepHousehold      bool
 	keepAddress, keepPostcode         bool
@@ -38,11 +38,11 @@ type row struct {
 	abolished                         bool     // the region is no longer in use
 	cells                             []string // reasons for which cells were left out
 	id                                IDNumber
-	former                            IDNumber // zero where the row has none, or its own number
+	former                            IDNumber // zero if the row has none, or its own number
 }
 
-// readHeader finds the header among the first lines, with or without a byte
-// order mark. Only blank lines and titles may stand before it. Where none is one, the
+// readHeader finds the header among the first lines, with or without a byte order
+// mark. Only blank lines and titles may come before it. If no line is a header, the
 // error is about the line that comes nearest.
 func readHeader(l *sheet.Lines) (layout, error) {
 	var nearest error
@@ -76,12 +76,12 @@ func readHeader(l *sheet.Lines) (layout, error) {
 type parser struct {
 	layout
 	regions *directory.Regions
-	// mobiles remembers which beginnings of a number are a mobile phone's, because
-	// the numbering plan looks at no digit after the fifth.
+	// mobiles remembers which first digits of a number belong to mobile phones; the
+	// numbering plan looks at no digit after the fifth.
 	mobiles map[string]bool
 }
 
-// row returns the row, or the reason for which it is left out.
+// row returns the row, or the reason why it is left out.
 func (p *parser) row(line []byte) (row, string) {
 	if reason := sheet.Check(line); reason != "" {
 		return row{}, reason
@@ -123,7 +123,7 @@ func (p *parser) row(line []byte) (row, string) {
 	return r, ""
 }
 
-// must reads the cells that a person cannot be kept without.
+// must reads the cells without which a person cannot be kept.
 func (p *parser) must(r *row, cells []string) (reason string) {
 	var err error
 	typed, _ := p.cell(cells, colName)
@@ -151,15 +151,15 @@ func excel(s string) bool {
 }
 
 // number reads the document that a row is about: its ID number, or the type and
-// number of another. A file with a type and no column document_number has the
-// number of every document in the one column.
+// number of another one. In a file with a type and no column document_number, one
+// column has the numbers of all documents.
 func (p *parser) number(cells []string) (IDNumber, string) {
 	plain, _ := p.cell(cells, colIDNumber)
 	kind, _ := p.cell(cells, colDocumentType)
 	typed, has := p.cell(cells, colDocumentNumber)
 	switch {
 	case plain != "" && typed != "":
-		// Exports repeat the ID number as the number of the document.
+		// Exports repeat the ID number in the column for other documents.
 		id, reason := idNumber(plain)
 		other, _ := idNumber(typed)
 		if kind != "" && documentType(kind) != liuma.DocumentIDNumber || reason == "" && id.Canonical() != other.Canonical() {
@@ -187,7 +187,7 @@ func (p *parser) number(cells []string) (IDNumber, string) {
 	return id, ReasonDocument
 }
 
-// documentType reads a type as this file or a registry names it.
+// documentType reads a type in the spelling of this program or of a registry.
 func documentType(typed string) liuma.DocumentType {
 	for _, t := range liuma.DocumentTypes() {
 		if written.Number(string(t)) == written.Number(typed) {
@@ -211,8 +211,8 @@ func documentType(typed string) liuma.DocumentType {
 	return ""
 }
 
-// birthDate reads an optional cell, which an ID number makes superfluous. An empty
-// one takes nothing away, and is reported where nothing else tells the birthday.
+// birthDate reads an optional cell; with an ID number it is superfluous. An empty one
+// changes nothing, and is reported if the birthday is not known otherwise.
 func (p *parser) birthDate(r *row, cells []string, id IDNumber) {
 	typed, _ := p.cell(cells, colBirthDate)
 	if r.keepBirthDate = true; typed == "" {
@@ -234,8 +234,8 @@ func (p *parser) birthDate(r *row, cells []string, id IDNumber) {
 
 const maxHousehold = 64
 
-// household reads an optional cell, which means nothing here but that two rows have
-// the same. Who moves out has an empty one.
+// household reads an optional cell; only whether two rows have the same one matters.
+// A person who moves out has an empty one.
 func (p *parser) household(r *row, cells []string) {
 	typed, has := p.cell(cells, colHousehold)
 	folded := written.Number(typed)
@@ -247,14 +247,14 @@ func (p *parser) household(r *row, cells []string) {
 	r.facts.Household, r.keepHousehold = folded, !has
 }
 
-// The bounds of an address, in characters. It fits two lines of a window envelope.
+// The limits of an address, in characters. It fits two lines of a window envelope.
 const (
 	minAddress = 5
 	maxAddress = 60
 )
 
-// address reads two optional cells, for letters. Who moves to an address that nobody
-// knows has an empty one; one that cannot be read takes nothing away.
+// address reads two optional cells, for letters. If a person moves to an unknown
+// address they are empty; one that cannot be read changes nothing.
 func (p *parser) address(r *row, cells []string) {
 	typed, has := p.cell(cells, colAddress)
 	address, ok := written.Address(typed)
@@ -284,7 +284,7 @@ func idNumber(typed string) (IDNumber, string) {
 	case errors.Is(err, errDigits):
 		return id, ReasonDigits
 	}
-	// A spreadsheet keeps fifteen digits of a quantity.
+	// A spreadsheet keeps only fifteen digits of a number.
 	if c := written.Number(typed); len(c) == 18 && allDigits(c) && strings.HasSuffix(c, "000") {
 		return id, ReasonIDNumberRound
 	}
@@ -324,9 +324,9 @@ func (p *parser) phone(r *row, cells []string) {
 	}
 }
 
-// region reads an optional cell. A code that is not listed gives way to the
-// nearest one above it that is. The region of an ID number is taken as it is:
-// many were given out under codes that were abolished before there were lists.
+// region reads an optional cell. A code that is not listed is replaced by the nearest
+// listed one above it. The region in an ID number is not checked: many were given out
+// under codes that were abolished before there were lists.
 func (p *parser) region(r *row, cells []string, id IDNumber) {
 	typed, has := p.cell(cells, colRegion)
 	r.facts.Region = id.Region()
@@ -363,7 +363,7 @@ func (p *parser) status(r *row, cells []string) (reason string) {
 	case "cancelled", "canceled", "注销", "已注销":
 		r.physical = liuma.PhysicalCancelled
 	case "died", "dead", "deceased", "死亡", "已死亡", "已故":
-		// No card of a person who died is used again.
+		// A card of a person who died is never used again.
 		r.physical, r.died = liuma.PhysicalCancelled, true
 	case "replaced", "补换", "已补换", "换卡", "补卡", "换发":
 		typed, _ = p.cell(cells, colReplacedBy)
@@ -374,7 +374,7 @@ func (p *parser) status(r *row, cells []string) (reason string) {
 		r.replacedBy = number
 	default:
 		r.keepStatus = true
-		r.physical = liuma.PhysicalLost // of a new person: nothing without evidence
+		r.physical = liuma.PhysicalLost // for a new person: no use without evidence
 		r.cells = append(r.cells, ReasonStatus)
 	}
 	return ""

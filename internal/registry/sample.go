@@ -26,11 +26,11 @@ var mobilePrefixes = [...]string{
 	"186", "187", "188", "189", "198", "199",
 }
 
-// MaxSample bounds a sample. Up to it card numbers and phones cannot run out.
+// MaxSample is the largest sample; up to it card numbers and phones cannot run out.
 const MaxSample = 100_000_000
 
-// sampleYear is the year in which the ages of a sample are right. It is fixed,
-// so that a seed makes the same file in every year.
+// sampleYear is the year for which the ages of a sample are right. It is fixed, so
+// that a seed makes the same file in every year.
 const sampleYear = 2026
 
 // Ages in a sample.
@@ -150,8 +150,8 @@ func (s *sampler) person(i uint64) []byte {
 	return s.line
 }
 
-// idNumber draws until the number is new. Most people have one from the region
-// where they live, a quarter one from elsewhere.
+// idNumber draws until the number is new. Most people have a number from the region
+// where they live, a quarter from elsewhere.
 func (s *sampler) idNumber(region string) string {
 	for {
 		code := region

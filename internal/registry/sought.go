@@ -10,7 +10,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// Sought is a person that a member of staff looked for, masked.
+// Sought is a person whom a member of staff looked for, masked.
 type Sought struct {
 	Card   string       `json:"card"` // in the form of liuma.CardID; empty: no electronic card
 	Name   string       `json:"name"`
@@ -18,12 +18,13 @@ type Sought struct {
 	Region liuma.Region `json:"region"`
 }
 
-// Seek finds the electronic card of a person by their document, for who examines the
-// record, with a reason and on the record: also where there is nobody (ErrNobody), so
-// that who tries numbers is seen. The answer is masked.
+// Seek finds the electronic card of a person by their document, for members who
+// examine the record, with a reason and on the record. A search without a result
+// (ErrNobody) is recorded too, so that trying numbers is noticed. The answer is
+// masked.
 //
-// The entry is written before anything is returned: a crash leaves a record of what
-// nobody saw, never the other way round (I-8).
+// The entry is written before anything is returned: after a crash the record may have
+// a search whose answer nobody saw, never the other way round (I-8).
 func (g *Registry) Seek(ctx context.Context, actor string, id IDNumber, reason audit.Reason) (Sought, error) {
 	if id.IsZero() {
 		return Sought{}, liuma.Fail(liuma.CodeIDNumberInvalid, errIDShape)

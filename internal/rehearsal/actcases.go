@@ -15,7 +15,7 @@ const (
 )
 
 // actCases are the other acts that end with a code. Each needs a member of the
-// description, without which it is not played.
+// description; without it, it is not played.
 func actCases() []Case {
 	return []Case{
 		{ID: "enroll", Name: "a newcomer applies for a card", Right: "the evidence comes before the push, the code is redeemed once, and the handle that came is used from then on",
@@ -73,7 +73,7 @@ func playEnroll(ctx context.Context, s *stage) error {
 	if err := b.ends(ctx, p); err != nil {
 		return err
 	}
-	// Without a way to ask what the app kept, the next request shows it.
+	// If the app has no page for what it stored, the next request shows it.
 	handle := s.front.handle(last.details["business_no"])
 	if _, err = b.begin(ctx, who, "verify", s.c.Channel.Verify); err != nil {
 		return err
@@ -97,12 +97,12 @@ func playEnrolled(ctx context.Context, s *stage) error {
 		return err
 	}
 	if s.front.count() == s.before {
-		return b.closed(ctx, 0) // the app knows it by itself
+		return b.closed(ctx, 0) // the app itself refuses
 	}
 	if last, _ := s.front.last(); !last.taken {
 		return b.refused(ctx, p, client.CodeAlreadyEnrolled)
 	}
-	return b.refusedThere(ctx, p) // with evidence it is the page that says so
+	return b.refusedThere(ctx, p) // with evidence, the authority's page refuses
 }
 
 func playChange(ctx context.Context, s *stage) error {
@@ -130,7 +130,7 @@ func playChange(ctx context.Context, s *stage) error {
 	return s.works(ctx, 0)
 }
 
-// works checks that the PIN of an account opens what is behind it.
+// works checks that an account's PIN opens the page behind it.
 func (s *stage) works(ctx context.Context, account int) error {
 	s.front.calm()
 	b, p, err := s.arrive(ctx, account, "verify", s.c.Channel.Verify)

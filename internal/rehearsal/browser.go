@@ -13,8 +13,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/visitor"
 )
 
-// browser is a holder's browser, at the channel and at the authority. It stops
-// before it goes back to the channel, so that a case can bring something else.
+// browser is a holder's browser, at the channel and at the authority. It stops before
+// it goes back to the channel, so that a case can send a different answer.
 type browser struct {
 	s       *stage
 	home    string // where it stops: the channel's redirect URI
@@ -22,7 +22,7 @@ type browser struct {
 
 	mu   sync.Mutex
 	held *url.URL // guarded by mu: where the authority sent it back to
-	pass bool     // guarded by mu: it does not stop
+	pass bool     // guarded by mu: it does not stop there
 }
 
 func (s *stage) newBrowser() (*browser, error) {
@@ -48,7 +48,7 @@ func (b *browser) RoundTrip(r *http.Request) (*http.Response, error) {
 		Body: io.NopCloser(strings.NewReader("<h1>held</h1>")), Request: r}, nil
 }
 
-// do does what a person does in the app.
+// do performs a person's request in the app.
 func (b *browser) do(ctx context.Context, what string, r Request, account string) (*visitor.Page, error) {
 	named := func(s string) string { return strings.ReplaceAll(s, "{account}", account) }
 	values := url.Values{}
@@ -129,8 +129,8 @@ func enter(ctx context.Context, p *visitor.Page) (*visitor.Page, error) {
 	return p, err
 }
 
-// types types a PIN, and returns where the browser is sent back to; nil if it is
-// still at the authority.
+// types types a PIN, and returns the address to which the browser is sent back; nil
+// if it is still at the authority.
 func (b *browser) types(ctx context.Context, p *visitor.Page, pin string) (*visitor.Page, *url.URL, error) {
 	p, err := p.TypePIN(ctx, pin)
 	if err != nil {
@@ -169,7 +169,7 @@ func (b *browser) comes(ctx context.Context, back *url.URL) (*visitor.Page, erro
 	return p, nil
 }
 
-// opens says whether what is behind the PIN is open in this browser.
+// opens reports whether the page behind the PIN is open in this browser.
 func (b *browser) opens(ctx context.Context) bool {
 	behind := b.s.c.Channel.Behind
 	p, err := b.visitor.Open(ctx, b.s.c.Channel.Origin+behind.Open)
@@ -186,8 +186,9 @@ type loose struct {
 	pad *visitor.Page
 }
 
-// tidy ends the ceremonies that a case left open, as the holder would: only ten of
-// a holder may be open in a channel. What cannot be ended expires by itself.
+// tidy ends the ceremonies that a case left open, as the holder would, because only
+// ten of a holder may be open in a channel. Ceremonies that cannot be ended expire by
+// themselves.
 func (s *stage) tidy(ctx context.Context) {
 	s.front.calm()
 	for _, l := range s.loose {

@@ -52,7 +52,7 @@ func playForgedError(ctx context.Context, s *stage) error {
 	return errors.Join(b.closed(ctx, 0), b.asked())
 }
 
-// errorBack is where the authority would send a browser with an error.
+// errorBack is the address to which the authority would send a browser with an error.
 func (s *stage) errorBack(kind, code string) *url.URL {
 	last, _ := s.front.last()
 	u, err := url.Parse(s.c.Channel.RedirectURI)

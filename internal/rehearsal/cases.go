@@ -15,15 +15,16 @@ import (
 	"github.com/liuma-pin/liuma/internal/visitor"
 )
 
-// Case is something that a channel meets, and must come through.
+// Case is a situation that a channel must handle.
 type Case struct {
 	ID    string
 	Name  string
-	Right string // what is right
+	Right string // the right behaviour
 	See   string // section of docs/CHANNELS.md
 	// play plays it; the error says what the channel did instead.
 	play func(context.Context, *stage) error
-	// needs names the member that a description lacks for it, or is empty; nil: none.
+	// needs returns the member of the description that the case needs and that is
+	// missing, or ""; nil: it needs none.
 	needs func(Description) string
 }
 
@@ -34,8 +35,8 @@ const (
 	errorList = "CHANNELS.md, Errors, and what to tell people"
 )
 
-// Cases lists all, in the order in which they are played: link comes first, since
-// the others need linked cards; what ends a card's use comes last.
+// Cases lists all cases in the order in which they are played: link first, since the
+// others need linked cards; last the cases that end a card's use.
 func Cases() []Case {
 	out := []Case{
 		{ID: "link", Name: "link the cards of both accounts", Right: "one exchange of the code; the handle is kept with the account", See: comeBack, play: playLink},
@@ -77,7 +78,7 @@ func (b *browser) proved(ctx context.Context, p *visitor.Page) error {
 }
 
 // closed fails if the page behind the PIN is open, or if there were more exchanges
-// than are right.
+// than allowed.
 func (b *browser) closed(ctx context.Context, exchanges int) error {
 	if n, _ := b.s.front.seen(); n > exchanges {
 		return fmt.Errorf("the code was sent to the token endpoint (%d exchanges, %d are right)", n, exchanges)
@@ -119,7 +120,8 @@ func playLink(ctx context.Context, s *stage) error {
 	return nil
 }
 
-// verified is a browser whose holder gave the right PIN, and where it is sent.
+// verified is a browser whose holder gave the right PIN, and the address to which it
+// is sent.
 func (s *stage) verified(ctx context.Context) (*browser, *url.URL, error) {
 	b, p, err := s.arrive(ctx, 0, "verify", s.c.Channel.Verify)
 	if err != nil {
@@ -266,7 +268,7 @@ func playFrozen(ctx context.Context, s *stage) error {
 	return b.closed(ctx, 0)
 }
 
-// leads goes on from the authority's refusal to the channel, where it leads there.
+// leads follows the authority's refusal back to the channel, if it leads there.
 func (b *browser) leads(ctx context.Context, p *visitor.Page) (*visitor.Page, error) {
 	p, err := enter(ctx, p)
 	if err == nil && b.sentBack() == nil && p.Has("return") {
@@ -300,7 +302,7 @@ func playLocked(ctx context.Context, s *stage) error {
 	if err := errors.Join(b.closed(ctx, 0), b.asked()); err != nil {
 		return err
 	}
-	// A lock ends a day later, by the clock on the wall.
+	// A lock ends a day later, by the wall clock.
 	now := time.Now().In(clock.China())
 	for minute := range 5 {
 		if strings.Contains(p.Body(), now.Add(-time.Duration(minute)*time.Minute).Format("15:04")) || strings.Contains(p.Body(), now.Add(time.Minute).Format("15:04")) {

@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// Description is how a channel is driven by what a browser can do: a JSON file
-// that its developer writes. Members of requests are addresses below Origin.
+// Description says how a browser drives a channel: a JSON file that its developer
+// writes. Members of requests are addresses below Origin.
 type Description struct {
 	Origin      string    `json:"origin"` // scheme://host[:port]
 	ClientID    string    `json:"client_id"`
@@ -33,13 +33,13 @@ type Description struct {
 	Freeze   *Request `json:"freeze,omitempty"` // freezes the card: the last press of it
 	// Newcomer is a third log-in, whose person has no card yet.
 	Newcomer *Account `json:"newcomer,omitempty"`
-	// Evidence is what is pressed on the channel's page that comes before an identity
-	// check: the end of its form's address. Empty: there is no such page.
+	// Evidence is the form to press on the channel's page that comes before an
+	// identity check: the end of its form's address. Empty: there is no such page.
 	Evidence string   `json:"evidence,omitempty"`
 	Ask      *Request `json:"ask,omitempty"` // fetches the result of the last request; optional
 }
 
-// Account is a log-in of the channel, and the person whose it is. Two are needed.
+// Account is a log-in of the channel, and its person. Two are needed.
 type Account struct {
 	Name     string `json:"name"` // stands for {account} in requests
 	IDNumber string `json:"id_number"`
@@ -47,9 +47,9 @@ type Account struct {
 	Phone    string `json:"phone"`
 }
 
-// Request is what a person does in the app: open an address, and then press the
-// form whose address ends in Press, with the values of Form filled in; or Post
-// them to an address that no page offers. {account} stands for the account.
+// Request is an act of a person in the app: open an address, and then press the form
+// whose address ends in Press, with the values of Form filled in; or Post them to an
+// address that no page offers. {account} stands for the account.
 type Request struct {
 	Open  string            `json:"open,omitempty"`
 	Press string            `json:"press,omitempty"`
@@ -126,7 +126,7 @@ func (d Description) people() []Account {
 	return all
 }
 
-// requests are all that are described, by their member.
+// requests are all requests of the description, by their member.
 func (d Description) requests() map[string]Request {
 	all := map[string]Request{"log_in": d.LogIn, "link": d.Link, "verify": d.Verify}
 	for what, r := range map[string]*Request{"enroll": d.Enroll, "change": d.Change, "reset": d.Reset, "rebind": d.Rebind, "unfreeze": d.Unfreeze, "freeze": d.Freeze} {

@@ -19,7 +19,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// spoiler makes an ID token that must not pass, of a good one.
+// spoiler turns a good ID token into one that must not pass.
 type spoiler func(*stage, vault.IDToken) (string, error)
 
 // idClaims are the members of an ID token, as docs/HOSTED.md names them.
@@ -42,8 +42,8 @@ type idClaims struct {
 	PhoneAge    *int     `json:"phone_age,omitempty"`
 }
 
-// respoil replaces the ID token in an answer of the token endpoint. Where it
-// cannot, the answer is lost, and the case shows it.
+// respoil replaces the ID token in an answer of the token endpoint. If it cannot, the
+// answer is lost, and the case shows it.
 func (s *stage) respoil(a *answer, spoil spoiler) {
 	if a.status != http.StatusOK {
 		return
@@ -117,8 +117,8 @@ func unsigned(_ *stage, d vault.IDToken) (string, error) {
 	return base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none","typ":"JWT"}`)) + "." + base64.RawURLEncoding.EncodeToString(payload) + ".", nil
 }
 
-// receiptInstead is a receipt about the same request: the same keys sign it, and it
-// has no nonce.
+// receiptInstead is a receipt about the same request: it is signed by the same keys,
+// but has no nonce.
 func receiptInstead(s *stage, d vault.IDToken) (string, error) {
 	return s.world.System.Vault.SignReceipt(vault.Receipt{ID: rand.Text(), Issuer: d.Issuer, Channel: d.Channel, Subject: d.Subject, Card: d.Card, BusinessNo: d.BusinessNo,
 		Action: d.Action, PurposeHash: d.PurposeHash, ACR: d.ACR, AMR: d.AMR, IssuedAt: d.IssuedAt, Expires: d.Expires})

@@ -14,8 +14,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/testkit/world"
 )
 
-// front stands before both doors: it keeps what the channel's server sent, and
-// changes an answer where a case wants that.
+// front stands in front of both doors. It records the requests of the channel's
+// server, and changes an answer if a case asks for it.
 type front struct {
 	world *world.World
 
@@ -36,7 +36,7 @@ type push struct {
 	details map[string]any
 	taken   bool
 	uri     string // request_uri of a push that was taken
-	code    string // error code of one that was not
+	code    string // error code of a push that was refused
 }
 
 // change replaces the answer to a request of the channel's server.
@@ -96,7 +96,7 @@ func (f *front) seen() (exchanges, asks int) {
 	return len(f.tokens), f.asks
 }
 
-// last is the last request that was pushed.
+// last is the last pushed request.
 func (f *front) last() (push, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -137,8 +137,8 @@ func (f *front) froze() []string {
 
 const longestForm = 64 << 10
 
-// watch stands before a door. Only requests of servers are looked at; browsers'
-// pass by.
+// watch stands in front of a door. It looks only at requests of servers, and passes
+// browsers' requests on.
 func (f *front) watch(door http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		server := r.Method == http.MethodPost && (r.URL.Path == "/par" || r.URL.Path == "/token" || r.URL.Path == "/v1/freezes") || strings.HasPrefix(r.URL.Path, "/v1/verifications/")

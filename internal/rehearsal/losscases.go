@@ -42,7 +42,7 @@ func playTokenLost(ctx context.Context, s *stage) error {
 }
 
 func playBackLost(ctx context.Context, s *stage) error {
-	b, _, err := s.verified(ctx) // and the callback is never opened
+	b, _, err := s.verified(ctx) // the callback is never opened
 	if err != nil {
 		return err
 	}
@@ -67,8 +67,8 @@ func playBackLost(ctx context.Context, s *stage) error {
 	return b.proved(ctx, p)
 }
 
-// playCode brings an error back, and has the authority say the same by business
-// number. What takes minutes or days in life is said at once.
+// playCode brings an error back, and has the authority report the same by business
+// number. Errors that take minutes or days in real life are simulated at once.
 func playCode(code string) func(context.Context, *stage) error {
 	return func(ctx context.Context, s *stage) error {
 		b, _, err := s.arrive(ctx, 0, "verify", s.c.Channel.Verify)

@@ -14,8 +14,8 @@ import (
 
 const midway = "the challenge that comes back goes to an identity check, and the evidence is pushed under the same number; "
 
-// forgottenCases are ways back to a forgotten PIN. They are early: of each card no
-// more than a code a minute is sent.
+// forgottenCases are ways back from a forgotten PIN. They come early, because a card
+// gets only one code a minute.
 func forgottenCases() []Case {
 	return []Case{
 		{ID: "reset", Name: "a forgotten PIN, by an act of its own", Right: midway + "the code is redeemed once, and opens nothing; the new PIN does", See: recoveryPart,
@@ -25,8 +25,8 @@ func forgottenCases() []Case {
 	}
 }
 
-// lateCases are about the second account's card: its phone is changed after all else
-// that takes a code, since nothing is recovered for three days after that.
+// lateCases are about the second account's card. Its phone is changed after all other
+// cases that need a code, since nothing can be recovered for three days after that.
 func lateCases() []Case {
 	return []Case{
 		{ID: "recovered", Name: "a locked PIN is recovered on the page that says so", Right: midway + "pin_reset is asked for by business number and wins over locked; nothing opens",
@@ -37,7 +37,7 @@ func lateCases() []Case {
 	}
 }
 
-// frozenCases let a frozen card go, and freeze it again.
+// frozenCases unfreeze a frozen card, and freeze it again.
 func frozenCases() []Case {
 	return []Case{
 		{ID: "unfreeze", Name: "the card is unfrozen", Right: "the code is redeemed once, and opens nothing; the card works again", See: recoveryPart, play: playUnfreeze, needs: needsUnfreeze},
@@ -230,7 +230,7 @@ func playFreeze(ctx context.Context, s *stage) error {
 	return playFrozen(ctx, s)
 }
 
-// playCancelled is played last: nothing brings the card back.
+// playCancelled is played last, because a cancelled card cannot be restored.
 func playCancelled(ctx context.Context, s *stage) error {
 	registry, err := s.world.Register(ctx, store.Client{ID: "liuma-check-registry", Kind: store.ClientRegistry})
 	if err != nil {

@@ -31,30 +31,31 @@ import (
 	"github.com/liuma-pin/liuma/internal/testkit/world"
 )
 
-// Config says where the authority answers, and whom it plays with. All is
-// required but Provider and Report.
+// Config holds the listeners and the channel of a rehearsal. All members except
+// Provider and Report are required.
 type Config struct {
 	Dir            string // new or empty, for the authority's data
 	Native, Hosted net.Listener
 	Provider       net.Listener // of the stand-in for an evidence provider; nil for none
 	Channel        Description
 	Key            jose.JSONWebKey // public half of the channel's key
-	// Only, if set, plays the cases that it names.
+	// Only, if set, limits the rehearsal to the named cases.
 	Only func(id string) bool
-	// Report, if set, hears of each case when it is over.
+	// Report, if set, is called with each case when it is over.
 	Report func(Result)
 }
 
-// Result is what came of a case.
+// Result is the result of a case.
 type Result struct {
 	Case
-	Fault string // what the channel did that is not right; empty if it passed
-	// Lacks is the member of the description without which the case was not played.
+	Fault string // the channel's wrong behaviour; empty if it passed
+	// Lacks is the missing member of the description because of which the case was
+	// not played.
 	Lacks string
 }
 
-// Run plays all cases, and returns what came of each. An error means that the
-// rehearsal itself could not begin.
+// Run plays all cases, and returns their results. An error means that the rehearsal
+// itself could not begin.
 func Run(ctx context.Context, c Config) (_ []Result, err error) {
 	s, err := set(ctx, c)
 	if err != nil {
@@ -153,8 +154,8 @@ func set(ctx context.Context, c Config) (_ *stage, err error) {
 	return s, nil
 }
 
-// issuedBefore is how long before the rehearsal the cards are made: to one number
-// no more than a code a minute is sent.
+// issuedBefore is how long before the rehearsal the cards are made, because a number
+// gets only one code a minute.
 const issuedBefore = 2 * time.Minute
 
 func (s *stage) register(ctx context.Context) error {
@@ -197,11 +198,11 @@ func (s *stage) serveProvider() error {
 	return nil
 }
 
-// otherBack is where the other channel's holders come back to. No browser goes there.
+// otherBack is the other channel's redirect URI. No browser goes there.
 const otherBack = "https://check.liuma.invalid/back"
 
 // issueCards makes a card for each account's person, in the other channel, on the
-// authority's pages: so it is bound to the person's phone.
+// authority's pages, so that it is bound to the person's phone.
 func (s *stage) issueCards(ctx context.Context) error {
 	for i, a := range s.c.Channel.Accounts {
 		card, pin, err := s.issue(ctx, a, fmt.Sprintf("CHECK-%d", i))

@@ -11,7 +11,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// tokenCases are ID tokens that prove nothing, well signed or not.
+// tokenCases are ID tokens that prove nothing, with good or bad signatures.
 func tokenCases() []Case {
 	spoil := func(f func(*vault.IDToken)) spoiler {
 		return func(s *stage, d vault.IDToken) (string, error) { f(&d); return s.world.System.Vault.SignIDToken(d) }

@@ -12,17 +12,17 @@ import (
 	"github.com/liuma-pin/liuma/internal/visitor"
 )
 
-// mostChecks bounds the pages between the channel and the authority.
+// mostChecks is the most pages between the channel and the authority.
 const mostChecks = 6
 
-// newPINs are tried in turn where a PIN is set: one of them is not weak for any
-// person, and some are none that the card had.
+// newPINs are tried in turn when a PIN is set: at least one of them is not weak for a
+// person, and differs from the card's earlier PINs.
 func newPINs() []string {
 	return []string{"604937", "271846", "915483", "483159", "827461", "359172", "746203"}
 }
 
-// proves goes on from a page of the channel through the identity check, as the
-// holder, to the authority. A page that leads no further is returned as it is.
+// proves goes from a page of the channel through the identity check, as the holder,
+// to the authority. A page that leads no further is returned as it is.
 func (b *browser) proves(ctx context.Context, p *visitor.Page) (*visitor.Page, error) {
 	issuer, _, provider := b.s.c.Places()
 	there := func(origin string) bool { return origin != "" && strings.HasPrefix(p.URL().String(), origin+"/") }
@@ -69,9 +69,9 @@ func (s *stage) starts(ctx context.Context, account int, what string, r Request)
 	return b, p, err
 }
 
-// provesAgain brings the authority's wish for evidence to the channel, and goes
-// through the identity check back to the authority's page. It looks at the push
-// that the channel made of it.
+// provesAgain takes the authority's demand for evidence to the channel, and goes
+// through the identity check back to the authority's page. It checks the push that
+// the channel made of it.
 func (b *browser) provesAgain(ctx context.Context) (*visitor.Page, error) {
 	back := b.sentBack()
 	if back == nil || back.Query().Get("error") != "evidence_required" {
@@ -102,7 +102,7 @@ func (b *browser) provesAgain(ctx context.Context) (*visitor.Page, error) {
 }
 
 // code has a one-time code sent to a phone, and types it. The authority sends one a
-// minute to a number: an earlier case may have spent this minute's.
+// minute to a number, and an earlier case may have used up this minute's.
 func (b *browser) code(ctx context.Context, p *visitor.Page, phone string) (*visitor.Page, error) {
 	sent := len(b.s.world.Inbox.Texts(phone))
 	var err error
@@ -140,7 +140,7 @@ func pause(ctx context.Context, d time.Duration) error {
 }
 
 // sets sets a new PIN on the authority's pad, which may ask for the old one as well,
-// and returns it with the page that comes of it.
+// and returns it with the next page.
 func (b *browser) sets(ctx context.Context, p *visitor.Page, old string) (*visitor.Page, string, error) {
 	mode := p.Pad()
 	if mode != "new" && mode != "change" {
@@ -165,8 +165,8 @@ func (b *browser) sets(ctx context.Context, p *visitor.Page, old string) (*visit
 	return nil, "", errors.New("the authority's pad took no PIN")
 }
 
-// leaves goes on from the last page of the authority, and returns where the browser
-// is sent back to; nil if it is nowhere.
+// leaves goes on from the last page of the authority, and returns the address to
+// which the browser is sent back; nil if there is none.
 func (b *browser) leaves(ctx context.Context, p *visitor.Page) (*url.URL, error) {
 	if b.sentBack() == nil && p.Has("return") {
 		if _, err := p.Press(ctx, "return", nil); err != nil {
@@ -176,8 +176,8 @@ func (b *browser) leaves(ctx context.Context, p *visitor.Page) (*url.URL, error)
 	return b.sentBack(), nil
 }
 
-// ends brings the answer of an act back, and checks that its code is redeemed once
-// and that the act opens nothing that is behind a verification.
+// ends takes the answer of an act back, and checks that its code is redeemed once and
+// that the act does not open a page that needs a verification.
 func (b *browser) ends(ctx context.Context, p *visitor.Page) error {
 	back, err := b.leaves(ctx, p)
 	if err != nil {
@@ -210,8 +210,8 @@ func (b *browser) refused(ctx context.Context, p *visitor.Page, code string) err
 	return b.closed(ctx, 0)
 }
 
-// refusedThere goes on from a refusal on the authority's page, which leads back with
-// an error: anybody's word, so the app asks.
+// refusedThere goes on from a refusal on the authority's page. It leads back with an
+// error, which anybody could have written, so the app must ask the authority.
 func (b *browser) refusedThere(ctx context.Context, p *visitor.Page) error {
 	if _, err := b.leads(ctx, p); err != nil {
 		return err

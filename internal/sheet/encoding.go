@@ -1,8 +1,9 @@
 // Package sheet reads files of rows as offices export them from spreadsheets: in UTF-8,
-// UTF-16 or GB 18030, with whatever parts their cells, a title above the header, and
-// headings in either language. It guarantees that memory is bounded whatever the file is,
-// that a line is a row (one bad line swallows none after it), and that what is said of a
-// file shows no digit of it. It knows no column and trusts nothing in the file.
+// UTF-16 or GB 18030, with any of several separators, a title above the header, and
+// headings in either language. It guarantees that memory is bounded for every file, that
+// a line is a row (a bad line does not swallow the lines after it), and that messages
+// about a file show none of its digits. It knows no column and trusts nothing in the
+// file.
 //
 // Start here: Decoded, then Lines and Split.
 package sheet
@@ -24,9 +25,9 @@ import (
 // Encoding is how an import file is written.
 type Encoding string
 
-// The encodings that are read. Guess means UTF-8, or another one if it is
-// certain: UTF-16 by its byte order mark or its zero bytes, GBK where the lines
-// with other than ASCII characters are valid GBK and nearly all not UTF-8.
+// The encodings that are read. Guess means UTF-8, unless another one is certain: UTF-16
+// by its byte order mark or its zero bytes, GBK if the lines with non-ASCII characters
+// are valid GBK and nearly all of them not UTF-8.
 const (
 	Guess Encoding = ""
 	UTF8  Encoding = "utf-8"
@@ -37,8 +38,8 @@ const (
 // ErrEncoding says that an encoding is not known.
 var ErrEncoding = errors.New("encoding: want utf-8, utf-16 or gbk")
 
-// ErrOtherEncoding says that a file is certainly not in the encoding that was
-// named. Read so, its names would be kept as other characters.
+// ErrOtherEncoding says that a file is certainly not in the named encoding, in which its
+// names would become other characters.
 var ErrOtherEncoding = errors.New("the file is UTF-8, not GBK: leave --encoding out")
 
 // ParseEncoding reads the name of an encoding, in the spellings in use.
@@ -56,8 +57,7 @@ func ParseEncoding(s string) (Encoding, error) {
 	return Guess, fmt.Errorf("%w, not %q", ErrEncoding, s)
 }
 
-// sampleSize is how much of the start of a file is looked at to tell its
-// encoding.
+// sampleSize is how much of the start of a file is examined to find its encoding.
 const sampleSize = 256 << 10
 
 // Counted counts the bytes that are read from a file.
@@ -72,8 +72,7 @@ func (c *Counted) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Decoded returns a reader of the file's text as UTF-8, and what the file is
-// written in.
+// Decoded returns a reader of the file's text as UTF-8, and the encoding of the file.
 func Decoded(r io.Reader, named Encoding) (io.Reader, Encoding, error) {
 	if named == UTF8 {
 		return r, UTF8, nil
@@ -104,8 +103,7 @@ func Decoded(r io.Reader, named Encoding) (io.Reader, Encoding, error) {
 	return nil, "", fmt.Errorf("%w, not %q", ErrEncoding, named)
 }
 
-// recognised tells the encoding from the start of a file; cut says that the file
-// goes on.
+// recognised finds the encoding from the start of a file; cut says that the file goes on.
 func recognised(start []byte, cut bool) Encoding {
 	if bytes.HasPrefix(start, []byte("\xff\xfe")) || bytes.HasPrefix(start, []byte("\xfe\xff")) {
 		return UTF16
@@ -127,7 +125,7 @@ func recognised(start []byte, cut bool) Encoding {
 			continue
 		}
 		if !ValidGBK(line) {
-			return UTF8 // and its bad lines are named
+			return UTF8 // its bad lines will be reported
 		}
 		broken++
 	}
@@ -137,9 +135,9 @@ func recognised(start []byte, cut bool) Encoding {
 	return UTF8
 }
 
-// certainlyUTF8 reports whether the start of a file is UTF-8 and cannot well be
-// GBK: it has a byte order mark, or no line breaks the rules of UTF-8 and there
-// are eight Han characters or more, of which text in GBK makes none by chance.
+// certainlyUTF8 reports whether the start of a file is UTF-8 and cannot be GBK: it has a
+// byte order mark, or no line breaks the rules of UTF-8 and there are eight Han
+// characters or more, which text in GBK does not make by chance.
 func certainlyUTF8(start []byte, cut bool) bool {
 	if bytes.HasPrefix(start, []byte("\xef\xbb\xbf")) {
 		return true
@@ -157,7 +155,7 @@ func certainlyUTF8(start []byte, cut bool) bool {
 	return han >= 8
 }
 
-// wholeLines leaves out the last line of a start that was cut in it.
+// wholeLines drops the last line of a start, which was cut off.
 func wholeLines(start []byte, cut bool) []byte {
 	if cut {
 		return start[:bytes.LastIndexByte(start, '\n')+1]
@@ -190,7 +188,7 @@ func ascii(b []byte) bool {
 	return true
 }
 
-// ValidGBK reports whether a line is GB 18030 whose characters are all given out.
+// ValidGBK reports whether a line is GB 18030 with only assigned characters.
 func ValidGBK(line []byte) bool {
 	text, err := simplifiedchinese.GB18030.NewDecoder().Bytes(line)
 	return err == nil && !bytes.ContainsRune(text, utf8.RuneError)

@@ -11,8 +11,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/written"
 )
 
-// Reasons for which a line is no row, whatever its columns are. They are stable, and
-// reveal no content; the catalogue has a sentence for each (locale.Words.ImportReason).
+// Reasons why a line is no row, in any file. They are stable, and reveal no content;
+// the catalogue has a sentence for each (locale.Words.ImportReason).
 const (
 	ReasonEncoding = "encoding"      // not text in the file's encoding
 	ReasonGBK      = "encoding_gbk"  // GBK in a file of UTF-8
@@ -26,8 +26,8 @@ const (
 type Lines struct {
 	r      *bufio.Reader
 	most   int
-	Number int   // of the last line returned, from 1
-	Read   int64 // bytes consumed, of text in UTF-8
+	Number int   // number of the last line returned, from 1
+	Read   int64 // bytes consumed of the UTF-8 text
 }
 
 // NewLines reads lines of at most so many bytes, which may not be more than 64 KiB.
@@ -57,18 +57,18 @@ func (l *Lines) Next() (line []byte, tooLong bool, err error) {
 	return line, tooLong || len(line) > l.most, nil
 }
 
-// Check refuses a line that is no text, with the reason.
+// Check refuses a line that is not valid text, with the reason.
 func Check(line []byte) (reason string) {
 	switch {
 	case !utf8.Valid(line) && ValidGBK(line):
 		return ReasonGBK
-	case !utf8.Valid(line), bytes.ContainsRune(line, utf8.RuneError): // what a decoder writes for what it cannot read
+	case !utf8.Valid(line), bytes.ContainsRune(line, utf8.RuneError): // a decoder writes RuneError for bytes that it cannot read
 		return ReasonEncoding
 	}
 	return ""
 }
 
-// Blank reports whether a line has nothing but separators, as exports end with.
+// Blank reports whether a line has nothing but separators, as at the end of exports.
 func Blank(line []byte) bool {
 	for _, c := range line {
 		if c != ',' && c != ';' && c != '\t' && c != ' ' && c != '|' {
@@ -78,9 +78,9 @@ func Blank(line []byte) bool {
 	return true
 }
 
-// Split parts a line at its commas; a field may be in double quotes, with a quote
-// inside written twice (RFC 4180 without line breaks). Space around a field is
-// dropped, and what spreadsheets write to keep a number as text: ="123" and '123.
+// Split splits a line at its commas; a field may be in double quotes, with a quote
+// inside written twice (RFC 4180 without line breaks). It drops space around a field,
+// and the marks by which spreadsheets keep a number as text: ="123" and '123.
 func Split(line string, comma byte, most int) ([]string, string) {
 	fields := make([]string, 0, min(most, 16))
 	for {
@@ -140,7 +140,7 @@ func splitField(line string, comma byte) (field, rest string, more, ok bool) {
 	}
 }
 
-// Separator is the character that parts the cells of a header.
+// Separator is the character between the cells of a header.
 func Separator(line string) byte {
 	comma, most := byte(','), strings.Count(line, ",")
 	for _, c := range []byte(";\t|") {
@@ -151,7 +151,7 @@ func Separator(line string) byte {
 	return comma
 }
 
-// HeadingKey is what two spellings of a heading have in common.
+// HeadingKey is the same for two spellings of one heading.
 func HeadingKey(name string) string {
 	return strings.NewReplacer("_", "", ".", "", "*", "", "(", "", ")", "", "/", "").Replace(written.Number(name))
 }
@@ -177,7 +177,7 @@ func Distance(a, b []rune) int {
 	return row[len(b)]
 }
 
-// Show cuts text of a file for an error message, without its digits.
+// Show shortens text of a file for an error message, and leaves out its digits.
 func Show(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if r >= '0' && r <= '9' {

@@ -11,7 +11,7 @@ import (
 	"github.com/liuma-pin/liuma/locale"
 )
 
-// PolicyOf is the policy that an answer of the administration explains.
+// PolicyOf is the policy in an answer of the administration.
 func PolicyOf(a edition.Answer) (policy.Policy, error) {
 	texts := map[string]string{}
 	for _, v := range a.Values {
@@ -20,7 +20,7 @@ func PolicyOf(a edition.Answer) (policy.Policy, error) {
 	return policy.FromValues(texts)
 }
 
-// column is what is shown side by side.
+// column is one of the columns that are shown side by side.
 type column struct {
 	name string
 	row  Row
@@ -33,9 +33,9 @@ func (r Result) columns(w *locale.Words) []column {
 		{s.SimulateAlike(), r.Policy, r.Policy.Alike}, {s.SimulateLot(), r.Policy, r.Policy.Lot}}
 }
 
-// Caution is what somebody must read before the numbers: which people's choices they are of,
-// and, where a policy that refuses more than the basic list shows more than that, why this
-// makes neither the better one.
+// Caution is the text to read before the numbers: whose choices they count, and, if a policy
+// that refuses more than the basic list has a higher number than that list, why this makes
+// neither the better one.
 func Caution(w *locale.Words, r Result, embedded bool) []string {
 	said := []string{w.Shown.SimulateFileIs()}
 	if embedded {
@@ -76,7 +76,7 @@ func Table(w *locale.Words, r Result) [][]string {
 	return lines
 }
 
-// Chart draws the shares of cards that fall to guesses, in percent.
+// Chart draws the shares of cards that guesses hit, in percent.
 func Chart(id string, w *locale.Words, r Result) chart.Chart {
 	c := chart.Chart{ID: id, Title: w.Shown.SimulateChart()}
 	for _, n := range Guesses() {
@@ -96,7 +96,7 @@ func Chart(id string, w *locale.Words, r Result) chart.Chart {
 	return c
 }
 
-// Percent writes a share; a small one with the digits that tell it from none.
+// Percent writes a share; a small one with enough digits to differ from zero.
 func Percent(share float64) string {
 	if share > 0 && share < .001 {
 		return fmt.Sprintf("%.4f %%", 100*share)

@@ -1,9 +1,9 @@
-// Package simulate says what guessing is worth to a thief under a policy: how many cards
-// fall to the best guesses, and how many people are refused the PIN that they think of
-// first. It guarantees that the same policy and frequencies give the same answer, that
-// refusals come from the Judge that the service itself asks and limits from the tally that
-// the keepers keep, and that nothing about a card or a holder is read. It trusts the
-// frequencies; docs/PINS.md says what the embedded ones are and are not.
+// Package simulate says how much guessing brings a thief under a policy: how many cards the
+// best guesses hit, and how many people are refused the PIN that they think of first. It
+// guarantees that the same policy and frequencies give the same answer, that refusals come
+// from the Judge that the service itself uses and limits from the tally that the keepers
+// keep, and that nothing about a card or a holder is read. It trusts the frequencies;
+// docs/PINS.md says what the embedded ones are and are not.
 //
 // Start here: Simulator.Run.
 package simulate
@@ -19,21 +19,21 @@ import (
 	"github.com/liuma-pin/liuma/internal/policy"
 )
 
-// Guesses are the numbers of guesses that are told of.
+// Guesses are the numbers of guesses for which results are given.
 func Guesses() []int { return []int{1, 3, 6, 10, 30} }
 
-// Simulator has the embedded frequencies, and keeps what each set of rules refuses. Any
-// number of goroutines may use it.
+// Simulator has the embedded frequencies, and caches the PINs that each set of rules
+// refuses. Any number of goroutines may use it.
 type Simulator struct {
 	own  *Frequencies
-	none *refused // nothing
+	none *refused // refuses nothing
 
 	mu      sync.Mutex
 	made    map[pin.Rules]*refused // guarded by mu
 	thieves map[trying][2]int      // guarded by mu
 }
 
-// trying is what the answer of Thieves depends on.
+// trying holds everything on which the answer of Thieves depends.
 type trying struct {
 	rules    pin.Rules
 	attempts int
@@ -54,12 +54,13 @@ func New() (*Simulator, error) {
 	return &Simulator{own: own, none: new(refused), made: map[pin.Rules]*refused{}, thieves: map[trying][2]int{}}, nil
 }
 
-// Result compares a policy with no rules and with the basic list alone, all under the
-// limits of the policy.
+// Result compares a policy with no rules and with only the basic list, all under the limits
+// of the policy.
 type Result struct {
 	Limits Limits `json:"limits"`
 	// YearAlone is how many guesses a year of locks permits on a card whose holder never
-	// enters the PIN, YearProved where the holder proves it after every lock.
+	// enters the PIN; YearProved is the number if the holder enters the right PIN after
+	// every lock.
 	YearAlone  int    `json:"year_alone"`
 	YearProved int    `json:"year_proved"`
 	PINs       int    `json:"pins"`    // of the frequencies
@@ -69,7 +70,7 @@ type Result struct {
 	Policy     Row    `json:"policy"`
 }
 
-// Limits are those that the thief meets.
+// Limits are the limits that apply to the thief.
 type Limits struct {
 	Attempts int    `json:"attempts"`
 	Window   string `json:"window"`
@@ -77,23 +78,23 @@ type Limits struct {
 	Failures int    `json:"failures"`
 }
 
-// Row is what some rules are worth.
+// Row is the result for one set of rules.
 type Row struct {
 	Refused     int     `json:"refused_pins"` // of a million
 	RefusedOnce float64 `json:"refused_once"` // share of the choosers
-	// Alike has who was refused choose anew like those who were not, Lot draw a PIN by lot
-	// of all that pass. The truth lies between them.
+	// Alike assumes that refused choosers choose again like those who were not refused; Lot
+	// that they draw at random from all PINs that pass. The truth lies between.
 	Alike Success `json:"alike"`
 	Lot   Success `json:"lot"`
 }
 
-// Success is the share of cards, from 0 to 1, that fall to a thief who guesses the most
+// Success is the share of cards, from 0 to 1, that a thief hits who guesses the most
 // frequent PINs in order.
 type Success struct {
 	After      []float64 `json:"after"` // after each of Guesses
 	YearAlone  float64   `json:"year_alone"`
 	YearProved float64   `json:"year_proved"`
-	// PerMillion is how many cards of a million fall to one guess each.
+	// PerMillion is how many cards of a million one guess each hits.
 	PerMillion int `json:"per_million"`
 }
 
@@ -118,9 +119,10 @@ func (s *Simulator) Run(p policy.Policy, f *Frequencies) (Result, error) {
 	return r, nil
 }
 
-// Thieves says how many of 10,000 thieves, each with a card of another holder and the tries
-// that the policy gives before a lock, guess right: without any rules, and under the
-// policy. It rounds up, and has who was refused choose like those who were not.
+// Thieves says how many of 10,000 thieves guess right, each with a card of another holder
+// and the tries that the policy gives before a lock: without any rules, and under the
+// policy. It rounds up, and assumes that refused choosers choose like those who were not
+// refused.
 func (s *Simulator) Thieves(p policy.Policy) (none, under int, err error) {
 	own, err := s.refusedBy(p.PIN)
 	if err != nil {
@@ -172,7 +174,7 @@ func newChances(of *refused, f *Frequencies, lot bool) chances {
 		return c
 	}
 	whole := float64(f.total)
-	if lot || passed == 0 { // of nobody it is known how they choose
+	if lot || passed == 0 { // no data says how they choose
 		c.rest = c.once / float64(c.pass)
 	} else {
 		whole = float64(passed)
@@ -187,7 +189,7 @@ func newChances(of *refused, f *Frequencies, lot bool) chances {
 	return c
 }
 
-// best is the share of cards that fall to so many guesses.
+// best is the share of cards that so many guesses hit.
 func (c chances) best(guesses int) float64 {
 	guesses = min(guesses, c.pass)
 	known := min(guesses, len(c.sums)-1)
@@ -217,15 +219,15 @@ func (s *Simulator) refusedBy(rules pin.Rules) (*refused, error) {
 	return made, nil
 }
 
-// forAll leaves out what needs the holder's numbers, which refuses nothing here.
+// forAll leaves out the rules that need the holder's numbers, which refuse nothing here.
 func forAll(r pin.Rules) pin.Rules {
 	r.Birthday, r.IDNumber, r.Phone, r.CardNumber, r.Current, r.Run = false, false, false, false, false, pin.Digits
 	return r
 }
 
-// yearOf counts the guesses that the tally of a keeper permits in a year of 365 days to a
-// thief who guesses whenever it does. With proved, the holder proves the PIN after every
-// lock, which clears what the thief spent.
+// yearOf counts the guesses that a keeper's tally permits in a year of 365 days to a thief
+// who guesses whenever it allows. With proved, the holder enters the right PIN after every
+// lock, which clears the thief's guesses.
 func yearOf(l ledger.Limits, proved bool) (guesses int) {
 	var t ledger.Tally
 	now := time.Unix(0, 0)
@@ -241,7 +243,7 @@ func yearOf(l ledger.Limits, proved bool) (guesses int) {
 			now = refusal.Until
 			if proved {
 				if _, still := t.Check(now, ledger.Stranger, 0, l); still != nil {
-					return guesses // blocked: there is nothing left to prove
+					return guesses // blocked: the holder can no longer enter it
 				}
 				t.Clear(t.Spend(now, ledger.Stranger), true)
 			}

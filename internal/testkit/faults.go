@@ -15,9 +15,9 @@ import (
 // ErrDied is returned by every call once the process has "died".
 var ErrDied = errors.New("testkit: the process died")
 
-// Faults lets a process die at a chosen durable step: from then on neither
-// store nor keepers answer, until Revive. The zero value lets all pass.
-// Safe for concurrent use.
+// Faults lets a process "die" at a chosen durable step: from then on neither store
+// nor keepers answer, until Revive. With the zero value nothing fails. Safe for
+// concurrent use.
 type Faults struct {
 	mu    sync.Mutex
 	armed bool // guarded by mu
@@ -26,15 +26,15 @@ type Faults struct {
 	dead  bool // guarded by mu
 }
 
-// DieAt makes the step after n more the last. With after, that step takes
-// effect and only its answer is lost.
+// DieAt lets n more steps succeed and makes the next one the last. With after, that
+// step takes effect and only its answer is lost.
 func (f *Faults) DieAt(n int, after bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.armed, f.left, f.after, f.dead = true, n, after, false
 }
 
-// Revive lets all pass again and reports whether the process had died.
+// Revive ends the faults and reports whether the process had died.
 func (f *Faults) Revive() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -15,8 +15,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// noKeys seals like someone who has none of the vault's keys, and who minds no
-// seal when reading.
+// noKeys seals as an attacker without the vault's keys would, and ignores seals when
+// reading.
 type noKeys struct{}
 
 func (noKeys) SealRow(string, ...[]byte) (vault.RowSeal, error) { return vault.RowSeal{Key: 1}, nil }
@@ -31,15 +31,15 @@ func (noKeys) Reseal(_ vault.Purpose, _, sealed []byte) ([]byte, bool, error) {
 	return sealed, false, nil
 }
 
-// Forge changes rows as a thief does who can write to the database of the
-// running system but has none of the vault's keys: write edits a copy, and the
-// rows that it changed are put into the live database. No entry is recorded.
+// Forge changes rows as an attacker does who can write to the database of the running
+// system but has none of the vault's keys: write edits a copy, and the rows that it
+// changed are put into the live database. No entry is recorded.
 func (e *Env) Forge(write func(store.Tx) error) {
 	e.T.Helper()
 	e.ForgeWith(noKeys{}, write)
 }
 
-// ForgeWith is Forge by a thief who has some keys.
+// ForgeWith is Forge by an attacker who has some keys.
 func (e *Env) ForgeWith(seal rows.Sealer, write func(store.Tx) error) {
 	e.T.Helper()
 	FileOnly(e.T)

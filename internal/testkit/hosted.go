@@ -16,7 +16,7 @@ import (
 // Verifier is the PKCE verifier of every push in tests.
 const Verifier = "test-verifier-test-verifier-test-verifier-test"
 
-// RedirectURI is where every ceremony in tests goes back to.
+// RedirectURI is the redirect URI of every ceremony in tests.
 const RedirectURI = "https://channel.example/back"
 
 func (e *Env) back() ceremony.Return {
@@ -97,8 +97,7 @@ func (e *Env) WayBack(p ceremony.Page, h ceremony.Hand) url.Values {
 	return u.Query()
 }
 
-// Return goes back to the channel, which redeems the code, and returns what it
-// got.
+// Return goes back to the channel, which redeems the code, and returns the grant.
 func (e *Env) Return(c authority.Caller, p ceremony.Page, h ceremony.Hand) ceremony.Grant {
 	e.T.Helper()
 	g, err := e.Authority().RedeemCode(context.Background(), c, e.WayBack(p, h).Get("code"), RedirectURI, Verifier)

@@ -2,9 +2,9 @@ package testkit
 
 import "os"
 
-// EveryStory reports whether LIUMA_EVERY_STORY asks for the long forms of the stories that
-// are played again and again: every shape of keepers with every way to die, all seeds of a
-// random walk. make nightly and the mutants set it; the short form of make test plays each
+// EveryStory reports whether LIUMA_EVERY_STORY asks for the long forms of stories that are
+// played repeatedly: every shape of keepers with every way to die, all seeds of a random
+// walk. make nightly and the mutants set it; the short form of make test plays each
 // behaviour once.
 func EveryStory() bool { return os.Getenv("LIUMA_EVERY_STORY") != "" }
 
@@ -14,11 +14,11 @@ type Death struct {
 	After bool // the step takes effect, and its answer is lost
 }
 
-// Deaths are the ways in which a story dies that is played over some shapes of keepers: all
-// with EveryStory. Dying after a step leaves the same on disk as dying before the next one,
-// so that either way comes by itself through all that a death can leave behind. The short
-// form therefore goes one way over each shape: after the steps over the last one, and
-// before and after by turns over the others.
+// Deaths are the ways in which the process dies in a story that is played over some shapes
+// of keepers: all ways with EveryStory. Dying after a step leaves the same on disk as dying
+// before the next one, so each way alone covers every state that a death can leave behind.
+// So the short form uses one way for each shape: after the steps for the last shape, and
+// before and after in turn for the others.
 func Deaths(shapes ...string) (all []Death) {
 	for i, shape := range shapes {
 		short := (len(shapes)-i)%2 == 1 // the way of the short form

@@ -41,7 +41,8 @@ func openStore(t testing.TB, path string, v *vault.Vault) (store.Store, error) {
 	return sqlite.Open(context.Background(), path, sqlite.Config{Seal: v})
 }
 
-// FileOnly skips a test that goes to the file of the database, where that is on a server.
+// FileOnly skips a test that uses the file of the database, if the database is on a
+// server.
 func FileOnly(t testing.TB) {
 	t.Helper()
 	if onServer() {
@@ -49,7 +50,7 @@ func FileOnly(t testing.TB) {
 	}
 }
 
-// OpenStore makes a vault and an empty store for rooms that need no more, and closes
+// OpenStore makes a vault and an empty store for packages that need no more, and closes
 // both when the test ends.
 func OpenStore(t testing.TB) (store.Store, *vault.Vault) {
 	t.Helper()

@@ -23,9 +23,9 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// phones is an outbox without a sender: messages stay in the store, where only
-// committed ones are, and Texts reads them. The real outbox checks each message
-// first and refuses those that it could not send.
+// phones is an outbox without a sender: messages stay in the store, which has only
+// committed ones, and Texts reads them. The real outbox checks each message first and
+// refuses messages that it could not send.
 type phones struct {
 	vault *vault.Vault
 	now   func() time.Time
@@ -48,7 +48,7 @@ func newPhones(t testing.TB, off *server.Data, now func() time.Time) authority.O
 	return phones{off.Vault, now, outbox}
 }
 
-// noDriver is never run. Calls can be queued for it as texts can.
+// noDriver never sends. Calls can be queued for it as texts can.
 type noDriver struct{}
 
 func (noDriver) Speaks() bool { return true }
@@ -57,7 +57,7 @@ func (noDriver) Send(context.Context, notify.Text) (string, error) {
 	return "", errors.New("testkit: nothing is sent")
 }
 
-// checked lets the real outbox do all but write.
+// checked lets the real outbox do everything but write.
 type checked struct{ store.Tx }
 
 func (checked) InsertMessage(store.Message) error { return nil }
@@ -240,9 +240,9 @@ func (e *Env) EnrollPhone(c authority.Caller, f registry.Facts, secret string) s
 	return e.Return(c, p, h).Card
 }
 
-// WithEvidence pushes a ceremony again with evidence for the challenge that
-// its way back carries, and opens it with the hand given: in the same browser,
-// or, with a zero hand, in another.
+// WithEvidence pushes a ceremony again with evidence for the challenge of its way
+// back, and opens it with the given hand: in the same browser, or, with a zero hand,
+// in another.
 func (e *Env) WithEvidence(c authority.Caller, q ceremony.Push, f registry.Facts, p ceremony.Page, h ceremony.Hand, in ceremony.Hand) (ceremony.Page, ceremony.Hand) {
 	e.T.Helper()
 	q.Challenge = e.WayBack(p, h).Get("challenge")

@@ -15,11 +15,11 @@ import (
 	"github.com/liuma-pin/liuma/internal/server"
 )
 
-// Making a data directory is half of what opening a small world costs: keys, and
-// every migration of each database, with a sync for each. Worlds of tests therefore begin
-// with copies of directories that server.Init made in this process, with no configuration
-// of their own: the first world of a test with the first such directory for its shape of
-// keepers, the second with another, so that no two worlds of one test share a key.
+// Making a data directory takes half of the time to open a small world: keys, and every
+// migration of each database, with a sync for each. So worlds of tests begin with copies
+// of directories that server.Init made in this process, with no configuration of their
+// own. The first world of a test uses the first such directory for its shape of keepers,
+// the second another, so that no two worlds of one test share a key.
 
 // prepared are the files of new data directories, by the shape of their keepers.
 var prepared struct {
@@ -28,7 +28,8 @@ var prepared struct {
 	begun map[string]int                 // how many worlds a test has; guarded by mu
 }
 
-// mostPrepared bounds the directories of a shape. What a test has beyond is made anew.
+// mostPrepared is the most prepared directories of a shape. Further worlds of a test make
+// new ones.
 const mostPrepared = 24
 
 // worldsOf is how many worlds the test and those around it had so far.

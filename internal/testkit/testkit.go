@@ -77,21 +77,21 @@ type Options struct {
 	// Rules, if set, replaces the layers of policy.
 	Rules  authority.Rules
 	Logger *slog.Logger // default: discard
-	// Wait stands in for the timer that paces refusals. By default it returns at
-	// once, but beside a Clock that was given the real timer paces them.
+	// Wait replaces the timer that paces refusals. By default it returns at once; with a
+	// given Clock the default is the real timer.
 	Wait func(context.Context, time.Duration)
-	// Store and Keeper, if set, stand between the authority and its store and
-	// each keeper.
+	// Store and Keeper, if set, wrap the authority's store and each keeper.
 	Store  func(store.Store) store.Store
 	Keeper func(keeper.Keeper) keeper.Keeper
-	// Token, if set, is what the vault's key file is sealed to, and what signs.
+	// Token, if set, is the token to which the vault's key file is sealed, and which
+	// signs.
 	Token vault.Token
-	// House, if set, is where the keepers are: behind connections, in the place of Shape.
+	// House, if set, has the keepers, behind connections; it replaces Shape.
 	House *keepers.House
 	// Wired puts each keeper of this process behind a connection of its own. With
 	// LIUMA_WIRED in the environment every world has it.
 	Wired bool
-	// DialKeepers, if set, makes the connections to keepers in a House.
+	// DialKeepers, if set, makes the connections to the keepers of a House.
 	DialKeepers func(ctx context.Context, network, address string) (net.Conn, error)
 	// Watch is how often keepers in a House are looked at; default 5 s.
 	Watch time.Duration
@@ -108,14 +108,14 @@ type Options struct {
 	// driver instead.
 	Inbox bool
 	Texts notify.Driver
-	// Gateway, if set, stands before Env.Inbox.
+	// Gateway, if set, wraps Env.Inbox.
 	Gateway func(notify.Driver) notify.Driver
 	// Configure, if set, changes the configuration before the directory is made.
 	Configure func(*config.Config)
 	// Listen opens listeners for both doors on 127.0.0.1. They answer from
 	// Serve on.
 	Listen bool
-	// Console opens one for the staff console as well; it goes with Listen.
+	// Console opens a listener for the staff console as well; it needs Listen.
 	Console bool
 }
 

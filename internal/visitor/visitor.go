@@ -32,11 +32,11 @@ type Config struct {
 	Transport http.RoundTripper
 	Language  string           // Accept-Language; default zh-CN
 	Now       func() time.Time // when cookies end; default time.Now
-	// NoCookies is a web view that keeps none.
+	// NoCookies makes it a web view that keeps no cookies.
 	NoCookies bool
 }
 
-// Visitor is one browser with a jar of its own. Safe for concurrent use: two
+// Visitor is one browser with its own cookie jar. Safe for concurrent use: two
 // presses at once are two tabs.
 type Visitor struct {
 	transport http.RoundTripper
@@ -48,7 +48,8 @@ type Visitor struct {
 var (
 	// ErrNotOffered means that the page has no such form, link or field.
 	ErrNotOffered = errors.New("visitor: the page does not offer that")
-	// ErrTooFar means that redirects did not end, or an answer did not.
+	// ErrTooFar means that there were too many redirects, or that an answer was too
+	// large.
 	ErrTooFar = errors.New("visitor: redirects or answer without end")
 )
 
@@ -79,8 +80,8 @@ func (v *Visitor) Open(ctx context.Context, address string) (*Page, error) {
 	return v.visit(ctx, visit{method: http.MethodGet, to: to})
 }
 
-// Enter opens an address and, where it is the first page of a ceremony, goes on
-// as that page's script does when the page becomes visible.
+// Enter opens an address. If it is the first page of a ceremony, it goes on as that
+// page's script does when the page becomes visible.
 func (v *Visitor) Enter(ctx context.Context, address string) (*Page, error) {
 	p, err := v.Open(ctx, address)
 	if err != nil || !p.Has("begin") {
@@ -89,8 +90,8 @@ func (v *Visitor) Enter(ctx context.Context, address string) (*Page, error) {
 	return p.Press(ctx, "begin", nil)
 }
 
-// Post sends a form that no page offered, as from a page of the same origin.
-// With a browser's developer tools anybody can do that.
+// Post sends a form that no page offered, as from a page of the same origin. Anybody
+// can do that with a browser's developer tools.
 func (v *Visitor) Post(ctx context.Context, address string, values url.Values) (*Page, error) {
 	to, err := url.Parse(address)
 	if err != nil || !to.IsAbs() {
@@ -123,11 +124,11 @@ func (v *Visitor) Plant(address string, cookies map[string]string) {
 	}
 }
 
-// visit is one way from a press to the page that comes of it.
+// visit is the path from one press to the page that follows.
 type visit struct {
 	method string
 	to     *url.URL
-	from   *url.URL // page that it began at; nil if the address was typed in
+	from   *url.URL // the page that it began at; nil if the address was typed in
 	form   url.Values
 	far    bool // another site was on the way
 }
@@ -159,7 +160,7 @@ func (v *Visitor) visit(ctx context.Context, at visit) (*Page, error) {
 	return nil, ErrTooFar
 }
 
-// goesOn says where an answer leads, and whether a post is posted there again.
+// goesOn returns where an answer leads, and whether a post is posted there again.
 func (p *Page) goesOn(head http.Header) (to string, keep bool) {
 	switch p.status {
 	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther:
@@ -205,7 +206,7 @@ func (v *Visitor) ask(ctx context.Context, at visit) (*Page, http.Header, error)
 	return p, resp.Header, nil
 }
 
-// dress puts on the headers of a browser that goes to a page.
+// dress sets the headers of a browser that opens a page.
 func (v *Visitor) dress(req *http.Request, at visit) {
 	h := req.Header
 	site := siteOf(at)
@@ -226,7 +227,7 @@ func (v *Visitor) dress(req *http.Request, at visit) {
 		return
 	}
 	for _, c := range v.jar.at(at.to) {
-		// Browsers take a cookie without SameSite for lax.
+		// Browsers treat a cookie without SameSite as lax.
 		if c.SameSite != http.SameSiteNoneMode && site == "cross-site" &&
 			(req.Method == http.MethodPost || c.SameSite == http.SameSiteStrictMode) {
 			continue
@@ -237,11 +238,11 @@ func (v *Visitor) dress(req *http.Request, at visit) {
 
 func originOf(u *url.URL) string { return u.Scheme + "://" + u.Host }
 
-// sameSite takes hosts for sites, which is stricter than a browser is.
+// sameSite treats each host as a site, which is stricter than a browser.
 func sameSite(a, b *url.URL) bool { return a.Scheme == b.Scheme && a.Hostname() == b.Hostname() }
 
-// siteOf computes Sec-Fetch-Site: of all addresses on the way, the relation
-// that is farthest from the first.
+// siteOf computes Sec-Fetch-Site: of all addresses on the path, the relation that is
+// farthest from the first.
 func siteOf(at visit) string {
 	switch {
 	case at.from == nil:

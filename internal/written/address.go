@@ -9,9 +9,9 @@ import (
 
 // Address brings a postal address to the form in which it is kept and printed: as it was
 // given, on one line, without invisible characters, in the usual width and in Unicode's
-// composed form. It reports false where there is something that no address has, so that
-// a letter shows what the registry meant or nothing: control characters, private use,
-// marks of markup, or no letter at all.
+// composed form. It reports false if there is something that no address has (control
+// characters, private use, markup, or no letter at all), so that a letter shows exactly
+// the registry's address or nothing.
 func Address(s string) (string, bool) {
 	if strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) && r != '\t' }) {
 		return "", false

@@ -6,15 +6,14 @@ import (
 )
 
 // CodeLetters are the characters of codes that people read aloud and type: freeze
-// codes, those of tickets, pairing numbers. The look-alikes 0 O, 1 I L and U are left
-// out.
+// codes, ticket codes, pairing numbers. The look-alikes 0 O, 1 I L and U are left out.
 const CodeLetters = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 
-// longestCode bounds what is read as a code, in bytes.
+// longestCode is the longest text that is read as a code, in bytes.
 const longestCode = 128
 
 // NewCode draws a code of some characters. Random bytes that would make some
-// characters likelier are skipped.
+// characters more likely are skipped.
 func NewCode(size int) string {
 	code := make([]byte, 0, size)
 	var b [32]byte
@@ -31,9 +30,9 @@ func NewCode(size int) string {
 
 // Code brings a typed code to its canonical spelling: without blanks, dashes and
 // invisible characters, in capitals of single width. Of the look-alikes that
-// CodeLetters leaves out only U is read as another character, V: 0, O, 1, I and L
-// resemble several that are in it, or none. It is formed if nothing but CodeLetters is
-// left; how many there are is the caller's question.
+// CodeLetters leaves out only U is read as another character, V. 0, O, 1, I and L look
+// like several of the letters, or none. formed says that only CodeLetters are left;
+// the caller checks how many there are.
 func Code(typed string) (code string, formed bool) {
 	if len(typed) > longestCode {
 		return "", false

@@ -7,15 +7,15 @@ import (
 	"strings"
 )
 
-// Fingerprint tells something that two people compare from every other: an authority's
-// identity, a keeper's issuer. It is read aloud where both sides know each other's voice.
+// Fingerprint identifies something that two people compare: an authority's identity, a
+// keeper's issuer. One reads it aloud to the other, who knows the voice.
 type Fingerprint [sha256.Size]byte
 
-// readAloud is how many decimal digits of a fingerprint are: 106 bits, so that nobody finds
-// another one with the same ones.
+// readAloud is how many decimal digits a fingerprint has: 106 bits, so that nobody can find
+// another one with the same digits.
 const readAloud = 32
 
-// String is what is read aloud: eight groups of four digits.
+// String is the form that is read aloud: eight groups of four digits.
 func (f Fingerprint) String() string {
 	n := new(big.Int).SetBytes(f[:])
 	n.Mod(n, new(big.Int).Exp(big.NewInt(10), big.NewInt(readAloud), nil))
@@ -27,6 +27,6 @@ func (f Fingerprint) String() string {
 	return strings.Join(groups, " ")
 }
 
-// Heard reports whether the digits that somebody typed as they heard them are all those
-// of the fingerprint; blanks and dashes between them, and their width, do not count.
+// Heard reports whether the typed digits are exactly those of the fingerprint; blanks and
+// dashes between them, and their width, do not count.
 func (f Fingerprint) Heard(typed string) bool { return Number(typed) == Number(f.String()) }

@@ -15,9 +15,9 @@ const Dot = '·'
 // GB 18030-2005 and -2022 name the same characters at their places in Unicode.
 const gbk = "⺁𠂇𠂉𠃌⺄㑳㑇⺈⺋龴㖞㘚㘎⺌⺗㥮㤘龵㧏㧟㩳㧐龶龷㭎㱮㳠⺧𡗗龸⺪䁖䅟⺮䌷⺳⺶⺷𢦏䎱䎬⺻䏝䓖䙡䙌龹䜣䜩䝼䞍⻊䥇䥺䥽䦂䦃䦅䦆䦟䦛䦷䦶龺𤇾䲣䲟䲠䲡䱷䲢䴓䴔䴕䴖䴗䴘䴙䶮龻"
 
-// standard maps a private-use code of GB 18030 to its character in Unicode, and
-// any other character to itself. Codes that each system gives out for itself stay
-// what they are: two systems may mean different characters by them.
+// standard maps a private-use code of GB 18030 to its character in Unicode, and any
+// other character to itself. Private-use codes outside GB 18030 are not changed: two
+// systems may use them for different characters.
 func standard(r rune, table []rune) rune {
 	switch {
 	case r < 0xE5E5 || r > 0xE864:
@@ -74,15 +74,15 @@ func halfWidth(s string) string {
 			return ','
 		case r == '﹒':
 			return '.'
-		case r == '○' || r == '◯': // what is typed for it
+		case r == '○' || r == '◯': // typed instead of 〇
 			return '〇'
 		}
 		return r
 	}, width.Fold.String(s))
 }
 
-// dotted tells the full stops of Latin names from those that stand for a middle
-// dot: a stop after an ideograph or before one is a dot, as is a hyphenation
+// dotted turns full stops that stand for a middle dot into one, and leaves those of
+// Latin names: a stop after or before an ideograph is a dot, as is a hyphenation
 // point beside a blank that belongs to it.
 func dotted(s []rune) []rune {
 	for i, r := range s {
@@ -109,8 +109,8 @@ func dotted(s []rune) []rune {
 	return s
 }
 
-// spaced keeps a single blank between words of which neither touches it with an
-// ideograph or a dot, and no other.
+// spaced keeps a single blank between two words if neither has an ideograph or a dot
+// beside the blank, and removes all other blanks.
 func spaced(s []rune) string {
 	var b strings.Builder
 	pending := false
@@ -134,8 +134,9 @@ func spaced(s []rune) string {
 
 func wordy(r rune) bool { return !Ideograph(r) && r != Dot }
 
-// Ideograph reports whether r is an ideograph, by its block: what Unicode adds to
-// one later is known today. Planes 2 and 3 are kept for ideographs alone.
+// Ideograph reports whether r is an ideograph, by its block, so that characters that
+// Unicode adds to a block later are known today. Planes 2 and 3 are reserved for
+// ideographs.
 func Ideograph(r rune) bool {
 	switch {
 	case r >= 0x3400 && r <= 0x4DBF, // extension A
@@ -150,9 +151,9 @@ func Ideograph(r rune) bool {
 	return r == '〇' || r == '々' || r == '〻'
 }
 
-// invisible reports whether r shows nothing and is no blank: Unicode's format
-// characters and those it lets displays ignore, fillers of Hangul included.
-// Variation selectors are not among them.
+// invisible reports whether r shows nothing and is not a blank: Unicode's format
+// characters and those that displays may ignore, including fillers of Hangul, but not
+// variation selectors.
 func invisible(r rune) bool {
 	if r < 0x80 {
 		return false
@@ -210,5 +211,5 @@ func middleDot(r rune) bool {
 	return false
 }
 
-// tibetan reports whether r parts syllables in Tibetan names.
+// tibetan reports whether r separates syllables in Tibetan names.
 func tibetan(r rune) bool { return r == '་' || r == '༌' }

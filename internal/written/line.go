@@ -8,10 +8,10 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Line brings a line of text that is shown to people to one spelling: composed, without
-// invisible characters, with single blanks and none at its ends. ok is false where it is
-// longer than so many characters, or has a character that a line cannot have: a control
-// character, one of somebody's own, one that turns the direction of writing, or markup.
+// Line brings a line of text for people to one spelling: composed, without invisible characters,
+// with single blanks and none at its ends. ok is false if it is longer than so many characters, or
+// has a character that a line cannot have: a control character, private use, one that turns the
+// direction of writing, or markup.
 func Line(s string, most int) (line string, ok bool) {
 	if len(s) > 4*4*most || !utf8.ValidString(s) {
 		return "", false
@@ -23,9 +23,8 @@ func Line(s string, most int) (line string, ok bool) {
 	return line, !bad && utf8.RuneCountInString(line) <= most && !PrivateUse(line)
 }
 
-// Telephone brings a typed telephone number to its digits, with single dashes between what
-// was parted by dashes, blanks, brackets or the word for an extension. Anything else stays for the caller
-// to refuse.
+// Telephone brings a typed telephone number to its digits, with single dashes in place of dashes,
+// blanks, brackets or the word for an extension. Anything else stays for the caller to refuse.
 func Telephone(s string) string {
 	var parts []string
 	for part := range strings.FieldsFuncSeq(s, func(r rune) bool {
@@ -36,8 +35,8 @@ func Telephone(s string) string {
 	return strings.Join(parts, "-")
 }
 
-// Dialled is the digits of a telephone number, without its marks and China's +86. ok is
-// false for what is no number that somebody dials.
+// Dialled is the digits of a telephone number, without its marks and China's +86. ok is false if it
+// cannot be a number that people dial.
 func Dialled(s string) (number string, ok bool) {
 	s = strings.TrimPrefix(Number(s), "+86")
 	s = strings.NewReplacer("(", "", ")", "").Replace(s)
@@ -53,8 +52,8 @@ func Pinyin(key string) string {
 	return strings.NewReplacer("Ü", "V", "LYU", "LV", "NYU", "NV").Replace(key)
 }
 
-// Numerals is a text with digits for the numerals that are read out as digits, and without
-// what is written over or around a character (keycaps).
+// Numerals replaces numerals that are read out as digits by digits, and drops marks over or around
+// a character (keycaps).
 func Numerals(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.Is(unicode.M, r) {
@@ -79,7 +78,7 @@ func Digit(r rune) (value rune, ok bool) {
 	if v, ok := numeral(r); ok {
 		return v, true
 	}
-	for _, in := range unicode.Nd.R16 { // each begins with a zero
+	for _, in := range unicode.Nd.R16 { // each range begins with a zero
 		if r >= rune(in.Lo) && r <= rune(in.Hi) {
 			return (r - rune(in.Lo)) % 10, true
 		}

@@ -7,12 +7,12 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// PageAddress brings a typed address of a page to the characters that a browser goes by:
-// full width becomes ASCII, an ideographic stop is a stop, blanks around it go. hidden
-// reports characters in it that nobody sees and that nobody types; they are dropped. So
-// is a mark at which the host of an address seems to end, in another form than ASCII, where
-// a stop follows: one program reads the host to that mark, and another reads on, to a host
-// that is another's (app.example.cn／.evil.example).
+// PageAddress brings a typed address of a page to the characters that a browser uses: full
+// width becomes ASCII, an ideographic stop becomes a stop, blanks around it are dropped.
+// hidden reports characters in it that nobody sees or types; they are dropped. It also
+// reports a mark, in a form other than ASCII, at which the host seems to end although a
+// stop follows: one program reads the host up to that mark, another reads on, to a host of
+// somebody else (app.example.cn／.evil.example).
 func PageAddress(s string) (address string, hidden bool) {
 	hidden = disguised(s)
 	var b strings.Builder
@@ -29,8 +29,8 @@ func PageAddress(s string) (address string, hidden bool) {
 	return strings.TrimSpace(b.String()), hidden
 }
 
-// disguised reports a character that becomes one of the marks of an address, before the
-// end of the host, and a stop behind it, with which the host may go on.
+// disguised reports whether, before the end of the host, a character turns into one of the
+// marks of an address and a stop follows, so that the host may go on.
 func disguised(s string) bool {
 	before, marked := "", false // before: as a browser goes by it, up to the marks of the scheme
 	for _, r := range strings.TrimSpace(s) {

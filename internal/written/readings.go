@@ -6,16 +6,15 @@ import (
 	"unicode/utf8"
 )
 
-// readingTable has a line for each character, in the order of the characters: it and its
-// readings, with commas between. It is searched as it is, so that a program which reads no
-// pinyin spends nothing on it: the library that it is made from fills a map of 44,000
-// entries whenever a program starts.
-//
+// readingTable has a line for each character, in the order of the characters: the character
+// and its readings, with commas between. It is searched as text, so that a program which
+// reads no pinyin pays nothing for it: the library from which it is made fills a map of
+// 44,000 entries at every start.
 //go:embed readings.txt
 var readingTable string
 
-// Readings are the syllables that a Chinese character is typed by on a keyboard, without
-// tones and with v for ü, the commonest first and each once. Nil: it has none.
+// Readings are the syllables by which a Chinese character is typed on a keyboard, without
+// tones and with v for ü, the most common first and each once. Nil: it has none.
 func Readings(c rune) []string {
 	// The line, if there is one, begins within [from, to), both of them beginnings of lines.
 	for from, to := 0, len(readingTable); from < to; {

@@ -22,11 +22,11 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Number brings a typed number or code to the characters that count: full width
-// and other compatibility forms become ASCII, letters become capitals, and
-// blanks, dashes and invisible characters are dropped. Anything else stays for
-// the caller to refuse, digits of other scripts among it (OtherDigits). Of what
-// was read before there was this package every value comes out as it did.
+// Number brings a typed number or code to the characters that count: full width and
+// other compatibility forms become ASCII, letters become capitals, and blanks, dashes
+// and invisible characters are dropped. Anything else stays for the caller to refuse,
+// including digits of other scripts (OtherDigits). Values read by earlier releases,
+// before this package, come out the same.
 func Number(s string) string {
 	if plainNumber(s) {
 		return s
@@ -56,8 +56,8 @@ func plainNumber(s string) bool {
 	return true
 }
 
-// OtherDigits reports whether a number holds digits of another script, which
-// look right to who typed them.
+// OtherDigits reports whether a number holds digits of another script, which look
+// right to the person who typed them.
 func OtherDigits(number string) bool {
 	return strings.ContainsFunc(number, func(r rune) bool { return r > unicode.MaxASCII && unicode.Is(unicode.Nd, r) })
 }
@@ -74,10 +74,9 @@ func Name(s string) string {
 	return spaced(dotted([]rune(norm.NFC.String(halfWidth(visible(s))))))
 }
 
-// NameKey is what two spellings of one name have in common; names are compared
-// by it and by nothing else. It knows no case, variation selectors, radicals or
-// compatibility forms; of dashes, blanks and punctuation it has only the dots
-// between ideographs.
+// NameKey is the same for two spellings of one name; names are compared only by it. It
+// ignores case, variation selectors, radicals and compatibility forms; of dashes,
+// blanks and punctuation it keeps only the dots between ideographs.
 func NameKey(s string) string {
 	if ideographs(s) {
 		return s
@@ -101,9 +100,9 @@ func NameKey(s string) string {
 	return norm.NFC.String(strings.Map(func(r rune) rune { return unicode.ToUpper(unicode.ToLower(r)) }, norm.NFKC.String(b.String())))
 }
 
-// CanonicalName is the spelling of a name that providers of evidence sign: of
-// every name that was taken before names were kept as given, the same as it was
-// then (docs/SEALING.md describes it).
+// CanonicalName is the spelling of a name that evidence providers sign. For names
+// stored before names were kept as given, it is the same as it was then
+// (docs/SEALING.md describes it).
 func CanonicalName(s string) string {
 	shown := strings.Map(func(r rune) rune {
 		switch {
@@ -157,9 +156,9 @@ func Plain(name string) string {
 	}, name)
 }
 
-// NameShape reports whether a name that Name returned has only letters, their
-// marks, and single dots, dashes and punctuation inside. Ideographs are known by
-// their blocks, not by the tables that this program was built with.
+// NameShape reports whether a name that Name returned has only letters, their marks,
+// and single dots, dashes and punctuation inside. Ideographs are known by their
+// blocks, not by the Unicode tables of this program.
 func NameShape(name string) bool {
 	previous := Dot // so that a leading dot counts as a double one
 	for _, r := range name {
@@ -207,7 +206,7 @@ func ideographs(s string) bool {
 }
 
 // PrivateUse reports whether s has a private-use character that GB 18030 does not
-// name, so that nobody but the system it came from knows what it means.
+// name; only the system that it came from knows its meaning.
 func PrivateUse(s string) bool {
 	return strings.ContainsFunc(visible(s), func(r rune) bool { return unicode.Is(unicode.Co, r) })
 }

@@ -41,7 +41,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// Card is the one that a World's server knows.
+// Card is the card that a World's server knows.
 var Card = liuma.CardID{7}
 
 // Start is the time that every World's clock shows.
@@ -98,7 +98,7 @@ type World struct {
 	Broken  atomic.Bool
 	record  *record.Digester
 	Letters *letter.Letters
-	// Policy is what the World goes by; there are no files.
+	// Policy is the World's policy; there are no files.
 	Policy *edition.Editions
 	// Hands are the machine's clocks.
 	Hands *Hands
@@ -187,7 +187,7 @@ func (b breakable) View(ctx context.Context, f func(store.Reader) error) error {
 	return b.Store.View(ctx, f)
 }
 
-// Gate is a registry whose next import can be held at its start.
+// Gate is a registry that can hold the start of its next import.
 type Gate struct {
 	*registry.Registry
 	mu   sync.Mutex
@@ -250,19 +250,19 @@ func (s *Server) Ready(context.Context) error {
 	return s.notReady
 }
 
-// Spraying tells of a spray.
+// Spraying reports a spray.
 func (s *Server) Spraying() authority.Spraying {
 	return authority.Spraying{Guesses: 90, Wrong: 70, Slowed: 12,
 		Alarms: []guard.Alarm{{Kind: guard.ValueSprayed, At: Start, Channel: "app", Guesses: 61, Slowed: 12}}}
 }
 
-// ChannelCodes counts those of a channel whose codes do not come back.
+// ChannelCodes counts the codes of a channel whose codes are not typed in.
 func (s *Server) ChannelCodes(context.Context) ([]authority.ChannelCodes, error) {
 	return []authority.ChannelCodes{{Channel: "app", Hour: 300, Day: 300, Most: policy.Codes{Hour: 300, Day: 2000}, Judged: 90, Returned: 4}}, nil
 }
 
-// RationUses tells of a registry client that cancelled as many cards as it may,
-// and of one that did little.
+// RationUses lists a registry client that cancelled as many cards as it may, and
+// another that did little.
 func (s *Server) RationUses(context.Context) ([]authority.RationUse, error) {
 	most := policy.Ration{Hour: 50, Day: 200}
 	return []authority.RationUse{
@@ -285,7 +285,7 @@ func (s *Server) RaiseHead(_ context.Context, actor string, card liuma.CardID, r
 	return authority.Raised{From: 3, To: 9, Version: 2, Taken: true}, nil
 }
 
-// Frozen is the number of whose card the server knows.
+// Frozen is the number of the person whose card the server knows.
 const Frozen = "330521195503070026"
 
 // FreezeByStaff answers as an authority that has one card, of Huzhou.
@@ -299,13 +299,13 @@ func (s *Server) FreezeByStaff(_ context.Context, by authority.ByStaff, q author
 	return authority.Verification{}, nil
 }
 
-// ReportLossByStaff does so, for a week.
+// ReportLossByStaff does the same, for a week.
 func (s *Server) ReportLossByStaff(ctx context.Context, by authority.ByStaff, q authority.HotlineFreeze) (authority.Verification, error) {
 	_, err := s.FreezeByStaff(ctx, by, q)
 	return authority.Verification{Until: Start.AddDate(0, 0, 7)}, err
 }
 
-// Hastenable answers as an authority with one correction, which was told.
+// Hastenable answers as an authority with one correction, whose holder was told.
 func (s *Server) Hastenable(_ context.Context, id string) (uint64, time.Time, error) {
 	switch id {
 	case "told":
@@ -316,7 +316,7 @@ func (s *Server) Hastenable(_ context.Context, id string) (uint64, time.Time, er
 	return 0, time.Time{}, store.ErrNotFound
 }
 
-// Hasten notes it.
+// Hasten records the call.
 func (s *Server) Hasten(_ context.Context, actor, id string, no uint64, until time.Time, reason audit.Reason) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -324,8 +324,8 @@ func (s *Server) Hasten(_ context.Context, actor, id string, no uint64, until ti
 	return nil
 }
 
-// AcceptRestore answers as an authority with two cards, one a step.
-// GoOnCorrecting leaves a correction as it was received.
+// GoOnCorrecting leaves a correction as it was received. AcceptRestore answers as an
+// authority with two cards, one a step.
 func (s *Server) GoOnCorrecting(context.Context, string) error { return nil }
 
 func (s *Server) AcceptRestore(_ context.Context, actor string, after liuma.CardID, reason audit.Reason) (authority.Accepted, error) {

@@ -14,7 +14,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// letterID is the number of a person to whom letters go.
+// letterID is the number of a person who gets letters.
 const letterID = "11010519491231002X"
 
 // Written puts two letters about one person into the queue.
@@ -32,8 +32,8 @@ func (w *World) Written(t *testing.T) {
 	}))
 }
 
-// letters are printed, posted and taken back, with who does in the audit entry; what is
-// refused keeps its error.
+// letters are printed, posted and taken back, with the member in the audit entry;
+// refusals keep their errors.
 func letters(t *testing.T, w *World, a admin.Administration) {
 	ctx := t.Context()
 	none, err := a.PrintLetters(ctx, letter.Order{})

@@ -15,8 +15,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/tally"
 )
 
-// numbers are counted of the record, exactly or in steps, whatever digests cover, and the
-// same at both ends of the socket.
+// numbers are counted from the record, exactly or in steps, whatever digests cover, and
+// the same at both ends of the socket.
 func numbers(t *testing.T, w *World, a admin.Administration) {
 	fillOutbox(t, w) // its card has no region
 	decide := func(n int, outcome string, at time.Time) {
@@ -57,8 +57,8 @@ func numbers(t *testing.T, w *World, a admin.Administration) {
 	}
 }
 
-// alarmsListed: what waits for somebody is listed, without a server too, and also behind a
-// page of one-time codes that nobody sends again.
+// alarmsListed: alarms are listed, also without a server, and even behind a page of
+// one-time codes that nobody sends again.
 func alarmsListed(t *testing.T, w *World, a admin.Administration) {
 	fillOutbox(t, w)
 	must(t, w.Store.Update(t.Context(), func(tx store.Tx) (audit.Entry, error) {
@@ -83,7 +83,8 @@ func alarmsListed(t *testing.T, w *World, a admin.Administration) {
 	}
 }
 
-// droppedTexts: only what was given up is dropped, with a reason, and stays dropped.
+// droppedTexts: only messages that were given up are dropped, with a reason, and they stay
+// dropped.
 func droppedTexts(t *testing.T, w *World, a admin.Administration) {
 	fillOutbox(t, w)
 	ctx := t.Context()

@@ -17,8 +17,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// rights: what is held is written out once, with a reason, to who names a number, and
-// minors are counted.
+// rights: the data held is written out once, with a reason, to a caller who names a
+// number, and minors are counted.
 func rights(t *testing.T, w *World, a admin.Administration) {
 	ctx := t.Context()
 	const one, other, nobody = "330521195503070026", "11010519491231002X", "110105194912310038"

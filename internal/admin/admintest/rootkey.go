@@ -82,7 +82,7 @@ func rootKeysDropped(t *testing.T, w *World, a admin.Administration) {
 	}
 }
 
-// saidOfDrop wants what the record says of a pass and of a drop, after n earlier
+// saidOfDrop checks the record's entries about a pass and a drop, after n earlier
 // acts.
 func saidOfDrop(t *testing.T, w *World, n int) {
 	t.Helper()

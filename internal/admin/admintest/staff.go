@@ -19,8 +19,8 @@ func (w *World) Staff(t *testing.T) *staff.Staff {
 	return s
 }
 
-// Staffed has a member of each role, of no bounds, and returns the session of each.
-// Their accounts are not that of this process.
+// Staffed makes a member of each role, without bounds, and returns the session of
+// each. Their accounts differ from this process's account.
 func (w *World) Staffed(t *testing.T) map[liuma.StaffRole]staff.Token {
 	t.Helper()
 	s, out := w.Staff(t), map[liuma.StaffRole]staff.Token{}
@@ -69,7 +69,7 @@ func (w *World) Session(t *testing.T, c staff.Caller) staff.Token {
 	return in.Token
 }
 
-// ActorOf is the actor of the one entry with a note.
+// ActorOf is the actor of the only entry with a note.
 func (w *World) ActorOf(t *testing.T, note string) (actor string) {
 	t.Helper()
 	must(t, w.Store.View(t.Context(), func(r store.Reader) error {

@@ -25,15 +25,15 @@ import (
 	"github.com/liuma-pin/liuma/internal/split"
 )
 
-// Argument is the first argument of the demo's program when it is to be a keeper. No
-// help names it: it is of no use to anybody but the demo.
+// Argument is the first argument of the demo's program when it is to be a keeper. The help
+// does not mention it, because only the demo uses it.
 const Argument = "keeper-of-the-demo"
 
 // shape is that of the demo's keepers.
 func shape() split.Shape { return split.Shape{T: 2, N: 3} }
 
-// What the demo has a keeper do. Each is what an administrator does by a command of
-// liuma-keeper.
+// The orders that the demo gives a keeper. Each does what an administrator does by a
+// command of liuma-keeper.
 const (
 	doTime   = "time"   // the demo's time is another: Ahead, Passed
 	doInit   = "init"   // Member, Address
@@ -57,7 +57,7 @@ type order struct {
 	Out     string        `json:"out,omitempty"`
 }
 
-// report is the line with which it answers.
+// report is the line with which the keeper answers.
 type report struct {
 	No     uint64       `json:"no"`            // of the order
 	Why    string       `json:"why,omitempty"` // it failed
@@ -68,9 +68,9 @@ type report struct {
 }
 
 // Main is a keeper of the demo in a process of its own, from its arguments to its exit
-// status: it does what the lines on in say, and ends in order when in does. So no keeper
-// is left when the demo is gone, however it went. The interrupt of a terminal, which all
-// its processes get, is the demo's to answer.
+// status. It obeys the lines of in, and ends in order when in ends. So no keeper is left
+// when the demo is gone, however it ended. It ignores a terminal's interrupt, which all
+// processes of the demo get; the demo handles it.
 func Main(dir string, in io.Reader, out, log io.Writer) int {
 	signal.Ignore(os.Interrupt)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
@@ -84,7 +84,7 @@ func Main(dir string, in io.Reader, out, log io.Writer) int {
 	return 0
 }
 
-// machine is this machine's clocks, moved as the demo's are.
+// machine is this machine's clocks, moved like the demo's.
 type machine struct {
 	system        clock.Machine
 	ahead, passed atomic.Int64
@@ -108,7 +108,7 @@ type child struct {
 	serving sync.WaitGroup
 }
 
-// run obeys until in ends, ctx does, or the keeper stops serving.
+// run obeys orders until in ends, ctx ends, or the keeper stops serving.
 func (c *child) run(ctx context.Context, in io.Reader) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer c.serving.Wait()
@@ -187,14 +187,15 @@ func (c *child) obey(ctx context.Context, o order, failed chan<- error) (r repor
 // begin makes the keeper's directory, and begins the key ceremony.
 func (c *child) begin(o order) (r report, err error) {
 	at := admission.Place{Keeper: keeper.IDOf(o.Member), Member: o.Member, Shape: shape(), Address: o.Address}
-	// The address is that of the line to it, which the demo can cut; it listens at another.
+	// The address is the line to the keeper, which the demo can cut; the keeper listens at
+	// another one.
 	if _, err := host.Create(c.dir, host.Config{Place: at, Listen: "127.0.0.1:0"}, c.now()); err != nil {
 		return r, err
 	}
 	return stands(keys.Desk{Dir: c.dir}.Begin(keys.Who{ID: at.Keeper, Member: at.Member, Shape: at.Shape}, 0))
 }
 
-// stands is where the key ceremony is.
+// stands is the state of the key ceremony.
 func stands(w keys.Where, err error) (report, error) {
 	return report{Carry: w.Carry, Digits: w.Digits}, err
 }
@@ -210,7 +211,7 @@ func read(paths []string) (files [][]byte, err error) {
 	return files, nil
 }
 
-// admit lets in who made a request.
+// admit admits the authority that made a request.
 func (c *child) admit(o order) error {
 	files, err := read(o.Files)
 	if err != nil {
@@ -234,8 +235,8 @@ func (c *child) admit(o order) error {
 	return os.WriteFile(filepath.Clean(o.Out), a.Encode(), 0o600)
 }
 
-// serve opens the keeper, and says where it listens. When it ends by itself, so does the
-// process.
+// serve opens the keeper, and reports where it listens. If the keeper ends by itself, so
+// does the process.
 func (c *child) serve(ctx context.Context, failed chan<- error) (r report, err error) {
 	d, err := host.Open(c.dir)
 	if err != nil {

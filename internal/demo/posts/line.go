@@ -8,8 +8,8 @@ import (
 	"sync"
 )
 
-// line is what is between the authority and a keeper: connections to its address go on to
-// where the keeper listens, unless it is cut. Safe for concurrent use.
+// line connects the authority and a keeper: connections to its address are passed on to
+// the keeper's listener, unless it is cut. Safe for concurrent use.
 type line struct {
 	listener net.Listener
 
@@ -33,14 +33,14 @@ func newLine() (*line, error) {
 // address is what the authority calls.
 func (l *line) address() string { return l.listener.Addr().String() }
 
-// leads says where the keeper listens.
+// leads sets where the keeper listens.
 func (l *line) leads(to string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.to = to
 }
 
-// cut ends what goes through the line, and lets nothing through until mend.
+// cut ends all connections over the line, and refuses new ones until mend.
 func (l *line) cut() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -84,7 +84,7 @@ func (l *line) take() {
 	}
 }
 
-// carry takes what comes over a connection to the keeper, and back.
+// carry copies a connection to the keeper, and back.
 func (l *line) carry(from net.Conn) {
 	defer func() { _ = from.Close() }() // it may be cut already
 	if !l.enter(from) {
@@ -115,7 +115,7 @@ func (l *line) carry(from net.Conn) {
 	<-done
 }
 
-// enter counts a connection in, if the line is whole.
+// enter counts a connection, if the line is not cut.
 func (l *line) enter(c net.Conn) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

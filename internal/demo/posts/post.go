@@ -15,7 +15,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/keeper/host"
 )
 
-// State is how a keeper's process is.
+// State is the state of a keeper's process.
 type State string
 
 // The states.
@@ -25,20 +25,20 @@ const (
 	Died   State = "died"   // by itself, or by somebody else
 )
 
-// Standing is how a keeper stands, seen from its own machine.
+// Standing is the state of a keeper, as its own machine sees it.
 type Standing struct {
 	State State
 	PID   int
 	Why   string // with Died
 	Cut   bool   // the line to it
-	// Own is what the keeper says of itself; nil where it does not answer.
+	// Own is the keeper's own answer about its state; nil if it does not answer.
 	Own *host.Status
 }
 
 const (
 	// startFor is how long a keeper may take to answer.
 	startFor = 20 * time.Second
-	// statusFor is how long it may take to say how it stands.
+	// statusFor is how long it may take to answer about its state.
 	statusFor = time.Second
 	// endFor is how long it may take to end in order.
 	endFor = 5 * time.Second
@@ -46,7 +46,7 @@ const (
 	lastWords = 2 << 10
 )
 
-// Post is one keeper. Its methods may be called beside one another.
+// Post is one keeper. Its methods may be called concurrently.
 type Post struct {
 	ID    keeper.ID
 	Dir   string
@@ -89,7 +89,7 @@ func (p *process) over() bool {
 	}
 }
 
-// begin starts the keeper's process, which goes by the demo's time and does nothing yet.
+// begin starts the keeper's process, which follows the demo's time and does nothing yet.
 func (p *Post) begin(ctx context.Context) error {
 	c := p.house.c
 	cmd := exec.Command(c.Program.Path) //nolint:gosec,noctx // this program itself; it ends when its input does
@@ -112,7 +112,7 @@ func (p *Post) begin(ctx context.Context) error {
 	}
 	go run.hear(out)
 	go func() {
-		_ = cmd.Wait() // its status says it
+		_ = cmd.Wait() // the result is in its status
 		run.why = cmd.ProcessState.String()
 		if words := run.said.String(); words != "" {
 			run.why += ": " + words
@@ -133,7 +133,7 @@ func (p *Post) setTime(ctx context.Context) error {
 	return err
 }
 
-// serve has the keeper serve, and leads the line to it.
+// serve has the keeper serve, and connects the line to it.
 func (p *Post) serve(ctx context.Context) error {
 	r, err := p.ask(ctx, order{Do: doServe})
 	if err == nil {
@@ -142,7 +142,7 @@ func (p *Post) serve(ctx context.Context) error {
 	return err
 }
 
-// ask gives the keeper an order, and waits until it was obeyed.
+// ask gives the keeper an order, and waits until it has obeyed.
 func (p *Post) ask(ctx context.Context, o order) (r report, err error) {
 	p.asking.Lock()
 	defer p.asking.Unlock()
@@ -162,7 +162,7 @@ func (p *Post) ask(ctx context.Context, o order) (r report, err error) {
 }
 
 // exchange writes an order and waits for its answer. It is called by one goroutine at a
-// time. What was asked before and given up may be answered first: that is dropped.
+// time. Answers to earlier orders that were given up may come first: they are dropped.
 func (p *process) exchange(ctx context.Context, o order) (r report, err error) {
 	p.no++
 	o.No = p.no
@@ -242,7 +242,7 @@ func (p *Post) Kill() {
 // Cut ends the connections to the keeper, and lets none through.
 func (p *Post) Cut() { p.line.cut() }
 
-// Heal mends the line, and starts the keeper where it does not run.
+// Heal mends the line, and starts the keeper if it does not run.
 func (p *Post) Heal(ctx context.Context) error {
 	p.acting.Lock()
 	defer p.acting.Unlock()
@@ -256,7 +256,7 @@ func (p *Post) Heal(ctx context.Context) error {
 	return p.serve(ctx)
 }
 
-// Stand says how the keeper's process and the line to it are.
+// Stand is the state of the keeper's process and of the line to it.
 func (p *Post) Stand() Standing {
 	run := p.last()
 	s := Standing{State: Died, Cut: p.line.isCut()}
@@ -276,7 +276,7 @@ func (p *Post) Stand() Standing {
 	return s
 }
 
-// Ask is Stand, with what the keeper says of itself.
+// Ask is Stand, with the keeper's own answer.
 func (p *Post) Ask(ctx context.Context) Standing {
 	s := p.Stand()
 	ctx, cancel := context.WithTimeout(ctx, statusFor)
@@ -309,7 +309,7 @@ func (p *Post) close() error {
 	return p.line.close()
 }
 
-// tail keeps the end of what is written to it. Safe for concurrent use.
+// tail keeps the end of the text that is written to it. Safe for concurrent use.
 type tail struct {
 	mu   sync.Mutex
 	last []byte // guarded by mu

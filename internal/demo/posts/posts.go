@@ -38,11 +38,11 @@ type Config struct {
 	Clock   *world.Clock
 	Program Program
 	Log     io.Writer // of the keepers; nil: it is not kept
-	// Tell hears what happens, for the transcript.
+	// Tell is called with each step, for the transcript.
 	Tell func(Step)
 }
 
-// Program is how this program is started again, to be a keeper.
+// Program is how this program is started again as a keeper.
 type Program struct {
 	Path string
 	Name string // its argument zero
@@ -57,7 +57,7 @@ func Itself() (Program, error) {
 	return Program{Path: path, Name: os.Args[0]}, nil
 }
 
-// Step is something that was done while the keepers were made.
+// Step is one step of making the keepers.
 type Step struct {
 	What   What
 	Keeper keeper.ID
@@ -84,14 +84,14 @@ type House struct {
 	gone  chan Gone
 }
 
-// Gone is a keeper whose process ended without the demo's doing.
+// Gone is a keeper whose process ended although the demo did not end it.
 type Gone struct {
 	Keeper keeper.ID
 	Why    string
 }
 
-// Gone are the keepers whose processes ended by themselves. What nobody takes for long is
-// dropped; Post.Stand has it all the same.
+// Gone returns the keepers whose processes ended by themselves. If nobody reads it for
+// long, values are dropped; Post.Stand still has the state.
 func (h *House) Gone() <-chan Gone { return h.gone }
 
 func (h *House) ended(id keeper.ID, run *process) {
@@ -152,8 +152,8 @@ func (h *House) add(ctx context.Context, member int) error {
 	return nil
 }
 
-// ceremony carries the files from keeper to keeper until each has digits, and reads those
-// of one to the others.
+// ceremony carries the files from keeper to keeper until each has digits, and reads the
+// digits of one to the others.
 func (h *House) ceremony(ctx context.Context) error {
 	const rounds = 4 // hellos, offers, prints of all but the last, prints of the last
 	for range rounds {
@@ -179,7 +179,7 @@ func (h *House) ceremony(ctx context.Context) error {
 	return errors.New("the files went round, and no digits came")
 }
 
-// ranked puts the files into the order in which a keeper takes them.
+// ranked sorts the files in the order in which a keeper takes them.
 func ranked(files []string) []string {
 	slices.SortStableFunc(files, func(a, b string) int { return rank(a) - rank(b) })
 	return files
@@ -222,7 +222,7 @@ func (h *House) Post(id keeper.ID) *Post {
 	return nil
 }
 
-// Settings are what the authority's configuration says of the keepers.
+// Settings are the keepers in the authority's configuration.
 func (h *House) Settings() config.Keepers {
 	c := config.Keepers{Shape: fmt.Sprintf("%d/%d", shape().T, shape().N), Key: config.KeyFile()}
 	for _, p := range h.posts {
@@ -263,8 +263,8 @@ func (h *House) Join(dir string) error {
 	return nil
 }
 
-// moved tells the keepers that the demo's time is another. One that does not answer is
-// told when it is started anew.
+// moved tells the keepers that the demo's time has changed. One that does not answer is
+// told when it is started again.
 func (h *House) moved() {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()

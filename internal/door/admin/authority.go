@@ -8,7 +8,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// Codes of what authorities hand to one another.
+// Error codes of handing keys over between authorities.
 const (
 	CodeUnderWay Code = "keys_under_way"
 	CodePeer     Code = "unknown_authority"
@@ -18,7 +18,7 @@ const (
 	CodeAtOther  Code = "at_another_authority"
 )
 
-// knownOfAuthorities are errors of keys that are handed over.
+// knownOfAuthorities are the errors of handing keys over.
 func knownOfAuthorities() []knownError {
 	return []knownError{
 		{keyring.ErrUnconfirmed, CodeOthers, http.StatusConflict},

@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// tellsCallers says that callerOf knows who calls.
+// tellsCallers says that callerOf can tell who calls.
 const tellsCallers = true
 
 // callerOf asks the kernel whose process made the connection.

@@ -4,7 +4,7 @@ package admin
 
 import "net"
 
-// tellsCallers says that callerOf knows nothing, so that no door is opened.
+// tellsCallers says that callerOf cannot tell who calls, so no door is opened.
 const tellsCallers = false
 
 // callerOf refuses every connection: this operating system cannot tell which

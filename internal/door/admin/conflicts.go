@@ -14,14 +14,14 @@ type conflictsListed struct {
 	Conflicts []registry.ConflictView `json:"conflicts"`
 }
 
-// decideConflict asks for a decision on one.
+// decideConflict asks for a decision on one conflict.
 type decideConflict struct {
 	ID      string       `json:"id"`
 	Replace bool         `json:"replace"` // false: keep
 	Reason  audit.Reason `json:"reason"`
 }
 
-// conflicts lists them, or shows the one that the query names.
+// conflicts lists the conflicts, or shows the one that the query names.
 func (d *Door) conflicts(r *http.Request) (any, error) {
 	q := r.URL.Query()
 	if id := q.Get("id"); id != "" {
@@ -35,7 +35,7 @@ func (d *Door) conflicts(r *http.Request) (any, error) {
 	return conflictsListed{found}, err
 }
 
-// decideConflict decides one.
+// decideConflict decides one conflict.
 func (d *Door) decideConflict(r *http.Request) (any, error) {
 	q, err := decode[decideConflict](r.Body)
 	if err != nil {
@@ -54,7 +54,7 @@ func (d *Door) decideConflict(r *http.Request) (any, error) {
 	return out, nil
 }
 
-// Conflicts lists what operators have to decide.
+// Conflicts lists the conflicts that operators have to decide.
 func (r *Remote) Conflicts(ctx context.Context, after string) ([]registry.ConflictView, error) {
 	return r.conflictsBy(ctx, url.Values{"after": {after}})
 }
@@ -80,12 +80,12 @@ func (r *Remote) conflictsBy(ctx context.Context, q url.Values) ([]registry.Conf
 	return l.Conflicts, err
 }
 
-// KeepConflict decides for the person who is registered.
+// KeepConflict decides that the registered person stays.
 func (r *Remote) KeepConflict(ctx context.Context, id string, reason audit.Reason) error {
 	return r.call(ctx, http.MethodPost, pathDecide, decideConflict{ID: id, Reason: reason}, &registry.Replaced{})
 }
 
-// ReplaceConflict decides for the person of the row.
+// ReplaceConflict decides that the number belongs to the person of the imported row.
 func (r *Remote) ReplaceConflict(ctx context.Context, id string, reason audit.Reason) (out registry.Replaced, err error) {
 	err = r.call(ctx, http.MethodPost, pathDecide, decideConflict{ID: id, Replace: true, Reason: reason}, &out)
 	return out, err

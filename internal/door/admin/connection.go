@@ -19,15 +19,15 @@ var (
 	errManyFiles = errors.New("more open descriptors came with the request than one")
 )
 
-// connection is the connection of one command. Open descriptors that come over
-// it are taken off the socket as it is read, and belong to the request that
-// they came with: the handler takes one or drops all.
+// connection is the connection of one command. Open descriptors that come over it are
+// taken off the socket as it is read, and belong to the request that they came with.
+// The request's handler takes its descriptor, or closes all of them.
 type connection struct {
 	*net.UnixConn
 	account uint32 // the user that made it, as the kernel says
 	mu      sync.Mutex
-	file    *os.File // the first that came and was not taken; guarded by mu
-	many    bool     // others came, and were closed; guarded by mu
+	file    *os.File // the first descriptor that came and was not taken; guarded by mu
+	many    bool     // more descriptors came, and were closed; guarded by mu
 	closed  bool     // guarded by mu
 }
 
@@ -38,8 +38,8 @@ func (c *connection) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// keep puts the first descriptor aside and closes the others. cut says that
-// there were more than were received.
+// keep puts the first descriptor aside and closes the others. cut says that more were
+// sent than were received.
 func (c *connection) keep(files []*os.File, cut bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -92,8 +92,8 @@ func withConnection(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, connectionKey{}, c)
 }
 
-// originOf says where a request comes from: the account that the kernel named when the
-// connection was made, and the session that the request brings.
+// originOf is the origin of a request: the account that the kernel named when the
+// connection was made, and the session in the request's header.
 func originOf(r *http.Request) admin.Origin {
 	var o admin.Origin
 	if c, ok := r.Context().Value(connectionKey{}).(*connection); ok {
@@ -124,7 +124,7 @@ func dropFile(r *http.Request) {
 	}
 }
 
-// withoutFile refuses a request that descriptors came with.
+// withoutFile refuses a request that brings descriptors.
 func withoutFile(r *http.Request) error {
 	file, err := fileOf(r)
 	switch {

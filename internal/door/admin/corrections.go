@@ -21,7 +21,7 @@ type correctionsListed struct {
 	Corrections []registry.CorrectionView `json:"corrections"`
 }
 
-// decideCorrection asks to cancel one, or to let it go on.
+// decideCorrection asks to cancel a correction, or to continue it.
 type decideCorrection struct {
 	ID     string       `json:"id"`
 	Reason audit.Reason `json:"reason"`
@@ -71,25 +71,25 @@ func (d *Door) goOnUntold(r *http.Request) (any, error) {
 	return out, nil
 }
 
-// CorrectNumber takes an operator's word that a number became another.
+// CorrectNumber takes an operator's report that a number was corrected to another.
 func (r *Remote) CorrectNumber(ctx context.Context, q admin.NumberCorrection, reason audit.Reason) (out admin.CorrectedNumber, err error) {
 	err = r.call(ctx, http.MethodPost, pathCorrect, correctNumber{q, reason}, &out)
 	return out, err
 }
 
-// Corrections lists what waits or was stopped.
+// Corrections lists corrections that wait or were stopped.
 func (r *Remote) Corrections(ctx context.Context, after string) ([]registry.CorrectionView, error) {
 	var l correctionsListed
 	err := r.call(ctx, http.MethodGet, pathCorrections+"?"+url.Values{"after": {after}}.Encode(), nil, &l)
 	return l.Corrections, err
 }
 
-// CancelCorrection ends one that does not count yet.
+// CancelCorrection cancels a correction that does not count yet.
 func (r *Remote) CancelCorrection(ctx context.Context, id string, reason audit.Reason) error {
 	return r.call(ctx, http.MethodPost, pathNotCorrect, decideCorrection{id, reason}, &done{})
 }
 
-// GoOnUntold lets one go on whose holder could not be told.
+// GoOnUntold continues a correction whose holder could not be told.
 func (r *Remote) GoOnUntold(ctx context.Context, id string, reason audit.Reason) (out admin.CorrectedNumber, err error) {
 	err = r.call(ctx, http.MethodPost, pathGoOn, decideCorrection{id, reason}, &out)
 	return out, err

@@ -9,9 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// descriptorRoom is the room for descriptors that a read offers: enough to see
-// that more than one came. The kernel closes those that do not fit, and says
-// that there were more.
+// descriptorRoom is the number of descriptors that a read has room for: enough to see
+// that more than one came. The kernel closes those that do not fit, and says that
+// there were more.
 const descriptorRoom = 4
 
 // receive reads the stream, and the open descriptors that come with the bytes
@@ -22,7 +22,7 @@ func receive(c *net.UnixConn, p []byte) (n int, files []*os.File, cut bool, err 
 	}
 	beside := make([]byte, unix.CmsgSpace(4*descriptorRoom))
 	n, size, flags, _, err := c.ReadMsgUnix(p, beside)
-	n = max(n, 0) // it is -1 where the caller went away, which no reader may return
+	n = max(n, 0) // -1 if the caller went away; a reader must not return that
 	cut = flags&unix.MSG_CTRUNC != 0
 	if size == 0 {
 		return n, nil, cut, err
@@ -34,7 +34,7 @@ func receive(c *net.UnixConn, p []byte) (n int, files []*os.File, cut bool, err 
 	for _, m := range messages {
 		fds, bad := unix.ParseUnixRights(&m)
 		if bad != nil {
-			continue // something else, which takes no descriptor
+			continue // another kind of control message
 		}
 		for _, fd := range fds {
 			files = append(files, os.NewFile(uintptr(fd), "registry file"))
@@ -43,8 +43,8 @@ func receive(c *net.UnixConn, p []byte) (n int, files []*os.File, cut bool, err 
 	return n, files, cut, err
 }
 
-// send writes the beginning of a stream and lets a file go with it as an open
-// descriptor. The file stays the caller's as well.
+// send writes the beginning of a stream and passes a file with it as an open
+// descriptor. The caller keeps the file as well.
 func send(c *net.UnixConn, stream []byte, file *os.File) error {
 	raw, err := file.SyscallConn()
 	if err != nil {

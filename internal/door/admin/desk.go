@@ -9,7 +9,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/counter"
 )
 
-// The routes of the counter. All of them take a body, so that no document stands in an
+// The routes of the counter. All of them take a body, so that no document is in an
 // address.
 const (
 	pathLookUpPerson   = "/v1/counter/look-up"
@@ -32,7 +32,7 @@ const (
 	pathDecideReview   = "/v1/counter/reviews/decide"
 )
 
-// Their error codes.
+// The error codes of the counter.
 const (
 	CodeDeskMember       Code = "counter_member"
 	CodeDeskDocument     Code = "own_document_unknown"
@@ -81,8 +81,8 @@ func knownOfDesk() []knownError {
 		{counter.ErrBounds, CodeDeskBounds, http.StatusForbidden},
 		{counter.ErrNumber, CodeDeskNumber, http.StatusUnprocessableEntity},
 		{counter.ErrNobody, CodeDeskNobody, http.StatusNotFound},
-		{admin.ErrReserved, CodeReserved, http.StatusUnprocessableEntity},             // it is the counter's
-		{counter.ErrCloseReason, CodeDeskCloseReason, http.StatusUnprocessableEntity}, // before ErrReason, which it is too
+		{admin.ErrReserved, CodeReserved, http.StatusUnprocessableEntity},             // the counter's own client
+		{counter.ErrCloseReason, CodeDeskCloseReason, http.StatusUnprocessableEntity}, // before ErrReason, which it wraps
 		{counter.ErrReason, CodeDeskReason, http.StatusUnprocessableEntity},
 		{counter.ErrLookUps, CodeDeskLookUps, http.StatusConflict},
 		{counter.ErrTickets, CodeDeskTickets, http.StatusConflict},
@@ -116,8 +116,7 @@ func knownOfDesk() []knownError {
 	}
 }
 
-// byTicket names a ticket, byLookUp a look-up, and byPad a pad or the number that it
-// shows.
+// byTicket names a ticket, byLookUp a look-up, and byPad a pad or its pairing number.
 type byTicket struct {
 	ID liuma.TicketID `json:"id"`
 }
@@ -143,7 +142,7 @@ type codeShown struct {
 	Code string `json:"code"`
 }
 
-// listing passes a request without words on to a list of tickets.
+// listing adapts a list of tickets to a request without content.
 func listing(f func(context.Context) ([]counter.View, error)) func(*http.Request) (any, error) {
 	return asked(func(ctx context.Context, _ noWords) (ticketsListed, error) {
 		found, err := f(ctx)
@@ -151,12 +150,12 @@ func listing(f func(context.Context) ([]counter.View, error)) func(*http.Request
 	})
 }
 
-// afterTicket is where a list of tickets goes on; nil: from its beginning on.
+// afterTicket is the ticket after which a list goes on; nil: from the beginning.
 type afterTicket struct {
 	After *liuma.TicketID `json:"after,omitempty"`
 }
 
-// goingOn is the request for a list after a ticket, or of its beginning.
+// goingOn makes the request for a list after a ticket, or from the beginning.
 func goingOn(after liuma.TicketID) (q afterTicket) {
 	if !after.IsZero() {
 		q.After = &after
@@ -164,7 +163,7 @@ func goingOn(after liuma.TicketID) (q afterTicket) {
 	return q
 }
 
-// listingOn passes a request on to a list of tickets that goes on after one.
+// listingOn adapts a list of tickets that goes on after a given one.
 func listingOn(f func(context.Context, liuma.TicketID) ([]counter.View, error)) func(*http.Request) (any, error) {
 	return asked(func(ctx context.Context, q afterTicket) (ticketsListed, error) {
 		var after liuma.TicketID
@@ -176,17 +175,17 @@ func listingOn(f func(context.Context, liuma.TicketID) ([]counter.View, error)) 
 	})
 }
 
-// about passes the ticket that a request names on.
+// about adapts a function about the ticket that the request names.
 func about[A any](f func(context.Context, liuma.TicketID) (A, error)) func(*http.Request) (any, error) {
 	return asked(func(ctx context.Context, q byTicket) (A, error) { return f(ctx, q.ID) })
 }
 
-// ending passes a request on to what has no answer.
+// ending adapts a function that has no answer.
 func ending[Q any](f func(context.Context, Q) error) func(*http.Request) (any, error) {
 	return asked(func(ctx context.Context, q Q) (done, error) { return done{}, f(ctx, q) })
 }
 
-// deskRoutes are those routes.
+// deskRoutes mounts the counter's routes.
 func (d *Door) deskRoutes(mux *http.ServeMux) {
 	for path, f := range map[string]func(*http.Request) (any, error){
 		pathLookUpPerson: asked(d.admin.LookUpPerson),
@@ -224,7 +223,7 @@ func (r *Remote) LookUpPerson(ctx context.Context, q counter.Seeking) (out count
 	return out, err
 }
 
-// LookedUp shows one who was looked up.
+// LookedUp shows a person who was looked up.
 func (r *Remote) LookedUp(ctx context.Context, lookUp string) (out counter.Person, err error) {
 	err = r.call(ctx, http.MethodPost, pathLookedUp, byLookUp{lookUp}, &out)
 	return out, err
@@ -236,27 +235,27 @@ func (r *Remote) OpenTicket(ctx context.Context, q counter.Opening) (out counter
 	return out, err
 }
 
-// Tickets lists the caller's tickets, after one of them.
+// Tickets lists the caller's tickets, after a given one.
 func (r *Remote) Tickets(ctx context.Context, after liuma.TicketID) ([]counter.View, error) {
 	var out ticketsListed
 	err := r.call(ctx, http.MethodPost, pathTickets, goingOn(after), &out)
 	return out.Tickets, err
 }
 
-// Ticket shows how one goes on.
+// Ticket shows the progress of a ticket.
 func (r *Remote) Ticket(ctx context.Context, id liuma.TicketID) (out counter.View, err error) {
 	err = r.call(ctx, http.MethodPost, pathTicket, byTicket{id}, &out)
 	return out, err
 }
 
-// TicketCode makes its code.
+// TicketCode makes a ticket's code.
 func (r *Remote) TicketCode(ctx context.Context, id liuma.TicketID) (string, error) {
 	var out codeShown
 	err := r.call(ctx, http.MethodPost, pathTicketCode, byTicket{id}, &out)
 	return out.Code, err
 }
 
-// WithdrawTicket ends it.
+// WithdrawTicket ends a ticket.
 func (r *Remote) WithdrawTicket(ctx context.Context, id liuma.TicketID) error {
 	return r.call(ctx, http.MethodPost, pathWithdrawTicket, byTicket{id}, &done{})
 }
@@ -267,7 +266,7 @@ func (r *Remote) PairPad(ctx context.Context, number string) (out counter.PadVie
 	return out, err
 }
 
-// UnpairPad ends that.
+// UnpairPad ends a pairing.
 func (r *Remote) UnpairPad(ctx context.Context, pad string) error {
 	return r.call(ctx, http.MethodPost, pathUnpairPad, byPad{pad}, &done{})
 }
@@ -279,12 +278,12 @@ func (r *Remote) Pads(ctx context.Context) ([]counter.PadView, error) {
 	return out.Pads, err
 }
 
-// SendToPad shows a ticket on one.
+// SendToPad shows a ticket on a pad.
 func (r *Remote) SendToPad(ctx context.Context, q admin.PadTicket) error {
 	return r.call(ctx, http.MethodPost, pathSendToPad, q, &done{})
 }
 
-// AskedTickets lists what waits for the caller.
+// AskedTickets lists the tickets that wait for the caller.
 func (r *Remote) AskedTickets(ctx context.Context) ([]counter.View, error) {
 	var out ticketsListed
 	err := r.call(ctx, http.MethodPost, pathAskedTickets, noWords{}, &out)
@@ -297,18 +296,18 @@ func (r *Remote) AskedTicket(ctx context.Context, id liuma.TicketID) (out counte
 	return out, err
 }
 
-// ApproveTicket approves one.
+// ApproveTicket approves a ticket.
 func (r *Remote) ApproveTicket(ctx context.Context, q admin.TicketApproval) (out counter.View, err error) {
 	err = r.call(ctx, http.MethodPost, pathApproveTicket, q, &out)
 	return out, err
 }
 
-// DeclineTicket ends one.
+// DeclineTicket ends a ticket that waits.
 func (r *Remote) DeclineTicket(ctx context.Context, q admin.TicketDecision) error {
 	return r.call(ctx, http.MethodPost, pathDeclineTicket, q, &done{})
 }
 
-// Reviews lists the tickets to be reviewed, after one of them.
+// Reviews lists the tickets to be reviewed, after a given one.
 func (r *Remote) Reviews(ctx context.Context, after liuma.TicketID) ([]counter.View, error) {
 	var out ticketsListed
 	err := r.call(ctx, http.MethodPost, pathReviews, goingOn(after), &out)
@@ -321,7 +320,7 @@ func (r *Remote) Review(ctx context.Context, id liuma.TicketID) (out counter.Vie
 	return out, err
 }
 
-// DecideReview keeps a finding.
+// DecideReview stores a finding.
 func (r *Remote) DecideReview(ctx context.Context, q admin.TicketDecision) error {
 	return r.call(ctx, http.MethodPost, pathDecideReview, q, &done{})
 }

@@ -1,16 +1,15 @@
-// Package admin is the administration door: package admin's Administration over
-// a unix socket in the data directory (HTTP, one JSON value each way), for
-// commands beside a running server; and Remote, the Administration that those
-// commands use. A registry file goes over the socket as an open descriptor.
+// Package admin is the administration door: package admin's Administration over a
+// unix socket in the data directory (HTTP, one JSON value each way), for commands
+// beside a running server; and Remote, the Administration that those commands use. A
+// registry file goes over the socket as an open descriptor.
 //
-// It guarantees that only the account that serves and root are let in (the
-// kernel says which account calls), and that each call is that of the member of staff
-// whom the account or the request's session stands for; that nothing but public keys, identifiers,
-// counts and open files goes through (and, where the driver is the inbox,
-// texts); that a body is accepted only in the exact bytes that this release
-// writes; that a descriptor which no import takes is closed; and that no
-// request is sent twice. It trusts those two accounts: they can read the data
-// directory.
+// It guarantees that only the account that serves and root are let in (the kernel
+// says which account calls), and that each call is made as the member of staff to
+// whom the account or the request's session belongs; that only public keys,
+// identifiers, counts and open files go through (and, with the inbox driver, texts);
+// that a body is accepted only in the exact bytes that this release writes; that a
+// descriptor which no import takes is closed; and that no request is sent twice. It
+// trusts those two accounts: they can read the data directory.
 //
 // Start here: Door, in door.go; Remote, in remote.go, is the other end.
 package admin
@@ -32,7 +31,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// Config is what a Door needs; Dir and Admin are required.
+// Config holds the parts of a Door; Dir and Admin are required.
 type Config struct {
 	Dir    string               // the data directory; the caller has its lease
 	Admin  admin.Administration // must work for as long as Serve runs
@@ -48,9 +47,9 @@ type Door struct {
 	ln     net.Listener
 }
 
-// Open makes the socket; Serve answers at it, and Close takes it away
-// unserved. ErrOpenDir, ErrPath and ErrPlatform mean that there can be no door
-// here; a server can do without.
+// Open makes the socket; Serve answers at it, and Close removes it if Serve is never
+// called. ErrOpenDir, ErrPath and ErrPlatform mean that there can be no door here; a
+// server can run without it.
 func Open(ctx context.Context, c Config) (*Door, error) {
 	if c.Dir == "" || c.Admin == nil {
 		return nil, errors.New("admin door: want Dir and Admin")
@@ -71,8 +70,8 @@ func Open(ctx context.Context, c Config) (*Door, error) {
 	return &Door{admin: c.Admin, drain: c.Drain, logger: c.Logger, ln: ln}, nil
 }
 
-// Serve answers until ctx ends; an import under way then stops after the chunk
-// that it is at, and says so within the drain time. It takes the socket away.
+// Serve answers until ctx ends; an import under way then stops after its present
+// chunk, and reports within the drain time. Serve removes the socket.
 func (d *Door) Serve(ctx context.Context) error {
 	server := &http.Server{
 		Handler:           d.routes(),
@@ -103,7 +102,7 @@ func (d *Door) Serve(ctx context.Context) error {
 	return nil
 }
 
-// Close takes the socket away.
+// Close removes the socket.
 func (d *Door) Close() error { return d.ln.Close() }
 
 func (d *Door) routes() http.Handler {
@@ -166,18 +165,18 @@ func (d *Door) routes() http.Handler {
 	d.letterRoutes(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		mux.ServeHTTP(w, r.WithContext(admin.From(r.Context(), originOf(r))))
-		// A descriptor that no handler took, of a request that no route
-		// answers, must not become the next request's.
+		// If no handler took a request's descriptor, or no route answered it, the
+		// descriptor must not go to the next request.
 		dropFile(r)
 	})
 }
 
-// answer bounds the request's body and writes the answer.
+// answer limits the request's body and writes the answer.
 func (d *Door) answer(f func(*http.Request) (any, error)) http.HandlerFunc {
 	return d.within(maxBody, f)
 }
 
-// within is answer with another bound.
+// within is answer with another limit.
 func (d *Door) within(most int64, f func(*http.Request) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, most)
@@ -229,7 +228,7 @@ func (d *Door) add(r *http.Request) (any, error) {
 	return done{}, nil
 }
 
-// checkedKey reads the key again as a command reads it from a file.
+// checkedKey reads the key again in the way a command reads it from a file.
 func checkedKey(key jose.JSONWebKey) (jose.JSONWebKey, error) {
 	if err := sendable(key); err != nil {
 		return jose.JSONWebKey{}, err
@@ -280,7 +279,7 @@ func (d *Door) apply(ctx context.Context, c change) error {
 	return errRequest
 }
 
-// retryText has a dead notice tried again.
+// retryText sends a dead notice again.
 func (d *Door) retryText(r *http.Request) (any, error) {
 	q, err := decode[retryText](r.Body)
 	if err != nil {
@@ -294,7 +293,7 @@ func (d *Door) retryText(r *http.Request) (any, error) {
 	return retried{ID: again}, nil
 }
 
-// rotateKey lets a new key sign.
+// rotateKey makes a new key the signing key.
 func (d *Door) rotateKey(r *http.Request) (any, error) {
 	if _, err := decode[rotateKey](r.Body); err != nil {
 		return nil, err
@@ -307,7 +306,7 @@ func (d *Door) rotateKey(r *http.Request) (any, error) {
 	return key, nil
 }
 
-// acceptClock moves the kept time up to the machine's clock.
+// acceptClock moves the high-water time up to the machine's clock.
 func (d *Door) acceptClock(r *http.Request) (any, error) {
 	q, err := decode[acceptClock](r.Body)
 	if err != nil {
@@ -321,7 +320,7 @@ func (d *Door) acceptClock(r *http.Request) (any, error) {
 	return s, nil
 }
 
-// repairKeeper begins to bring a keeper back from the others.
+// repairKeeper starts to restore a keeper from the others.
 func (d *Door) repairKeeper(r *http.Request) (any, error) {
 	q, err := decode[repairKeeper](r.Body)
 	if err != nil {

@@ -15,13 +15,12 @@ type dropText struct {
 	Reason audit.Reason `json:"reason"`
 }
 
-// checkStream asks for an examination of one stream.
+// checkStream asks to check one stream.
 type checkStream struct {
 	Stream string `json:"stream"`
 }
 
-// seekCard asks for a person's card. The number stands in the body, which is not
-// logged.
+// seekCard asks for a person's card. The number is in the body, which is not logged.
 type seekCard struct {
 	Number string       `json:"number"`
 	Reason audit.Reason `json:"reason"`
@@ -32,7 +31,7 @@ type alarmsListed struct {
 	Alarms []admin.Alarm `json:"alarms"`
 }
 
-// recordRoutes are those of alarms, numbers and searches of the record.
+// recordRoutes mounts the routes of alarms, numbers and searches of the record.
 func (d *Door) recordRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("GET "+pathAlarms, d.answer(func(r *http.Request) (any, error) {
 		found, err := d.admin.Alarms(r.Context())
@@ -82,26 +81,26 @@ func (d *Door) dropText(r *http.Request) (any, error) {
 	return done{}, nil
 }
 
-// Alarms lists what has to be looked after.
+// Alarms lists the present alarms.
 func (r *Remote) Alarms(ctx context.Context) ([]admin.Alarm, error) {
 	var l alarmsListed
 	err := r.call(ctx, http.MethodGet, pathAlarms, nil, &l)
 	return l.Alarms, err
 }
 
-// Numbers counts what happened.
+// Numbers counts events.
 func (r *Remote) Numbers(ctx context.Context, q admin.NumbersQuery) (out admin.Numbers, err error) {
 	err = r.call(ctx, http.MethodPost, pathNumbers, q, &out)
 	return out, err
 }
 
-// FindEntries looks through the record, a part a call.
+// FindEntries searches the record; one call returns a part.
 func (r *Remote) FindEntries(ctx context.Context, q admin.RecordSearch) (out admin.FoundEntries, err error) {
 	err = r.call(ctx, http.MethodPost, pathFind, q, &out)
 	return out, err
 }
 
-// CheckStream examines the chain of one stream.
+// CheckStream checks the hash chain of one stream.
 func (r *Remote) CheckStream(ctx context.Context, stream string) (out admin.StreamChecked, err error) {
 	err = r.call(ctx, http.MethodPost, pathCheck, checkStream{stream}, &out)
 	return out, err

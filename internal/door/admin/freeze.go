@@ -13,7 +13,7 @@ const (
 	pathPhoneReport = "/v1/phone/report"
 )
 
-// Their error codes.
+// The error codes of a freeze by phone.
 const (
 	CodeNoFreeze  Code = "nothing_to_freeze"
 	CodeFreezes   Code = "freezes_spent"
@@ -30,7 +30,7 @@ func knownOfFreezes() []knownError {
 	}
 }
 
-// freezeRoutes are those routes. The number stands in the body, and is not logged.
+// freezeRoutes mounts these routes. The number is in the body, and is not logged.
 func (d *Door) freezeRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("POST "+pathPhoneFreeze, d.answer(asked(d.admin.FreezeByPhone)))
 	mux.HandleFunc("POST "+pathPhoneReport, d.answer(asked(d.admin.ReportLossByPhone)))

@@ -14,10 +14,10 @@ import (
 // caller that hangs must not keep others from importing.
 const writePatience = 30 * time.Second
 
-// imported is what an import of one kind of file came to.
+// imported runs the import of one kind of file.
 type imported func(context.Context, *os.File, admin.ImportConfig) (ended, error)
 
-// people and agencies are the two kinds.
+// people and agencies are the two kinds of files.
 func (d *Door) people(ctx context.Context, file *os.File, c admin.ImportConfig) (ended, error) {
 	sum, err := d.admin.ImportRegistry(ctx, file, c)
 	return ended{Read: sum.Read, Kept: sum.Kept, Rejected: sum.Rejected, Unchanged: sum.Unchanged, Cells: sum.Cells, Abolished: sum.Abolished}, err
@@ -28,10 +28,9 @@ func (d *Door) agencies(ctx context.Context, file *os.File, c admin.ImportConfig
 	return ended{Read: sum.Read, Kept: sum.Kept, Rejected: sum.Rejected, Unchanged: sum.Unchanged, Added: sum.Added, Changed: sum.Changed, Telephones: sum.Telephones}, err
 }
 
-// imports imports the file whose open descriptor came with the request,
-// and reports its progress. A caller that goes away or closes its half of the
-// connection, and a server that is stopped, end it after the chunk that it is
-// at.
+// imports imports the file whose open descriptor came with the request, and reports
+// its progress. It ends after its present chunk when the caller goes away or closes
+// its half of the connection, or the server is stopped.
 func (d *Door) imports(from imported) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) { d.importFile(w, r, from) }
 }
@@ -44,7 +43,7 @@ func (d *Door) importFile(w http.ResponseWriter, r *http.Request, from imported)
 	}
 	defer file.Close() // read only: nothing to lose
 	c, err := importConfig(r.URL.RawQuery)
-	if err != nil || r.ContentLength != 0 { // with a body: an earlier release's upload
+	if err != nil || r.ContentLength != 0 { // a body means an earlier release's upload
 		d.refuse(w, r, errRequest)
 		return
 	}

@@ -17,7 +17,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/registry"
 )
 
-// CodeAgency is the error code of an agency that there is not.
+// CodeAgency is the error code of an agency that does not exist.
 const CodeAgency Code = "agency_unknown"
 
 func knownOfAgencies() []knownError {
@@ -34,7 +34,7 @@ func (r *Remote) ImportRegistry(ctx context.Context, file *os.File, c admin.Impo
 	return end.summary(), err
 }
 
-// ImportAgencies has it import a file of agencies, and Agencies lists them.
+// ImportAgencies has the server import a file of agencies.
 func (r *Remote) ImportAgencies(ctx context.Context, file *os.File, c admin.ImportConfig) (agency.Summary, error) {
 	end, err := r.imports(ctx, pathAgencyImport, file, c)
 	return end.agencies(), err
@@ -46,9 +46,9 @@ func (r *Remote) Agencies(ctx context.Context, q admin.AgencyQuery) (out admin.A
 	return out, err
 }
 
-// imports passes the open file to the server, which reads it and reports its progress. When ctx ends, this half of the connection is closed; the
-// server then stops after the chunk that it is at, and reports the rows that it
-// kept.
+// imports passes the open file to the server, which reads it and reports its progress. When ctx
+// ends, this half of the connection is closed; the server then stops after its present chunk, and
+// reports the rows that it kept.
 func (r *Remote) imports(ctx context.Context, path string, file *os.File, c admin.ImportConfig) (*ended, error) {
 	none := &ended{}
 	if err := ctx.Err(); err != nil {
@@ -83,7 +83,7 @@ func (r *Remote) imports(ctx context.Context, path string, file *os.File, c admi
 	}
 	end, err := follow(resp.Body, c)
 	if err != nil {
-		// A caller that gave up must also learn that the outcome is unknown.
+		// A caller that gave up must learn, too, that the outcome is unknown.
 		return none, lost(context.Background(), err)
 	}
 	switch {

@@ -18,7 +18,7 @@ const (
 	pathLettersBack    = "/v1/letters/back"
 )
 
-// Codes of their errors.
+// The error codes of letters.
 const (
 	CodeLetterNone       Code = "letter_unknown"
 	CodeLetterPrinted    Code = "letter_printed"
@@ -59,7 +59,7 @@ type lettersCounted struct {
 	Letters int `json:"letters"`
 }
 
-// letterRoutes are those routes. What is printed is in the answer and in no log.
+// letterRoutes mounts these routes. Printed letters are in the answer and in no log.
 func (d *Door) letterRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("POST "+pathLetters, d.answer(asked(func(ctx context.Context, q askLetters) (lettersListed, error) {
 		found, err := d.admin.Letters(ctx, q.State, q.After)

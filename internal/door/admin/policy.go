@@ -25,7 +25,7 @@ const (
 	pathApproveAct    = "/v1/acts/approve"
 )
 
-// Their error codes.
+// The error codes of these routes.
 const (
 	CodePolicySet     Code = "policy_invalid"
 	CodePolicySame    Code = "policy_unchanged"
@@ -38,7 +38,8 @@ const (
 	CodeNotHastened   Code = "correction_not_hastened"
 )
 
-// knownOfPolicy are their errors that keep their identity over the socket.
+// knownOfPolicy are those errors of these routes that callers can tell apart over the
+// socket.
 func knownOfPolicy() []knownError {
 	return []knownError{
 		{edition.ErrSet, CodePolicySet, http.StatusUnprocessableEntity},
@@ -53,7 +54,7 @@ func knownOfPolicy() []knownError {
 	}
 }
 
-// maxSet bounds the body of a request that brings a whole policy: its texts, each as a
+// maxSet is the largest body of a request with a whole policy: its texts, each as a
 // JSON string.
 const maxSet = 4 * edition.MaxSet
 
@@ -113,7 +114,7 @@ func number(r *http.Request, name string) (uint64, error) {
 	return n, nil
 }
 
-// ExplainPolicy says what holds in a region and a channel.
+// ExplainPolicy returns the policy of a region and a channel.
 func (r *Remote) ExplainPolicy(ctx context.Context, q edition.Question) (out edition.Answer, err error) {
 	query := url.Values{"region": {string(q.Region)}, "channel": {string(q.Channel)}}
 	err = r.call(ctx, http.MethodGet, pathExplain+"?"+query.Encode(), nil, &out)
@@ -127,7 +128,7 @@ func (r *Remote) PolicyHistory(ctx context.Context, before uint64) ([]edition.Pa
 	return out.Editions, err
 }
 
-// PolicyEdition shows one.
+// PolicyEdition shows one edition.
 func (r *Remote) PolicyEdition(ctx context.Context, no uint64) (out edition.Past, err error) {
 	err = r.call(ctx, http.MethodGet, pathEdition+"?no="+strconv.FormatUint(no, 10), nil, &out)
 	return out, err
@@ -139,7 +140,7 @@ func (r *Remote) CheckPolicy(ctx context.Context, d edition.Draft) (out edition.
 	return out, err
 }
 
-// ProposePolicy keeps one for another member of staff to approve.
+// ProposePolicy stores a policy for another member of staff to approve.
 func (r *Remote) ProposePolicy(ctx context.Context, d edition.Draft) (out edition.Proposed, err error) {
 	err = r.call(ctx, http.MethodPost, pathProposePolicy, d, &out)
 	return out, err
@@ -151,19 +152,19 @@ func (r *Remote) ProposedPolicy(ctx context.Context, id string) (out edition.Pro
 	return out, err
 }
 
-// ApprovePolicy lets a proposed policy hold.
+// ApprovePolicy puts a proposed policy in force.
 func (r *Remote) ApprovePolicy(ctx context.Context, q edition.Approval) (out edition.Approved, err error) {
 	err = r.call(ctx, http.MethodPost, pathApprovePolicy, q, &out)
 	return out, err
 }
 
-// ProposeAct keeps an act for another member to approve.
+// ProposeAct stores an act for another member to approve.
 func (r *Remote) ProposeAct(ctx context.Context, q admin.Act) (out admin.ProposedAct, err error) {
 	err = r.call(ctx, http.MethodPost, pathProposeAct, q, &out)
 	return out, err
 }
 
-// ApproveAct carries one out.
+// ApproveAct carries out a proposed act.
 func (r *Remote) ApproveAct(ctx context.Context, q admin.ActStep) (out admin.ActDone, err error) {
 	err = r.call(ctx, http.MethodPost, pathApproveAct, q, &out)
 	return out, err

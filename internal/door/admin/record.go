@@ -18,7 +18,7 @@ import (
 // makeDigest asks for a digest.
 type makeDigest struct{}
 
-// resumeDigests asks for one with public keys that the operator kept.
+// resumeDigests asks for a digest with public keys that the operator kept.
 type resumeDigests struct {
 	Keys   jose.JSONWebKeySet `json:"keys"`
 	Reason audit.Reason       `json:"reason"`
@@ -36,7 +36,7 @@ func (d *Door) makeDigest(r *http.Request) (any, error) {
 	return made, nil
 }
 
-// resumeDigests makes a digest where the key of the last one is gone.
+// resumeDigests makes a digest when the key of the last one is gone.
 func (d *Door) resumeDigests(r *http.Request) (any, error) {
 	q, err := decode[resumeDigests](r.Body)
 	if err != nil {
@@ -63,7 +63,7 @@ func (d *Door) planArchive(r *http.Request) (any, error) {
 	return d.admin.PlanArchive(r.Context(), before)
 }
 
-// keepArchive notes that an archive was written.
+// keepArchive records that an archive was written.
 func (d *Door) keepArchive(r *http.Request) (any, error) {
 	q, err := decode[keepArchive](r.Body)
 	if err != nil {
@@ -115,7 +115,7 @@ func valuesOf(q record.Query) url.Values {
 }
 
 // exportRecord writes the record while it is read. If that fails half way, the
-// connection is cut: the caller has no last line then, and knows.
+// connection is cut: the caller sees that the last line is missing.
 func (d *Door) exportRecord(w http.ResponseWriter, r *http.Request) {
 	if err := withoutFile(r); err != nil {
 		d.refuse(w, r, err)
@@ -165,7 +165,7 @@ func (r *Remote) MakeDigest(ctx context.Context) (admin.Digest, error) {
 	return d, err
 }
 
-// ResumeDigests makes it with public keys that the operator kept.
+// ResumeDigests makes the next digest with public keys that the operator kept.
 func (r *Remote) ResumeDigests(ctx context.Context, keys jose.JSONWebKeySet, reason audit.Reason) (admin.Digest, error) {
 	var d admin.Digest
 	err := r.call(ctx, http.MethodPost, pathResume, resumeDigests{keys, reason}, &d)
@@ -182,7 +182,7 @@ func (r *Remote) PlanArchive(ctx context.Context, before time.Time) (p admin.Arc
 	return p, err
 }
 
-// KeepArchive takes an archive for written.
+// KeepArchive records that an archive was written.
 func (r *Remote) KeepArchive(ctx context.Context, token string, reason audit.Reason) (a admin.Archive, err error) {
 	err = r.call(ctx, http.MethodPost, pathKeep, keepArchive{token, reason}, &a)
 	return a, err

@@ -29,9 +29,9 @@ const (
 	callPatience  = 30 * time.Second
 )
 
-// Remote is the Administration of a server, through its socket. A server that
-// goes away before it answers is ErrLost; a server that refuses is a *Refusal
-// with the error that admin.Admin has for it.
+// Remote is the Administration of a server, through its socket. If the server goes
+// away before it answers, the error is ErrLost. If it refuses, the error is a
+// *Refusal with the same error that admin.Admin would return.
 type Remote struct {
 	http *http.Client
 	path string // of the socket
@@ -62,7 +62,7 @@ func Dial(ctx context.Context, dir string) (*Remote, error) {
 	r := &Remote{path: path, http: &http.Client{
 		Transport: &http.Transport{
 			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return connect(ctx, path) },
-			Proxy:       nil, // the environment's is not for this
+			Proxy:       nil, // the environment's proxy must not be used here
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
@@ -85,7 +85,7 @@ func (r *Remote) greet(ctx context.Context) error {
 	return nil
 }
 
-// Close gives the connections back.
+// Close closes the connections.
 func (r *Remote) Close() error {
 	r.http.CloseIdleConnections()
 	return nil
@@ -98,7 +98,7 @@ func (r *Remote) Clients(ctx context.Context, kind store.ClientKind) ([]store.Cl
 	return l.Clients, err
 }
 
-// Status says how things stand.
+// Status returns the status.
 func (r *Remote) Status(ctx context.Context) (admin.Status, error) {
 	var s admin.Status
 	err := r.call(ctx, http.MethodGet, pathStatus, nil, &s)
@@ -113,7 +113,7 @@ func (r *Remote) AddClient(ctx context.Context, c admin.Client) error {
 	return r.call(ctx, http.MethodPost, pathClient, c, &done{})
 }
 
-// StopClient refuses the client everywhere.
+// StopClient makes every door refuse the client.
 func (r *Remote) StopClient(ctx context.Context, kind store.ClientKind, id string) error {
 	return r.call(ctx, http.MethodPost, pathChange, change{What: stop, Kind: kind, ID: id}, &done{})
 }
@@ -140,7 +140,7 @@ func (r *Remote) AddClientKey(ctx context.Context, kind store.ClientKind, id str
 	return r.call(ctx, http.MethodPost, pathChange, change{What: addKey, Kind: kind, ID: id, Key: &key}, &done{})
 }
 
-// RemoveClientKey takes a key out of use.
+// RemoveClientKey removes a key.
 func (r *Remote) RemoveClientKey(ctx context.Context, kind store.ClientKind, id, kid string) error {
 	return r.call(ctx, http.MethodPost, pathChange, change{What: removeKey, Kind: kind, ID: id, KID: kid}, &done{})
 }
@@ -153,7 +153,7 @@ func (r *Remote) Texts(ctx context.Context, state store.MessageState, after stri
 	return l.Texts, err
 }
 
-// RetryText has a dead notice tried again.
+// RetryText sends a dead notice again.
 func (r *Remote) RetryText(ctx context.Context, id string) (string, error) {
 	var again retried
 	err := r.call(ctx, http.MethodPost, pathRetry, retryText{ID: id}, &again)
@@ -167,33 +167,33 @@ func (r *Remote) Inbox(ctx context.Context) ([]admin.InboxText, error) {
 	return l.Texts, err
 }
 
-// Clock says how the times stand.
+// Clock returns the times.
 func (r *Remote) Clock(ctx context.Context) (admin.ClockState, error) {
 	var s admin.ClockState
 	err := r.call(ctx, http.MethodGet, pathClock, nil, &s)
 	return s, err
 }
 
-// AcceptClock moves the kept time up to the machine's clock.
+// AcceptClock moves the high-water time up to the machine's clock.
 func (r *Remote) AcceptClock(ctx context.Context, reason audit.Reason) (admin.ClockState, error) {
 	var s admin.ClockState
 	err := r.call(ctx, http.MethodPost, pathAcceptClock, acceptClock{Reason: reason}, &s)
 	return s, err
 }
 
-// Keepers says how the keepers stand.
+// Keepers returns the states of the keepers.
 func (r *Remote) Keepers(ctx context.Context) ([]admin.KeeperState, error) {
 	var l keepersListed
 	err := r.call(ctx, http.MethodGet, pathKeepers, nil, &l)
 	return l.Keepers, err
 }
 
-// RepairKeeper begins to bring a keeper back from the others.
+// RepairKeeper starts to restore a keeper from the others.
 func (r *Remote) RepairKeeper(ctx context.Context, id string, reason audit.Reason) error {
 	return r.call(ctx, http.MethodPost, pathRepair, repairKeeper{ID: id, Reason: reason}, &done{})
 }
 
-// RotateSigningKey lets a new key sign.
+// RotateSigningKey makes a new key the signing key.
 func (r *Remote) RotateSigningKey(ctx context.Context) (admin.RotatedKey, error) {
 	var key admin.RotatedKey
 	err := r.call(ctx, http.MethodPost, pathRotate, rotateKey{}, &key)
@@ -228,12 +228,12 @@ func (r *Remote) Authorities(ctx context.Context) (admin.Authorities, error) {
 	return out, err
 }
 
-// ConfirmAuthority gives a person's word for another authority.
+// ConfirmAuthority confirms another authority, as a person decided.
 func (r *Remote) ConfirmAuthority(ctx context.Context, q admin.AuthorityWord) error {
 	return r.call(ctx, http.MethodPost, pathAuthority, authorityChange{AuthorityWord: q}, &done{})
 }
 
-// DismissAuthority takes one out.
+// DismissAuthority dismisses an authority.
 func (r *Remote) DismissAuthority(ctx context.Context, name string, reason audit.Reason) error {
 	return r.call(ctx, http.MethodPost, pathAuthority, authorityChange{AuthorityWord: admin.AuthorityWord{Name: name, Reason: reason}, Dismiss: true}, &done{})
 }
@@ -265,7 +265,7 @@ func (r *Remote) AcceptRestore(ctx context.Context, after liuma.CardID, reason a
 	return out, err
 }
 
-// call asks once. It is never repeated: a change must not be made twice.
+// call sends one request. It is never repeated: a change must not be made twice.
 func (r *Remote) call(ctx context.Context, method, path string, send, into any) error {
 	ctx, cancel := context.WithTimeout(ctx, callPatience)
 	defer cancel()
@@ -312,10 +312,10 @@ func (r *Remote) newRequest(ctx context.Context, method, path string, body io.Re
 	return req, nil
 }
 
-// As makes every further call that of a terminal's session; empty: of the account.
+// As makes every further call with a terminal's session; empty: as the account.
 func (r *Remote) As(session staff.Token) { r.session = session }
 
-// lost tells a caller that gave up from a server that went away.
+// lost distinguishes a caller that gave up from a server that went away.
 func lost(ctx context.Context, err error) error {
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return ctx.Err()

@@ -10,8 +10,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/registry"
 )
 
-// askHeld asks what is held about a person. The number stands in the body, since an
-// address is logged.
+// askHeld asks for the data held about a person. The number is in the body, since
+// addresses are logged.
 type askHeld struct {
 	Number string       `json:"number"`
 	Reason audit.Reason `json:"reason"`
@@ -65,7 +65,7 @@ func (d *Door) minors(r *http.Request) (any, error) {
 	return d.admin.Minors(r.Context(), q.On, q.Digits, q.From)
 }
 
-// Held asks the server what is held about a person.
+// Held asks the server for the data held about a person.
 func (r *Remote) Held(ctx context.Context, number string, reason audit.Reason) (out registry.Held, err error) {
 	err = r.call(ctx, http.MethodPost, pathHeld, askHeld{number, reason}, &out)
 	return out, err

@@ -16,7 +16,7 @@ import (
 // SocketName is the administration door in a data directory.
 const SocketName = "operator.sock"
 
-// Errors of the way to a server.
+// Errors of connecting to a server.
 var (
 	// ErrNoDoor says that no server answers at the directory's socket.
 	ErrNoDoor = errors.New("admin door: no server answers here")
@@ -35,13 +35,13 @@ var (
 	ErrPlatform = errors.New("admin door: this system does not tell who calls at a unix socket")
 )
 
-// maxPath is how long a socket's path may be on every system that has them.
+// maxPath is the longest path of a socket on every system that has unix sockets.
 const maxPath = 100
 
-// dialTimeout bounds connecting: the kernel answers for a living listener.
+// dialTimeout limits connecting: for a living listener the kernel answers at once.
 const dialTimeout = 2 * time.Second
 
-// socketPath is where the door of a directory is, by the shorter of two names.
+// socketPath is the path of a directory's door, in the shorter of its two forms.
 func socketPath(dir string) (string, error) {
 	abs, err := filepath.Abs(filepath.Join(dir, SocketName))
 	if err != nil {
@@ -58,8 +58,8 @@ func socketPath(dir string) (string, error) {
 	return "", fmt.Errorf("%w: the path %s is longer than %d bytes; start in the directory, or choose a shorter one", ErrPath, abs, maxPath)
 }
 
-// closedToOthers refuses a directory that other accounts can enter: one of
-// them could put a socket of its own there.
+// closedToOthers refuses a directory that other accounts can enter: any of them could
+// put a socket of its own there.
 func closedToOthers(dir string) error {
 	info, err := os.Stat(dir)
 	if err != nil {
@@ -71,7 +71,7 @@ func closedToOthers(dir string) error {
 	return nil
 }
 
-// connect returns ErrNoDoor where no process listens.
+// connect returns ErrNoDoor if no process listens.
 func connect(ctx context.Context, path string) (*net.UnixConn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
@@ -88,9 +88,9 @@ func connect(ctx context.Context, path string) (*net.UnixConn, error) {
 	return nil, fmt.Errorf("admin door: %w", err)
 }
 
-// listen makes the socket. The caller has the directory's lease, so a socket
-// that does not answer was left by a dead process and is replaced. A crash in
-// between leaves no socket, or one that does not answer.
+// listen makes the socket. The caller has the directory's lease, so a socket that
+// does not answer was left by a dead process and is replaced. A crash in between
+// leaves no socket, or one that does not answer.
 func listen(ctx context.Context, dir string, logger *slog.Logger) (net.Listener, error) {
 	if err := closedToOthers(dir); err != nil {
 		return nil, err
@@ -137,8 +137,8 @@ func removeStale(ctx context.Context, path string) error {
 	return nil
 }
 
-// guarded lets in only the account that serves, and root, even if the modes of
-// the socket or the directory were changed.
+// guarded lets in only the account that serves and root, even if the modes of the
+// socket or the directory were changed.
 type guarded struct {
 	*net.UnixListener
 	caller func(*net.UnixConn) (uid int, err error)
@@ -158,6 +158,6 @@ func (g *guarded) Accept() (net.Conn, error) {
 			return &connection{UnixConn: conn, account: uint32(uid)}, nil
 		}
 		g.logger.Warn("operator door: refused a caller", "uid", uid, "err", err)
-		_ = conn.Close() // nothing was said yet
+		_ = conn.Close() // nothing was sent yet
 	}
 }

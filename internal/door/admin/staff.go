@@ -11,8 +11,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/staff"
 )
 
-// beginStaff asks to invite the first members. Map says that the account that calls
-// acts as the operator; which one that is nobody says but the kernel.
+// beginStaff asks to invite the first members. Map says that the calling account
+// shall act as the operator; the kernel alone says which account that is.
 type beginStaff struct {
 	Operator *staff.NewMember `json:"operator,omitempty"`
 	Officer  *staff.NewMember `json:"officer,omitempty"`
@@ -32,7 +32,7 @@ type proposalsListed struct {
 	Proposals []admin.ProposalView `json:"proposals"`
 }
 
-// byID names what is to be approved or withdrawn.
+// byID names the thing to approve or withdraw.
 type byID struct {
 	ID string `json:"id"`
 }
@@ -42,7 +42,7 @@ type suspendStaff struct {
 	Reason audit.Reason  `json:"reason"`
 }
 
-// withCode brings a code, and codeMade is one that was made.
+// withCode brings a code, and codeMade returns a new one.
 type withCode struct {
 	Code string `json:"code"`
 }
@@ -52,7 +52,7 @@ type codeMade struct {
 	Until time.Time `json:"until"`
 }
 
-// noWords is the body of a request that says nothing.
+// noWords is the body of a request without content.
 type noWords struct{}
 
 // staffRoutes are the routes of staff and proposals. Codes and sessions are not
@@ -89,7 +89,7 @@ func (d *Door) staffRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("POST "+pathSignOut, d.answer(asked(func(ctx context.Context, _ noWords) (done, error) { return done{}, d.admin.SignOut(ctx) })))
 }
 
-// asked reads a body and passes it on.
+// asked adapts a function to the body that a request brings.
 func asked[Q, A any](f func(context.Context, Q) (A, error)) func(*http.Request) (any, error) {
 	return func(r *http.Request) (any, error) {
 		q, err := decode[Q](r.Body)
@@ -133,31 +133,31 @@ func (r *Remote) StaffMembers(ctx context.Context) ([]staff.View, error) {
 	return out.Members, err
 }
 
-// ProposeStaff asks for a change of a member.
+// ProposeStaff proposes a change of a member.
 func (r *Remote) ProposeStaff(ctx context.Context, c staff.Change) (out staff.Proposed, err error) {
 	err = r.call(ctx, http.MethodPost, pathPropose, c, &out)
 	return out, err
 }
 
-// ApproveStaff carries out what another member asked for.
+// ApproveStaff carries out a change that another member proposed.
 func (r *Remote) ApproveStaff(ctx context.Context, id string) (out staff.Approved, err error) {
 	err = r.call(ctx, http.MethodPost, pathApprove, byID{id}, &out)
 	return out, err
 }
 
-// Proposals lists what waits for an approval.
+// Proposals lists the proposals that wait for an approval.
 func (r *Remote) Proposals(ctx context.Context) ([]admin.ProposalView, error) {
 	var out proposalsListed
 	err := r.call(ctx, http.MethodGet, pathProposals, nil, &out)
 	return out.Proposals, err
 }
 
-// WithdrawProposal ends a proposal undone.
+// WithdrawProposal withdraws a proposal.
 func (r *Remote) WithdrawProposal(ctx context.Context, id string) error {
 	return r.call(ctx, http.MethodPost, pathWithdraw, byID{id}, &done{})
 }
 
-// SuspendStaff stops a member at once.
+// SuspendStaff suspends a member at once.
 func (r *Remote) SuspendStaff(ctx context.Context, id liuma.StaffID, reason audit.Reason) error {
 	return r.call(ctx, http.MethodPost, pathSuspend, suspendStaff{id, reason}, &done{})
 }
@@ -186,7 +186,7 @@ func (r *Remote) SignOut(ctx context.Context) error {
 	return r.call(ctx, http.MethodPost, pathSignOut, noWords{}, &done{})
 }
 
-// WhoAmI is the member who calls.
+// WhoAmI is the calling member.
 func (r *Remote) WhoAmI(ctx context.Context) (out staff.Caller, err error) {
 	err = r.call(ctx, http.MethodGet, pathWho, nil, &out)
 	return out, err

@@ -8,7 +8,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/staff"
 )
 
-// The routes of staff and of what two of them decide.
+// The routes of staff and of proposals.
 const (
 	pathStaff     = "/v1/staff"
 	pathBegin     = "/v1/staff/begin"
@@ -24,7 +24,7 @@ const (
 	pathWithdraw  = "/v1/proposals/withdraw"
 )
 
-// Their error codes, and those of a caller who may not.
+// The error codes of these routes, and those of a caller who lacks the right.
 const (
 	CodeRole        Code = "role_missing"
 	CodeNobodyHere  Code = "caller_unnamed"
@@ -55,7 +55,8 @@ const (
 	CodeMany        Code = "proposals_many"
 )
 
-// knownOfStaff are their errors that keep their identity over the socket.
+// knownOfStaff are those errors of these routes that callers can tell apart over the
+// socket.
 func knownOfStaff() []knownError {
 	return []knownError{
 		{admin.ErrRole, CodeRole, http.StatusForbidden},

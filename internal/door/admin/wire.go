@@ -73,7 +73,7 @@ const (
 // at the socket.
 const greeting = "liuma-admin/2"
 
-// Bounds of requests and answers, in bytes.
+// Limits of requests and answers, in bytes.
 const (
 	maxBody   = 64 << 10 // of a change: a name, a key, regions
 	maxAnswer = 64 << 20 // of an answer: a list of clients
@@ -161,8 +161,8 @@ type Refusal struct {
 
 func (r *Refusal) Error() string { return r.Sentence }
 
-// Unwrap is the error that the server had, so that callers need not know
-// whether they asked one.
+// Unwrap returns the error that the server had, so that callers see the same errors
+// as without a server.
 func (r *Refusal) Unwrap() error {
 	for _, k := range known() {
 		if k.code == r.Code {
@@ -185,7 +185,7 @@ type knownError struct {
 	status int
 }
 
-// known are the errors that keep their identity over the socket.
+// known are the errors that callers can tell apart over the socket.
 func known() []knownError {
 	return append(slices.Concat(knownOfStaff(), knownOfKeepers(), knownOfPolicy(), knownOfFreezes(), knownOfDesk(), knownOfLetters(), knownOfAgencies(), knownOfAuthorities()), []knownError{
 		{admin.ErrTaken, CodeTaken, http.StatusConflict},
@@ -249,7 +249,7 @@ func known() []knownError {
 	}...)
 }
 
-// knownOfKeepers are those about the keepers.
+// knownOfKeepers are the errors about the keepers.
 func knownOfKeepers() []knownError {
 	return []knownError{
 		{admin.ErrNoKeeper, CodeNoKeeper, http.StatusNotFound},
@@ -272,7 +272,7 @@ func (p *problem) refusal() error { return &Refusal{Code: p.Code, Sentence: p.De
 // personal or secret, so an operator gets the same text as the log.
 func explain(err error) *problem {
 	if errors.Is(err, context.Canceled) {
-		err = errStop // a client that went away reads no answer
+		err = errStop // if the client went away instead, it reads no answer
 	}
 	if long, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		err = fmt.Errorf("%w: at most %d bytes", errTooLong, long.Limit)
@@ -307,7 +307,7 @@ type inboxListed struct {
 	Texts []admin.InboxText `json:"texts"`
 }
 
-// retryText asks for, and retried answers, another try.
+// retryText asks to send a message again, and retried answers it.
 type retryText struct {
 	ID string `json:"id"`
 }
@@ -328,7 +328,7 @@ type rotateRoot struct {
 	Reason audit.Reason `json:"reason"`
 }
 
-// dropRoot asks to destroy an older one.
+// dropRoot asks to destroy an older root key.
 type dropRoot struct {
 	ID     uint32       `json:"id"`
 	Reason audit.Reason `json:"reason"`
@@ -355,8 +355,8 @@ type acceptedStep struct {
 	Done   bool   `json:"done"`
 }
 
-// planArchive asks what the next archive would hold, and keepArchive notes that it was
-// written.
+// planArchive asks what the next archive would hold, and keepArchive records that it
+// was written.
 type planArchive struct {
 	Before int64 `json:"before"` // milliseconds since 1970; 0: what need not be kept
 }
@@ -376,7 +376,7 @@ type keepersListed struct {
 	Keepers []admin.KeeperState `json:"keepers"`
 }
 
-// repairKeeper asks for a keeper to be brought back from the others.
+// repairKeeper asks to restore a keeper from the others.
 type repairKeeper struct {
 	ID     string       `json:"id"`
 	Reason audit.Reason `json:"reason"`
@@ -420,11 +420,11 @@ type ended struct {
 	Read     int64 `json:"read"` // rows
 	Kept     int64 `json:"kept"`
 	Rejected int64 `json:"rejected"`
-	// The members below are of a server that says them.
+	// The members below are set only by a server that knows them.
 	Unchanged int64 `json:"unchanged,omitempty"`
 	Cells     int64 `json:"cells,omitempty"`
 	Abolished int64 `json:"abolished,omitempty"`
-	// Of agencies.
+	// For agencies.
 	Added      int64    `json:"added,omitempty"`
 	Changed    int64    `json:"changed,omitempty"`
 	Telephones int64    `json:"telephones,omitempty"`
@@ -447,8 +447,8 @@ const (
 	queryDryRun   = "dry_run"
 )
 
-// importQuery says in a request's address how its file is imported; importConfig
-// reads it, and no other spelling of it.
+// importQuery writes into a request's address how its file is imported; importConfig
+// reads exactly that spelling.
 func importQuery(c admin.ImportConfig) string {
 	q := url.Values{}
 	if c.Encoding != sheet.Guess {
@@ -472,10 +472,10 @@ func importConfig(raw string) (c admin.ImportConfig, err error) {
 	return c, nil
 }
 
-// decode reads one JSON value and accepts only the exact bytes that this
-// release writes for it. So no member is unknown, doubled or spelled in another
-// case, nothing trails, and no other reader can read the same bytes
-// differently. Only the command of the same release calls here.
+// decode reads one JSON value and accepts only the exact bytes that this release
+// writes for it. So no member is unknown, doubled or spelled in another case, nothing
+// follows the value, and no other reader can read the same bytes differently. Only
+// the command of the same release calls here.
 func decode[T any](r io.Reader) (v T, err error) {
 	raw, err := io.ReadAll(r)
 	if err != nil {
@@ -487,7 +487,7 @@ func decode[T any](r io.Reader) (v T, err error) {
 	return v, nil
 }
 
-// sendable refuses a private key: it has no business on any wire.
+// sendable refuses a private key: it must never be sent.
 func sendable(key jose.JSONWebKey) error {
 	if !key.Valid() || !key.IsPublic() {
 		return admin.ErrKey

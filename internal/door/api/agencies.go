@@ -9,10 +9,10 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// Agencies is the directory, as the door reads it; *agency.Book is one.
+// Agencies is the directory as the door reads it; *agency.Book implements it.
 type Agencies interface{ Listing() *agency.Listing }
 
-// maxOffices is how many offices of a region are answered: those that a page has room for.
+// maxOffices is how many offices of a region are returned: as many as a page has room for.
 const maxOffices = 5
 
 type agenciesView struct {
@@ -42,7 +42,8 @@ type textView struct {
 	EN string `json:"en"`
 }
 
-// agencies answers by region alone. It is the same for every channel, so it may be kept.
+// agencies answers by region alone. The answer is the same for every channel, so it may be
+// cached.
 func (d *Door) agencies(c *call) (any, error) {
 	region := liuma.Region("")
 	if typed := c.PathValue("region"); typed != "0" {

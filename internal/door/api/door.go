@@ -1,16 +1,15 @@
-// Package api is the native channel door: the JSON API that channels, the
-// physical-card registry and hotlines call, and its OpenAPI document. It
-// guarantees that the authority is asked only by a client whose token was
-// signed by a key registered for it, only in the words of the published schema
-// (nothing unknown, nothing twice, nothing oversized), and that every reply is
-// either an answer or a problem document with a stable error code. A channel
-// without a link gets the same refusal for every cause. No log line of the door
-// holds more than method, route, status, duration, request id and client id,
-// and the cause of a failure. It trusts the authority with every decision about
-// a card, and the network with nothing.
+// Package api is the native channel door: the JSON API that channels, the physical-card
+// registry and hotlines call, and its OpenAPI document. It guarantees that a request
+// reaches the authority only if its token was signed by a key registered for the client,
+// and only if it fits the published schema (nothing unknown, nothing twice, nothing
+// oversized); and that every reply is either an answer or a problem document with a stable
+// error code. A channel without a link gets the same refusal for every cause. A log line of
+// the door holds only method, route, status, duration, request id, client id, and the cause
+// of a failure. It trusts the authority with every decision about a card, and the network
+// with nothing.
 //
-// Start here: Door.routes in handlers.go, the operations in the order of the
-// document; post in routes.go, the way of one request.
+// Start here: Door.routes in handlers.go, the operations in the order of the document; post
+// in routes.go, the path of one request.
 package api
 
 import (
@@ -51,36 +50,34 @@ type Authority interface {
 	NativeConsent() (text consent.Text, demanded bool)
 	Redeem(ctx context.Context, caller authority.Caller, receipt string) (authority.Verification, error)
 	ReceiptKeys() jose.JSONWebKeySet
-	// Client looks a client's registration up. Recall may answer from memory:
-	// its answer is for acts alone, which return authority.ErrClientChanged when
-	// it was out of date, and have then done nothing.
+	// Client looks a client's registration up. Recall may answer from memory. Use it only
+	// for acts: they return authority.ErrClientChanged if the answer was out of date, and
+	// have then done nothing.
 	Client(ctx context.Context, id string) (store.Client, error)
 	Recall(ctx context.Context, id string) (store.Client, error)
 	Ready(context.Context) error
 }
 
-// Config says what a door needs. Authority, Issuer, Now and Logger are
+// Config holds the parts and settings of a door. Authority, Issuer, Now and Logger are
 // required.
 type Config struct {
 	Authority Authority
-	// Issuer is the authority's public identifier, for example
-	// "https://pin.example.cn". Clients name door.NativeAudience of it as aud
-	// in their tokens.
+	// Issuer is the authority's public identifier, for example "https://pin.example.cn".
+	// The aud of clients' tokens is door.NativeAudience of it.
 	Issuer string
 	Now    func() time.Time // the wall clock
-	// Latest is the later of the wall clock and the authority's own time: what
-	// clients signed has expired when it has by either. Default: Now.
+	// Latest is the later of the wall clock and the authority's own time: a client's token
+	// has expired when it has expired by either. Default: Now.
 	Latest func() time.Time
 	Logger *slog.Logger
-	// TextsBehind says whether codes and notices are late; nil where none are
-	// sent.
+	// TextsBehind reports whether codes and notices are late; nil if none are sent.
 	TextsBehind func() bool
-	// InFlight bounds the requests that are worked on; nil: nothing does.
+	// InFlight limits the requests in work; nil: no limit.
 	InFlight *door.InFlight
-	// KeepersDegraded says whether some keeper is gone or silent while the others
-	// serve; nil: nothing is said of them.
+	// KeepersDegraded reports whether some keeper is gone or silent while the others serve;
+	// nil: the door does not mention it.
 	KeepersDegraded func() bool
-	// Agencies is the directory; nil: it cannot be read.
+	// Agencies is the directory; nil: there is none to read.
 	Agencies Agencies
 	// Hotline is the help line that errors name; empty for the national one.
 	Hotline string
@@ -114,21 +111,22 @@ func (c Config) validate() error {
 
 const defaultTokenCache = 4096
 
-// Door serves the JSON API. It is safe for concurrent use, and is immutable
-// but for its caches, which guard themselves.
+// Door serves the JSON API. It is safe for concurrent use, and immutable except for its
+// caches, which have their own locks.
 type Door struct {
 	authority Authority
 	calls     *door.Calls
 	mux       *http.ServeMux
 	gate      *gate
-	recalling *gate // of acts: by registrations from memory
+	recalling *gate // for acts: with registrations from memory
 	spec      *huma.OpenAPI
-	// routed fills mux and spec when the first request comes: the schemas of all bodies are
-	// a twelfth of what opening a service takes, and much that opens one serves no request.
-	// It fails only for a fault of this program, which every test of the door would meet.
+	// routed fills mux and spec at the first request: the schemas of all bodies take a
+	// twelfth of a service's start-up time, and many processes that open a service answer
+	// no request. It fails only for a fault of this program, which every test of the door
+	// would find.
 	routed func() error
-	// description writes spec when it is first asked for: a fifth of the time that a
-	// door needs to open, and most lives of a door never need it.
+	// description writes spec when it is first asked for: it takes a fifth of the time to
+	// open a door, and most processes never need it.
 	description func() (description, error)
 
 	textsBehind func() bool
@@ -205,7 +203,7 @@ func (d *Door) OpenAPI() ([]byte, error) {
 	return written.json, err
 }
 
-// ServeHTTP answers one request. Nothing that goes wrong inside escapes it.
+// ServeHTTP answers one request. No panic or internal error gets out.
 func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d.calls.Serve(w, r, func(v *door.Visit, r *http.Request) error {
 		if !door.CleanPath(r.URL.Path) {

@@ -18,15 +18,15 @@ const (
 	clientLongest = 64   // bytes of a client id
 )
 
-// gate authenticates clients by tokens that they sign themselves. It caches
-// only that a token was signed by a certain key. Whether that key still belongs
-// to the client, and whether the client is stopped, is read for every request,
-// so that stopping a client or replacing its key works at once.
+// gate authenticates clients by tokens that they sign themselves. It caches only the
+// fact that a token was signed by a certain key. It reads anew for every request
+// whether that key still belongs to the client, and whether the client is stopped, so
+// that stopping a client or replacing its key works at once.
 type gate struct {
 	clients  *door.Clients
 	audience string
 	now      func() time.Time
-	latest   func() time.Time // by which a token expires
+	latest   func() time.Time // the clock by which a token expires
 	tokens   *tokenCache
 }
 
@@ -34,13 +34,13 @@ func newGate(lookup func(context.Context, string) (store.Client, error), audienc
 	return &gate{clients: door.NewClients(lookup), audience: audience, now: now, latest: now, tokens: newTokenCache(size)}
 }
 
-// until makes another clock say when tokens expire.
+// until returns the gate with another clock for the expiry of tokens.
 func (g *gate) until(latest func() time.Time) *gate {
 	g.latest = latest
 	return g
 }
 
-// with is the gate with another look-up of clients. Both remember the same
+// with returns the gate with another look-up of clients. Both share the cache of
 // tokens.
 func (g *gate) with(lookup func(context.Context, string) (store.Client, error)) *gate {
 	other := *g
@@ -84,7 +84,7 @@ func bearer(h http.Header) (string, error) {
 	return token, nil
 }
 
-// again admits a token whose signature was checked before.
+// again admits a client by a token whose signature was checked before.
 func (g *gate) again(ctx context.Context, t checkedToken) (store.Client, error) {
 	if err := g.timely(t.claims); err != nil {
 		return store.Client{}, err
@@ -99,8 +99,8 @@ func (g *gate) again(ctx context.Context, t checkedToken) (store.Client, error) 
 	return admit(client)
 }
 
-// first checks a token that was not seen before. Until the signature is
-// checked, every failure is the same reason.
+// first checks a token that was not seen before. Until the signature is checked,
+// every failure gives the same reason.
 func (g *gate) first(ctx context.Context, raw string, sum [sha256.Size]byte) (store.Client, error) {
 	var c door.Claims
 	token, err := door.ParseToken(raw, &c, door.NativeType)

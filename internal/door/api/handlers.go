@@ -103,15 +103,14 @@ func (d *Door) link(c *call, b *linkRequest) (any, error) {
 	return d.answered(v, nil)
 }
 
-// oneRefusal replaces every error that would tell a channel without a link
-// something about a card or its holder by the error code refused. The authority
-// has done so already; the door does not rely on it. Errors about the request
-// itself or the service pass.
+// oneRefusal replaces errors that would tell a channel without a link something about
+// a card or its holder by the error code refused. The authority has done so already;
+// the door does not rely on it. Errors about the request itself or the service stay.
 func oneRefusal(err error) error {
 	switch liuma.CodeOf(err) {
 	case liuma.CodeInternal, liuma.CodeUnavailable, liuma.CodeBusy, liuma.CodeBadRequest,
 		liuma.CodeSlowDown,    // decided by the PIN that was typed, before any card was looked up
-		liuma.CodeRationSpent, // of the channel, or of who gave the evidence
+		liuma.CodeRationSpent, // of the channel, or of the provider of the evidence
 		liuma.CodeForbidden, liuma.CodeBusinessNoUsed, liuma.CodeUndecided,
 		liuma.CodeEnvelopeInvalid, liuma.CodeChallengeExpired,
 		liuma.CodeIDNumberInvalid, liuma.CodeIDNumber15, liuma.CodePINFormat,
@@ -122,7 +121,7 @@ func oneRefusal(err error) error {
 		return err
 	}
 	if e, ok := errors.AsType[*liuma.Error](err); ok && e.Code == liuma.CodeNotFound && e.Field == "replaces" {
-		return err // the handle to be replaced, the channel's own
+		return err // about the handle to be replaced, which is the channel's own
 	}
 	return liuma.Fail(liuma.CodeRefused, err)
 }
@@ -222,9 +221,9 @@ func (d *Door) byHotline(c *call, b *hotlineFreezeRequest,
 	return v, nil
 }
 
-// nothingToFreeze replaces every error that would tell a hotline more than "no
-// card to freeze" by not_found: the person is not in the registry, never had a
-// card, or has a cancelled one.
+// nothingToFreeze replaces errors that would tell a hotline more than "no card to
+// freeze" by not_found: the person is not in the registry, never had a card, or has a
+// cancelled one.
 func nothingToFreeze(number string, err error) error {
 	switch liuma.CodeOf(err) {
 	case liuma.CodeInternal, liuma.CodeUnavailable, liuma.CodeBusy, liuma.CodeBadRequest,
@@ -268,7 +267,8 @@ func (d *Door) physical(c *call, b *physicalRequest) (any, error) {
 	return viewPhysical(view), nil
 }
 
-// correction takes a registry's word that a person's number became another.
+// correction takes a registry's report that a person's number was corrected to
+// another.
 func (d *Door) correction(c *call, b *correctionRequest) (any, error) {
 	p, err := parseCommon(b.BusinessNo, "", purposeBody{})
 	if err != nil {

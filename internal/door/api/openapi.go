@@ -60,7 +60,7 @@ const (
 	tagService  = "service"
 )
 
-// describe adds an endpoint to the document. A nil body means none.
+// describe adds an endpoint to the document. body is nil if the endpoint takes none.
 func describe(spec *huma.OpenAPI, e endpoint, body reflect.Type) *huma.Operation {
 	schemas := spec.Components.Schemas
 	op := &huma.Operation{
@@ -73,7 +73,7 @@ func describe(spec *huma.OpenAPI, e endpoint, body reflect.Type) *huma.Operation
 		Responses:   map[string]*huma.Response{},
 		Parameters:  pathParameters(e.path),
 	}
-	op.Security = []map[string][]string{{}} // none
+	op.Security = []map[string][]string{{}} // no authentication
 	if e.kind != "" {
 		op.Security = []map[string][]string{{tokenScheme: {}}}
 	}

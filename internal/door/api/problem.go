@@ -8,8 +8,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/door"
 )
 
-// problem is an RFC 9457 problem document. A member is absent where the error
-// code has no use for it.
+// problem is an RFC 9457 problem document. Members that an error code does not use
+// are absent.
 type problem struct {
 	Type       string     `json:"type" doc:"urn:liuma:problem: and the code" example:"urn:liuma:problem:weak_pin"`
 	Title      string     `json:"title" doc:"What happened, in the language asked for (Accept-Language: zh or en; zh if neither)"`

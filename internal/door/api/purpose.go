@@ -10,8 +10,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/strictjson"
 )
 
-// purposeBody is a purpose as a request has it: one text (Plain), or an object of
-// the form of purposeTexts.
+// purposeBody is a purpose in a request: one text (Plain), or an object like
+// purposeTexts.
 type purposeBody purposeTexts
 
 type purposeTexts struct {
@@ -20,7 +20,7 @@ type purposeTexts struct {
 	EN    string `json:"en,omitempty" minLength:"1" maxLength:"60" doc:"In English" example:"See your years of contribution"`
 }
 
-// Schema is that of a string or an object.
+// Schema is the schema of a string or an object.
 func (purposeBody) Schema(r huma.Registry) *huma.Schema {
 	shortest, longest := 1, liuma.MostPurpose
 	return &huma.Schema{OneOf: []*huma.Schema{
@@ -41,8 +41,9 @@ func eitherOf(m strictjson.Member, p *huma.Schema, registry huma.Registry) (stri
 	return m, errors.Join(err1, err2)
 }
 
-// read returns the purpose, or the member of the request that cannot be shown.
-// Without a text it is empty: the reader has refused that where one is required.
+// read returns the purpose, or the member of the request that cannot be shown. A
+// purpose without a text is empty; where one is required the reader has refused it
+// before.
 func (p purposeBody) read() (out liuma.Purpose, fault string) {
 	if p.ZH == "" {
 		if out = liuma.Purpose(p.Plain); out != "" && out.Check() != nil {

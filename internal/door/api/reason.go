@@ -34,7 +34,7 @@ const (
 // reasons lists every reason of the door, in the order of the document.
 func reasons() door.Reasons { return append(requestReasons(), tokenReasons()...) }
 
-// requestReasons are of bad_request.
+// requestReasons are the reasons of bad_request.
 func requestReasons() door.Reasons {
 	return door.Explain("api",
 		door.ReasonMethod,
@@ -60,7 +60,7 @@ func requestReasons() door.Reasons {
 	)
 }
 
-// tokenReasons are of unauthenticated.
+// tokenReasons are the reasons of unauthenticated.
 func tokenReasons() door.Reasons {
 	return door.Explain("api",
 		reasonTokenMissing,

@@ -17,7 +17,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// maxBody bounds a request's body, in bytes.
+// maxBody is the largest body of a request, in bytes.
 const maxBody = 16 << 10
 
 // call is an authenticated request, decoded.
@@ -37,12 +37,12 @@ type endpoint struct {
 	id      string
 	summary string
 	detail  string
-	kind    store.ClientKind // that may call; empty: no authentication
+	kind    store.ClientKind // the kind of client that may call; empty: no authentication
 	// recalls says that the client is authenticated by its cached registration;
 	// the act checks the registration again in its first view.
 	recalls bool
 	answer  any          // its zero value names the schema
-	codes   []liuma.Code // particular to it, for the document
+	codes   []liuma.Code // of this endpoint, for the document
 }
 
 // post registers an endpoint with a body of type B.
@@ -88,7 +88,7 @@ func get(d *Door, h huma.API, e endpoint, handle func(*call) (any, error)) {
 	bare(d, h, e, handle)
 }
 
-// remove registers an endpoint that ends what its path names.
+// remove registers an endpoint that ends the thing that its path names.
 func remove(d *Door, h huma.API, e endpoint, handle func(*call) (any, error)) {
 	e.method = http.MethodDelete
 	bare(d, h, e, handle)
@@ -109,10 +109,9 @@ func bare(d *Door, h huma.API, e endpoint, handle func(*call) (any, error)) {
 	})
 }
 
-// afresh looks again at a request that failed while its client was known from
-// memory alone: the store may have the client stopped, or allow it more. Only an
-// error that an outdated registration can cause is tried again, for then nothing
-// was done.
+// afresh repeats a request that failed when its client was only read from memory: in
+// the store the client may be stopped, or have more permissions. It repeats only
+// errors that an outdated registration can cause, because then nothing was done.
 func (d *Door) afresh(v *door.Visit, c *call, e endpoint, failed error, again func() (any, error)) error {
 	now, err := d.admit(v, c.Request, e, false)
 	if err != nil {
@@ -125,8 +124,8 @@ func (d *Door) afresh(v *door.Visit, c *call, e endpoint, failed error, again fu
 	return failed
 }
 
-// admit authenticates the client. A client of the wrong kind is refused before
-// its body is read.
+// admit authenticates the client. A client of the wrong kind is refused before its
+// body is read.
 func (d *Door) admit(v *door.Visit, r *http.Request, e endpoint, recall bool) (*call, error) {
 	c := &call{Request: r, name: func(no liuma.BusinessNo) { v.BusinessNo = no }}
 	if e.kind == "" {
@@ -177,8 +176,8 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	return door.ReadBody(w, r, maxBody)
 }
 
-// digest tells a repetition from another request under the same number: a
-// hash over method, path and body, each after its length.
+// digest is a hash over method, path and body, each after its length. It tells a
+// repetition from another request with the same number.
 func digest(method, path string, body []byte) [32]byte {
 	h := sha256.New()
 	h.Write([]byte("liuma/1/request"))

@@ -12,8 +12,8 @@ import (
 )
 
 // compile makes the shape of a body type from its schema in the registry. The
-// published schema and the enforced rules cannot differ, because both come from
-// the same huma.Schema; a keyword that the reader does not enforce is refused
+// published schema and the enforced rules cannot differ, because both come from the
+// same huma.Schema. A schema keyword that the reader does not enforce is refused
 // here. Bodies hold strings and objects only.
 func compile(t reflect.Type, registry huma.Registry) (*strictjson.Shape, error) {
 	members, err := membersOf(t, registry)

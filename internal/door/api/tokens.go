@@ -15,10 +15,10 @@ type checkedToken struct {
 	print  door.KeyPrint // of the key that signed it
 }
 
-// tokenCache remembers checked tokens by their SHA-256, at most size of them;
-// the least recently used goes first. Only good signatures get in, so a
-// stranger cannot push others out. Expired ones are refused by their time,
-// and leave as others come.
+// tokenCache remembers at most size checked tokens, by their SHA-256; the least
+// recently used is dropped first. Only tokens with good signatures get in, so a
+// stranger cannot push others out. Expired tokens are refused by their time, and are
+// dropped as others come.
 type tokenCache struct {
 	size int
 

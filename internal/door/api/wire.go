@@ -41,8 +41,8 @@ type document struct {
 	Number string `json:"number" minLength:"1" maxLength:"64" doc:"Its number, in any usual spelling; of a passport the issuing state's three letters, a hyphen and the number" example:"DEU-C01X00T47"`
 }
 
-// text is what a request says of the holder's document, by this member or by
-// id_number, of which it must have one. at is where the two members stand.
+// text is the holder's document in a request: in this member or in id_number; exactly
+// one must be set. at is the path of the two members.
 func (d document) text(idNumber, at string) (string, error) {
 	if idNumber == "" && d == (document{}) {
 		return "", door.Malformed(door.ReasonMissing, at+"id_number")
@@ -116,7 +116,8 @@ type enrollRequest struct {
 	Purpose    purposeBody      `json:"purpose" doc:"What the holder is told that the PIN is for: one text, or one for each language"`
 	Challenge  string           `json:"challenge" minLength:"1" maxLength:"512" pattern:"^[A-Za-z0-9_.~-]+$" doc:"From POST /v1/challenges, at most five minutes old"`
 	Evidence   string           `json:"evidence" minLength:"1" maxLength:"8192" pattern:"^[A-Za-z0-9_.-]+$" doc:"JWT of a registered evidence provider, bound to the challenge and the holder"`
-	// ConsentVersion is of the text that the holder agreed to on the channel's page.
+	// ConsentVersion is the version of the text that the holder agreed to on the
+	// channel's page.
 	ConsentVersion string    `json:"consent_version,omitempty" minLength:"1" maxLength:"16" pattern:"^[A-Za-z0-9][A-Za-z0-9.-]{0,15}$" doc:"Version of the text (GET /v1/consent) that the holder agreed to on a page of yours; any other than the present one is refused, and none where the operator demands it" example:"1"`
 	NewPIN         sealedPIN `json:"new_pin"`
 }
@@ -200,11 +201,11 @@ type redemptionRequest struct {
 	Receipt string `json:"receipt" minLength:"1" maxLength:"4096" pattern:"^[A-Za-z0-9_.-]+$" doc:"Receipt of a right verdict, as answered"`
 }
 
-// common are the members that every request for a PIN has.
+// common are the members of every request for a PIN.
 type common struct {
 	businessNo liuma.BusinessNo
 	region     liuma.Region
-	purpose    liuma.Purpose // empty where the request has none
+	purpose    liuma.Purpose // empty if the request has none
 }
 
 func parseCommon(businessNo, region string, purpose purposeBody) (common, error) {
@@ -305,9 +306,9 @@ func viewVerification(v authority.Verification, hotline string) verificationView
 	return out
 }
 
-// hotlineFreezeView is all that a hotline gets to know: that the card is
-// frozen. Not its handle, so that calls about one holder cannot be told to be;
-// not its standing before; and no name.
+// hotlineFreezeView is all that a hotline learns: that the card is frozen. It has no
+// handle, so that a hotline cannot tell that two calls were about one holder; no
+// earlier standing; and no name.
 type hotlineFreezeView struct {
 	BusinessNo string    `json:"business_no"`
 	Action     string    `json:"action" enum:"freeze"`
@@ -319,7 +320,7 @@ func viewHotlineFreeze(v authority.Verification) hotlineFreezeView {
 	return hotlineFreezeView{BusinessNo: string(v.BusinessNo), Action: string(liuma.ActionFreeze), State: v.State, At: v.At.UTC()}
 }
 
-// lossReportView is what a hotline gets to know of a report: until when it stops the
+// lossReportView is all that a hotline learns of a report: until when it stops the
 // card.
 type lossReportView struct {
 	BusinessNo string    `json:"business_no"`

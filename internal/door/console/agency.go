@@ -13,8 +13,8 @@ func (h *console) agencyRoutes() []Route {
 	return []Route{{Pattern: "GET /agency", Method: "Agencies", do: agencyPage}}
 }
 
-// agencyPage shows the member's own agency as holders see it, and those of the member's
-// region, so that who stands at a counter can be told where else to go.
+// agencyPage shows the member's own agency as holders see it, and the agencies of the
+// member's region, so that a member can tell people at the counter where else to go.
 func agencyPage(v *visit) (*view, error) {
 	page := &view{Title: v.t.NavAgency(), Lead: v.t.AgencyLead()}
 	if v.who.Agency != "" {
@@ -48,7 +48,7 @@ func agencyPage(v *visit) (*view, error) {
 // inEither is a text in the page's language, or in Chinese where it has no other.
 func inEither(t *wordings, text liuma.Text) string { return cmp.Or(t.of(text), text.ZH) }
 
-// agencyFacts are what holders read of an agency.
+// agencyFacts are the facts about an agency that holders see.
 func (v *visit) agencyFacts(a store.Agency) []fact {
 	yes := func(s store.Said) string {
 		switch s {

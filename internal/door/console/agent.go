@@ -7,7 +7,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// cameReasons are the refusals about who came for a person, or with them.
+// cameReasons are the refusals about an agent or guardian.
 func cameReasons() []reason {
 	const bad, conflict = http.StatusUnprocessableEntity, http.StatusConflict
 	return []reason{
@@ -17,8 +17,9 @@ func cameReasons() []reason {
 	}
 }
 
-// cameBlock finds a person for whom, or with whom, somebody else came. It is folded: most
-// people come themselves. Neither number nor name is shown again, as on the whole desk.
+// cameBlock is the form for a person in whose place, or with whom, somebody else came. It
+// is folded, because most people come themselves. As everywhere on the desk's pages,
+// neither number nor name is shown again.
 func (v *visit) cameBlock() block {
 	as := field{Name: "as", Type: "one", Label: v.t.DeskCameAsk(), Required: true, Options: []option{
 		{Value: string(store.CameAgent), Text: v.t.DeskCameAgent(), Hint: v.t.DeskCameAgentHint(), On: v.typed("as") == string(store.CameAgent)},
@@ -31,7 +32,7 @@ func (v *visit) cameBlock() block {
 	return block{Title: v.t.DeskCameTitle(), Folded: v.typed("as") == "", Form: &form{Post: "/desk", Button: v.t.DeskFindButton(), Fields: fields}}
 }
 
-// somebody is who came for the person, or with them; nil from the form of who came alone.
+// somebody is the agent or guardian of the form; nil if the person came alone.
 func (v *visit) somebody() *counter.Somebody {
 	if v.typed("as") == "" && v.typed("came_number") == "" && v.typed("came_name") == "" {
 		return nil
@@ -39,8 +40,8 @@ func (v *visit) somebody() *counter.Somebody {
 	return &counter.Somebody{As: store.CameAs(v.typed("as")), Number: v.typed("came_number"), Name: v.typed("came_name")}
 }
 
-// cameNotice says above what can be done that the person is not there, and what to do
-// for more than an agent may.
+// cameNotice says above the possible tickets that the person is not here, and what to do
+// if an agent may not do more.
 func (v *visit) cameNotice(came counter.CameView) []block {
 	if came.As != store.CameAgent {
 		return nil
@@ -48,7 +49,7 @@ func (v *visit) cameNotice(came counter.CameView) []block {
 	return []block{{Notice: &notice{Kind: "warn", Title: v.t.DeskAgentNotice(came.Name), Text: v.t.DeskAgentText()}}}
 }
 
-// cameFacts name who came, masked.
+// cameFacts name the agent or guardian, masked.
 func (v *visit) cameFacts(came counter.CameView) []fact {
 	switch came.As {
 	case store.CameAgent:
@@ -59,7 +60,7 @@ func (v *visit) cameFacts(came counter.CameView) []fact {
 	return nil
 }
 
-// checkedWords are what the clerk confirms to have looked at.
+// checkedWords is the sentence by which the clerk confirms which documents they checked.
 func (v *visit) checkedWords(came counter.CameView) string {
 	switch came.As {
 	case store.CameAgent:

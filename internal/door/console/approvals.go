@@ -11,8 +11,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// approvalRoutes are a supervisor's: tickets that the service picked them for; and a
-// security officer's: tickets that are looked at afterwards.
+// approvalRoutes are the pages of supervisors, for tickets that they were picked for, and of
+// security officers, for tickets to be reviewed.
 func (h *console) approvalRoutes() []Route {
 	return []Route{
 		{Pattern: "GET /approvals", Method: "AskedTickets", do: approvalsPage},
@@ -46,7 +46,8 @@ func counterReasons() []reason {
 	}, cameReasons()...)
 }
 
-// approvalsPage lists what waits for the supervisor; it is drawn anew when that changes.
+// approvalsPage lists the tickets that wait for the supervisor; it is redrawn when the list
+// changes.
 func approvalsPage(v *visit) (*view, error) {
 	all, err := v.admin().AskedTickets(v.ctx())
 	if err != nil {
@@ -60,7 +61,7 @@ func approvalsPage(v *visit) (*view, error) {
 	return &view{Title: v.t.NavApprovals(), Lead: v.t.ApprovalsLead(), Blocks: []block{{Table: list}}, Watch: "/approvals/state", Is: waitingNow(all), Next: "/approvals"}, nil
 }
 
-// waitingNow is what the list depends on.
+// waitingNow is the state that the list was drawn for.
 func waitingNow(all []counter.View) string {
 	ids := make([]string, len(all))
 	for i, t := range all {
@@ -69,7 +70,7 @@ func waitingNow(all []counter.View) string {
 	return strings.Join(ids, " ")
 }
 
-// approvalsNow answers what watches the list.
+// approvalsNow answers the list's question whether it has changed.
 func approvalsNow(v *visit) (*view, error) {
 	all, err := v.admin().AskedTickets(v.ctx())
 	if err != nil {
@@ -88,7 +89,8 @@ func approvalsWaiting(v *visit) (int, error) {
 	return v.many(v.admin().AskedTickets(v.ctx()))
 }
 
-// many counts tickets; none where the page of them says why there are none.
+// many counts tickets. If they cannot be listed, it returns zero; the page of the list says
+// why.
 func (v *visit) many(all []counter.View, err error) (int, error) {
 	if err != nil && !v.t.because(err).internal {
 		err = nil
@@ -96,7 +98,7 @@ func (v *visit) many(all []counter.View, err error) (int, error) {
 	return len(all), err
 }
 
-// asked is the ticket of the address, of the supervisor who was picked.
+// asked is the ticket of the address, if this supervisor was picked for it.
 func (v *visit) asked() (counter.View, error) {
 	id, err := v.ticketID()
 	if err != nil {
@@ -116,7 +118,7 @@ func (v *visit) askedFacts(t counter.View) []fact {
 	return out
 }
 
-// reasoned is why the clerk looked the person up, with their own words.
+// reasoned is the reason why the clerk looked the person up, with the clerk's words.
 func (v *visit) reasoned(t counter.View) string {
 	said := v.t.all.Word("ticket_for", t.Reason)
 	if t.Words != "" {
@@ -143,8 +145,9 @@ func approvalPage(v *visit) (*view, error) {
 	return page.with(block{Links: []link{{v.t.GoBack(), "/approvals"}}}), nil
 }
 
-// approving is how a ticket that waits is approved: by the number on the person's screen,
-// once there is one. In a closing nobody acts on a screen.
+// approving is the form by which a waiting ticket is approved: with the number on the
+// person's screen, once there is one. A closing has no number, because no holder uses a
+// screen.
 func (v *visit) approving(t counter.View, at string) []block {
 	f := &form{Post: at + "/approve", Button: v.t.ApprovalButton(), Passkey: &passkey{Way: "get", Offer: at + "/offer"}}
 	approve := block{Title: v.t.ApprovalCheckTitle(), Text: v.t.ApprovalCheckText(), Form: f}
@@ -163,7 +166,7 @@ func (v *visit) approving(t counter.View, at string) []block {
 	return []block{never, approve}
 }
 
-// askedNow answers what watches a ticket that waits.
+// askedNow answers a waiting ticket's question whether it has changed.
 func askedNow(v *visit) (*view, error) {
 	t, err := v.asked()
 	if err != nil {
@@ -174,15 +177,17 @@ func askedNow(v *visit) (*view, error) {
 	return nil, nil
 }
 
-// words is a field for a line that goes into the record.
+// words is a field for a line of text that goes into the record.
 func (v *visit) words(label string) field {
 	return field{Name: "words", Label: label, Hint: v.t.DeskWordsHint(), Value: v.typed("words"), Required: true, Most: 200}
 }
 
-// actApproval is what a touch for the approval of a ticket is for. Proposals have 12 letters.
+// actApproval is the name of the act for which an approval's touch is asked. It cannot be a
+// proposal's, whose names have 12 letters.
 func actApproval(t counter.View) string { return "ticket-" + t.ID.String() }
 
-// offerTicketApproval is what the browser needs for the touch that an approval takes.
+// offerTicketApproval returns the values with which the browser asks for the touch that an
+// approval needs.
 func offerTicketApproval(v *visit) (*view, error) {
 	t, err := v.asked()
 	if err != nil {
@@ -191,9 +196,9 @@ func offerTicketApproval(v *visit) (*view, error) {
 	return v.offer(actApproval(t))
 }
 
-// approveTicket approves after a touch of the member's passkey for this ticket: a session
-// alone, left open on a desk or stolen, approves nothing. A crash between the two leaves
-// the ticket waiting.
+// approveTicket approves after a touch of the member's passkey for this ticket. So a session
+// that was left open on a desk or stolen cannot approve. A crash between the two leaves the
+// ticket waiting.
 func approveTicket(v *visit) (*view, error) {
 	t, err := v.asked()
 	if err != nil {
@@ -219,7 +224,8 @@ func declineTicket(v *visit) (*view, error) {
 	return v.to("/approvals", "ticket_declined")
 }
 
-// reviewsPage lists tickets that were drawn, and those without the bound phone.
+// reviewsPage lists the tickets to be reviewed: those drawn by lot, and those without the
+// bound phone.
 func reviewsPage(v *visit) (*view, error) {
 	after, err := v.afterTicket()
 	if err != nil {
@@ -241,7 +247,7 @@ func reviewsPage(v *visit) (*view, error) {
 	return &view{Title: v.t.NavReviews(), Lead: v.t.ReviewsLead(), Blocks: []block{{Table: list, Links: v.moreTickets("/reviews", all)}}}, nil
 }
 
-// afterTicket is where a list of tickets goes on, by the address.
+// afterTicket is the ticket in the address after which a list goes on.
 func (v *visit) afterTicket() (id liuma.TicketID, err error) {
 	after := v.r.URL.Query().Get("after")
 	if after == "" {
@@ -261,7 +267,7 @@ func (v *visit) moreTickets(path string, all []counter.View) []link {
 	return v.more(path, all[len(all)-1].ID.String(), len(all) == counter.MaxTickets)
 }
 
-// reviewsWaiting counts them.
+// reviewsWaiting counts the tickets to be reviewed.
 func reviewsWaiting(v *visit) (int, error) {
 	if !v.may("Reviews") {
 		return 0, nil
@@ -279,7 +285,7 @@ func reviewPage(v *visit) (*view, error) {
 		return nil, err
 	}
 	facts := append(v.askedFacts(t), fact{v.t.TicketSupervisor(), text(v.t.orNone(t.Supervisor.Name))}, fact{v.t.ApprovalLost(), text(v.t.yes(t.Lost))})
-	if froze := t.Frozen || t.Ended == store.TicketEndedFrozen || t.Ended == store.TicketEndedAgent; froze || t.ReviewedAt.IsZero() { // of a closed review nobody knows it any more
+	if froze := t.Frozen || t.Ended == store.TicketEndedFrozen || t.Ended == store.TicketEndedAgent; froze || t.ReviewedAt.IsZero() { // a closed review no longer knows whether the card is frozen
 		facts = append(facts, fact{v.t.ReviewFroze(), v.bad(froze)})
 	}
 	if t.Ended != "" {
@@ -301,7 +307,7 @@ func reviewPage(v *visit) (*view, error) {
 	return page.with(block{Links: []link{{v.t.GoBack(), "/reviews"}}}), nil
 }
 
-// bad is yes, marked, or no.
+// bad is a cell with yes, marked as bad, or no.
 func (v *visit) bad(is bool) cell {
 	if is {
 		return cell{Text: v.t.Yes(), Tag: "bad"}

@@ -11,7 +11,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// channelRoutes are the parties that are registered: channels, registry clients, hotlines
+// channelRoutes are the pages of registered clients: channels, registry clients, hotlines
 // and evidence providers.
 func (h *console) channelRoutes() []Route {
 	return []Route{
@@ -27,12 +27,12 @@ func (h *console) channelRoutes() []Route {
 	}
 }
 
-// kinds are the kinds of parties, in the order of the tabs.
+// kinds are the kinds of clients, in the order of the tabs.
 func kinds() []store.ClientKind {
 	return []store.ClientKind{store.ClientChannel, store.ClientRegistry, store.ClientHotline, store.ClientProvider}
 }
 
-// kind reads a kind from an address or a form; an unknown one is a channel's.
+// kind reads a kind from an address or a form; an unknown one counts as channel.
 func kind(s string) store.ClientKind {
 	if slices.Contains(kinds(), store.ClientKind(s)) {
 		return store.ClientKind(s)
@@ -97,7 +97,7 @@ func (v *visit) actions(all []liuma.Action) string {
 	return v.t.list(names)
 }
 
-// client is the one of the address.
+// client is the client of the address.
 func (v *visit) client() (store.Client, []store.Client, error) {
 	all, err := v.admin().Clients(v.ctx(), kind(v.r.PathValue("kind")))
 	if err != nil {
@@ -142,7 +142,7 @@ func clientPage(v *visit) (*view, error) {
 	return page, nil
 }
 
-// under lists the sub-channels of a channel; nil: it has none.
+// under lists the sub-channels of a channel; nil: there are none.
 func (v *visit) under(c store.Client, all []store.Client) *table {
 	list := &table{Caption: v.t.SubChannels(), Head: []string{v.t.ClientID(), v.t.RegisteredName(), v.t.State()}}
 	for _, sub := range all {
@@ -182,12 +182,12 @@ func (v *visit) keys(c store.Client) ([]block, error) {
 	return blocks, nil
 }
 
-// keyField is empty after a refusal: what was pasted may have been the private key.
+// keyField is empty after a refusal: the pasted text may have been a private key.
 func (v *visit) keyField() field {
 	return field{Name: "key", Type: "area", Label: v.t.PublicKey(), Hint: v.t.PublicKeyHint(), Required: true}
 }
 
-// clientActs are what the member may do with a client.
+// clientActs are the forms of the acts that the member may do with a client.
 func (v *visit) clientActs(c store.Client) (out []block) {
 	if c.Kind == store.ClientChannel && v.may("SetAudience") {
 		say, to := v.t.AudienceAny(), "strict"
@@ -226,7 +226,7 @@ func newClientPage(v *visit) (*view, error) {
 		Blocks: []block{{Form: &form{Post: "/channels/new", Button: v.t.RegisterButton(), Fields: fields}}}}, nil
 }
 
-// channelFields are those that only a channel has.
+// channelFields are the fields that only a channel has.
 func (v *visit) channelFields() []field {
 	where := field{Name: "nation", Type: "choices", Label: v.t.Regions(), Hint: v.t.RegionsHint(),
 		Options: []option{{Value: "yes", Text: v.t.Nation(), On: v.typed("nation") == "yes"}}}
@@ -259,8 +259,8 @@ func addClient(v *visit) (*view, error) {
 	return v.to(clientPath(store.Client{Kind: c.Kind, ID: c.ID}), "registered")
 }
 
-// channel reads what only a channel has. Where it may serve is said in one of two ways:
-// the nation, or regions.
+// channel reads the fields of a channel. Where it may serve is given either as the nation
+// or as regions.
 func (v *visit) channel(c *admin.Client) error {
 	c.Parent = v.typed("parent")
 	codes := strings.Fields(v.typed("regions"))
@@ -292,7 +292,7 @@ func (v *visit) channel(c *admin.Client) error {
 	return nil
 }
 
-// clientDone goes back to the page of the client of the address.
+// clientDone leads back to the page of the client of the address.
 func (v *visit) clientDone(err error, said string) (*view, error) {
 	if err != nil {
 		return nil, err

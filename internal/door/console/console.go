@@ -1,15 +1,15 @@
 // Package console is the door of the staff console (工作台): pages for members of staff, on a
-// listener of the authority's own. It guarantees that nobody gets further than the page
-// of signing in without a session that a passkey began; that a session's cookie is
-// __Host-, new at each sign-in, and worth nothing at another door; that every page and
-// act asks the administration, which judges roles, region and agency anew at each
-// request, so that who was suspended gets no further; that what takes two is
-// approved only after a fresh touch of a passkey; that pages show no whole number,
-// phone or PIN; and that all but the call to the authenticator works without script.
-// It trusts package admin to judge who may what, and package staff to judge passkeys.
+// listener of the authority's own. It guarantees that without a session that a passkey
+// began, only the page of signing in can be reached; that a session's cookie is __Host-,
+// new at each sign-in, and useless at another door; that every page and act calls the
+// administration, which checks roles, region and agency anew at each request, so
+// that a suspended member is refused at once; that acts that take two are approved only
+// after a fresh touch of a passkey; that pages show no whole ID number, phone number or
+// PIN; and that everything except the call to the authenticator works without script. It
+// trusts package admin to decide who may do what, and package staff to check passkeys.
 //
-// Start here: New, then routes; visit.go is the way of a request, view.go what a page is
-// made of; a file per page after that.
+// Start here: New, then routes; visit.go is the path of a request, view.go the parts of a
+// page; after that there is a file per page.
 package console
 
 import (
@@ -29,12 +29,12 @@ import (
 	"github.com/liuma-pin/liuma/web"
 )
 
-// Config holds the parts of the console. All members but InFlight, Ready, Words, Zone and
-// Hotline are required.
+// Config holds the parts of the console. All members except InFlight, Ready, Words, Zone
+// and Hotline are required.
 type Config struct {
-	// Admin judges each call by the session that its context names (admin.From).
+	// Admin checks each call by the session in its context (admin.From).
 	Admin admin.Administration
-	// Staff knows passkeys and sessions; it must belong to the same address.
+	// Staff handles passkeys and sessions; it must belong to the same address.
 	Staff Staff
 	// Assets are the built stylesheet and script.
 	Assets *web.Assets
@@ -43,23 +43,23 @@ type Config struct {
 	// Holder is the public address of the holders' pages, where tickets are taken and pads
 	// open their page.
 	Holder string
-	// CheckRedirectURI judges an address that a channel's ceremonies may go back to, as
+	// CheckRedirectURI checks an address to which a channel's ceremonies may go back, as
 	// the hosted door does.
 	CheckRedirectURI func(string) error
 	Now              func() time.Time // wall clock
 	Logger           *slog.Logger
-	// InFlight bounds the requests that are worked on; nil: nothing does.
+	// InFlight limits the requests in work; nil: no limit.
 	InFlight *door.InFlight
-	// Ready says whether what members of staff do can be kept now, for the door's ReadyPath;
-	// nil: the door does not answer it.
+	// Ready reports whether acts of members of staff can be stored now, for the door's
+	// ReadyPath; nil: the door does not answer that path.
 	Ready func(context.Context) error
 	// Words has the languages that a page can be read in; nil: the program's own.
 	Words *locale.Catalogue
-	// Zone is that of the times on pages; nil: China's.
+	// Zone is the time zone of times on pages; nil: China's.
 	Zone *time.Location
 	// Hotline is the help line that sentences name; default: the nation's.
 	Hotline string
-	// Place names a region in a language; default: its province.
+	// Place names a region in a language; by default it names the province.
 	Place func(*locale.Words, liuma.Region) string
 }
 
@@ -82,7 +82,7 @@ func (c *Config) fill() error {
 	return nil
 }
 
-// console serves the pages. It is immutable after New, but for what the simulator keeps.
+// console serves the pages. It is immutable after New, except for the simulator's cache.
 type console struct {
 	c         Config
 	door      *door.Pages
@@ -128,11 +128,11 @@ func New(c Config) (http.Handler, error) {
 	return h.door, nil
 }
 
-// maxBody is more than the longest form, in bytes: the files of a whole policy.
+// maxBody is larger than the longest form, in bytes: the files of a whole policy.
 const maxBody = 1 << 20
 
-// NewServer builds the door and an HTTP server around it, with every time and size
-// bounded. The caller listens, and shuts it down.
+// NewServer builds the door and an HTTP server around it, with all times and sizes
+// limited. The caller listens, and shuts it down.
 func NewServer(c Config) (*http.Server, error) {
 	h, err := New(c)
 	if err != nil {
@@ -144,16 +144,16 @@ func NewServer(c Config) (*http.Server, error) {
 // Route is one address behind the sign-in.
 type Route struct {
 	Pattern string
-	// Method is the one of the administration that a member must be allowed to call for
-	// this page or act; empty: a session is enough. What the page calls beside it is
-	// judged as well.
+	// Method is the method of the administration that a member must be allowed to call for
+	// this page or act; empty: a session is enough. Other methods that the page calls are
+	// checked as well.
 	Method string
 	do     func(*visit) (*view, error)
-	// again draws the page of a form that was refused; nil: a page of the refusal.
+	// again draws the page of a refused form; nil: the refusal has a page of its own.
 	again func(*visit) (*view, error)
 }
 
-// routes are all pages and acts behind the sign-in. A test walks them as every role.
+// routes are all pages and acts behind the sign-in. A test visits them in every role.
 func (h *console) routes() []Route {
 	var all []Route
 	for _, part := range [][]Route{h.ownRoutes(), h.agencyRoutes(), h.staffRoutes(), h.channelRoutes(), h.deskRoutes(), h.ticketRoutes(), h.approvalRoutes(), h.freezeRoutes(), h.registryRoutes(), h.policyRoutes(),
@@ -167,12 +167,13 @@ func (h *console) routes() []Route {
 type place struct {
 	path, method string
 	name         func(*wordings) string
-	// waits counts what the member can do something about there; nil: nothing is counted.
+	// waits counts the things at this place that the member can act on; nil: nothing is
+	// counted.
 	waits func(*visit) (int, error)
 }
 
-// places are the entries of the navigation, in their order. A member sees those whose
-// method they may call.
+// places are the entries of the navigation, in their order. A member sees the entries
+// whose method they may call.
 func places() []place {
 	return []place{
 		{path: "/", method: "WhoAmI", name: func(t *wordings) string { return t.NavStart() }},

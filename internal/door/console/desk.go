@@ -8,8 +8,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/counter"
 )
 
-// deskRoutes are the counter's first steps: a person is found, what is to be done is chosen,
-// and a ticket is opened. tickets.go has what follows.
+// deskRoutes are the counter's first steps: find a person, choose what to do, and open a
+// ticket. tickets.go has the steps after that.
 func (h *console) deskRoutes() []Route {
 	return []Route{
 		{Pattern: "GET /desk", Method: "Tickets", do: deskPage},
@@ -19,8 +19,8 @@ func (h *console) deskRoutes() []Route {
 	}
 }
 
-// deskPage is the desk between two people. What was typed of a number is not shown
-// again: the page stands open on a desk.
+// deskPage is the desk between two people. A typed number is not shown again, because the
+// page stays open on a desk.
 func deskPage(v *visit) (*view, error) {
 	after, err := v.afterTicket()
 	if err != nil {
@@ -38,7 +38,7 @@ func deskPage(v *visit) (*view, error) {
 	return &view{Title: v.t.NavDesk(), Lead: v.t.DeskLead(), Blocks: []block{find, v.cameBlock(), {Links: []link{{v.t.PadTitle(), "/desk/pad"}}}, {Table: list, Links: v.moreTickets("/desk", mine)}}}, nil
 }
 
-// seekFields ask whom the clerk looks up, and what for.
+// seekFields ask which person the clerk looks up, and why.
 func (v *visit) seekFields() []field {
 	reasons := field{Name: "reason", Type: "choice", Label: v.t.DeskReason(), Required: true, Options: []option{{Text: v.t.DeskChoose()}}}
 	for _, r := range counter.Reasons() {
@@ -48,7 +48,7 @@ func (v *visit) seekFields() []field {
 		{Name: "words", Label: v.t.DeskWords(), Hint: v.t.DeskWordsHint(), Value: v.typed("words"), Most: 200}}
 }
 
-// seekAtCounter finds the person, and leads to their page, whose address has nothing of
+// seekAtCounter finds the person, and leads to their page, whose address says nothing about
 // them.
 func seekAtCounter(v *visit) (*view, error) {
 	p, err := v.admin().LookUpPerson(v.ctx(), counter.Seeking{Number: v.typed("number"), Reason: v.typed("reason"), Words: v.typed("words"), Came: v.somebody()})
@@ -58,7 +58,7 @@ func seekAtCounter(v *visit) (*view, error) {
 	return v.to("/desk/person/"+url.PathEscape(p.LookUp), "")
 }
 
-// personPage shows the person, masked, and what can be done for them now.
+// personPage shows the person, masked, and the tickets that are possible now.
 func personPage(v *visit) (*view, error) {
 	p, err := v.admin().LookedUp(v.ctx(), v.r.PathValue("id"))
 	if err != nil {
@@ -93,13 +93,13 @@ func personPage(v *visit) (*view, error) {
 	return page.with(block{Table: cannot}, block{Links: []link{{v.t.TicketNext(), "/desk"}}}), nil
 }
 
-// openForm asks what is to be done, whether the phone is there, and whether the document
+// openForm asks for the kind of ticket, whether the phone is here, and whether the document
 // was checked.
 func (v *visit) openForm(p counter.Person, kinds field) *form {
 	f := &form{Post: "/desk/person/" + url.PathEscape(p.LookUp), Button: v.t.DeskOpenButton(), Fields: []field{kinds}}
 	if p.Phone != "" && p.Came.As == "" { // the holder's phone is not here
 		phone := field{Name: "phone", Type: "one", Label: v.t.DeskPhoneAsk(), Required: true}
-		if slices.ContainsFunc(p.Kinds, func(k counter.Possible) bool { return k.Link }) { // else the answer would be refused
+		if slices.ContainsFunc(p.Kinds, func(k counter.Possible) bool { return k.Link }) { // without such a kind the answer would be refused
 			phone.Options = []option{{Value: "here", Text: v.t.DeskPhoneYes(), Hint: v.t.DeskPhoneYesHint()}}
 		}
 		phone.Options = append(phone.Options, option{Value: "away", Text: v.t.DeskPhoneNo(), Hint: v.t.DeskPhoneNoHint()},
@@ -144,7 +144,7 @@ func (v *visit) personFacts(p counter.Person) []fact {
 	return append(out, v.cameFacts(p.Came)...)
 }
 
-// standing is how a card stands; empty of one that only the keepers know.
+// standing is a cell with a card's standing; empty for a card that only the keepers know.
 func (v *visit) standing(s liuma.Standing) cell {
 	switch s {
 	case "":

@@ -7,7 +7,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/admin"
 )
 
-// freezeRoutes are what a member on the hotline does for a holder who calls.
+// freezeRoutes are the pages with which a member on the hotline helps a holder who
+// calls.
 func (h *console) freezeRoutes() []Route {
 	return []Route{
 		{Pattern: "GET /freeze", Method: "FreezeByPhone", do: freezePage},
@@ -16,8 +17,8 @@ func (h *console) freezeRoutes() []Route {
 	}
 }
 
-// freezePage asks for a number. What was typed is not shown again, not even after a
-// refusal: the page stands open on a desk.
+// freezePage asks for a number. The typed number is not shown again, not even after a
+// refusal, because the page stays open on a desk.
 func freezePage(v *visit) (*view, error) {
 	number := field{Name: "number", Label: v.t.IDNumber(), Hint: v.t.IDNumberHint(), Required: true, Most: 60, Class: "mono"}
 	no := field{Type: "hidden", Name: "no", Value: "desk-" + strings.ToLower(rand.Text())}
@@ -49,8 +50,8 @@ func (v *visit) frozen(title, words string) (*view, error) {
 	return &view{Title: title, Blocks: []block{{Text: words}, {Text: v.t.FrozenNext(), Links: []link{{v.t.FreezeAgain(), "/freeze"}}}}}, nil
 }
 
-// end is the last four characters of a number, by which the caller and the member know
-// that the right one was typed.
+// end is the last four characters of a number, by which caller and member check that
+// the right number was typed.
 func end(number string) string {
 	r := []rune(number)
 	return string(r[max(0, len(r)-4):])

@@ -9,13 +9,13 @@ import (
 	"github.com/liuma-pin/liuma/internal/keeper"
 )
 
-// keepersRoutes are the keepers, which are only shown here: each is looked after on its own
-// machine.
+// keepersRoutes are the pages of the keepers. They only show them: each is maintained on
+// its own machine.
 func (h *console) keepersRoutes() []Route {
 	return []Route{{Pattern: "GET /keepers", Method: "Keepers", do: keepersPage}}
 }
 
-// keepersPage says how each keeper stands, and how long it takes to answer.
+// keepersPage shows each keeper's state, and how long it takes to answer.
 func keepersPage(v *visit) (*view, error) {
 	all, err := v.admin().Keepers(v.ctx())
 	if err != nil {
@@ -34,7 +34,7 @@ func keepersPage(v *visit) (*view, error) {
 	return &view{Title: v.t.NavKeepers(), Lead: v.t.KeepersLead(), Blocks: []block{{Table: list}}}, nil
 }
 
-// keeperState is the state's words, with its code below them.
+// keeperState is a state in words, with its code below.
 func (v *visit) keeperState(k admin.KeeperState) cell {
 	c := cell{Text: v.t.all.Word("keeper", k.State), Under: k.State, Tag: "bad"}
 	switch {
@@ -50,7 +50,8 @@ func (v *visit) keeperState(k admin.KeeperState) cell {
 	return c
 }
 
-// keeperFar is what is known of one on a machine of its own; blank of one that is not.
+// keeperFar holds the facts about a keeper on a machine of its own; blank for other
+// keepers.
 func (v *visit) keeperFar(r *admin.RemoteKeeper) []cell {
 	if r == nil {
 		return []cell{{}, text(v.t.KeeperHere()), {}, {}}

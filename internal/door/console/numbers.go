@@ -15,7 +15,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/tally"
 )
 
-// numbersRoutes are what happened, and what has to be looked after.
+// numbersRoutes are the pages of counts and alarms.
 func (h *console) numbersRoutes() []Route {
 	return []Route{
 		{Pattern: "GET /alarms", Method: "Alarms", do: alarmsPage},
@@ -23,7 +23,7 @@ func (h *console) numbersRoutes() []Route {
 	}
 }
 
-// alarmsPage lists the alarms, each with since when, what and what to do.
+// alarmsPage lists the alarms, each with its beginning, its meaning and the next step.
 func alarmsPage(v *visit) (*view, error) {
 	rows, err := v.alarms()
 	if err != nil {
@@ -36,15 +36,15 @@ func (v *visit) alarmsTable(caption string, rows [][]cell) *table {
 	return &table{Caption: caption, Head: []string{v.t.AlarmsSince(), v.t.AlarmsWhat(), v.t.AlarmsNext()}, Rows: rows, None: v.t.AlarmsNone()}
 }
 
-// drawn is one chart of the page: what it is about, and which kinds it shows.
+// drawn is one chart of the page: its subject, and the kinds that it shows.
 type drawn struct {
 	title string
 	kinds []tally.Kind
 	lines bool
 }
 
-// drawings are the charts, in their order. What goes well drowns what does not, so that
-// has a chart of its own.
+// drawings are the charts, in their order. Counts of failures are small beside those of
+// successes, so they have a chart of their own.
 func (v *visit) drawings() []drawn {
 	return []drawn{
 		{v.t.ChartChecks(), []tally.Kind{tally.Right, tally.Wrong, tally.Locked, tally.Refused}, false},
@@ -82,7 +82,8 @@ func numbersPage(v *visit) (*view, error) {
 	return page, nil
 }
 
-// numbersForm asks for a channel and a region. Who may not list the channels types one.
+// numbersForm asks for a channel and a region. A member who may not list the channels
+// types the channel.
 func (v *visit) numbersForm(q url.Values, n admin.Numbers) *form {
 	channel := field{Name: "channel", Label: v.t.Channel(), Value: q.Get("channel"), Most: 64}
 	if v.may("Clients") {
@@ -99,7 +100,7 @@ func (v *visit) numbersForm(q url.Values, n admin.Numbers) *form {
 	}}
 }
 
-// numbersFacts say what the numbers are about, and how they are to be read.
+// numbersFacts say what the numbers are about, and how to read them.
 func (v *visit) numbersFacts(n admin.Numbers) []fact {
 	facts := []fact{{v.t.CountedUntil(), text(v.moment(n.Until))}, {v.t.Region(), text(v.t.region(n.Region))}}
 	if n.Channel != "" {
@@ -155,10 +156,10 @@ func (v *visit) drawing(id string, d drawn, n admin.Numbers) []block {
 	return []block{{Title: d.title, Text: v.t.list(said), Chart: template.HTML(svg)}, {Title: v.t.ChartTable(d.title), Folded: true, Table: list}}
 }
 
-// rowsTable lists what came of each channel or region.
+// rowsTable lists the counts of each channel or region.
 func (v *visit) rowsTable(caption, first string, rows []tally.Row, name func(tally.Row) string) *table {
 	list := &table{Caption: caption, Head: []string{first}, None: v.t.NumbersNothing(caption), Wide: true}
-	kinds := slices.DeleteFunc(tally.Kinds(), func(k tally.Kind) bool { // of which nothing came
+	kinds := slices.DeleteFunc(tally.Kinds(), func(k tally.Kind) bool { // kinds without any count
 		return !slices.ContainsFunc(rows, func(r tally.Row) bool { return count(r, k) != tally.Shown{} })
 	})
 	for _, k := range kinds {
@@ -184,7 +185,7 @@ func count(r tally.Row, k tally.Kind) tally.Shown {
 	return r.Counts[k]
 }
 
-// about is what a count is drawn as.
+// about is the value at which a count is drawn.
 func about(s tally.Shown) float64 {
 	if s.Few {
 		return tally.Step / 2.0

@@ -8,7 +8,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/audit"
 )
 
-// ownRoutes are what every member has.
+// ownRoutes are the pages that every member has.
 func (h *console) ownRoutes() []Route {
 	return []Route{
 		{Pattern: "GET /{$}", Method: "WhoAmI", do: startPage},
@@ -20,7 +20,7 @@ func (h *console) ownRoutes() []Route {
 	}
 }
 
-// startPage says what waits for the member, and how the service is.
+// startPage shows what waits for the member, and the state of the service.
 func startPage(v *visit) (*view, error) {
 	s, err := v.admin().Status(v.ctx())
 	if err != nil {
@@ -46,13 +46,13 @@ func startPage(v *visit) (*view, error) {
 	return page, err
 }
 
-// waiting is one thing that somebody has to look at.
+// waiting is one thing that somebody must look at.
 type waiting struct {
 	text, path string
 	count      int
 }
 
-// waits lists what the member can do something about.
+// waits lists the things that the member can act on.
 func (v *visit) waits(s admin.Status) ([]waiting, error) {
 	var out []waiting
 	add := func(count int, text, path string) {
@@ -100,7 +100,7 @@ func (v *visit) waits(s admin.Status) ([]waiting, error) {
 	return out, nil
 }
 
-// proposalsWaiting counts those that the member may approve.
+// proposalsWaiting counts the proposals that the member may approve.
 func proposalsWaiting(v *visit) (n int, err error) {
 	if !v.may("ApproveStaff") {
 		return 0, nil
@@ -114,7 +114,7 @@ func proposalsWaiting(v *visit) (n int, err error) {
 	return n, err
 }
 
-// serviceFacts say how the service is.
+// serviceFacts are the state of the service.
 func (v *visit) serviceFacts(s admin.Status) []fact {
 	ready := cell{Text: v.t.ServiceReady(), Tag: "good"}
 	if s.Serving == nil || !s.Serving.Ready {
@@ -142,7 +142,7 @@ func (v *visit) alarms() ([][]cell, error) {
 	return rows, nil
 }
 
-// ownPage is what a member may do about themself.
+// ownPage holds the acts of members on themselves.
 func ownPage(v *visit) (*view, error) {
 	bounds := v.t.NoBounds()
 	if v.who.Region != "" || v.who.Agency != "" {
@@ -162,16 +162,17 @@ func (v *visit) reason() field {
 	return field{Name: "reason", Label: v.t.Reason(), Hint: v.t.ReasonHint(), Value: v.typed("reason"), Required: true, Most: 200}
 }
 
-// actTerminal is what a touch for a code of a terminal is for. No proposal
-// has that identifier: theirs have 12 letters.
+// actTerminal is the name of the act for which a terminal code's touch is asked. It cannot
+// be a proposal's, whose identifiers have 12 letters.
 const actTerminal = "terminal"
 
-// offerTerminal is what the browser needs for the touch that a code takes.
+// offerTerminal returns the values with which the browser asks for the touch that a code
+// needs.
 func offerTerminal(v *visit) (*view, error) { return v.offer(actTerminal) }
 
-// terminalCode shows a code by which a terminal signs in as the member. A terminal approves
-// without a touch, so the code takes one: otherwise a desk that was left open would
-// approve by way of it.
+// terminalCode shows a code by which a terminal signs in as the member. It needs a touch,
+// because a terminal approves without one: otherwise anybody at a desk that was left open
+// could approve by way of a terminal.
 func terminalCode(v *visit) (*view, error) {
 	if err := v.h.c.Staff.Confirm(v.ctx(), v.who, actTerminal, []byte(v.r.PostFormValue("answer"))); err != nil {
 		return nil, err

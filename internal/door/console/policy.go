@@ -16,8 +16,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/simulate"
 )
 
-// policyRoutes are the rules of regions and channels: what holds, what held, and a change
-// by two.
+// policyRoutes are the pages of the policy of regions and channels: the present one,
+// earlier ones, and a change by two members.
 func (h *console) policyRoutes() []Route {
 	return []Route{
 		{Pattern: "GET /policy", Method: "ExplainPolicy", do: policyPage},
@@ -69,7 +69,7 @@ func policyPage(v *visit) (*view, error) {
 	return page, nil
 }
 
-// worth is what guessing is worth to a thief under the policy that holds there.
+// worth shows what guessing brings a thief under the policy of a place.
 func (v *visit) worth(a edition.Answer) ([]block, error) {
 	p, err := simulate.PolicyOf(a)
 	if err != nil {
@@ -119,7 +119,7 @@ func (v *visit) layer(layer, of string) string {
 	return strings.TrimSpace(v.t.all.Word("layer", layer) + " " + of)
 }
 
-// pair names the two who let something hold.
+// pair names the two members who put a policy in force.
 func (v *visit) pair(by, approver liuma.StaffID) string {
 	if by == "" {
 		return v.t.FromFiles()
@@ -175,7 +175,7 @@ func editionPage(v *visit) (*view, error) {
 	return page, nil
 }
 
-// files are the texts of layers, each folded away.
+// files are the texts of layers, each folded.
 func files(all []edition.Text) (out []block) {
 	for _, f := range all {
 		out = append(out, block{Title: f.Name, Pre: f.Text, Folded: true})
@@ -192,8 +192,8 @@ func proposePolicyPage(v *visit) (*view, error) {
 	}}}}}, nil
 }
 
-// proposePolicy keeps the uploaded files for another member. A file that cannot be the
-// policy is refused with each fault and its line.
+// proposePolicy stores the uploaded files for another member. Files that are no valid
+// policy are refused, with each fault and its line.
 func proposePolicy(v *visit) (*view, error) {
 	d := edition.Draft{Whole: v.typed("whole") == "yes", Reason: audit.Reason(v.typed("reason"))}
 	if v.r.MultipartForm == nil {
@@ -224,7 +224,8 @@ func proposePolicy(v *visit) (*view, error) {
 
 func mustHave(what string, err error) error { return fmt.Errorf("console: %s: %w", what, err) }
 
-// proposedPolicyPage shows all that the digest covers: what changes, where, and the texts.
+// proposedPolicyPage shows everything that the digest covers: what changes, where, and the
+// texts.
 func proposedPolicyPage(v *visit) (*view, error) {
 	p, err := v.admin().ProposedPolicy(v.ctx(), v.r.PathValue("id"))
 	if err != nil {
@@ -258,7 +259,7 @@ func proposedPolicyPage(v *visit) (*view, error) {
 	return page, nil
 }
 
-// diff is what a policy would change: what layers set otherwise, and what holds otherwise
+// diff shows what a policy would change: the settings of layers, and the values that apply
 // and where.
 func (v *visit) diff(d edition.Diff) []block {
 	set := &table{Caption: v.t.DiffSet(), Head: []string{v.t.PolicyLayer(), v.t.PolicyValue(), v.t.DiffBefore(), v.t.DiffNow(), v.t.PolicyFile()}, None: v.t.DiffNone()}
@@ -287,7 +288,7 @@ func (v *visit) diff(d edition.Diff) []block {
 
 func approvePolicy(v *visit) (*view, error) {
 	id := v.r.PathValue("id")
-	// The record has what the touch was for, so it is one that there is.
+	// The record will name the touch's act, so the proposal must exist.
 	if _, err := v.admin().ProposedPolicy(v.ctx(), id); err != nil {
 		return nil, err
 	}

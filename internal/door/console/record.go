@@ -18,7 +18,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// recordRoutes are the audit record, for who examines it.
+// recordRoutes are the pages of the audit record, for members who examine it.
 func (h *console) recordRoutes() []Route {
 	return []Route{
 		{Pattern: "GET /record", Method: "FindEntries", do: recordPage},
@@ -39,11 +39,11 @@ func recordReasons() []reason {
 	}
 }
 
-// errDay is a text that is no day.
+// errDay says that a text is no day.
 var errDay = errors.New("want a day as 2026-03-04")
 
-// recordPage searches the record where something is asked for, and otherwise says how it
-// stands.
+// recordPage searches the record if the address has a search, and otherwise shows its
+// state.
 func recordPage(v *visit) (*view, error) {
 	q := v.r.URL.Query()
 	page := &view{Title: v.t.NavRecord(), Lead: v.t.RecordLead(), Blocks: []block{{Title: v.t.SearchTitle(), Form: v.searchForm(q)}}}
@@ -73,12 +73,12 @@ func recordPage(v *visit) (*view, error) {
 		q.Set("after", found.Next)
 		b.Text, b.Links = v.t.SearchMore(strconv.Itoa(found.Looked)), []link{{v.t.GoOn(), "/record?" + q.Encode()}}
 	}
-	page.Blocks[0].Folded = true // what was found comes first
+	page.Blocks[0].Folded = true // the results come first
 	page.Blocks = append([]block{b}, page.Blocks...)
 	return page, nil
 }
 
-// day reads a day of the console's zone; later is how many days after it.
+// day reads a day of the console's zone; later is a number of days to add.
 func (v *visit) day(typed string, later int) (time.Time, error) {
 	if typed == "" {
 		return time.Time{}, nil
@@ -90,7 +90,7 @@ func (v *visit) day(typed string, later int) (time.Time, error) {
 	return at.AddDate(0, 0, later), nil
 }
 
-// searchForm is sent by an address, so that a search can be kept and shown to another.
+// searchForm puts the search into the address, so that it can be kept and shown to others.
 func (v *visit) searchForm(q url.Values) *form {
 	f := func(name, label, hint, class string) field {
 		return field{Name: name, Label: label, Hint: hint, Value: q.Get(name), Class: class, Most: 100}
@@ -115,7 +115,7 @@ func (v *visit) entries(all []admin.EntryView) *table {
 	return list
 }
 
-// event is an event's name, and in words where there are some.
+// event is an event's name, in words if there are some.
 func (v *visit) event(name string) string {
 	if said := v.t.all.Word("event", name); said != "" {
 		return name + " " + said
@@ -123,8 +123,7 @@ func (v *visit) event(name string) string {
 	return name
 }
 
-// recordStands says when the record was last checked and digested, and where it can be
-// had.
+// recordStands shows when the record was last checked and digested, and where to get it.
 func (v *visit) recordStands(page *view) (*view, error) {
 	s, err := v.admin().Status(v.ctx())
 	if err != nil {
@@ -191,11 +190,11 @@ const writePatience = 30 * time.Second
 type patient struct {
 	to      io.Writer
 	control *http.ResponseController
-	wrote   bool // anything
+	wrote   bool // something was written
 }
 
 func (p *patient) Write(b []byte) (int, error) {
-	// Where the connection has no deadlines the server's own bound holds.
+	// If the connection takes no deadlines, the server's own limit applies.
 	if err := p.control.SetWriteDeadline(time.Now().Add(writePatience)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return 0, err
 	}
@@ -203,8 +202,8 @@ func (p *patient) Write(b []byte) (int, error) {
 	return p.to.Write(b)
 }
 
-// exportRecord writes the record as a file, while it is read. One that was cut off has no
-// last line, and whoever examines it is told.
+// exportRecord writes the record as a file, while it is read. If it is cut off, the last
+// line is missing, as the page tells the reader.
 func exportRecord(v *visit) (*view, error) {
 	out := &patient{to: v.w, control: http.NewResponseController(v.w)}
 	name := "record-" + v.h.c.Now().In(v.h.c.Zone).Format("20060102-1504") + ".jsonl"
@@ -222,8 +221,8 @@ func exportRecord(v *visit) (*view, error) {
 	return nil, nil
 }
 
-// seekPage asks for a person's document. It goes by a form that is posted: no number
-// stands in an address.
+// seekPage asks for a person's document. The form is posted, so no number is in an
+// address.
 func seekPage(v *visit) (*view, error) {
 	return &view{Title: v.t.SeekTitle(), Lead: v.t.SeekLead(), Blocks: []block{{Form: &form{Post: "/record/card", Button: v.t.SeekButton(), Fields: []field{
 		{Name: "number", Label: v.t.SeekNumber(), Hint: v.t.SeekNumberHint(), Required: true, Most: 64, Class: "mono"}, v.reason(),

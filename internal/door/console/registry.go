@@ -9,8 +9,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/registry"
 )
 
-// registryRoutes are what an operator decides about the registry. Names and numbers come
-// masked from below.
+// registryRoutes are the pages on which an operator decides about the registry. Names
+// and numbers come masked from the administration.
 func (h *console) registryRoutes() []Route {
 	return []Route{
 		{Pattern: "GET /conflicts", Method: "Conflicts", do: conflictsPage},
@@ -27,7 +27,7 @@ func (h *console) registryRoutes() []Route {
 	}
 }
 
-// more is the link to the next page of a list; nil: this was the last.
+// more is the link to the next page of a list; nil: there are no more pages.
 func (v *visit) more(path, last string, full bool) []link {
 	if !full {
 		return nil
@@ -128,8 +128,8 @@ func (v *visit) correctionState(c registry.CorrectionView) cell {
 	return cell{Text: v.t.all.Word("correction", c.State), Tag: tag}
 }
 
-// correction is the one of the address. The list begins after an ID, so one is found by
-// walking it.
+// correction is the correction of the address. A list begins after an ID, so it is the
+// first of such a list.
 func (v *visit) correction() (registry.CorrectionView, error) {
 	for after := ""; ; {
 		all, err := v.admin().Corrections(v.ctx(), after)
@@ -175,7 +175,7 @@ func correctionPage(v *visit) (*view, error) {
 	return page, nil
 }
 
-// newCorrectionPage asks for both numbers and the card's. None is shown again.
+// newCorrectionPage asks for both numbers and the card's number. None is shown again.
 func newCorrectionPage(v *visit) (*view, error) {
 	return &view{Title: v.t.CorrectTitle(), Lead: v.t.CorrectLead(), Blocks: []block{{Form: &form{Post: "/corrections/new", Button: v.t.CorrectButton(), Fields: []field{
 		{Name: "former", Label: v.t.Former(), Hint: v.t.FormerHint(), Required: true, Most: 60, Class: "mono"},
@@ -203,7 +203,7 @@ func cancelCorrection(v *visit) (*view, error) {
 	return v.to("/corrections", "cancelled")
 }
 
-// proposeAct asks for an act on the correction of the address that takes two.
+// proposeAct proposes an act on the correction of the address that takes two members.
 func proposeAct(kind string) func(*visit) (*view, error) {
 	return func(v *visit) (*view, error) {
 		made, err := v.admin().ProposeAct(v.ctx(), admin.Act{Kind: kind, ID: v.r.PathValue("id"), Reason: audit.Reason(v.typed("reason"))})

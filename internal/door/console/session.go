@@ -38,7 +38,7 @@ func (h *console) signInPage(r *http.Request, err error) *view {
 	return page
 }
 
-// next is an address of the console's own, or its start.
+// next is a path if it leads to a page of the console, and otherwise the start page.
 func next(path string) string {
 	u, err := url.Parse(path)
 	if err != nil || u.IsAbs() || u.Host != "" || u.Opaque != "" || !strings.HasPrefix(u.Path, "/") || strings.HasPrefix(u.Path, "//") || strings.ContainsAny(path, "\\\r\n") {
@@ -47,7 +47,7 @@ func next(path string) string {
 	return path
 }
 
-// offerSignIn is what the browser needs to ask for a passkey.
+// offerSignIn returns the values with which the browser asks for a passkey.
 func (h *console) offerSignIn(w http.ResponseWriter, r *http.Request) {
 	options, err := h.c.Staff.OfferLogIn()
 	if err != nil {
@@ -59,8 +59,8 @@ func (h *console) offerSignIn(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(options) // the browser may have gone
 }
 
-// signIn begins a session with what a passkey signed. The session that the browser had
-// ends, and its cookie is replaced: what somebody knew of it is worth nothing.
+// signIn begins a session by a passkey's signature. The session that the browser had
+// ends, and its cookie is replaced, so knowing the old cookie helps nobody.
 func (h *console) signIn(w http.ResponseWriter, r *http.Request) {
 	session, err := h.c.Staff.LogIn(r.Context(), []byte(r.PostFormValue("answer")))
 	if err != nil {
@@ -109,8 +109,8 @@ func (h *console) invitationPage(r *http.Request, err error) *view {
 	return page
 }
 
-// takeInvitation shows the second step: making a passkey. The code is typed once, and
-// travels in the form to the step that uses it.
+// takeInvitation shows the second step: making a passkey. The code is typed once; the
+// form carries it to the step that uses it.
 func (h *console) takeInvitation(w http.ResponseWriter, r *http.Request) {
 	code := r.PostFormValue("first") + " " + r.PostFormValue("second")
 	options, err := h.c.Staff.OfferRegistration(r.Context(), code)
@@ -126,8 +126,8 @@ func (h *console) takeInvitation(w http.ResponseWriter, r *http.Request) {
 	h.show(w, r, http.StatusOK, page)
 }
 
-// register accepts the invitation with the passkey that was made. The member then signs
-// in with it: a passkey that does not work is found out at once.
+// register accepts the invitation with the new passkey. The member then has to sign in
+// with it, so that a passkey that does not work is noticed at once.
 func (h *console) register(w http.ResponseWriter, r *http.Request) {
 	_, err := h.c.Staff.Register(r.Context(), r.PostFormValue("code"), []byte(r.PostFormValue("answer")), r.PostFormValue("software") == "1")
 	if err != nil {

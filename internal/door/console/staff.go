@@ -13,7 +13,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/staff"
 )
 
-// staffRoutes are the members of staff, and what takes two.
+// staffRoutes are the pages of members of staff and of proposals.
 func (h *console) staffRoutes() []Route {
 	return []Route{
 		{Pattern: "GET /staff", Method: "StaffMembers", do: staffPage},
@@ -68,8 +68,8 @@ func (v *visit) passkeys(m staff.View) string {
 	return v.t.PasskeyThere()
 }
 
-// rolesField is the choice of roles; those that go together are said in docs/STAFF.md, and
-// others are refused.
+// rolesField is the choice of roles. docs/STAFF.md says which roles go together; other
+// combinations are refused.
 func (v *visit) rolesField(had []liuma.StaffRole) field {
 	f := field{Name: "role", Type: "choices", Label: v.t.Roles(), Hint: v.t.RolesHint()}
 	on := map[string]bool{}
@@ -96,7 +96,7 @@ func (v *visit) typedRoles() []liuma.StaffRole {
 	return out
 }
 
-// boundsFields are region and agency, which bound what a member sees.
+// boundsFields are region and agency, which limit what a member sees.
 func (v *visit) boundsFields(region liuma.Region, agency liuma.Agency) []field {
 	r, a := string(region), string(agency)
 	if v.r.PostForm != nil {
@@ -119,7 +119,7 @@ func invitePage(v *visit) (*view, error) {
 	return &view{Title: v.t.InviteTitle(), Lead: v.t.InviteLead(), Blocks: []block{{Form: &form{Post: "/staff/invite", Button: v.t.ProposeButton(), Fields: fields}}}}, nil
 }
 
-// changed are the member as the form says.
+// changed is the member as the form describes them.
 func (v *visit) changed() (staff.NewMember, error) {
 	region, err := liuma.ParseRegion(v.typed("region"))
 	if err != nil {
@@ -136,7 +136,7 @@ func invite(v *visit) (*view, error) {
 	return v.propose(staff.Change{Kind: staff.KindInvite, Member: m, Number: v.typed("number")})
 }
 
-// propose asks for a change. The first half of a code is shown once, on this page.
+// propose proposes a change. The first half of a code is shown once, on this page.
 func (v *visit) propose(c staff.Change) (*view, error) {
 	made, err := v.admin().ProposeStaff(v.ctx(), c)
 	if err != nil {
@@ -152,7 +152,7 @@ func (v *visit) propose(c staff.Change) (*view, error) {
 	}}, nil
 }
 
-// member is the one of the address, among those that the caller sees.
+// member is the member of the address, among those that the caller sees.
 func (v *visit) member() (staff.View, error) {
 	all, err := v.admin().StaffMembers(v.ctx())
 	for _, m := range all {
@@ -197,7 +197,7 @@ func memberPage(v *visit) (*view, error) {
 				Fields: []field{{Name: "number", Label: v.t.IDNumber(), Hint: v.t.IDNumberHint(), Required: true, Most: 60, Class: "mono"}}}},
 			block{Title: v.t.ReplaceTitle(), Text: v.t.ReplaceText(), Folded: true, Form: &form{Post: at + "/passkey", Button: v.t.ProposeButton(), Kind: "plain"}})
 	}
-	// Everybody may call it, for themself; of others it takes one of the two roles.
+	// All members may suspend themselves; to suspend another takes one of these two roles.
 	if m.State != "suspended" && m.ID != v.who.ID && v.who.Is(liuma.RoleOperator, liuma.RoleOfficer) {
 		page.Blocks = append(page.Blocks, block{Title: v.t.SuspendTitle(), Text: v.t.SuspendText(), Folded: true,
 			Form: &form{Post: at + "/suspend", Button: v.t.SuspendButton(), Kind: "danger", Fields: []field{v.reason()}}})
@@ -214,13 +214,13 @@ func proposeRole(v *visit) (*view, error) {
 	return v.propose(staff.Change{Kind: staff.KindRole, Member: m})
 }
 
-// proposeDocument asks for the document that a member is known by. What was typed is
-// not shown again.
+// proposeDocument asks for the document by which a member is known. What was typed is not
+// shown again.
 func proposeDocument(v *visit) (*view, error) {
 	return v.propose(staff.Change{Kind: staff.KindDocument, Member: staff.NewMember{ID: liuma.StaffID(v.r.PathValue("id"))}, Number: v.typed("number")})
 }
 
-// proposing asks for a change that has nothing but the member.
+// proposing proposes a change that needs nothing but the member.
 func proposing(kind string) func(*visit) (*view, error) {
 	return func(v *visit) (*view, error) {
 		return v.propose(staff.Change{Kind: kind, Member: staff.NewMember{ID: liuma.StaffID(v.r.PathValue("id"))}})
@@ -253,7 +253,7 @@ func proposalsPage(v *visit) (*view, error) {
 	return &view{Title: v.t.NavProposals(), Lead: v.t.ProposalsLead(), Blocks: []block{{Table: list}, {Table: cut}}}, nil
 }
 
-// proposal is the one of the address, while it waits.
+// proposal is the proposal of the address, while it waits.
 func (v *visit) proposal() (admin.ProposalView, error) {
 	open, err := v.admin().Proposals(v.ctx())
 	for _, p := range open {
@@ -275,7 +275,7 @@ func proposalPath(p admin.ProposalView) string {
 	return "/proposals/" + url.PathEscape(p.ID)
 }
 
-// aboutWhom says in a line whom a proposal is about.
+// aboutWhom says in one line whom a proposal is about.
 func (v *visit) aboutWhom(p admin.ProposalView) string {
 	if p.Change == nil {
 		return p.About
@@ -286,7 +286,7 @@ func (v *visit) aboutWhom(p admin.ProposalView) string {
 	return string(p.Change.Member.ID)
 }
 
-// proposed are the parts of what is proposed, for who approves.
+// proposed are the parts of a proposal, for the member who approves.
 func (v *visit) proposed(p admin.ProposalView) []fact {
 	if p.Act != nil && p.Act.Kind == admin.ActConfirm {
 		return v.proposedAuthority(p.Act)
@@ -329,7 +329,8 @@ func proposalPage(v *visit) (*view, error) {
 	return page, nil
 }
 
-// deciding is how the member approves a proposal, or why they cannot here.
+// deciding is the form by which the member approves a proposal, or the reason why they
+// cannot.
 func (v *visit) deciding(p admin.ProposalView) []block {
 	at := "/proposals/" + url.PathEscape(p.ID)
 	form := &form{Post: at + "/approve", Button: v.t.ApproveButton(), Passkey: &passkey{Way: "get", Offer: at + "/offer"}}
@@ -351,10 +352,11 @@ func (v *visit) deciding(p admin.ProposalView) []block {
 	return []block{{Title: v.t.ApproveTitle(), Text: words, Form: form}}
 }
 
-// offerApproval is what the browser needs for the fresh touch that an approval takes.
+// offerApproval returns the values with which the browser asks for the fresh touch that an
+// approval needs.
 func offerApproval(v *visit) (*view, error) { return v.offer(v.r.PathValue("id")) }
 
-// offer asks for a touch for one act.
+// offer asks for a touch of the passkey for one act.
 func (v *visit) offer(act string) (*view, error) {
 	options, err := v.h.c.Staff.OfferConfirm(v.ctx(), v.who, act)
 	if err != nil {
@@ -365,9 +367,9 @@ func (v *visit) offer(act string) (*view, error) {
 	return nil, nil
 }
 
-// approve carries out what another proposed, after a touch of the member's passkey for
-// this proposal: a session alone, left open on a desk or stolen, approves nothing. A
-// crash between the two leaves the proposal open.
+// approve carries out a change that another member proposed, after a touch of the member's
+// passkey for this proposal. So a session that was left open on a desk or stolen cannot
+// approve. A crash between the two leaves the proposal open.
 func approve(v *visit) (*view, error) {
 	p, err := v.proposal()
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// textsRoutes are the texts to phones, and what became of them.
+// textsRoutes are the pages of texts to phones and their states.
 func (h *console) textsRoutes() []Route {
 	return []Route{
 		{Pattern: "GET /texts", Method: "Texts", do: textsPage},
@@ -23,7 +23,8 @@ func (h *console) textsRoutes() []Route {
 	}
 }
 
-// textStates are the states that texts are listed by; those that need somebody first.
+// textStates are the states for the list of texts; first those that need somebody to
+// act.
 func textStates() []store.MessageState {
 	return []store.MessageState{store.MessageDead, store.MessageWaiting, store.MessageSent, store.MessageDelivered}
 }
@@ -63,8 +64,8 @@ func (v *visit) textKind(m notify.MessageView) string {
 	return v.t.TextCode()
 }
 
-// message is the one of the address. The list is in the order of the IDs, so it is the
-// first after what comes right before.
+// message is the message of the address. The list is in the order of IDs, so it is the
+// first after the ID right before it.
 func (v *visit) message() (notify.MessageView, error) {
 	id := v.r.PathValue("id")
 	found, err := v.admin().Texts(v.ctx(), "", strings.TrimSuffix(id, id[max(0, len(id)-1):]))

@@ -12,7 +12,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// ticketRoutes are a clerk's ticket from its opening to its end, and the pad on the desk.
+// ticketRoutes are the pages of a clerk's ticket from its opening to its end, and of the
+// pad on the desk.
 func (h *console) ticketRoutes() []Route {
 	return []Route{
 		{Pattern: "GET /desk/ticket/{id}", Method: "Ticket", do: ticketPage},
@@ -43,7 +44,7 @@ func (v *visit) ticketState(t counter.View) cell {
 	return cell{Text: v.t.all.Word("ticket_state", t.State), Tag: tag}
 }
 
-// live reports whether a ticket goes on.
+// live reports whether a ticket has not ended.
 func live(t counter.View) bool {
 	return t.State == counter.Asked || t.State == counter.Opened || t.State == counter.Taken
 }
@@ -53,7 +54,7 @@ func handable(t counter.View) bool {
 	return t.State == counter.Opened || t.State == counter.Asked && !t.Shown && t.Kind != liuma.TicketClose
 }
 
-// ticketID is the one of the address.
+// ticketID is the ticket of the address.
 func (v *visit) ticketID() (liuma.TicketID, error) {
 	id, err := liuma.ParseTicketID(v.r.PathValue("id"))
 	if err != nil {
@@ -70,8 +71,8 @@ func (v *visit) ticket() (counter.View, error) {
 	return v.admin().Ticket(v.ctx(), id)
 }
 
-// ticketPage shows how far a ticket is, and what the clerk may do about it now. Of what
-// the holder does it has the step, and never what they type.
+// ticketPage shows how far a ticket is, and what the clerk may do about it now. Of the
+// holder's part it shows only the step, and nothing that they type.
 func ticketPage(v *visit) (*view, error) {
 	t, err := v.ticket()
 	if err != nil {
@@ -98,8 +99,8 @@ func ticketPage(v *visit) (*view, error) {
 	return page.with(block{Title: told, Text: v.tell(t)}, block{Links: []link{{v.t.TicketNext(), "/desk"}}}), nil
 }
 
-// ticketView is a page of a ticket with what all of them have; it is drawn anew when the
-// ticket goes on.
+// ticketView is a page of a ticket with the parts that all of them share; it is redrawn
+// when the ticket's state changes.
 func (v *visit) ticketView(t counter.View) *view {
 	page := &view{Title: v.t.TicketTitle(v.ticketKind(t.Kind)), Blocks: []block{{Steps: v.steps(t)}, {Facts: v.ticketFacts(t)}}}
 	if live(t) {
@@ -108,10 +109,10 @@ func (v *visit) ticketView(t counter.View) *view {
 	return page
 }
 
-// stateNow is what a page of a ticket depends on.
+// stateNow is the state that a page of a ticket was drawn for.
 func stateNow(t counter.View) string { return t.State + "/" + t.Step + "/" + t.Pad }
 
-// ticketStateNow answers what watches a ticket.
+// ticketStateNow answers a page's question whether its ticket has changed.
 func ticketStateNow(v *visit) (*view, error) {
 	t, err := v.ticket()
 	if err != nil {
@@ -122,13 +123,13 @@ func ticketStateNow(v *visit) (*view, error) {
 	return nil, nil
 }
 
-// steps are the way of a ticket: who is to do what now.
+// steps are the stages of a ticket: who has to do what now.
 func (v *visit) steps(t counter.View) []step {
 	var out []step
 	add := func(text string) { out = append(out, step{Text: text, Is: "done"}) }
 	add(v.t.TicketStepOpen())
 	switch {
-	case t.Kind == liuma.TicketFreeze: // which is done with the asking
+	case t.Kind == liuma.TicketFreeze: // done when it was asked for
 	case t.Kind.Holderless():
 		add(v.t.TicketStepApprove(t.Supervisor.Name))
 	case t.Route == store.RouteSupervisor:
@@ -143,7 +144,7 @@ func (v *visit) steps(t counter.View) []step {
 	if t.State == counter.Used {
 		return out
 	}
-	at := 1 // where it is, or where it ended
+	at := 1 // the present stage, or the one where it ended
 	if !t.TakenAt.IsZero() {
 		at++
 	}
@@ -198,7 +199,7 @@ func (v *visit) ticketFacts(t counter.View) []fact {
 	return out
 }
 
-// why says why a ticket ended: a word of the program, or the supervisor's own.
+// why is the reason why a ticket ended: a word of the program, or the supervisor's own.
 func (v *visit) why(t counter.View) string {
 	if t.State == counter.Declined {
 		return t.Ended
@@ -206,7 +207,7 @@ func (v *visit) why(t counter.View) string {
 	return cmp.Or(v.t.all.Word("ticket_why", t.Ended), t.Ended)
 }
 
-// tell is what the clerk tells the person at the end.
+// tell is the sentence that the clerk tells the person at the end.
 func (v *visit) tell(t counter.View) string {
 	if t.State == counter.Used {
 		return v.t.all.Word("ticket_tell", string(t.Kind))
@@ -218,7 +219,7 @@ func (v *visit) tell(t counter.View) string {
 	return over
 }
 
-// handing are the ways from the clerk to the holder: the pad on the desk, or a code.
+// handing are the ways to hand a ticket to the holder: the pad on the desk, or a code.
 func (v *visit) handing(t counter.View) ([]block, error) {
 	code := block{Title: v.t.TicketCodeTitle(), Form: &form{Post: ticketPath(t) + "/code", Button: v.t.TicketCodeButton()}}
 	if t.Code || t.Pad != "" {
@@ -243,8 +244,8 @@ func (v *visit) handing(t counter.View) ([]block, error) {
 	return []block{pad, code}, nil
 }
 
-// ticketCode shows the code of a ticket, once: large, and for a camera where the holder's
-// page takes it from the address.
+// ticketCode shows the code of a ticket, once: in large letters, and as a QR code if the
+// holder's page can take it from its address.
 func ticketCode(v *visit) (*view, error) {
 	id, err := v.ticketID()
 	if err != nil {
@@ -295,7 +296,7 @@ func withdrawTicket(v *visit) (*view, error) {
 	return v.to("/desk/ticket/"+id.String(), "ticket_withdrawn")
 }
 
-// padPage is the device on the clerk's desk, or how to pair one.
+// padPage shows the device on the clerk's desk, or how to pair one.
 func padPage(v *visit) (*view, error) {
 	pads, err := v.admin().Pads(v.ctx())
 	if err != nil {

@@ -21,7 +21,7 @@ import (
 //go:embed pages/*.html
 var embedded embed.FS
 
-// pages is the one template of all pages, and what every page needs. Immutable.
+// pages is the one template of all pages, and the values that every page needs. Immutable.
 type pages struct {
 	layout    *template.Template
 	wordings  map[door.Lang]*wordings
@@ -30,7 +30,7 @@ type pages struct {
 	script    web.Asset
 }
 
-// language is one that pages can be read in, named in itself.
+// language is a language of the pages, with its own name for itself.
 type language struct {
 	Tag  door.Lang
 	Name string
@@ -55,22 +55,22 @@ func newPages(assets *web.Assets, words *locale.Catalogue, hotline string, place
 	return p, err
 }
 
-// view is one page. Empty members are not drawn. A page is made of blocks, drawn one
-// below the other; each page of the console makes its own in Go, so that they look
-// alike and what is on a page stands beside the code that fetches it.
+// view is one page. Empty members are not drawn. A page is made of blocks, drawn one below
+// the other. Each page of the console makes its blocks in Go, so that all look alike, and
+// the content is beside the code that fetches it.
 type view struct {
 	Title   string
 	Lead    string
 	Refusal *notice // why something was not done; takes the focus
-	Done    string  // what was done, by the address
+	Done    string  // what was done, by its name in the address
 	Blocks  []block
-	// Watch is where the state of the page is asked for, and Is the state that it was drawn
-	// for: with script, it is drawn anew when that changes; without, every few seconds.
-	// Next is the page that is drawn then.
+	// Watch is the address at which a script asks for the page's state, and Is the state
+	// that the page was drawn for. With script the page is redrawn when the state changes;
+	// without, every few seconds. Next is the page that is drawn then.
 	Watch, Is, Next string
-	Refresh         bool // without script too: of a page that does not stay so for long
+	Refresh         bool // redraw without script too: the page does not stay valid for long
 
-	// What every page has; dressed fills it in.
+	// Members of every page; dressed fills them in.
 	T         *wordings
 	Lang      door.Lang
 	Languages []language
@@ -78,21 +78,21 @@ type view struct {
 	Script    web.Asset
 	Who       *signed // nil: nobody is signed in
 	Nav       []entry
-	Back      string // where the form of the language leads
+	Back      string // the page to which the language form returns
 	RequestID string
 }
 
-// signed is who is signed in, as the header says it.
+// signed is the member who is signed in, for the page's header.
 type signed struct{ Name, Roles string }
 
-// entry is one of the navigation.
+// entry is an entry of the navigation.
 type entry struct {
 	Text, Path string
 	Current    bool
-	Count      string // what waits there; empty: nothing does
+	Count      string // number of things that wait there; empty: none
 }
 
-// block is one part of a page: a heading, and what it is about.
+// block is one part of a page: a heading, and its content.
 type block struct {
 	Title, Text string
 	Notice      *notice
@@ -101,7 +101,7 @@ type block struct {
 	Form        *form
 	Tabs        []tab
 	Links       []link
-	Chart       template.HTML // an SVG that the server drew; never what anybody typed
+	Chart       template.HTML // an SVG that the server drew; never text that a person typed
 	Steps       []step
 	Pre         string // lines as they are, such as a difference
 	Code        string // large, to be written down
@@ -114,7 +114,7 @@ type notice struct {
 	Detail      string // lines as they are: the faults of a file
 }
 
-// fact is a name and a value; Class is one of the stylesheet.
+// fact is a name and a value; Class is a class of the stylesheet.
 type fact struct {
 	Key   string
 	Value cell
@@ -125,15 +125,15 @@ type table struct {
 	Caption string
 	Head    []string
 	Rows    [][]cell
-	None    string // where there are no rows
-	Wide    bool   // may be wider than the page: keys scroll it
+	None    string // shown if there are no rows
+	Wide    bool   // may be wider than the page: can be scrolled with keys
 }
 
-// cell is one value. Link and Tag change how it is drawn; Class is one of the
+// cell is one value. Link and Tag change how it is drawn; Class is a class of the
 // stylesheet: num, mono, nowrap.
 type cell struct {
 	Text, Link, Class string
-	Under             string // a name of the program's, below the words for it
+	Under             string // the program's name for it, below the words
 	Tag               string // good, warn, bad or plain: a state
 	Form              *form  // a button in the row
 }
@@ -148,33 +148,33 @@ type tab struct {
 	Current    bool
 }
 
-// step is one of a way that several people go; Is says whether it was done, is under way
-// or comes later.
+// step is one stage of a process in which several people act; Is says whether it is done,
+// under way or comes later.
 type step struct {
 	Text, Note string
 	Is         string // done, now, stopped or later
 	Said       string // filled in by finish: the same in words
 }
 
-// form is one that is posted. With a Passkey the browser is asked for one first.
+// form is a form that is posted. With a Passkey the browser asks for a passkey first.
 type form struct {
 	Post, Button string
 	Kind         string // primary (default), plain or danger
 	Fields       []field
 	Passkey      *passkey
 	Upload       bool // there is a file among the fields
-	Get          bool // it asks, and changes nothing
+	Get          bool // a question that changes nothing
 }
 
-// passkey says what the browser is asked for: to create one, or to use one. The
-// options are given, or fetched when the button is pressed, since they live five
+// passkey says what the browser asks for: to create a passkey, or to use one. The options
+// are in the page, or fetched when the button is pressed, since they are valid for five
 // minutes.
 type passkey struct {
 	Way, Options, Offer string
 	Failed, Noscript    string // filled in by finish
 }
 
-// field is one of a form.
+// field is a field of a form.
 type field struct {
 	Name, Label, Hint, Value string
 	Type                     string // text (default), hidden, area, choice, choices, one, tick, file
@@ -188,7 +188,7 @@ type field struct {
 
 type option struct {
 	Value, Text string
-	Hint        string // of one of several that are read as questions
+	Hint        string // below a field that is read as one of several questions
 	On          bool
 }
 
@@ -209,8 +209,8 @@ func (h *console) show(w http.ResponseWriter, r *http.Request, status int, v *vi
 	_, _ = w.Write(out.Bytes()) // the browser may have gone
 }
 
-// finish gives every field of the page an identifier of its own, and the forms that ask
-// for a passkey their sentences.
+// finish gives every field of the page an identifier of its own, and fills in the sentences
+// of forms that ask for a passkey.
 func (v *view) finish() {
 	n := 0
 	number := func(f *form) {
@@ -241,13 +241,13 @@ func (v *view) finish() {
 	}
 }
 
-// with adds blocks; those without content are not drawn.
+// with adds blocks; blocks without content are not drawn.
 func (v *view) with(more ...block) *view {
 	v.Blocks = append(v.Blocks, more...)
 	return v
 }
 
-// outside begins a page for who is not signed in.
+// outside begins a page for a reader who is not signed in.
 func (h *console) outside(r *http.Request, title string) *view {
 	lang := h.door.Preferences(r).Lang
 	v := &view{Title: title, T: h.pages.wordings[lang], Lang: lang, Style: h.pages.style, Script: h.pages.script}
@@ -262,7 +262,7 @@ func (h *console) outside(r *http.Request, title string) *view {
 	return v
 }
 
-// dressed puts around a page what all have for who is signed in.
+// dressed adds to a page the parts that every page has for a signed-in member.
 func (v *visit) dressed(p *view) *view {
 	around := v.h.outside(v.r, p.Title)
 	p.T, p.Lang, p.Languages, p.Style, p.Script, p.Back = around.T, around.Lang, around.Languages, around.Style, around.Script, around.Back
@@ -280,8 +280,8 @@ func (v *visit) dressed(p *view) *view {
 	return p
 }
 
-// counted is how much waits for the member at a place, up to where lists begin another page.
-// A page is drawn without it where it cannot be told.
+// counted is how many things wait for the member at a place, up to the length of a list
+// page. If they cannot be counted, the page is drawn without the number.
 func (v *visit) counted(at place) string {
 	if at.waits == nil {
 		return ""
@@ -300,8 +300,8 @@ func (v *visit) counted(at place) string {
 	return strconv.Itoa(n)
 }
 
-// Tab is the title of the document, which a screen reader says first: after a refusal
-// it is that.
+// Tab is the title of the document, which a screen reader reads first: after a refusal it
+// is the refusal.
 func (v *view) Tab() string {
 	if v.Refusal != nil {
 		return v.Refusal.Title

@@ -14,7 +14,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/staff"
 )
 
-// Staff are passkeys and sessions; *staff.Staff implements it.
+// Staff handles passkeys and sessions; *staff.Staff implements it.
 type Staff interface {
 	OfferLogIn() (json.RawMessage, error)
 	LogIn(ctx context.Context, answer []byte) (staff.Session, error)
@@ -39,10 +39,10 @@ type visit struct {
 	t   *wordings
 }
 
-// ctx says to the administration who calls.
+// ctx tells the administration who calls.
 func (v *visit) ctx() context.Context { return v.r.Context() }
 
-// admin is the administration, for who is allowed.
+// admin is the administration. It checks whether the member may call it.
 func (v *visit) admin() admin.Administration { return v.h.c.Admin }
 
 // typed is a field of the posted form, without blanks around it.
@@ -54,8 +54,8 @@ func (v *visit) may(method string) bool { return admin.Allowed(v.who, method) }
 // errForm is a form that does not parse.
 var errForm = errors.New("the form does not parse")
 
-// behind lets nobody to a page or an act without a session whose member may. The
-// session is read at each request, so it ends with the member's suspension.
+// behind allows a page or an act only with a session whose member may use it. The
+// session is read at each request, so a suspension ends it at once.
 func (h *console) behind(r Route) http.HandlerFunc {
 	return func(w http.ResponseWriter, q *http.Request) {
 		token := staff.Token(h.cookies.Get(q, sessionCookie))
@@ -106,8 +106,8 @@ func parse(r *http.Request) error {
 	return nil
 }
 
-// toSignIn leads to the page of signing in, and back from there where a page was
-// asked for. ended says that a session was there.
+// toSignIn leads to the page of signing in, and after that back to the page that was
+// asked for. ended says that the browser had a session.
 func (h *console) toSignIn(w http.ResponseWriter, r *http.Request, ended bool) {
 	q := url.Values{}
 	if r.Method == http.MethodGet && r.URL.Path != "/" && !strings.HasSuffix(r.URL.Path, "/offer") {
@@ -123,13 +123,13 @@ func (h *console) toSignIn(w http.ResponseWriter, r *http.Request, ended bool) {
 	http.Redirect(w, r, to, http.StatusSeeOther)
 }
 
-// to leads to a page after an act was done; said names the sentence that it shows.
+// to leads to a page after an act; said names the sentence to show there.
 func (v *visit) to(path, said string) (*view, error) {
 	http.Redirect(v.w, v.r, path+"?said="+url.QueryEscape(said), http.StatusSeeOther)
 	return nil, nil
 }
 
-// refuse shows why something was not done, over the form again where there is one.
+// refuse shows why something was not done, above the form if there is one.
 func (h *console) refuse(v *visit, again func(*visit) (*view, error), err error) {
 	if v.r.Context().Err() != nil {
 		return // the browser has gone
@@ -157,7 +157,8 @@ func (h *console) refuse(v *visit, again func(*visit) (*view, error), err error)
 	h.show(v.w, v.r, said.status, v.dressed(page))
 }
 
-// fault is the page of what no handler answers: unknown addresses, other sites, panics.
+// fault is the page for requests without a handler: unknown addresses, posts from other
+// sites, panics.
 func (h *console) fault(w http.ResponseWriter, r *http.Request, status int, code liuma.Code) {
 	t := h.pages.wordings[h.door.Preferences(r).Lang]
 	title, text := t.WhyNoPage(), t.WhyNoPageNext()

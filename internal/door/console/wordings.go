@@ -30,8 +30,7 @@ type wordings struct {
 	place   func(*locale.Words, liuma.Region) string
 }
 
-// of picks this language of a bilingual text, and Chinese in every language that the
-// text does not have.
+// of picks this language of a bilingual text; if the text does not have it, Chinese.
 func (t *wordings) of(text liuma.Text) string {
 	if t.Lang() == door.English {
 		return text.EN
@@ -49,7 +48,7 @@ func (t *wordings) roles(all []liuma.StaffRole) string {
 	return t.list(names)
 }
 
-// list writes words one after the other.
+// list joins words to a list.
 func (t *wordings) list(words []string) string { return strings.Join(words, t.Between("", "")) }
 
 // region names a region, with its number.
@@ -88,8 +87,8 @@ func (t *wordings) where(r liuma.Region, a liuma.Agency) string {
 	return t.Between(t.region(r), t.agency(a))
 }
 
-// done is the sentence of an act that was done, by its name in the address; an unknown
-// name says nothing.
+// done is the sentence about an act, by its name in the address; an unknown name gives
+// none.
 func (t *wordings) done(said string) string {
 	if said == "" {
 		return ""
@@ -97,24 +96,24 @@ func (t *wordings) done(said string) string {
 	return t.all.Done(said)
 }
 
-// said is why something was not done, and what to do next.
+// said is the reason why something was not done, and the next step.
 type said struct {
 	Title, Text string
-	Detail      string // of files that somebody proposed: each fault
+	Detail      string // about proposed files: each fault
 	status      int
-	internal    bool // nobody's mistake but the program's
+	internal    bool // a fault of the program, not of the member
 }
 
-// reason is an error of the rooms below, with the name of its sentences and the status
-// of its answer.
+// reason is an error of the packages below, with the name of its sentences and the
+// status of its answer.
 type reason struct {
 	is     error
 	name   string
 	status int
 }
 
-// reasons lists them. An error that is not here is a fault of the program, and its
-// words are for the log.
+// reasons lists the known errors. An error that is not here is a fault of the program;
+// its text goes to the log.
 func reasons() []reason {
 	const bad, conflict, missing, forbidden = http.StatusUnprocessableEntity, http.StatusConflict, http.StatusNotFound, http.StatusForbidden
 	return append(slices.Concat(recordReasons(), counterReasons()), []reason{
@@ -147,7 +146,7 @@ func reasons() []reason {
 	}...)
 }
 
-// errRedirect is an address that no ceremony goes back to.
+// errRedirect says that a ceremony cannot go back to this address.
 var errRedirect = errors.New("this address is none to go back to")
 
 // because explains an error.

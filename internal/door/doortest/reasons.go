@@ -12,9 +12,9 @@ import (
 	"github.com/liuma-pin/liuma/locale"
 )
 
-// ReasonsStandInTheCatalogue: each of a door's reasons is said in both languages, in
-// English as RFC 6749 lets an error_description be. The catalogue explains no reason
-// under the prefixes that the door does not give.
+// ReasonsStandInTheCatalogue checks that each of a door's reasons has a text in both
+// languages, whose English fits an error_description of RFC 6749. Under these
+// prefixes the catalogue must explain no reason that the door does not give.
 func ReasonsStandInTheCatalogue(t *testing.T, all door.Reasons, prefixes ...string) {
 	t.Helper()
 	for _, r := range all {

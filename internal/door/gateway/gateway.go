@@ -1,13 +1,11 @@
-// Package gateway is the door for the gateway's delivery reports. It guarantees
-// that it answers no other request (but whether it lives and is ready), that a report counts only if the driver
-// recognises it as its gateway's (by a signature or by a token), that the size
-// of a request is bounded, and that it answers 204 only when every report is
-// recorded or is about an unknown message, so that the gateway sends the rest
-// again. It trusts the driver to tell its gateway's reports from forged ones,
-// and the sink to record a report that comes twice only once.
+// Package gateway is the door for the gateway's delivery reports. It guarantees that it answers no
+// other request (except whether it is alive and ready), that a report counts only if the driver
+// recognises it as its gateway's (by a signature or by a token), that the size of a request is
+// limited, and that it answers 204 only when every report is recorded or is about an unknown
+// message, so that otherwise the gateway sends them again. It trusts the driver to tell its
+// gateway's reports from forged ones, and the sink to record a report that comes twice only once.
 //
-// Start here: New, then signed and fetched, the two ways in which gateways
-// report.
+// Start here: New, then signed and fetched, the two ways in which gateways report.
 package gateway
 
 import (
@@ -26,7 +24,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// maxBody bounds the body of posted reports, in bytes.
+// maxBody is the largest body of posted reports, in bytes.
 const maxBody = 64 << 10
 
 // Sink takes delivery reports; *notify.Outbox is one. Taking a report again
@@ -36,15 +34,14 @@ type Sink interface {
 	Receive(context.Context, notify.Report) error
 }
 
-// Signed is a driver whose gateway posts signed reports; *notify.Webhook is
-// one. notify.ErrForged means that the gateway did not sign them.
+// Signed is a driver whose gateway posts signed reports; *notify.Webhook is one. notify.ErrForged
+// means that the signature is not the gateway's.
 type Signed interface {
 	ReadReports(timestamp, signature string, body []byte) ([]notify.Report, error)
 }
 
-// Fetched is a driver whose gateway reports by fetching an address that it got
-// with each text; *notify.Kannel is one. notify.ErrForged means that the token
-// is not the message's.
+// Fetched is a driver whose gateway reports by fetching an address that it got with each text;
+// *notify.Kannel is one. notify.ErrForged means that the token does not belong to the message.
 type Fetched interface {
 	ReadReport(id, token, status string) ([]notify.Report, error)
 }
@@ -54,13 +51,13 @@ type Config struct {
 	// Driver sends the texts. Reports are taken if it is Signed or Fetched.
 	Driver notify.Driver
 	Sink   Sink
-	// Path is where reports come.
+	// Path is the path for reports.
 	Path   string
 	Now    func() time.Time
 	Logger *slog.Logger
-	// InFlight bounds the requests that are worked on; nil: nothing does.
+	// InFlight limits the requests in work; nil: no limit.
 	InFlight *door.InFlight
-	// Ready says whether a report can be kept now, for the door's ReadyPath.
+	// Ready reports whether a report can be stored now, for the door's ReadyPath.
 	Ready func(context.Context) error
 }
 
@@ -117,8 +114,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.visits.Serve(w, r, func(v *door.Visit, r *http.Request) { h.mux.ServeHTTP(v, r) })
 }
 
-// report takes reports that come by a method and are read by read. A forged
-// one is answered with the given status.
+// report takes reports that come by the given method and that read reads. A forged one gets the
+// status forged.
 func (h *handler) report(method string, forged int, read func(http.ResponseWriter, *http.Request) ([]notify.Report, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")

@@ -8,12 +8,12 @@ import (
 	"github.com/liuma-pin/liuma/internal/policy"
 )
 
-// act holds the wording of the pages for one act of a holder, in one language.
+// act holds the texts of the pages for one act of a holder, in one language.
 type act struct {
 	title        string
 	next         string // at the confirmation: the next step
 	pad          string // the pad's mode, as the markup contract in web/README.md names it
-	codeTo       string // the name of the phone that gets the one-time code; empty for the bound phone
+	codeTo       string // where the one-time code goes; empty: the bound phone
 	forgot       string // at the pad: advice about a forgotten PIN, where no reset is offered here
 	padLead      string // above the pad
 	wrong        string // the title after a wrong PIN
@@ -25,17 +25,17 @@ type act struct {
 	successMeans string
 	face         bool      // the last page shows the card
 	showsPurpose bool      // the last page repeats the purpose
-	stages       []stageOf // how it goes; empty for an act of one page
+	stages       []stageOf // the act's stages; empty for an act of one page
 }
 
 // stageOf is a stage of an act, and the steps of the ceremony that belong to it.
 type stageOf struct {
 	name  string
 	steps []ceremony.Step
-	also  string // its name at the steps after the first, where that is another one
+	also  string // its name at later steps, if that is different
 }
 
-// actAt is the act of a page: of one at a counter, what its ticket is for.
+// actAt is the act of a page; for one at a counter it depends on the kind of ticket.
 func actAt(t *wordings, p ceremony.Page) act {
 	if !atCounter(p) {
 		row := actOf(t, p.Action)
@@ -55,8 +55,8 @@ func actAt(t *wordings, p ceremony.Page) act {
 	return row
 }
 
-// actOf is the table of acts. A new act has a row here; without one its pages
-// would be empty, which a test refuses.
+// actOf is the table of acts. A new act needs a row here; without one its pages would
+// be empty, and a test fails.
 func actOf(t *wordings, a liuma.Action) act {
 	row := actRow(t, a)
 	if row.wrong == "" {
@@ -118,8 +118,8 @@ func (v *view) title(p ceremony.Page) {
 	})
 }
 
-// alsoAsked says what the card's region asks for besides what an act always asks for,
-// so that nothing comes as a surprise.
+// alsoAsked lists the proofs that the card's region asks for in addition, so that
+// none comes as a surprise.
 func (t *wordings) alsoAsked(p ceremony.Page, a liuma.Action) (all []string) {
 	if p.Steps.Asks(a, policy.ProofCardNo) {
 		all = append(all, t.AlsoNumber())
@@ -130,15 +130,15 @@ func (t *wordings) alsoAsked(p ceremony.Page, a liuma.Action) (all []string) {
 	return all
 }
 
-// stages says how far an act of several pages has come.
+// stages shows how far an act of several pages has come.
 func (v *view) stages(p ceremony.Page) {
 	all := actAt(v.T, p).stages
 	if p.Action == liuma.ActionReset && p.Began != "" && p.Began != p.Action {
-		all = all[1:] // the holder turned to it at the pad, and agreed to nothing first
+		all = all[1:] // the holder came from the pad, and agreed to nothing first
 	}
 	step := p.Step
 	if p.CodeToBound {
-		step = ceremony.StepEvidence // it stands in its place, before the new number's
+		step = ceremony.StepEvidence // this code takes the place of evidence, before the new number's code
 	}
 	now := max(0, slices.IndexFunc(all, func(s stageOf) bool { return slices.Contains(s.steps, step) }))
 	if p.Step == ceremony.StepDone {

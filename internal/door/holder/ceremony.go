@@ -12,8 +12,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/ceremony"
 )
 
-// The pages that a ceremony's address may name (?ask=…) in place of the page of
-// its step.
+// The pages that a ceremony's address may name (?ask=…) instead of the page of its
+// step.
 const (
 	askFreeze = "freeze"  // the question whether the holder is sure
 	askLeave  = "leave"   // the same, of going back with nothing done
@@ -21,11 +21,11 @@ const (
 	askReset  = "reset"   // why the PIN cannot be set anew online
 )
 
-// address is where a ceremony is shown.
+// address is the address of a ceremony's page.
 func address(id string) string { return "/c/" + id }
 
-// showCeremony shows where a ceremony is. A web view that keeps no cookies posts
-// here, because it brings its hand in a form.
+// showCeremony shows a ceremony's present page. A web view that keeps no cookies
+// posts here, because it sends its hand in a form.
 func (h *handler) showCeremony(w http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("id")
 	if !idPattern.MatchString(id) {
@@ -59,14 +59,14 @@ func (h *handler) showPage(w http.ResponseWriter, r *http.Request, page ceremony
 // the page is not built twice.
 type move func(r *http.Request, id string, by hand) (ceremony.Page, error)
 
-// simple makes a move of a method that takes nothing but the ceremony.
+// simple makes a move from a method that needs only the ceremony.
 func simple(ask func(context.Context, string, ceremony.Hand) (ceremony.Page, error)) move {
 	return func(r *http.Request, id string, by hand) (ceremony.Page, error) {
 		return ask(r.Context(), id, by.Hand)
 	}
 }
 
-// sendCode asks for a one-time code. A form that names no way wants a text.
+// sendCode asks for a one-time code. If the form names no way, it goes by text.
 func (h *handler) sendCode(r *http.Request, id string, by hand) (ceremony.Page, error) {
 	way, err := liuma.ParseCodeWay(r.PostFormValue("way"))
 	if err != nil {
@@ -88,8 +88,8 @@ func typed(name string, give func(context.Context, string, ceremony.Hand, string
 
 const longestTyped = 200 // bytes of a field that a holder fills in
 
-// typedIn reads a field. A form without the field is an old one, and is answered
-// with the latest page. Whether the value is right, the authority judges.
+// typedIn reads a field. A form without the field is outdated, and gets the latest
+// page. The authority checks whether the value is right.
 func typedIn(r *http.Request, name string) (string, error) {
 	switch values := r.PostForm[name]; {
 	case len(values) == 0:
@@ -117,8 +117,8 @@ func (h *handler) post(m move) http.HandlerFunc {
 	}
 }
 
-// posted reads the form, and says for which ceremony and by which browser it was
-// posted. If ok is false, the request has been answered.
+// posted reads the form: its ceremony and its browser. If ok is false, the request
+// has been answered.
 func (h *handler) posted(w http.ResponseWriter, r *http.Request) (id string, by hand, ok bool) {
 	id = r.PathValue("id")
 	if err := r.ParseForm(); err != nil || !idPattern.MatchString(id) {
@@ -128,10 +128,10 @@ func (h *handler) posted(w http.ResponseWriter, r *http.Request) (id string, by 
 	return id, h.handOf(r, id), true
 }
 
-// moved answers a post that moved the ceremony. The browser is sent to the page
-// by a redirect, so that a reload asks for the page again and does not post
-// again. A web view without cookies gets the page as the answer. A page's script
-// is told where to go in either case.
+// moved answers a post that moved the ceremony. The browser is redirected to the
+// page, so that a reload asks for the page again and does not post again. A web view
+// without cookies gets the page as the answer. A page's script gets the address of
+// the next page in either case.
 func (h *handler) moved(w http.ResponseWriter, r *http.Request, page ceremony.Page, by hand) {
 	if page.Bound != "" {
 		if by.bare || h.cookies.Get(r, seenCookie) == "" {
@@ -147,10 +147,10 @@ func (h *handler) moved(w http.ResponseWriter, r *http.Request, page ceremony.Pa
 	h.goOnTo(w, r, address(page.ID)+nextLook(r, page), by)
 }
 
-// nextLook is the query of the address to which a move redirects. It is empty
-// where the page of the step is to be shown. It leads on to the channel where the
-// ceremony has ended, unless the holder asked to stay; and it asks for the page
-// that says why the PIN cannot be set anew online.
+// nextLook is the query of the address to which a move redirects; empty for the page
+// of the step. If the ceremony has ended it leads on to the channel, unless the
+// holder asked to stay. It also names the page that says why the PIN cannot be reset
+// online.
 func nextLook(r *http.Request, p ceremony.Page) string {
 	switch last := path.Base(r.URL.Path); {
 	case last == "pin" && r.PostForm.Get("stay") == "", last == "leave":
@@ -161,9 +161,9 @@ func nextLook(r *http.Request, p ceremony.Page) string {
 	return ""
 }
 
-// goOn marks the first showing of a page that leads back to the channel by
-// itself. The browser's history does not keep that address, so the back button
-// does not send the holder away again.
+// goOn marks the first showing of a page that leads back to the channel by itself.
+// The browser's history does not keep that address, so the back button does not send
+// the holder away again.
 func goOn(p ceremony.Page) string {
 	if p.Step == ceremony.StepLeft || p.Step == ceremony.StepDone && data(p.Action).Uses {
 		return "?go=1"
@@ -171,8 +171,8 @@ func goOn(p ceremony.Page) string {
 	return ""
 }
 
-// failed answers a post that moved nothing. If the ceremony had gone on since
-// the page was shown, the answer is the latest page, regardless of the action.
+// failed answers a post that moved nothing. If the ceremony had moved on since the
+// page was shown, the answer is the latest page, whatever was posted.
 func (h *handler) failed(w http.ResponseWriter, r *http.Request, id string, by hand, latest ceremony.Page, err error) {
 	switch liuma.CodeOf(err) {
 	case liuma.CodeCeremonyMoved, liuma.CodeCeremonyExpired:
@@ -214,10 +214,10 @@ func (h *handler) ceremonyView(r *http.Request, p ceremony.Page, by hand) *view 
 	h.standsAt(v, p)
 	v.cleared(goesOn(p))
 	if v.Clear != nil && p.Step == ceremony.StepNumber {
-		v.Clear.Idle = int(idleWaiting / time.Second) // the supervisor has to come first
+		v.Clear.Idle = int(idleWaiting / time.Second) // the holder has to wait for the supervisor
 	}
 	if by.bare {
-		v.Hand = by.Secret // no form for preferences: without cookies they are not kept
+		v.Hand = by.Secret // without cookies preferences are not kept, so there is no form for them
 	} else {
 		v.Back = address(p.ID)
 	}
@@ -235,7 +235,7 @@ func (h *handler) ceremonyView(r *http.Request, p ceremony.Page, by hand) *view 
 	return v
 }
 
-// nameForms says in each form that takes or sends something which page it is of,
+// nameForms writes into each form that takes or sends something the name of its page,
 // so that the same form posted again counts once.
 func (v *view) nameForms(form string) {
 	for _, f := range []*field{v.Field, v.Other} {
@@ -299,10 +299,10 @@ func (h *handler) faceOf(r *http.Request, p ceremony.Page) (draw func(*view, cer
 	return h.refused, pageResult
 }
 
-// goesOn reports a page from which its holder may go on.
+// goesOn reports whether the holder can go on from this page.
 func goesOn(p ceremony.Page) bool { return !over(p.Step) || namesNow(p) }
 
-// over reports the last step of a ceremony.
+// over reports whether a step is the last of a ceremony.
 func over(s ceremony.Step) bool {
 	switch s {
 	case ceremony.StepDone, ceremony.StepReset, ceremony.StepRefused, ceremony.StepExpired, ceremony.StepLeft:
@@ -334,13 +334,13 @@ func (h *handler) confirm(v *view, p ceremony.Page) {
 	h.askConsent(v, p)
 }
 
-// linked reports whether a ceremony is about a card that the channel named by
-// its handle, so that its page may freeze it and set its PIN anew.
+// linked reports whether a ceremony is about a card that the channel named by its
+// handle, so that its page may freeze it and reset its PIN.
 func linked(p ceremony.Page) bool {
 	return data(p.Action).Linked && (p.Began == "" || data(p.Began).Linked)
 }
 
-// data is what an act is and may, as package ceremony has it.
+// data is the act as package ceremony defines it.
 func data(a liuma.Action) ceremony.Act {
 	act, _ := ceremony.ActOf(a)
 	return act

@@ -20,10 +20,10 @@ const (
 )
 
 // showAuthorize shows the landing page, to which a channel sends its holder. It
-// changes nothing, so a prefetch, a reload or a link scanner does no harm. It
-// shows nothing personal, because anybody who has the address could be reading
-// it. The ceremony's script goes on as soon as the page is visible; without
-// script, the holder presses a button.
+// changes nothing, so a prefetch, a reload or a link scanner does no harm. It shows
+// nothing personal, because anybody who has the address could be reading it. The
+// ceremony's script goes on as soon as the page is visible; without script, the
+// holder presses a button.
 func (h *handler) showAuthorize(w http.ResponseWriter, r *http.Request) {
 	clientID, requestURI, ok := pushedParameters(r.URL.RawQuery)
 	if !ok {
@@ -48,10 +48,10 @@ func (h *handler) showAuthorize(w http.ResponseWriter, r *http.Request) {
 	h.show(w, r, http.StatusOK, h.landingView(r, page, requestURI))
 }
 
-// showAgain answers the address of a ceremony that was begun in this browser,
-// without leading to another address first: with the page of its step, or, where
-// it is done, with the way back to the channel, because the callback may have been
-// lost (I-14).
+// showAgain answers the address of a ceremony that this browser has begun, without a
+// redirect to another address. It shows the page of its step. If the ceremony is
+// done, it shows the way back to the channel, because the callback may have been lost
+// (I-14).
 func (h *handler) showAgain(w http.ResponseWriter, r *http.Request, id string) {
 	by := h.handOf(r, id)
 	page, err := h.authority.Look(r.Context(), id, by.Hand)
@@ -60,7 +60,7 @@ func (h *handler) showAgain(w http.ResponseWriter, r *http.Request, id string) {
 		h.wrong(w, r, err)
 	case page.Step == ceremony.StepDone && !page.Elsewhere:
 		h.leadBack(w, r, id, by)
-	default: // its page says what is wrong
+	default: // the ceremony's own page says what is wrong
 		plain := r.Clone(r.Context())
 		plain.URL.RawQuery = "" // nothing in the channel's address chooses a page
 		h.showPage(w, plain, page, by)
@@ -83,9 +83,9 @@ func pushedParameters(query string) (clientID, requestURI string, ok bool) {
 }
 
 // leadToAuthorize is for channels that send the browser by a form (OpenID Connect
-// Core, 3.1.2.1). It changes nothing and leads to the same address by GET: a post
-// from the channel's site comes without the cookies by which a browser that began
-// the ceremony is known, and the GET that follows has them.
+// Core, 3.1.2.1). It changes nothing and redirects to the same address by GET. A post
+// from the channel's site comes without the cookies by which the browser of a
+// ceremony is known; the GET that follows has them.
 func (h *handler) leadToAuthorize(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -106,9 +106,9 @@ func isForm(h http.Header) bool {
 	return err == nil && kind == "application/x-www-form-urlencoded"
 }
 
-// badAddress is the page of an address that names no pushed request. It is plain,
-// for it may be a holder with an old link; where the parameters are those of a
-// program that did not push, its developer is told so, folded away.
+// badAddress is the page of an address that names no pushed request. It is plain, for
+// the reader may be a holder with an old link. If the parameters are those of a
+// program that did not push, a folded part tells its developer.
 func (h *handler) badAddress(w http.ResponseWriter, r *http.Request, query string) {
 	v := h.faultView(r, http.StatusBadRequest, liuma.CodeRequestURIInvalid)
 	if notPushed(query) {
@@ -117,8 +117,8 @@ func (h *handler) badAddress(w http.ResponseWriter, r *http.Request, query strin
 	h.show(w, r, http.StatusBadRequest, v)
 }
 
-// notPushed reports the parameters of an authorization request that should have
-// been pushed.
+// notPushed reports whether an address has parameters of an authorization request
+// that should have been pushed.
 func notPushed(query string) bool {
 	q, err := url.ParseQuery(query)
 	return err == nil && !q.Has("request_uri") && (q.Has("response_type") || q.Has("redirect_uri") || q.Has("scope") || q.Has("request"))
@@ -135,10 +135,10 @@ func (h *handler) landingView(r *http.Request, p ceremony.Page, requestURI strin
 	return v
 }
 
-// begin binds a ceremony to the browser that looks at its page. The script of
-// the landing page asks for it and is told where to go; without script, a button
-// posts the same form. A script in a web view without cookies is told to post
-// the form: then the hand has to travel in the pages.
+// begin binds a ceremony to the browser that looks at its page. The script of the
+// landing page asks for it and is told where to go; without script, a button posts
+// the same form. In a web view without cookies the script is told to post the form,
+// because then the pages must carry the hand.
 func (h *handler) begin(w http.ResponseWriter, r *http.Request) {
 	if !scripted(r) {
 		h.post(simple(h.authority.Begin))(w, r)
@@ -164,11 +164,11 @@ func (h *handler) begin(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// returnToChannel sends the holder back, with an authorization code or with an
-// error. It is a GET because browsers hold a redirect that follows a post to
-// the content policy's form-action, which names no channel. It makes the
-// authorization code, so a prefetch is not answered. A web view without cookies
-// posts here, and gets a page that leads on.
+// returnToChannel sends the holder back, with an authorization code or with an error.
+// It is a GET because browsers apply the content policy's form-action, which names no
+// channel, to redirects that follow a post. It makes the authorization code, so a
+// prefetch is not answered. A web view without cookies posts here, and gets a page
+// that leads on.
 func (h *handler) returnToChannel(w http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("id")
 	if !idPattern.MatchString(id) {
@@ -178,8 +178,7 @@ func (h *handler) returnToChannel(w http.ResponseWriter, r *http.Request) {
 	h.leadBack(w, r, id, h.handOf(r, id))
 }
 
-// leadBack answers with the way back, which is made for whoever looks at the page
-// and not for a prefetch.
+// leadBack answers with the way back. It is not made for a prefetch.
 func (h *handler) leadBack(w http.ResponseWriter, r *http.Request, id string, by hand) {
 	if r.Method == http.MethodHead || door.Prefetched(r) {
 		w.WriteHeader(http.StatusNoContent)
@@ -202,10 +201,9 @@ func (h *handler) leadBack(w http.ResponseWriter, r *http.Request, id string, by
 	h.show(w, r, http.StatusOK, h.goingView(r, to))
 }
 
-// wayURL marks the channel's address, which the authority took from its
-// registration, as fit for a page. It is https, which an app can claim as its
-// link. A scheme of an app's own goes to whichever app claims it, so the code
-// could end in another one (I-14). On the loopback it may be http.
+// wayURL marks the channel's registered address as safe for a page. It is https,
+// which an app can claim as its link. With a custom scheme the code could go to
+// another app that claims the same scheme (I-14). On the loopback it may be http.
 func wayURL(s string) (template.URL, error) {
 	u, err := url.Parse(s)
 	if err != nil {
@@ -227,7 +225,7 @@ func (h *handler) goingView(r *http.Request, to template.URL) *view {
 	return v
 }
 
-// back is the way to the channel, named after it.
+// back is the button that leads back to the channel, with the channel's name.
 func (v *view) back(class string) way {
 	w := way{Class: class, Text: v.T.backTo(v.Asker)}
 	if v.Hand != "" {

@@ -27,8 +27,8 @@ type checkAnswer struct {
 	Text   string `json:"text,omitempty"`
 }
 
-// checkNew judges the first entry of a new PIN, for the pad's script. Whatever
-// prevents that is no error to a person: the PIN is judged when it is set.
+// checkNew judges the first entry of a new PIN, for the pad's script. If it cannot,
+// the holder gets no error: the PIN is judged when it is set.
 func (h *handler) checkNew(w http.ResponseWriter, r *http.Request) {
 	id, by, ok := h.posted(w, r)
 	if !ok {
@@ -45,14 +45,14 @@ func (h *handler) checkNew(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(answer) // the client has disconnected
 }
 
-// readSealed reads the fields of the form, and says whether they can be read.
+// readSealed reads the fields of the form; ok is false if they cannot be read.
 func readSealed(form url.Values) (try int, e envelope.Envelope, ok bool) {
 	try, err := strconv.Atoi(form.Get("try"))
 	sealed := form["check"]
 	if err != nil || len(sealed) != 1 || len(sealed[0]) > longestEnvelope {
 		return 0, e, false
 	}
-	err = json.Unmarshal([]byte(sealed[0]), &e) // it may quote the field, so nobody sees it
+	err = json.Unmarshal([]byte(sealed[0]), &e) // the error may quote the field, so it is dropped
 	return try, e, err == nil
 }
 

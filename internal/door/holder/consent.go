@@ -8,10 +8,10 @@ import (
 	"github.com/liuma-pin/liuma/internal/door"
 )
 
-// consentPath is the page of the whole text that holders agree to.
+// consentPath is the page with the whole text that holders agree to.
 const consentPath = "/consent"
 
-// showConsent shows the whole text. It names nobody.
+// showConsent shows the whole text. It names no person.
 func (h *handler) showConsent(w http.ResponseWriter, r *http.Request) {
 	h.door.KeepLang(w, r)
 	v := h.newView(r, pageStep)
@@ -22,7 +22,7 @@ func (h *handler) showConsent(w http.ResponseWriter, r *http.Request) {
 	v.Tips = inLanguage(v.Lang, h.consent.Whole)
 	v.Ways = []way{h.call(v)}
 	if id := r.URL.Query().Get("from"); v.OnPad && idPattern.MatchString(id) {
-		// A pad has one page at a time, so this one leads back.
+		// A pad has only one page open, so this one needs a link back.
 		v.Back += "?from=" + id
 		v.First = []way{{Class: "btn-primary", Text: v.T.NoCodeBack(), Link: address(id)}}
 		v.cleared(true)
@@ -30,7 +30,7 @@ func (h *handler) showConsent(w http.ResponseWriter, r *http.Request) {
 	h.show(w, r, http.StatusOK, v)
 }
 
-// agreed is the text above the button that agrees; nil where the page asks for none.
+// agreed is the text above the button that agrees; nil if the page asks for none.
 type agreed struct {
 	Title string
 	Short []string
@@ -57,7 +57,7 @@ func inLanguage(lang door.Lang, p consent.Paragraphs) []string {
 	return p.ZH
 }
 
-// agree gives back which text the page showed. A form without it showed none.
+// agree passes on which text the page showed. A form without that value showed none.
 func (h *handler) agree(r *http.Request, id string, by hand) (ceremony.Page, error) {
 	if shown := r.PostFormValue("consent"); len(shown) <= longestTyped {
 		by.Consent = shown

@@ -11,19 +11,19 @@ import (
 	"github.com/liuma-pin/liuma/locale"
 )
 
-// The page that takes the code of a ticket, which a clerk opened for who stands at a
-// counter. A refusal is kept in a cookie for five minutes, so that the post can end in
-// a redirect.
+// The page that takes the code of a ticket, which a clerk opened for a person at a
+// counter. A refusal is kept in a cookie for five minutes, so that the post can end in a
+// redirect.
 const (
 	counterPath   = "/counter"
 	counterCookie = "counter"
-	// pressCookie names this browser where the code of a ticket is typed: whoever presses
-	// twice is no second browser, which would end the ticket.
+	// pressCookie names this browser on the page that takes a ticket's code, so that
+	// pressing twice does not look like a second browser, which would end the ticket.
 	pressCookie = "press"
 )
 
-// showCounter shows the page. A code that came by QR stands in the address's fragment,
-// which no browser sends: the page's script puts it into the field.
+// showCounter shows the page. A code that came by QR is in the address's fragment, which
+// browsers do not send: the page's script puts it into the field.
 func (h *handler) showCounter(w http.ResponseWriter, r *http.Request) {
 	h.door.KeepLang(w, r)
 	refused := liuma.Code(h.cookies.Get(r, counterCookie))
@@ -40,8 +40,8 @@ func (h *handler) showCounter(w http.ResponseWriter, r *http.Request) {
 	h.show(w, r, http.StatusOK, h.counterView(r, refused))
 }
 
-// takeTicket begins the ceremony of a ticket in this browser. A code that this browser
-// gave already leads to what it began.
+// takeTicket begins the ceremony of a ticket in this browser. If this browser gave the
+// code before, it gets the ceremony that it began.
 func (h *handler) takeTicket(w http.ResponseWriter, r *http.Request) {
 	if err := r.ParseForm(); err != nil {
 		h.wrong(w, r, formError(err))
@@ -70,7 +70,7 @@ func (h *handler) takeTicket(w http.ResponseWriter, r *http.Request) {
 	h.moved(w, r, page, hand{Hand: ceremony.Hand{RequestURI: from}})
 }
 
-// ticketRefusal reports a refusal that the page of the code shows itself.
+// ticketRefusal reports whether the page of the code shows this refusal itself.
 func ticketRefusal(c liuma.Code) bool {
 	switch c {
 	case liuma.CodeTicketUnknown, liuma.CodeTicketEnded, liuma.CodeTicketTaken, liuma.CodeTicketWaits, liuma.CodeTicketApp, liuma.CodeTicketPage,
@@ -112,8 +112,9 @@ func (h *handler) counterView(r *http.Request, refused liuma.Code) *view {
 	return v
 }
 
-// asideWays are the small ways beneath a page: to freeze the card and, where its words
-// send to a counter and nothing else on it leads there, for who stands at one.
+// asideWays are the small links beneath a page: to freeze the card and, if the page's
+// text sends the holder to a counter and has no link there, to the page for people at a
+// counter.
 func (h *handler) asideWays(v *view, p ceremony.Page) []way {
 	out := v.freezeLink(p)
 	if codeOf(p) == liuma.CodeGuardian || p.Step == ceremony.StepPIN && data(p.Action).Thaws {

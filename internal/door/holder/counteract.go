@@ -9,14 +9,14 @@ import (
 	"github.com/liuma-pin/liuma/internal/ceremony"
 )
 
-// counterRow is the wording of the pages of a ticket, by its kind. A new kind that its
-// holder takes part in has a row here, which a test looks for; one for members of staff
-// alone has none. own says that the bound phone's code is asked for.
+// counterRow holds the texts of the pages of a ticket, by its kind. A new kind needs a
+// row here, which a test checks, unless no holder takes part in it. own says that the
+// bound phone's code is asked for.
 func counterRow(t *wordings, k liuma.TicketKind, own bool) act {
 	at := func(name string, steps ...ceremony.Step) stageOf { return stageOf{name: name, steps: steps} }
 	check, done := at(t.StageAgree(), ceremony.StepNumber, ceremony.StepConfirm), at(t.StageDone(), ceremony.StepDone)
 	phone, set := at(t.StageMobile(), ceremony.StepPhone, ceremony.StepCode), at(t.StageNew(), ceremony.StepPIN)
-	code, before := at(t.StageCode(), ceremony.StepCode), at(t.StageCode(), ceremony.StepEvidence) // as view.stages has it
+	code, before := at(t.StageCode(), ceremony.StepCode), at(t.StageCode(), ceremony.StepEvidence) // see view.stages
 	switch k {
 	case liuma.TicketReset:
 		row := act{title: t.CounterResetTitle(), next: t.CounterResetNext(), pad: "new", success: t.ResetDoneTitle(), successMeans: t.CounterSetText(),
@@ -56,11 +56,11 @@ func counterRow(t *wordings, k liuma.TicketKind, own bool) act {
 	return act{}
 }
 
-// atCounter reports the act of a ticket.
+// atCounter reports whether a page belongs to a ticket.
 func atCounter(p ceremony.Page) bool { return p.Action == liuma.ActionCounter }
 
-// standsAt says on a page of a ticket who stands behind it: the clerk and the agency,
-// where a channel's page names the channel.
+// standsAt names the clerk and the agency on a page of a ticket, where other pages name
+// the channel.
 func (h *handler) standsAt(v *view, p ceremony.Page) {
 	if p.Counter == nil {
 		return
@@ -69,7 +69,7 @@ func (h *handler) standsAt(v *view, p ceremony.Page) {
 	v.Clerk, v.BusinessNo = p.Counter.Clerk, ""
 }
 
-// AskerNote is what stands beneath the name of who asks.
+// AskerNote is the text beneath the name of the channel or clerk.
 func (v *view) AskerNote() string {
 	if v.Clerk != "" {
 		return v.T.CounterBy(v.Clerk)
@@ -77,7 +77,7 @@ func (v *view) AskerNote() string {
 	return v.T.Registered()
 }
 
-// counterDone is the last page of a ticket: nothing leads back to a channel, so it says
+// counterDone is the last page of a ticket. Nothing leads back to a channel, so it says
 // that it may be closed.
 func (h *handler) counterDone(v *view, p ceremony.Page) {
 	v.stages(p)
@@ -98,8 +98,8 @@ func (h *handler) counterDone(v *view, p ceremony.Page) {
 	v.saidOfNotices(p)
 }
 
-// counterEnded is the last page of a ticket that did nothing: why, and that the clerk
-// goes on from there.
+// counterEnded is the last page of a ticket that did nothing: it says why, and that the
+// clerk helps further.
 func (h *handler) counterEnded(v *view, p ceremony.Page) {
 	code := codeOf(p)
 	look := refusedLook(code)
@@ -120,19 +120,20 @@ func (h *handler) counterEnded(v *view, p ceremony.Page) {
 	h.closing(v)
 }
 
-// closing ends a page from which nothing leads back to a channel.
+// closing completes a page from which nothing leads back to a channel.
 func (h *handler) closing(v *view) {
 	if v.OnPad {
 		if v.Notice != nil {
 			v.Notice.Text = v.T.CounterCleared()
 		}
-		return // it is cleared
+		return // a pad clears the page itself
 	}
 	v.Ways = append(v.Ways, h.call(v))
 }
 
-// number is the page of a ticket that waits: its number, large, for the supervisor who
-// looks at this screen, and what it is for. Nothing is typed here.
+// number is the page of a ticket that waits. It shows the ticket's number in large
+// digits, for the supervisor who looks at this screen, and the ticket's kind. It has no
+// field.
 func (h *handler) number(v *view, p ceremony.Page) {
 	v.heading(func(t *wordings) string { return t.SeenTitle() })
 	v.Say = v.T.SeenSay()
@@ -144,11 +145,12 @@ func (h *handler) number(v *view, p ceremony.Page) {
 	v.Ways = []way{{Class: "btn-plain", Text: v.T.SeenLook(), See: address(p.ID)}, {Class: "btn-plain", Text: v.T.CounterNotMe(), Post: "leave"}}
 }
 
-// numberNow is where the page of a number asks whether it is still right.
+// numberNow is the address at which this page asks whether its number is still right.
 const numberNow = "/waits"
 
-// stillWaits answers the page of a number: 204 while it waits. A browser that has not the
-// ceremony hears the same as when it went on, and nothing of whose it is.
+// stillWaits answers that question: 204 while the ticket waits. A browser that does not
+// have the ceremony gets the same answer as when it has moved on, and learns nothing
+// about the holder.
 func (h *handler) stillWaits(w http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("id")
 	p, err := h.authority.Look(r.Context(), id, h.handOf(r, id).Hand)
@@ -160,8 +162,8 @@ func (h *handler) stillWaits(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusOK)
 }
 
-// noPhone offers at the step of the phone to go on without one. Nobody has an earlier
-// number there.
+// noPhone offers, at the step of the phone, to go on without a phone. At that step nobody
+// has an earlier number.
 func (v *view) noPhone(p ceremony.Page) {
 	if p.Counter == nil || !p.Counter.MayLackPhone {
 		return
@@ -172,7 +174,8 @@ func (v *view) noPhone(p ceremony.Page) {
 	v.First = append(v.First, way{Class: "btn-plain", Text: v.T.NoPhoneGive(), Post: "no-phone"})
 }
 
-// askClerk stands on a ticket's page where a channel's says where a counter is.
+// askClerk is the notice on a ticket's page that sends the holder to the clerk; other
+// pages say there where a counter is.
 func (v *view) askClerk() *notice {
 	return &notice{Title: v.T.CounterHelpTitle(), Text: v.T.CounterHelp()}
 }

@@ -12,14 +12,14 @@ import (
 	"github.com/liuma-pin/liuma/internal/door"
 )
 
-// Desk pads (柜台设备): devices on the desks of a counter, in the browser of which
-// holders go on with their tickets. A pad's page holds a key; each of its questions is
-// signed with it over a challenge of the counter's, and is answered with what the page
-// may show. Between tickets that is the agency's name and the time. The door decides
-// nothing of it: which key is paired, and which ticket was sent to it, the counter says.
+// Desk pads (柜台设备): devices on the desks of a counter, in whose browser holders go on
+// with their tickets. A pad's page holds a key. It signs each of its questions with that
+// key over a challenge of the counter's, and the answer says what the page may show;
+// between tickets that is the agency's name and the time. The door decides nothing here:
+// the counter says which key is paired, and which ticket was sent to it.
 
-// Counter is what the door asks about pads; *counter.Counter answers it. It takes the
-// door's word that a pad's key signed.
+// Counter answers the door's questions about pads; *counter.Counter implements it. It
+// relies on the door to have checked the signature of the pad's key.
 type Counter interface {
 	PadState(ctx context.Context, id string) (counter.PadState, error)
 	OfferPad(ctx context.Context, source string, key []byte) (counter.Offer, error)
@@ -33,23 +33,23 @@ const (
 	deskClearPath = "/desk/clear"
 )
 
-// padCookie marks a browser that was paired as a pad. It chooses what pages look like,
-// and permits nothing.
+// padCookie marks a browser that was paired as a pad. It changes how pages look, and
+// permits nothing.
 const (
 	padCookie = "desk-pad"
 	padAge    = 400 * 24 * time.Hour // as long as browsers keep one
-	// clearAfter is how long the last page of a ceremony stands on a pad untouched.
+	// clearAfter is how long the last page of a ceremony stays on a pad without a touch.
 	clearAfter = 20 * time.Second
-	// idleAfter is after how long without a touch a page in the middle asks whether
-	// anybody is there, idleWaiting the same while the supervisor is waited for, and
-	// idleMore how long it waits for an answer. Whoever is seventy thinks about a PIN for
-	// longer than about a text.
+	// idleAfter is the time without a touch after which a page asks whether anybody is
+	// there; idleWaiting is the same while the holder waits for the supervisor. idleMore
+	// is how long the page then waits for an answer. A person of seventy thinks longer
+	// about a PIN than about a text.
 	idleAfter   = 3 * time.Minute
 	idleWaiting = 10 * time.Minute
 	idleMore    = time.Minute
 )
 
-// The states in which a pad's question may be answered, as its script reads them.
+// The states in the answer to a pad's question, as its script reads them.
 const (
 	padAgain   = "again"   // with a challenge: sign it and ask once more
 	padNumber  = "number"  // it is not paired
@@ -72,16 +72,16 @@ type padAnswer struct {
 	Next      string `json:"next,omitempty"`
 }
 
-// showDesk shows the page of a pad. It names nobody; what it shows besides comes with
-// the answers to its script.
+// showDesk shows the page of a pad. It names no person; its other content comes with the
+// answers to its script.
 func (h *handler) showDesk(w http.ResponseWriter, r *http.Request) {
 	h.door.KeepLang(w, r)
 	h.cookies.Set(w, seenCookie, "1", seenAge)
 	h.show(w, r, http.StatusOK, h.deskView(r))
 }
 
-// deskView is that page: in care mode, and without a choice of it, for it stands in a
-// room and belongs to nobody.
+// deskView is that page. It is in care mode without a choice, because the device belongs
+// to no single reader.
 func (h *handler) deskView(r *http.Request) *view {
 	v := h.newView(r, pageDesk)
 	v.Care, v.OnPad = true, true
@@ -89,8 +89,8 @@ func (h *handler) deskView(r *http.Request) *view {
 	return v
 }
 
-// askDesk answers a pad's question. Without a signature over a fresh challenge it says
-// nothing but the next challenge.
+// askDesk answers a pad's question. Without a signature over a fresh challenge the answer
+// holds only the next challenge.
 func (h *handler) askDesk(w http.ResponseWriter, r *http.Request) {
 	q, err := h.padQuestion(r, "ask")
 	var a padAnswer
@@ -116,8 +116,9 @@ func (h *handler) askDesk(w http.ResponseWriter, r *http.Request) {
 	h.answer(w, http.StatusOK, a)
 }
 
-// padState says what a pad that signed may show. While a ceremony goes on in its browser
-// that is the ceremony, also where the pairing ends meanwhile: the ticket says how long.
+// padState says what a pad that signed may show. While a ceremony is open in its browser,
+// that is the ceremony, even if the pairing has ended meanwhile: the ticket's time
+// decides.
 func (h *handler) padState(r *http.Request, q padQuestion) (padAnswer, error) {
 	if id := h.goingOn(r); id != "" {
 		return padAnswer{State: padBusy, Next: address(id)}, nil
@@ -137,7 +138,7 @@ func (h *handler) padState(r *http.Request, q padQuestion) (padAnswer, error) {
 	return a, nil
 }
 
-// goingOn is the ceremony of a ticket that goes on in this browser; empty if none does.
+// goingOn is the open ceremony of a ticket in this browser; empty if there is none.
 func (h *handler) goingOn(r *http.Request) (found string) {
 	h.cookies.Each(r, handPrefix, func(id, _ string) {
 		if found != "" || !idPattern.MatchString(id) {
@@ -151,7 +152,7 @@ func (h *handler) goingOn(r *http.Request) (found string) {
 	return found
 }
 
-// offerPad has a pad that wants it offered under a number that pairs it.
+// offerPad offers a pad for pairing, if it asks, under a new number.
 func (h *handler) offerPad(r *http.Request, q padQuestion, at counter.PadState) (padAnswer, error) {
 	a := padAnswer{State: padNumber, Lost: h.cookies.Get(r, padCookie) != "", Over: at.Why != counter.PadOffered}
 	if !q.offer {
@@ -160,7 +161,7 @@ func (h *handler) offerPad(r *http.Request, q padQuestion, at counter.PadState) 
 	offer, err := h.counter.OfferPad(r.Context(), h.source(r), q.key)
 	switch {
 	case errors.Is(err, counter.ErrState):
-		return a, nil // it was paired meanwhile, which the next answer says
+		return a, nil // it was paired meanwhile, as the next answer says
 	case err != nil:
 		return a, err
 	}
@@ -168,12 +169,13 @@ func (h *handler) offerPad(r *http.Request, q padQuestion, at counter.PadState) 
 	return a, nil
 }
 
-// beginOnDesk begins the ceremony of the ticket that was sent to a pad, in its browser.
-// Without cookies it begins none: a pad's page has to stay the same browser's.
+// beginOnDesk begins the ceremony of the ticket that was sent to a pad, in the pad's
+// browser. Without cookies it refuses, because then the next request could not be
+// recognised as the same browser's.
 func (h *handler) beginOnDesk(w http.ResponseWriter, r *http.Request) {
 	q, err := h.padQuestion(r, "begin")
 	if err == nil && (!q.fresh || h.cookies.Get(r, seenCookie) == "" || door.Prefetched(r)) {
-		err = liuma.Fail(liuma.CodeCeremonyMoved, nil) // the next question is answered with a fresh challenge
+		err = liuma.Fail(liuma.CodeCeremonyMoved, nil) // the next question gets a fresh challenge
 	}
 	var page ceremony.Page
 	if err == nil {
@@ -189,7 +191,8 @@ func (h *handler) beginOnDesk(w http.ResponseWriter, r *http.Request) {
 	h.answer(w, http.StatusOK, onward{Next: address(page.ID)})
 }
 
-// beginSent begins the ticket that waits for a pad, if it is the one that the pad signed.
+// beginSent begins the ticket that waits for a pad, if it is the ticket that the pad
+// signed.
 func (h *handler) beginSent(r *http.Request, q padQuestion) (ceremony.Page, error) {
 	at, err := h.counter.PadState(r.Context(), q.id())
 	if err != nil {
@@ -201,13 +204,14 @@ func (h *handler) beginSent(r *http.Request, q padQuestion) (ceremony.Page, erro
 	return h.authority.BeginTicketOnPad(r.Context(), q.id(), h.handOf(r, "").Hand)
 }
 
-// clearDesk drops whatever a ceremony left in a pad's browser, and how its holder liked
-// to read; the pad's own page, which is blank, comes next. A ticket that goes on here ends:
-// nobody could come back to it.
+// clearDesk removes everything that a ceremony left in a pad's browser, and the reader's
+// preferences. The pad's own blank page comes next. A ticket that is still open here
+// ends, because nobody could come back to it.
 func (h *handler) clearDesk(w http.ResponseWriter, r *http.Request) {
 	if id := h.goingOn(r); id != "" {
 		if _, err := h.authority.Leave(r.Context(), id, h.handOf(r, id).Hand); err != nil && liuma.CodeOf(err) != liuma.CodeCeremonyMoved {
-			// A PIN that is being set is carried through; all else ends with its minutes.
+			// A PIN that is being set is carried through; everything else ends with its
+			// time.
 			h.log.InfoContext(r.Context(), "a pad was cleared while its ticket goes on", "request", door.RequestID(r.Context()), "err", err)
 		}
 	}

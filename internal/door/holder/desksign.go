@@ -14,14 +14,14 @@ import (
 	"github.com/liuma-pin/liuma/internal/counter"
 )
 
-// Challenges makes the challenges that pads sign, and checks them; *vault.Vault does.
+// Challenges makes and checks the challenges that pads sign; *vault.Vault does.
 type Challenges interface {
 	NewChallenge(label liuma.ChannelID, now time.Time, ttl time.Duration) (string, error)
 	CheckChallenge(label liuma.ChannelID, value string, now time.Time) error
 }
 
 const (
-	padChallenge    = time.Minute // a pad asks every two seconds, each time over a new one
+	padChallenge    = time.Minute // a pad asks every two seconds, each time with a new one
 	padLabel        = "liuma/1/desk-pad"
 	padSignature    = 64  // bytes: r and s of ES256
 	longestPadField = 200 // bytes of a key, a challenge, a signature or a ticket's ID
@@ -31,17 +31,17 @@ const (
 type padQuestion struct {
 	key    []byte // public, an uncompressed point of P-256
 	ticket liuma.TicketID
-	offer  bool // it shows no number, and wants one
-	// fresh says that the key signed this question over a challenge that still counts.
-	// Nothing is answered, and nothing done, without it.
+	offer  bool // the pad shows no number, and wants one
+	// fresh says that the key signed this question over a challenge that is still valid.
+	// Without it nothing is answered or done.
 	fresh bool
 }
 
-// id is the pad's.
+// id is the pad's ID.
 func (q padQuestion) id() string { return counter.PadID(q.key) }
 
-// label is under which challenges of a key are made: no other key can use them. A
-// channel's identifier has no slash, so no channel's challenge is one.
+// label is the label of the challenges for a key, so that no other key can use them. A
+// channel's identifier has no slash, so no channel's challenge can pass for one.
 func (q padQuestion) label() liuma.ChannelID { return liuma.ChannelID("desk-pad/" + q.id()) }
 
 // padQuestion reads a question of one kind and checks its signature. A question without

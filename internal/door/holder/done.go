@@ -34,16 +34,15 @@ func (h *handler) done(v *view, p ceremony.Page) {
 	v.Links = v.freezeLink(p)
 }
 
-// settings offers the settings that a holder may change after a right PIN. It
-// stands below the way back to the channel, so that nobody has to go through
-// it.
+// settings offers the settings that a holder may change after a right PIN. They are
+// below the way back to the channel, so that nobody has to go through them.
 func (h *handler) settings(v *view, p ceremony.Page) {
 	s := &settings{Phone: p.PhoneMasked}
 	if p.EveryUse != nil {
 		s.EveryUse, s.On = true, *p.EveryUse
 	}
-	// The authority gives the number of one-time codes left only where the
-	// phone can be confirmed.
+	// The authority sets the number of one-time codes left only if the phone can be
+	// confirmed.
 	if canConfirm(p) && p.CodesLeft > 0 {
 		v.Refusal = h.refusal(v, p)
 		h.codeForm(v, p)
@@ -55,8 +54,8 @@ func (h *handler) settings(v *view, p ceremony.Page) {
 	}
 }
 
-// wasReset is the last page of a ceremony that ended because the PIN was reset:
-// the channel has to push its request again. Of a change nothing is left to do.
+// wasReset is the last page of a ceremony that ended because the PIN was reset: the
+// channel has to push its request again. After a change nothing is left to do.
 func (h *handler) wasReset(v *view, p ceremony.Page) {
 	v.heading(func(t *wordings) string { return t.ResetDoneTitle() })
 	v.Result = &result{Kind: "ok", Icon: "ok", Text: v.T.ResetEndText(), Next: v.T.ResetEndNext()}

@@ -36,8 +36,8 @@ func (h *handler) showFreeze(w http.ResponseWriter, r *http.Request) {
 	h.show(w, r, http.StatusOK, h.freezeView(r, refused))
 }
 
-// freezeByCode takes the freeze code. A freeze code that never existed, is too
-// old or was used gets the same answer.
+// freezeByCode takes the freeze code. Codes that never existed, are too old or were
+// used all get the same answer.
 func (h *handler) freezeByCode(w http.ResponseWriter, r *http.Request) {
 	if err := r.ParseForm(); err != nil {
 		h.wrong(w, r, formError(err))
@@ -67,13 +67,13 @@ func (h *handler) freezeByCode(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, frozenPath, http.StatusSeeOther)
 }
 
-// freezeRefusal reports a refusal that the page of the code shows itself.
+// freezeRefusal reports whether the page of the code shows this refusal itself.
 func freezeRefusal(c liuma.Code) bool {
 	return c == liuma.CodeFreezeCodeInvalid || c == liuma.CodeFreezeCodeLimit || c == liuma.CodeCardClosed
 }
 
-// freezeRefused shows a refusal. It names no time to wait for, because a right
-// freeze code works at any time.
+// freezeRefused shows a refusal. It names no waiting time, because a right freeze
+// code works at any time.
 func (h *handler) freezeRefused(w http.ResponseWriter, r *http.Request, code liuma.Code) {
 	if h.cookies.Get(r, seenCookie) == "" {
 		h.show(w, r, statusOf(code), h.freezeView(r, code))
@@ -144,7 +144,7 @@ func (h *handler) frozenView(r *http.Request, f authority.FreezeView) *view {
 // canFreeze reports whether the authority takes FreezeOwn at this step.
 func canFreeze(p ceremony.Page) bool {
 	if atCounter(p) {
-		return false // whose browser it is, nobody knows; a notice's freeze code stops it
+		return false // it is not known whose browser this is; the freeze code of a notice works instead
 	}
 	switch p.Step {
 	case ceremony.StepDone:
@@ -182,6 +182,6 @@ func (h *handler) sureToFreeze(v *view, p ceremony.Page) {
 	}
 }
 
-// source is the address for which a request counts: among wrong freeze codes,
-// and among guesses at PINs.
+// source is the address that a request is counted for, with wrong freeze codes and
+// with guesses at PINs.
 func (h *handler) source(r *http.Request) string { return h.proxies.Source(r) }

@@ -9,19 +9,20 @@ import (
 	"github.com/liuma-pin/liuma/internal/genuine"
 )
 
-// Genuine answers what somebody looks up.
+// Genuine answers whether a thing is real.
 type Genuine interface {
 	Ask(ctx context.Context, typed string) genuine.Answer
 }
 
 // genuinePath is the page that says whether an app, a page or a text is real. It is
-// asked by GET, so that it works without script and can be linked to; the address holds
-// what was typed, so the page says to type neither PIN nor code, and looks up none.
+// asked by GET, so that it works without script and can be linked to. The typed text is
+// in the address, so the page tells people not to type a PIN or code, and looks none
+// up.
 const genuinePath = "/genuine"
 
 // asked is an answer as the page shows it.
 type asked struct {
-	Field  string // what was typed; empty where it may be a secret
+	Field  string // what was typed; empty if it may be a secret
 	Answer *notice
 	Apps   []listedApp
 	More   string
@@ -34,7 +35,7 @@ type listedApp struct {
 	Pages                      []string
 }
 
-// showGenuine shows the page, and the answer where something was typed.
+// showGenuine shows the page, and the answer if something was typed.
 func (h *handler) showGenuine(w http.ResponseWriter, r *http.Request) {
 	h.door.KeepLang(w, r)
 	v := h.newView(r, pageGenuine)
@@ -83,7 +84,7 @@ func repeats(k genuine.Kind, typed string) bool {
 	return true
 }
 
-// The looks of an answer: what may be believed, what calls for care, what is false.
+// The looks of an answer: genuine, caution, false.
 const (
 	answerGood = "notice-good"
 	answerCare = "notice-warn"
@@ -120,8 +121,8 @@ func (h *handler) answerOf(v *view, a genuine.Answer) *notice {
 	return &notice{Kind: answerCare, Title: g.AwayTitle(), Text: g.Away(v.Hotline)}
 }
 
-// numberAnswer is the sentence about a number: what a text says matters more than where
-// it seems to come from.
+// numberAnswer is the sentence about a number: the content of a text matters more than
+// the sender that it shows.
 func (h *handler) numberAnswer(v *view, k genuine.Kind) *notice {
 	g, mark := v.T.all.Genuine, strings.TrimSpace(v.say(h.mark))
 	switch k {
@@ -160,4 +161,4 @@ func (h *handler) listed(v *view, a genuine.Listed) listedApp {
 	return out
 }
 
-const mostRegions = 5 // of an app that are named
+const mostRegions = 5 // of an app, by name

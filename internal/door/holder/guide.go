@@ -9,7 +9,7 @@ import (
 )
 
 // guidePath is the page that explains the PIN to holders. It needs no script, can be
-// printed, and says of rules what holds now.
+// printed, and describes the rules as they are now.
 const guidePath = "/guide"
 
 // chapter is a part of the guide.
@@ -19,7 +19,7 @@ type chapter struct {
 	Ways      []way
 }
 
-// showGuide shows the whole of it, for a region if the address names one.
+// showGuide shows the whole guide, for a region if the address names one.
 func (h *handler) showGuide(w http.ResponseWriter, r *http.Request) {
 	h.door.KeepLang(w, r)
 	h.show(w, r, http.StatusOK, h.guideView(r, regionOf(r)))
@@ -40,7 +40,7 @@ func (h *handler) guideView(r *http.Request, region liuma.Region) *view {
 	return v
 }
 
-// chapters are the guide, in the order in which people need it.
+// chapters are the chapters of the guide, in the order in which people need them.
 func (h *handler) chapters(v *view, region liuma.Region, p policy.Policy) []chapter {
 	t, g, where := v.T, v.T.all.Guide, h.whereWay(v, region)
 	out := []chapter{
@@ -67,7 +67,7 @@ func (h *handler) chapters(v *view, region liuma.Region, p policy.Policy) []chap
 	return out
 }
 
-// regionWays lead to the page of rules, where there is one.
+// regionWays lead to the page of a region's rules, if there is one.
 func (h *handler) regionWays(text string, region liuma.Region) []way {
 	if h.rules == nil {
 		return nil

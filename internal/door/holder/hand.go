@@ -23,16 +23,16 @@ const (
 
 var idPattern = regexp.MustCompile(`^[a-z0-9]{1,64}$`)
 
-// hand holds the secrets by which a request proves that its browser may go on
-// with a ceremony. Bare means that the secret came in a form field, because the
-// web view keeps no cookies: a redirect would lose it, so posts are answered
-// with the page.
+// hand holds the secrets by which a request proves that its browser may go on with a
+// ceremony. Bare means that the secret came in a form field, because the web view
+// keeps no cookies. A redirect would lose it, so such posts are answered with the
+// page.
 type hand struct {
 	ceremony.Hand
 	bare bool
 }
 
-// handOf reads a hand: the cookie, else the form's hidden field.
+// handOf reads a hand from the cookie or, without one, from the form's hidden field.
 func (h *handler) handOf(r *http.Request, id string) hand {
 	secret, _, _ := strings.Cut(h.cookies.Get(r, handPrefix+id), ".")
 	out := hand{Hand: ceremony.Hand{Secret: secret, Language: string(h.door.Preferences(r).Lang), Source: h.source(r)}}
@@ -49,9 +49,9 @@ func (h *handler) handOf(r *http.Request, id string) hand {
 	return out
 }
 
-// mark is a hash of a pushed request's address. It stands in the ceremony's
-// cookie, so that the door finds the ceremony when the address is opened again;
-// the address itself is not kept.
+// mark is a hash of a pushed request's address. It is in the ceremony's cookie, so
+// that the door finds the ceremony when the address is opened again; the address
+// itself is not kept.
 func mark(requestURI string) string {
 	sum := sha256.Sum256([]byte(requestURI))
 	return hex.EncodeToString(sum[:8])

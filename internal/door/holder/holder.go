@@ -1,16 +1,15 @@
-// Package holder serves the pages of the hosted door that holders see. It
-// guarantees that no GET changes anything, except the one that leads back to
-// the channel, to which the channel's address of a ceremony that is done leads too; that every post ends in a redirect, so that reload, back and a
-// second press are harmless (a web view without cookies gets the page itself);
-// that pages show personal data only as the authority masked it; that every
-// page says what to do next; that none carries inline code or asks another
-// origin for anything; and that the pad on a counter's desk shows nobody between tickets. The state of a ceremony is the authority's, so a page
-// that was lost can be shown again. The door trusts the authority with every
-// decision, and the browser only with its secret.
+// Package holder serves the pages of the hosted door that holders see. It guarantees that no GET
+// changes anything, except the one that leads back to the channel (the channel's address of a
+// finished ceremony leads to it too); that every post ends in a redirect, so that reload, back and
+// a second press are harmless (a web view without cookies gets the page itself); that pages show
+// personal data only as the authority masked it; that every page says what to do next; that no page
+// has inline code or loads anything from another origin; and that the pad on a counter's desk shows
+// nothing of a person between tickets. The authority keeps the state of a ceremony, so a
+// page that was lost can be shown again. The door trusts the authority with every decision, and the
+// browser only with its secret.
 //
-// Start here: routes, which names the handler of each address; ceremonyView,
-// which turns the state of a ceremony into a page; and the templates in pages.
-// "make gallery" draws all pages.
+// Start here: routes, which names the handler of each address; ceremonyView, which turns the state
+// of a ceremony into a page; and the templates in pages. "make gallery" draws all pages.
 package holder
 
 import (
@@ -78,19 +77,19 @@ type Config struct {
 	Logger *slog.Logger
 	// Consent is the text that holders agree to; default: the built-in one.
 	Consent consent.Text
-	// DomainChecks is a directory whose .txt and .html files are served at the
-	// root: mini-program platforms ask for them. Empty for none.
+	// DomainChecks is a directory whose .txt and .html files are served at the root, because
+	// mini-program platforms ask for them. Empty for none.
 	DomainChecks string
 	// Words holds the sentences of the pages; nil means the program's own.
 	Words *locale.Catalogue
 	// Hotline is the number that pages name; empty means 12333.
 	Hotline string
-	// Rules are the layers of policy for the page "how it works in your region"; nil:
-	// there is no such page.
+	// Rules are the policy layers for the page "how it works in your region"; nil: there is no such
+	// page.
 	Rules Rules
-	// Genuine answers whether an app, a page or a text is the service's. Required.
+	// Genuine answers whether an app, a page or a text belongs to the service. Required.
 	Genuine Genuine
-	// SenderMark opens every text; default: the program's own.
+	// SenderMark is the mark at the beginning of every text; default: the program's own.
 	SenderMark liuma.Text
 	// Agencies is the directory for the page "where to ask"; nil: there is no such page.
 	Agencies Agencies
@@ -99,14 +98,13 @@ type Config struct {
 	Challenges Challenges
 	// Zone is the time zone of times on pages; nil means China's.
 	Zone *time.Location
-	// Proxies are the addresses of the proxies in front of the door. Only their
-	// X-Forwarded-For is believed; wrong freeze codes are counted by it.
+	// Proxies are the addresses of the proxies in front of the door. X-Forwarded-For is believed
+	// only from them; wrong freeze codes are counted by it.
 	Proxies []netip.Prefix
-	// InFlight bounds the requests that are worked on, together with the
-	// protocol's; nil: nothing does.
+	// InFlight limits the requests in work, together with the protocol's; nil: no limit.
 	InFlight *door.InFlight
-	// Ready says whether verdicts can be given now, for the door's ReadyPath; nil: the door
-	// does not answer it.
+	// Ready reports whether verdicts can be given now, for the door's ReadyPath; nil: the door does
+	// not answer that path.
 	Ready func(context.Context) error
 	// Settle is how long a second press of the same button waits for the result
 	// of the first; zero means three seconds.
@@ -160,11 +158,11 @@ type handler struct {
 	settle     time.Duration
 	proxies    door.Proxies
 	genuine    Genuine
-	mark       liuma.Text // of texts
+	mark       liuma.Text // of texts to phones
 	counter    Counter
 	challenges Challenges
 	consent    consent.Text
-	ready      func(context.Context) error // nil: nobody is told
+	ready      func(context.Context) error // nil: ReadyPath is not answered
 	real       string                      // the origin of genuine pages
 	pages      *pages
 	checks     *os.Root // nil: no domain checks

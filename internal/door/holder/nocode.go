@@ -7,21 +7,21 @@ import (
 	"github.com/liuma-pin/liuma/internal/ceremony"
 )
 
-// askNoCode names the page for who got no code, or cannot read it.
+// askNoCode names the page for holders who got no code, or cannot read it.
 const askNoCode = "no-code"
 
-// takesCode reports a page that sends and takes one-time codes.
+// takesCode reports whether a page sends and takes one-time codes.
 func takesCode(p ceremony.Page) bool {
 	return p.CodesLeft > 0 && (p.Step == ceremony.StepCode || canConfirm(p))
 }
 
-// canConfirm reports the end of an act at which the bound phone can be
-// confirmed by a code.
+// canConfirm reports whether this is the end of an act at which the bound phone can
+// be confirmed by a code.
 func canConfirm(p ceremony.Page) bool {
 	return p.Step == ceremony.StepDone && data(p.Action).ConfirmsPhone && p.EveryUse != nil
 }
 
-// noCodeWay leads to that page from where a code is asked for.
+// noCodeWay is the link to that page from a page that asks for a code.
 func (h *handler) noCodeWay(v *view, p ceremony.Page) *way {
 	text := v.T.NoCodeWay()
 	switch {
@@ -35,7 +35,7 @@ func (h *handler) noCodeWay(v *view, p ceremony.Page) *way {
 	return &way{Class: "btn-plain", Text: text, See: address(p.ID) + "?ask=" + askNoCode}
 }
 
-// offered is the offer of a way; nil if codes do not go that way.
+// offered is the offer of a way; nil if codes cannot be sent that way.
 func offered(p ceremony.Page, by liuma.CodeWay) *ceremony.CodeOffer {
 	for i := range p.Ways {
 		if p.Ways[i].Way == by {
@@ -45,9 +45,9 @@ func offered(p ceremony.Page, by liuma.CodeWay) *ceremony.CodeOffer {
 	return nil
 }
 
-// noCode is the page that helps who got no code: where it went, what to look
-// at, another one by text or by call, and what to do if the number is an old
-// one. When no more are sent, it says until when, and where else to go.
+// noCode is the page that helps holders who got no code: where it went, what to
+// check, another code by text or by call, and what to do if the number is an old one.
+// If no more codes are sent, it says until when, and where else to go.
 func (h *handler) noCode(v *view, p ceremony.Page) {
 	open := h.codeOpen(p)
 	called := open && p.CodeBy == liuma.ByVoice
@@ -111,8 +111,8 @@ func (h *handler) codeOpen(p ceremony.Page) bool {
 	return !p.CodeSentAt.IsZero() && h.now().Before(p.CodeSentAt.Add(codeLasts))
 }
 
-// sendBy is the button for a code by one way, or why there is none now; nil where
-// codes do not go that way.
+// sendBy is the button for a code by one way, or the reason why there is none now;
+// nil if codes cannot be sent that way.
 func (h *handler) sendBy(v *view, p ceremony.Page, by liuma.CodeWay) *send {
 	o := offered(p, by)
 	if o == nil {
@@ -133,7 +133,7 @@ func (h *handler) sendBy(v *view, p ceremony.Page, by liuma.CodeWay) *send {
 	now := h.now()
 	switch wait := o.ReadyAt.Sub(now); {
 	case o.ReadyAt.IsZero() || wait <= 0:
-		if o.Left == 0 { // and nobody knows until when
+		if o.Left == 0 { // and the end is not known
 			s.Later = v.T.noneNow(by)
 		}
 	case wait > shortWait:
@@ -145,7 +145,7 @@ func (h *handler) sendBy(v *view, p ceremony.Page, by liuma.CodeWay) *send {
 	return s
 }
 
-// ready reports a way that can be used now, or within minutes.
+// ready reports whether a way can be used now, or within minutes.
 func (s *send) ready() bool { return s != nil && s.Later == "" }
 
 // laterUntil is when the first of the ways can be used again; zero if none can,

@@ -5,16 +5,16 @@ import (
 	"github.com/liuma-pin/liuma/internal/ceremony"
 )
 
-// The pages on which a holder without a phone names somebody for notices, after the work of
-// a ticket is done. Each of them can be gone past with one large button.
+// The pages on which a holder without a phone names a contact for notices, after the work
+// of a ticket is done. Each can be skipped with one large button.
 
-// namesNow reports a page on which something may be done about it.
+// namesNow reports whether a contact can be named, changed or ended on this page.
 func namesNow(p ceremony.Page) bool {
 	return p.Counter != nil && p.Step == ceremony.StepDone && p.Counter.Notices != nil && p.Counter.Notices.Open
 }
 
-// offersNotices is the part of the last page about it, and reports whether the page has
-// buttons of its own for that.
+// offersNotices adds the part of the last page about the contact, and reports whether that
+// part has buttons of its own.
 func (h *handler) offersNotices(v *view, p ceremony.Page) bool {
 	n := p.Counter.Notices
 	switch {
@@ -33,7 +33,7 @@ func (h *handler) offersNotices(v *view, p ceremony.Page) bool {
 	return false
 }
 
-// saidOfNotices says on the last page what came of it, with the notice that stood there.
+// saidOfNotices adds the outcome to the last page's notice.
 func (v *view) saidOfNotices(p ceremony.Page) {
 	n := p.Counter.Notices
 	if n == nil {
@@ -65,7 +65,7 @@ func (v *view) nameField() *field {
 	return f
 }
 
-// askName is the page that takes the number of who is to be told.
+// askName is the page that takes the contact's number.
 func (h *handler) askName(v *view, p ceremony.Page) {
 	v.heading(func(t *wordings) string { return t.NameTitle() })
 	v.Refusal = h.refusal(v, p)
@@ -75,7 +75,7 @@ func (h *handler) askName(v *view, p ceremony.Page) {
 	v.Ways = []way{v.nameNobody()}
 }
 
-// askNamed is the page that sends them a code, and takes it.
+// askNamed is the page that sends the contact a code, and takes it.
 func (h *handler) askNamed(v *view, p ceremony.Page) {
 	v.heading(func(t *wordings) string { return t.NameSend() })
 	v.Refusal = h.refusal(v, p)

@@ -10,8 +10,8 @@ import (
 	"github.com/liuma-pin/liuma"
 )
 
-// showOfficial is the page at the door's bare address: it explains the site,
-// how to freeze a card, whom to call, and how to recognise a genuine page.
+// showOfficial is the page at the door's bare address: it explains the site, how to
+// freeze a card, which number to call, and how to recognise a genuine page.
 func (h *handler) showOfficial(w http.ResponseWriter, r *http.Request) {
 	h.door.KeepLang(w, r)
 	h.show(w, r, http.StatusOK, h.officialView(r))
@@ -45,7 +45,7 @@ func (v *view) realTips(real string) []string {
 	return []string{v.T.RealAddress(real), v.T.RealName(), v.T.RealNotice(), v.T.RealNever()}
 }
 
-// thieves says what the rules that hold now are worth; nil where that cannot be told.
+// thieves says what a thief gains under the present rules; nil if that is not known.
 func (h *handler) thieves(v *view) *notice {
 	p := h.rules.For("", "")
 	none, under, err := h.simulator.Thieves(p)
@@ -61,8 +61,8 @@ const largestCheck = 64 << 10
 var checkPattern = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,120}\.(txt|html)$`)
 
 // showDomainCheck serves the files by which an operator proves to a mini-program
-// platform that the domain is theirs. Links that lead out of their directory are
-// not followed (os.Root).
+// platform that the domain is theirs. Links that lead out of their directory are not
+// followed (os.Root).
 func (h *handler) showDomainCheck(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("file")
 	content, ok := h.readCheck(name)

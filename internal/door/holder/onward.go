@@ -11,16 +11,15 @@ import (
 	"github.com/liuma-pin/liuma/internal/ceremony"
 )
 
-// onward is the answer to a form that a page's script sent: where to go, and
-// the hand to bring there in a form where cookies are blocked. The script stays
-// on the page until it has this, so a network that dies leaves the holder on
-// our page.
+// onward is the answer to a form that a page's script sent: the next address, and the
+// hand to send there in a form if cookies are blocked. The script stays on the page
+// until it has this answer, so a lost connection leaves the holder on our page.
 type onward struct {
 	Next string `json:"next"`
 	Hand string `json:"hand,omitempty"`
 }
 
-// refusedForm is the answer to such a form that could not be taken at all.
+// refusedForm is the answer if such a form could not be taken at all.
 type refusedForm struct {
 	Code liuma.Code `json:"code"`
 	Text string     `json:"text"`
@@ -33,8 +32,8 @@ func (h *handler) answer(w http.ResponseWriter, status int, body any) {
 	_ = json.NewEncoder(w).Encode(body) // the client has disconnected
 }
 
-// goOnTo leads a browser to an address of the door, by a redirect or, for a
-// form that was sent by script, by its answer.
+// goOnTo leads a browser to an address of the door: by a redirect or, if a script
+// sent the form, by its answer.
 func (h *handler) goOnTo(w http.ResponseWriter, r *http.Request, to string, by hand) {
 	if !scripted(r) {
 		http.Redirect(w, r, to, http.StatusSeeOther)
@@ -47,8 +46,8 @@ func (h *handler) goOnTo(w http.ResponseWriter, r *http.Request, to string, by h
 	h.answer(w, http.StatusOK, o)
 }
 
-// What the address of a pad may say of the try that led there. They choose
-// words and nothing else, so that a made-up address does no harm.
+// What a pad's address may say about the try that led there. The values only choose
+// words, so a made-up address does no harm.
 const (
 	askLook = "look" // ?look=2: the answer to try 2 did not come
 	askOld  = "old"  // ?old=1: the pad was older than the ceremony, and its entry was not taken
@@ -63,8 +62,8 @@ func lookedFor(r *http.Request) int {
 	return n
 }
 
-// lookFor is Look for a browser that may have lost the answer to a try: if the
-// try is still under way, it is waited for a little.
+// lookFor is Look for a browser that may have lost the answer to a try: if the try is
+// still under way, it waits a little for it.
 func (h *handler) lookFor(ctx context.Context, id string, by ceremony.Hand, try int) (ceremony.Page, error) {
 	page, err := h.authority.Look(ctx, id, by)
 	if err != nil || try == 0 || !underWay(page, try) {
@@ -76,15 +75,15 @@ func (h *handler) lookFor(ctx context.Context, id string, by ceremony.Hand, try 
 	return page, nil
 }
 
-// underWay reports whether a try was taken and has no result yet. It has none
-// either if the authority crashed during it: then it was not decided, and the
-// next try is open.
+// underWay reports whether a try was taken and has no result yet. If the authority
+// crashed during the try, it has none either: the try was not decided, and the next
+// one is open.
 func underWay(p ceremony.Page, try int) bool {
 	return p.Try == try+1 && p.Step == ceremony.StepPIN && p.Code == "" && p.Verdict == ""
 }
 
-// stillChecked says that a try has no result yet, and that nothing is to be
-// entered meanwhile.
+// stillChecked says that a try has no result yet, and asks the holder to enter
+// nothing meanwhile.
 func (h *handler) stillChecked(v *view, p ceremony.Page) {
 	v.heading(func(t *wordings) string { return t.StillTitle() })
 	v.Result = &result{Kind: "info", Icon: "expired", Text: v.T.StillText(), Next: v.T.StillNext()}
@@ -94,8 +93,8 @@ func (h *handler) stillChecked(v *view, p ceremony.Page) {
 	}
 }
 
-// ofTheTry is what the pad's page says of the try that led to it: that it was
-// not taken, and so did not count. It is nil where the result itself says it.
+// ofTheTry says on the pad's page that the try that led there was not taken, and so
+// did not count. It is nil if the result itself is shown.
 func (h *handler) ofTheTry(r *http.Request, v *view, p ceremony.Page) *notice {
 	if p.Step != ceremony.StepPIN {
 		return nil
@@ -116,8 +115,8 @@ func (h *handler) ofTheTry(r *http.Request, v *view, p ceremony.Page) *notice {
 	return n
 }
 
-// extend gives more time. The ceremony's script asks for it without leaving the
-// page, so that the form keeps its content.
+// extend gives more time. The ceremony's script asks for it without leaving the page,
+// so that the form keeps its content.
 func (h *handler) extend(w http.ResponseWriter, r *http.Request) {
 	if !scripted(r) {
 		h.post(simple(h.authority.Extend))(w, r)

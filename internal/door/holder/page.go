@@ -107,14 +107,14 @@ func (h *handler) show(w http.ResponseWriter, r *http.Request, status int, v *vi
 // view is all that a template may use. Empty members are not drawn.
 type view struct {
 	Page      string
-	T, O      *wordings // in the page's language; in the other one, for a helper
+	T, O      *wordings // in the page's language, and in the other one, for a helper
 	Lang      door.Lang
 	OtherLang door.Lang
-	Languages []language // that the page can be read in besides its own
+	Languages []language // the other languages of the page
 	Care      bool
 	Hotline   string
 	Real      string // on paper: the address of the genuine pages
-	Named     bool   // the page itself names the help line, so its foot does not
+	Named     bool   // the page names the help line, so its foot need not
 	Style     web.Asset
 	Pad       web.Asset
 	Ceremony  web.Asset // the script of the ceremony's pages
@@ -127,12 +127,12 @@ type view struct {
 	Title, TitleOther string
 	Lead              string // a sentence beneath the title
 	Asker             string
-	Clerk             string // of a ticket
+	Clerk             string // the clerk of a ticket
 	Steps             []stage
 	CellsTitle        string
 	Cells             []cell
-	Folded            bool    // at the pad: the cells are folded away with the asker
-	TopLast           bool    // the header stands beneath the page
+	Folded            bool    // on the pad's page: the details are folded away with the channel's name
+	TopLast           bool    // the header is beneath the page
 	Refusal           *notice // on top of the page, takes the focus
 	Notice            *notice
 	Agreed            *agreed
@@ -142,20 +142,20 @@ type view struct {
 	Until             *until
 	Ways              []way
 	WaysTitle         string
-	First             []way  // the way to go first, above all others
+	First             []way  // the best way to go on, above all others
 	Links             []way  // small, beneath everything
 	Say               string // a sentence with the next step
 	Shown             *shown // the number of a ticket that waits
 	Field             *field
-	Other             *field // another way to go on, folded away
+	Other             *field // another way to go on, folded
 	OtherTitle        string
 	OtherText         string
 	Ticket            *field // the code of a ticket in place of evidence, folded away
 	Send              *send
-	Call              *send // the same by phone call; nil where none are placed
-	NoCode            *way  // to the page for who got no code
+	Call              *send // a code by phone call; nil if no calls are placed
+	NoCode            *way  // to the page for holders who got no code
 	Counter           *inPerson
-	Help              *notice // in its place, on a page of a ticket
+	Help              *notice // instead of Counter, on a page of a ticket
 	Below             *notice // beneath the form and its ways
 	Tips              []string
 	TipsTitle         string
@@ -182,14 +182,14 @@ type view struct {
 	RequestURI string // the pushed request, hidden in the landing page's form
 }
 
-// language is one that pages can be read in, named in itself.
+// language is a language of the pages, with its own name for itself.
 type language struct {
 	Tag  door.Lang
 	Name string
 	Dir  locale.Dir
 }
 
-// developers is a hint for who writes the channel, folded away.
+// developers is a folded hint for the channel's developer.
 type developers struct{ Title, Text string }
 
 type stage struct {
@@ -201,7 +201,7 @@ type cell struct{ Key, Value, Class, ID string }
 
 type notice struct {
 	Kind, Title, Text, More string
-	Weak                    bool // of the last new PIN: it goes when the next is typed
+	Weak                    bool // the fault is in the last new PIN, and goes when the next one is typed
 	Also                    []string
 }
 
@@ -214,11 +214,11 @@ type keypad struct {
 	Mode, KeyID, Key, Current, Old, New, Check, List, Refusals, DescribedBy, Note, Resume string
 	Words                                                                                 string // wordsOf
 	Chosen                                                                                bool   // the new PIN may be a passphrase
-	Shared                                                                                bool   // the device is the counter's
+	Shared                                                                                bool   // the device belongs to the counter
 	Try                                                                                   int
 }
 
-// field is a form with one field in it.
+// field is a form with one field.
 type field struct {
 	Post, Name, Label, Hint, Type, Mode, Autocomplete, Button, Class, Most string
 	Capital, Wrong                                                         bool
@@ -235,27 +235,26 @@ type send struct {
 	Form                                      string    // ceremony.Page.Form
 }
 
-// inPerson says how to go on in person, at an agency. Ticket leads to the page for who
-// stands there already; empty where the page itself takes the code. Own is what the
-// region says of it in its own words.
-// Offices are the nearest ones, and Find leads to all.
+// inPerson says how to go on in person, at an agency. Ticket leads to the page for people
+// who are there already; empty if the page itself takes the code. Own is the region's own
+// text about it. Offices are the nearest ones, and Find leads to all.
 type inPerson struct {
 	Title, Where, Ticket, Own, Find string
 	Offices                         []office
-	Ask                             bool // it has the one way to the help line
+	Ask                             bool // it has the page's only link to the help line
 }
 
-// shown is the number of a ticket, digit by digit, and where its page asks whether it
-// still waits.
+// shown is the number of a ticket, digit by digit, and the address at which its page asks
+// whether it still waits.
 type shown struct{ Number, Watch string }
 
-// clearing clears the screen of a pad: so many seconds after the last touch, or, where
-// they are zero, when the ticket ends. Idle is after how many seconds without a touch the
-// page asks whether anybody is there; More further seconds, and it is cleared.
+// clearing says when a pad's screen is cleared: Seconds after the last touch or, if that
+// is zero, when the ticket ends. After Idle seconds without a touch the page asks whether
+// anybody is there, and is cleared More seconds later.
 type clearing struct{ Seconds, Idle, More int }
 
-// cleared has a pad's screen cleared: when the ticket ends, or nobody touched it for long,
-// while something goes on; and else some seconds after the last touch.
+// cleared has a pad's screen cleared. While the ceremony goes on, that is when the ticket
+// ends, or after a long time without a touch; otherwise some seconds after the last touch.
 func (v *view) cleared(goesOn bool) {
 	switch {
 	case !v.OnPad:
@@ -286,7 +285,7 @@ type way struct {
 	See         string // address on a ceremony's page; posted to where the hand travels in forms
 	Tel         string
 	Post        string       // last element of the ceremony's address
-	Consent     string       // of a post that agrees to a text: the text's hash
+	Consent     string       // for a post that agrees to a text: the text's hash
 	Out         template.URL // the channel's address, checked by wayURL
 }
 
@@ -379,8 +378,8 @@ func (h *handler) counterOf(v *view, title string, region liuma.Region) *inPerso
 	return c
 }
 
-// helpedBy puts the hotline of a region's policy in the place of the configured one, in
-// the page's sentences as well; an empty number leaves that.
+// helpedBy replaces the configured hotline by the hotline of a region's policy, also in
+// the page's sentences; an empty number changes nothing.
 func (v *view) helpedBy(hotline string) {
 	if hotline == "" {
 		return
@@ -388,8 +387,8 @@ func (v *view) helpedBy(hotline string) {
 	v.Hotline, v.T = hotline, newWordings(v.T.all, hotline)
 }
 
-// calledOnce leaves one way to the help line on a page: a button, or else beside where the
-// counter is, or else in the foot.
+// calledOnce leaves one link to the help line on a page: a button; if there is none,
+// beside the counter; and otherwise in the foot.
 func (v *view) calledOnce() {
 	calls := func(w way) bool { return w.Tel != "" && w.Tel == v.Hotline }
 	button := slices.ContainsFunc(v.Ways, calls) || slices.ContainsFunc(v.First, calls)
@@ -399,7 +398,7 @@ func (v *view) calledOnce() {
 	v.Named = v.Named || button || v.Counter != nil
 }
 
-// call leads to the hotline, which is open to everybody.
+// call leads to the hotline, which anybody may call.
 func (h *handler) call(v *view) way {
 	return way{Class: "btn-plain", Text: v.T.Call(v.Hotline), Tel: v.Hotline}
 }

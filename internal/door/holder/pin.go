@@ -33,8 +33,8 @@ func (h *handler) givePIN(r *http.Request, id string, by hand) (ceremony.Page, e
 	return page, err
 }
 
-// givenPINs reads the form. A form without envelopes was not sent by the pad but
-// by a reload of an old page, and is answered with the latest page.
+// givenPINs reads the form. A form without envelopes did not come from the pad but from
+// a reload of an old page, and gets the latest page.
 func givenPINs(r *http.Request) (ceremony.Given, error) {
 	try, err := strconv.Atoi(r.PostForm.Get("try"))
 	if err != nil || try < 1 {
@@ -63,10 +63,10 @@ func givenPINs(r *http.Request) (ceremony.Given, error) {
 	return g, nil
 }
 
-// awaitTry waits a little while for the result of a try whose page was
-// submitted twice, so that the answer to the second press shows it. It looks
-// less and less often, and gives the page that it saw last, or none. It waits
-// for the last try alone: no other can be under way.
+// awaitTry waits a little for the result of a try whose page was submitted twice, so
+// that the answer to the second press shows it. It looks less and less often, and
+// returns the last page that it saw, or none. It waits only for the last try: no other
+// can be under way.
 func (h *handler) awaitTry(ctx context.Context, id string, by ceremony.Hand, try int) ceremony.Page {
 	ctx, cancel := context.WithTimeout(ctx, h.settle)
 	defer cancel()
@@ -102,7 +102,7 @@ func (h *handler) askPIN(v *view, p ceremony.Page) {
 		v.cell(v.T.Holder(), p.NameMasked, "", "purpose")
 		v.Lead = row.padLead
 	}
-	// They stood on the page before, and all keys are to be on the first screen.
+	// These lines were on the page before, and all keys must be on the first screen.
 	v.Folded = v.Refusal != nil || v.Lead != ""
 	v.TopLast = v.Care // its buttons are as large as the keys
 	v.Keypad = keypadOf(v, p)
@@ -142,8 +142,8 @@ func keypadOf(v *view, p ceremony.Page) *keypad {
 	return k
 }
 
-// refusals are what the pad says against a PIN that a rule for everybody refuses, a line
-// each: the rule, a blank and its sentence.
+// refusals are the pad's sentences about new PINs that a rule for everybody refuses, a
+// line each: the rule, a blank and its sentence.
 func (t *wordings) refusals() string {
 	var lines []string
 	for _, rule := range pin.RulesForAll() {
@@ -152,7 +152,7 @@ func (t *wordings) refusals() string {
 	return strings.Join(lines, "\n")
 }
 
-// wordsOf is how the pad's markup says where a passphrase may be typed.
+// wordsOf tells the pad's markup where a passphrase may be typed.
 func wordsOf(w ceremony.Words) string {
 	switch {
 	case w.First:
@@ -163,8 +163,8 @@ func wordsOf(w ceremony.Words) string {
 	return ""
 }
 
-// forgot turns to setting the PIN anew. Where that cannot be done online, a
-// page of its own says why and where to go.
+// forgot turns to a reset of the PIN. If that is not possible online, a page of its own
+// says why and where to go.
 func (h *handler) forgot(r *http.Request, id string, by hand) (ceremony.Page, error) {
 	page, err := h.authority.Forgot(r.Context(), id, by.Hand)
 	if err == nil || liuma.CodeOf(err) != liuma.CodeCeremonyExpired {
@@ -172,8 +172,8 @@ func (h *handler) forgot(r *http.Request, id string, by hand) (ceremony.Page, er
 	}
 	latest, lookErr := h.authority.Look(r.Context(), id, by.Hand)
 	if lookErr == nil && latest.Step == ceremony.StepRefused {
-		// A locked page stays readable for longer than it can be turned to
-		// something else; showing it again would be no answer.
+		// A locked page stays readable for longer than a reset can be begun from it;
+		// showing it again would not help.
 		err = liuma.Fail(liuma.CodeRequestURIInvalid, err)
 	}
 	return latest, err
@@ -190,8 +190,8 @@ func canForget(p ceremony.Page) bool {
 
 func resetRefused(p ceremony.Page) bool { return p.ResetRefused != "" && canForget(p) }
 
-// forgotWay is the link to a reset, or the reason why there is none online. If
-// the reason has expired meanwhile, the authority is asked again.
+// forgotWay is the link to a reset, or the reason why there is none online. If that
+// reason has ended meanwhile, the authority is asked again.
 func (h *handler) forgotWay(v *view, p ceremony.Page, class, text string) way {
 	over := !p.ResetRefusedUntil.IsZero() && !h.now().Before(p.ResetRefusedUntil)
 	if resetRefused(p) && !over {
@@ -200,7 +200,7 @@ func (h *handler) forgotWay(v *view, p ceremony.Page, class, text string) way {
 	return way{Class: class, Text: text, Post: "forgot"}
 }
 
-// noReset says why the PIN cannot be set anew online, and where it can.
+// noReset says why the PIN cannot be reset online, and where it can.
 func (h *handler) noReset(v *view, p ceremony.Page) {
 	v.heading(func(t *wordings) string { return t.NoResetTitle() })
 	e, _ := v.T.explain(p.ResetRefused)

@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	codeLasts  = 10 * time.Minute // as the authority has it
+	codeLasts  = 10 * time.Minute // the same as in the authority
 	shortWait  = 2 * time.Minute  // the longest wait that is counted down; for a longer one the page says the time
 	longestSMS = "20"             // characters of a one-time code, with the spaces that people copy
 )
@@ -24,7 +24,7 @@ func (h *handler) askCode(v *view, p ceremony.Page) {
 	v.Expiry = h.expiryOf(p)
 	v.Links = v.freezeLink(p)
 	if p.CodesLeft == 0 {
-		// No more are taken for hours: nothing to type or to send.
+		// No more codes are taken for hours: there is nothing to type or to send.
 		v.heading(func(t *wordings) string { return t.SpentTitle() })
 		v.Say = v.T.SpentText()
 		if v.Refusal != nil {
@@ -51,7 +51,7 @@ func (h *handler) askCode(v *view, p ceremony.Page) {
 		v.Say = v.T.CodeOver()
 	}
 	if v.Field == nil && !v.Send.ready() {
-		// Nothing to type, and no text for hours: by call, or not here.
+		// There is nothing to type, and no text for hours: only a call, or not here.
 		v.Say, v.Counter = "", h.counterOf(v, v.T.CounterOnly(), whereOf(p))
 		if h.sendBy(v, p, liuma.ByVoice).ready() {
 			v.NoCode.Class = "btn-primary"
@@ -86,7 +86,7 @@ func (h *handler) codeForm(v *view, p ceremony.Page) {
 	v.NoCode = h.noCodeWay(v, p)
 }
 
-// waysOff are the ways out of a step before anything is decided.
+// waysOff are the links out of a step before anything is decided.
 func (v *view) waysOff(p ceremony.Page) []way {
 	var out []way
 	if p.CanRemember {
@@ -95,8 +95,8 @@ func (v *view) waysOff(p ceremony.Page) []way {
 	return append(out, v.leave(p))
 }
 
-// leave is the way out. It stands close to other buttons, so a page asks first where
-// one touch would undo what the holder has proved or typed.
+// leave is the button that ends the ceremony. It is close to other buttons, so a page
+// asks first if one touch would undo what the holder has proved or typed.
 func (v *view) leave(p ceremony.Page) way {
 	w := way{Class: "btn-plain", Text: v.T.Leave()}
 	if atCounter(p) {
@@ -117,7 +117,7 @@ func losesWork(p ceremony.Page) bool {
 	case ceremony.StepPIN:
 		return p.Action == liuma.ActionUnfreeze || !slices.Equal(data(p.Action).Roles, []liuma.Role{liuma.RoleCurrent})
 	case ceremony.StepEvidence:
-		return !p.Alone // of that it is the first step
+		return !p.Alone // for evidence alone this is the first step
 	case ceremony.StepCardNo, ceremony.StepPhone:
 		return true
 	case ceremony.StepCode:
@@ -126,7 +126,7 @@ func losesWork(p ceremony.Page) bool {
 	return false
 }
 
-// sureToLeave asks whether the holder is sure, before all is ended.
+// sureToLeave asks whether the holder is sure, before the ceremony is ended.
 func (h *handler) sureToLeave(v *view, p ceremony.Page) {
 	v.heading(func(t *wordings) string { return t.LeaveSure() })
 	v.Say = v.T.LeaveLoses()
@@ -137,8 +137,8 @@ func (h *handler) sureToLeave(v *view, p ceremony.Page) {
 	v.Expiry = h.expiryOf(p)
 }
 
-// askProof is the page that sends the holder to the channel for evidence, and
-// says how else it can be done.
+// askProof is the page that sends the holder to the channel for evidence, and names
+// the other ways.
 func (h *handler) askProof(v *view, p ceremony.Page) {
 	v.stages(p)
 	v.heading(func(t *wordings) string { return t.ProveTitle() })
@@ -165,7 +165,7 @@ func (h *handler) askProof(v *view, p ceremony.Page) {
 }
 
 // askNumber is the page that takes the number of the physical card, where the region
-// asks for it beside the other proofs.
+// asks for it in addition to the other proofs.
 func (h *handler) askNumber(v *view, p ceremony.Page) {
 	v.stages(p)
 	v.heading(func(t *wordings) string { return t.NumberTitle() })

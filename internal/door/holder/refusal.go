@@ -105,8 +105,8 @@ func (h *handler) faultView(r *http.Request, status int, code liuma.Code) *view 
 	return v
 }
 
-// pageSays reports whether the ceremony's address, opened again, says what is
-// wrong: there the script that sent the form leads.
+// pageSays reports whether the ceremony's page, opened again, says what is wrong: then
+// the script that sent the form goes there.
 func pageSays(c liuma.Code) bool {
 	return c == liuma.CodeCeremonyElsewhere || c == liuma.CodeCeremonyExpired || c == liuma.CodeRequestURIInvalid
 }
@@ -115,7 +115,7 @@ func pageSays(c liuma.Code) bool {
 type look struct {
 	title      func(*wordings) string
 	kind, icon string
-	again      bool // the ceremony may be looked at again
+	again      bool // a link to the ceremony's page is offered
 }
 
 func faultLook(c liuma.Code) look {
@@ -136,7 +136,7 @@ func faultLook(c liuma.Code) look {
 	return look{title: func(t *wordings) string { return t.UnavailableTitle() }, kind: "warn", icon: "unavailable", again: true}
 }
 
-// codeOf says why the last move did not go through. It is empty where it did.
+// codeOf is the reason why the last move failed; empty if it succeeded.
 func codeOf(p ceremony.Page) liuma.Code {
 	if p.Code != "" {
 		return p.Code
@@ -203,14 +203,14 @@ func (h *handler) refusal(v *view, p ceremony.Page) *notice {
 		n.Kind, n.Title, n.Text = "notice-warn", v.T.NotSentTitle(), v.T.NotSentText()
 	case liuma.CodeEvidenceRequired:
 		if p.Step == ceremony.StepEvidence {
-			return nil // the whole page says it
+			return nil // the page itself says it
 		}
 	case liuma.CodePhoneCodeWrong:
 		n.More = v.T.triesLeft(p.CodesLeft)
 	case liuma.CodePhoneCodesSpent:
 		n.Title, n.Text = v.T.SpentTitle(), v.T.SpentText()
 	case liuma.CodeCardNoSpent:
-		if p.Step == ceremony.StepCardNo { // here evidence does not take its place
+		if p.Step == ceremony.StepCardNo { // here evidence cannot replace it
 			n.Text = v.T.NumberSpent()
 		}
 	case liuma.CodeBusy, liuma.CodeChangeUnderWay, liuma.CodeUnavailable, liuma.CodePhoneCodeSoon, liuma.CodePhoneCodeLimit,
@@ -221,7 +221,7 @@ func (h *handler) refusal(v *view, p ceremony.Page) *notice {
 	return n
 }
 
-// lockedBefore reports a pad that takes no PIN, because too many were wrong
+// lockedBefore reports whether the pad takes no PIN because too many were wrong
 // elsewhere or in an earlier ceremony.
 func lockedBefore(p ceremony.Page) bool {
 	return p.Step == ceremony.StepPIN && p.TriesLeft != nil && *p.TriesLeft == 0 && !p.Until.IsZero()
@@ -271,13 +271,13 @@ func (h *handler) refused(v *view, p ceremony.Page) {
 		v.Result.Next = "" // the counter says it
 		v.Until = h.untilOf(v, p.Until)
 		v.Counter = h.counterOf(v, v.T.CounterOnly(), whereOf(p))
-	case liuma.CodeForbidden: // nothing leads back to a channel that was stopped
+	case liuma.CodeForbidden: // a page must not lead back to a stopped channel
 		v.Result.Text, v.Result.Next = v.T.StoppedText(), v.T.StoppedNext()
 		v.Counter = h.counterOf(v, v.T.CounterOnly(), whereOf(p))
 		v.Ways = append(v.Ways, h.call(v))
 		return
 	case liuma.CodeRefused:
-		if linked(p) { // the handle names no card of this channel
+		if linked(p) { // the handle belongs to no card of this channel
 			v.Result.Text, v.Result.Next = v.T.NoLink(), ""
 			v.Counter = h.counterOf(v, v.T.CounterOnly(), whereOf(p))
 			break
@@ -287,7 +287,7 @@ func (h *handler) refused(v *view, p ceremony.Page) {
 	h.leads(v, p)
 }
 
-// leads ends a refusal: back to the channel, and to whom one may ask.
+// leads completes a refusal: the way back to the channel, and where to ask.
 func (h *handler) leads(v *view, p ceremony.Page) {
 	class := "btn-primary"
 	if len(v.First) > 0 && v.First[0].Class == class {
@@ -300,7 +300,7 @@ func (h *handler) leads(v *view, p ceremony.Page) {
 	}
 }
 
-// planned is the page of a reset that waits: from when on the new PIN can be set.
+// planned is the page of a reset that waits: it says when the new PIN can be set.
 func (h *handler) planned(v *view, p ceremony.Page) {
 	v.Result.Text, v.Result.Next = v.T.PlannedText(), v.T.PlannedNext()
 	if v.Until = h.untilOf(v, p.Until); v.Until != nil {
@@ -308,15 +308,15 @@ func (h *handler) planned(v *view, p ceremony.Page) {
 	}
 }
 
-// notYet is the page of a PIN that was set at a counter and counts later.
+// notYet is the page of a PIN that was set at a counter and does not count yet.
 func (h *handler) notYet(v *view, p ceremony.Page) {
 	if v.Until = h.untilOf(v, p.Until); v.Until != nil {
 		v.Until.Title = v.T.CounterFromTitle()
 	}
 }
 
-// reported is the page of a card whose loss was reported by phone: until when, and how
-// it ends sooner.
+// reported is the page of a card whose loss was reported by phone: when that ends by
+// itself, and how it ends sooner.
 func (h *handler) reported(v *view, p ceremony.Page) {
 	v.Result.Text, v.Result.Next = v.T.ReportedText(), ""
 	if v.Until = h.untilOf(v, p.Until); v.Until != nil {
@@ -334,9 +334,9 @@ func (h *handler) toEvidence(v *view, p ceremony.Page, text string) {
 	v.Counter = h.counterOf(v, v.T.CounterFace(), whereOf(p))
 }
 
-// toNewPIN leads from a locked or blocked PIN to a new one: on this page if the
-// card is linked to this channel, else in a channel that it is linked to, and
-// always at a counter.
+// toNewPIN leads from a locked or blocked PIN to a new one: on this page if the card
+// is linked to this channel, else in a channel that it is linked to, and always at a
+// counter.
 func (h *handler) toNewPIN(v *view, p ceremony.Page, text string) {
 	switch {
 	case canForget(p):
@@ -399,7 +399,7 @@ func refusedLook(c liuma.Code) look {
 	return look{title: func(t *wordings) string { return t.UnavailableTitle() }, kind: "warn", icon: "unavailable"}
 }
 
-// laneClosed says that strangers, and not the holder's PIN, are stopped.
+// laneClosed says that strangers are stopped, and not the holder's PIN.
 func (h *handler) laneClosed(v *view, p ceremony.Page) {
 	if p.LaneClosed {
 		v.heading(func(t *wordings) string { return t.LaneTitle() })

@@ -9,23 +9,23 @@ import (
 	"github.com/liuma-pin/liuma/internal/policy"
 )
 
-// Rules are the layers of policy, as the page about regions reads them.
+// Rules are the policy layers, as the page about regions reads them.
 type Rules interface {
 	For(liuma.Region, liuma.ChannelID) policy.Policy
-	Regions() []liuma.Region // that have rules of their own
+	Regions() []liuma.Region // the regions with rules of their own
 }
 
 const regionPath = "/region"
 
-// showRegion says in plain sentences how it works in a region: the nation's rule
-// where none is named, or one that is no code.
+// showRegion explains in plain sentences how the PIN works in a region; if the address
+// names none, or no valid code, in the nation.
 func (h *handler) showRegion(w http.ResponseWriter, r *http.Request) {
 	h.door.KeepLang(w, r)
 	h.show(w, r, http.StatusOK, h.regionView(r, regionOf(r)))
 }
 
-// regionOf is the region that a page's address names; empty for none, or one that is no
-// code.
+// regionOf is the region that a page's address names; empty if it names none or no
+// valid code.
 func regionOf(r *http.Request) liuma.Region {
 	region, err := liuma.ParseRegion(r.URL.Query().Get("code"))
 	if err != nil {
@@ -65,7 +65,7 @@ func (h *handler) regionView(r *http.Request, region liuma.Region) *view {
 	return v
 }
 
-// ruleOf says of which region the page speaks.
+// ruleOf names the region that the page is about.
 func (h *handler) ruleOf(t *wordings, r liuma.Region) string {
 	place := h.placeOf(t, r)
 	if place == "" {
@@ -105,7 +105,7 @@ func (t *wordings) rules(p policy.Policy) []string {
 	return out
 }
 
-// tries says what wrong PINs lead to.
+// tries says what happens after wrong PINs.
 func (t *wordings) tries(p policy.Policy) string {
 	return t.RuleTries(strconv.Itoa(p.Limits.Attempts), strconv.Itoa(int(p.Limits.LockFor/time.Hour)))
 }
@@ -114,7 +114,7 @@ func (t *wordings) ruleOfMinors(p policy.Policy) string {
 	return t.RuleMinors(strconv.Itoa(p.Minors.Alone))
 }
 
-// ruleAgents says whether somebody may come to a counter for the holder, and what for.
+// ruleAgents says whether an agent may come to a counter for the holder, and what for.
 func (t *wordings) ruleAgents(a policy.Agents) string {
 	switch a {
 	case policy.AgentsFreeze:
@@ -127,12 +127,12 @@ func (t *wordings) ruleAgents(a policy.Agents) string {
 	return t.RuleAgentsNone()
 }
 
-// ownSentence is what the region says in its own words.
+// ownSentence is the region's own text.
 func (t *wordings) ownSentence(s policy.Texts) string {
 	return t.of(liuma.Text{ZH: string(s.ZH), EN: string(s.EN)})
 }
 
-// proofName names a kind of proof, as an act takes it.
+// proofName names a kind of proof in an act.
 func (t *wordings) proofName(a liuma.Action, p policy.Proof) string {
 	switch p {
 	case policy.ProofPIN:
@@ -150,12 +150,12 @@ func (t *wordings) proofName(a liuma.Action, p policy.Proof) string {
 	return t.ProofCardNo()
 }
 
-// ruleProofs says what an act takes.
+// ruleProofs says which proofs an act asks for.
 func (t *wordings) ruleProofs(a liuma.Action, steps policy.Steps) string {
 	return t.RuleProofs(actOf(t, a).title, t.proofs(a, steps))
 }
 
-// proofs names all that an act takes.
+// proofs names all proofs that an act asks for.
 func (t *wordings) proofs(a liuma.Action, steps policy.Steps) string {
 	var all string
 	for _, p := range steps.Of(a) {

@@ -16,8 +16,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// Agencies is the directory, as the page about it reads it; *agency.Book is one. What is
-// asked for is a region: nothing here knows where a device is.
+// Agencies is the directory, as the page about it reads it; *agency.Book implements it. The
+// search is by region: nothing here knows where a device is.
 type Agencies interface{ Listing() *agency.Listing }
 
 const (
@@ -26,14 +26,14 @@ const (
 	whereShown = 5
 )
 
-// asking is what is looked for, as the page's address says it.
+// asking is the search that the page's address describes.
 type asking struct {
 	region liuma.Region
 	text   string
 	page   int // from 1
 }
 
-// link is the address of the page that answers.
+// link is the address of the page with the result.
 func (a asking) link() string {
 	q := url.Values{}
 	if a.region != "" {
@@ -51,8 +51,8 @@ func (a asking) link() string {
 	return wherePath + "?" + q.Encode()
 }
 
-// askedWhere reads the address. What cannot be read is as good as left out: whoever got
-// here is to find somebody.
+// askedWhere reads the address. Parts that cannot be read are ignored, so that every reader
+// finds somebody to ask.
 func askedWhere(r *http.Request, l *agency.Listing) asking {
 	q := r.URL.Query()
 	a := asking{page: 1}
@@ -78,7 +78,7 @@ func (h *handler) showWhere(w http.ResponseWriter, r *http.Request) {
 type search struct {
 	Text   string
 	Region liuma.Region
-	In     string // where it looks
+	In     string // the region that it searches
 }
 
 // office is an agency or a hotline as pages show it.
@@ -87,7 +87,7 @@ type office struct {
 	Sample                                                                                   bool
 }
 
-// spoken is a text in the language that it is in, which need not be the page's.
+// spoken is a text with its language, which may differ from the page's.
 type spoken struct{ Text, Lang string }
 
 func (h *handler) whereView(r *http.Request) *view {
@@ -114,7 +114,7 @@ func (h *handler) whereView(r *http.Request) *view {
 	return v
 }
 
-// whereFound shows what was searched for, or what to do where nothing is found.
+// whereFound shows the results of a search, or what to do if nothing was found.
 func (h *handler) whereFound(v *view, l *agency.Listing, a asking) {
 	found, more := l.Search(agency.Query{Region: a.region, Text: a.text})
 	if len(found) == 0 {
@@ -135,17 +135,18 @@ func (h *handler) whereFound(v *view, l *agency.Listing, a asking) {
 	h.wherePaged(v, l, a, found)
 }
 
-// quotedMost is how long a name may be that the page repeats.
+// quotedMost is the longest name that the page repeats.
 const quotedMost = 16
 
-// quotable reports whether what was typed may be repeated where nothing is found. An
-// address can be sent to somebody, and what it brings stands on our page: no sentence of a
-// stranger's, no number and no other address.
+// quotable reports whether the typed text may be repeated when nothing is found. Anybody
+// can send such an address to others, and the text would appear on our page: so it may be
+// no sentence, no number and no address.
 func quotable(typed string) bool {
 	return utf8.RuneCountInString(typed) <= quotedMost && !agency.Hides(typed)
 }
 
-// whereAround shows the offices of a region, or of the next one above it that has some.
+// whereAround shows the offices of a region or, if it has none, of the next region above it
+// that has some.
 func (h *handler) whereAround(v *view, l *agency.Listing, a asking, near agency.Near) {
 	switch {
 	case a.region == "":
@@ -212,13 +213,13 @@ func (h *handler) whereOn(v *view, l *agency.Listing, a asking) {
 	}
 }
 
-// place names a region with those around it.
+// place names a region with the regions around it.
 func (t *wordings) place(l *agency.Listing, r liuma.Region) string {
 	return cmp.Or(l.Place(t.all, r), t.WhereEverywhere())
 }
 
-// placeOf is place for pages that need no directory of agencies: without one they name
-// the province. Empty for the nation.
+// placeOf is place for pages that work without a directory of agencies: without it they
+// name the province. Empty for the nation.
 func (h *handler) placeOf(t *wordings, r liuma.Region) string {
 	if h.agencies == nil {
 		return t.all.Region(r)
@@ -226,8 +227,8 @@ func (h *handler) placeOf(t *wordings, r liuma.Region) string {
 	return h.agencies.Listing().Place(t.all, r)
 }
 
-// officeOf is an agency in the page's language; what it does not say in that is shown in
-// Chinese.
+// officeOf is an agency in the page's language; texts that it does not have in that
+// language are in Chinese.
 func (h *handler) officeOf(v *view, l *agency.Listing, a store.Agency) office {
 	o := office{Name: v.spoken(a.Name), Region: spoken{Text: l.Place(v.T.all, a.Region)}, Address: v.spoken(a.Address), Hours: v.spoken(a.Hours),
 		Telephone: spoken{Text: a.Telephone}, Documents: v.spoken(a.Documents), Languages: v.spoken(a.Languages), Services: v.spoken(a.Services), Sample: a.Sample}
@@ -251,8 +252,8 @@ func (h *handler) officeOf(v *view, l *agency.Listing, a store.Agency) office {
 	return o
 }
 
-// comesFor says what somebody may come to an office for in a holder's place. What the
-// office says of it itself counts only where no policy is read: clerks go by the policy.
+// comesFor says what an agent may come to an office for. The office's own statement counts
+// only if no policy is read, since clerks go by the policy.
 func (t *wordings) comesFor(a policy.Agents) string {
 	switch a {
 	case policy.AgentsFreeze:
@@ -276,12 +277,12 @@ func (v *view) spoken(t liuma.Text) spoken {
 	return spoken{Text: said}
 }
 
-// whereOf is the region that a page of a ceremony sends its holder to: the card's where the
-// page knows whose it is, and else the one that the channel asked for. A page that may not
-// know a card has none of it to show (0013).
+// whereOf is the region whose offices a ceremony's page names: the card's if the page knows
+// whose it is, and else the region of the channel's request. A page that may not know a
+// card must not show its region (0013).
 func whereOf(p ceremony.Page) liuma.Region { return cmp.Or(p.Home, p.Region) }
 
-// whereWay leads to the page with a region filled in; nil where there is no directory.
+// whereWay leads to the page with a region filled in; nil if there is no directory.
 func (h *handler) whereWay(v *view, region liuma.Region) []way {
 	if h.agencies == nil || v.Clerk != "" || v.OnPad {
 		return nil
@@ -306,7 +307,7 @@ func (h *handler) nearest(v *view, region liuma.Region) []office {
 	return out
 }
 
-// agencyName is what pages call an agency of staff.
+// agencyName is the name on pages of an agency of staff.
 func (h *handler) agencyName(v *view, a liuma.Agency, r liuma.Region) string {
 	if h.agencies != nil && a != "" {
 		if one, ok := h.agencies.Listing().Agency(a); ok {

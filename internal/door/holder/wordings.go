@@ -9,8 +9,8 @@ import (
 	"github.com/liuma-pin/liuma/locale"
 )
 
-// wordings are the sentences of the pages in one language, from the catalogue,
-// with the small choices between them.
+// wordings are the sentences of the pages in one language, from the catalogue, with
+// the functions that choose between them.
 type wordings struct {
 	locale.Page
 	all     *locale.Words
@@ -25,8 +25,7 @@ func newWordings(all *locale.Words, hotline string) *wordings {
 func (t *wordings) InGuide() locale.Guide     { return t.all.Guide }
 func (t *wordings) InGenuine() locale.Genuine { return t.all.Genuine }
 
-// of picks this language of a bilingual text, and Chinese in every language that
-// the text does not have.
+// of picks this language of a bilingual text; if the text does not have it, Chinese.
 func (t *wordings) of(text liuma.Text) string {
 	if t.Lang() == door.English {
 		return text.EN
@@ -34,8 +33,8 @@ func (t *wordings) of(text liuma.Text) string {
 	return text.ZH
 }
 
-// explain returns the explanation of an error code, with its first sentence as a
-// title too: without the stop.
+// explain returns the explanation of an error code, and its first sentence, without
+// the stop, as a title.
 func (t *wordings) explain(c liuma.Code) (e locale.Explanation, title string) {
 	e = t.all.Explanation(c, t.hotline)
 	return e, locale.WithoutStop(e.What)
@@ -52,7 +51,7 @@ func (t *wordings) triesLeft(n int) string { return t.TriesLeft(n, strconv.Itoa(
 
 func (t *wordings) wrongText(left int) string { return t.WrongLeft(left, strconv.Itoa(left)) }
 
-// lockedUntil is the wording above a pad while no PIN is taken, with the
+// lockedUntil is the sentence above a pad while no PIN is taken, with the
 // alternatives.
 func (t *wordings) lockedUntil(moment string, forgot bool) string {
 	if forgot {
@@ -88,7 +87,7 @@ func (t *wordings) sentAt(by liuma.CodeWay, at time.Time) string {
 	return t.CodeSent(at.Format("15:04"))
 }
 
-// sendFrom says from when a code is sent by a way again.
+// sendFrom says when a code can be sent by a way again.
 func (t *wordings) sendFrom(by liuma.CodeWay, moment string) string {
 	if by == liuma.ByVoice {
 		return t.CallFrom(moment)

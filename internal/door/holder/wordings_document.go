@@ -2,7 +2,7 @@ package holder
 
 import "github.com/liuma-pin/liuma"
 
-// documentLabel says before a masked number what it is the number of.
+// documentLabel is the label before a masked number: the kind of document.
 func (t *wordings) documentLabel(d liuma.DocumentType) string {
 	switch d {
 	case liuma.DocumentPermanentResidence:

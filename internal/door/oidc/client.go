@@ -19,8 +19,8 @@ const (
 	assertionLongest = 4096 // bytes
 	jtiShortest      = 16
 	jtiLongest       = 64
-	// assertionLifetime is how far ahead the end of an assertion may be. The mark
-	// of its jti is kept that long and ten minutes more (clock.Grace).
+	// assertionLifetime is how far in the future an assertion may end. The mark of
+	// its jti is kept that long and ten minutes more (clock.Grace).
 	assertionLifetime = time.Hour
 )
 
@@ -33,7 +33,7 @@ type gate struct {
 	now       func() time.Time
 	latest    func() time.Time
 	issuer    string
-	endpoints []string // token and PAR endpoint, which an assertion may name instead (RFC 9126, 2)
+	endpoints []string // token and PAR endpoint: an assertion may name them instead (RFC 9126, 2)
 }
 
 // assertion holds the claims that the door reads of a client assertion.
@@ -48,10 +48,10 @@ type visitor struct {
 	counted *authority.Taken
 }
 
-// check returns the channel that signed the request's assertion, and takes the
-// assertion out of use. A crash after that costs the channel one assertion.
-// Before that admit is told who the channel is, and may refuse: the assertion
-// can then be used again. The request counts as an act of the channel.
+// check returns the channel that signed the request's assertion, and marks the
+// assertion as used. A crash after that costs the channel one assertion. Before that
+// it calls admit with the channel, which may refuse: the assertion can then be used
+// again. The request counts as an act of the channel.
 func (g gate) check(ctx context.Context, header http.Header, f form, act authority.Act, admit func(client string) error) (visitor, error) {
 	raw, err := g.only(header, f)
 	if err != nil {
@@ -110,10 +110,9 @@ func (g gate) only(header http.Header, f form) (string, error) {
 	return raw, nil
 }
 
-// parseAssertion reads an assertion without trusting it: nothing is known of
-// its claims until signer has checked the signature. A bearer token that the
-// channel signed for the native door is refused here for its typ, and by proper
-// for its audience.
+// parseAssertion reads an assertion without trusting it: its claims are unproven
+// until signer has checked the signature. A bearer token that the channel signed for
+// the native door is refused here for its typ, and by proper for its audience.
 func parseAssertion(raw string) (*door.Token, assertion, error) {
 	var a assertion
 	token, err := door.ParseToken(raw, &a, door.AssertionTypes()...)
@@ -154,7 +153,7 @@ func (g gate) signer(ctx context.Context, token *door.Token, a *assertion) (stor
 	return client, nil
 }
 
-// proper checks verified claims, and returns until when the jti must be
+// proper checks verified claims, and returns the time until which the jti must be
 // remembered.
 func (g gate) proper(a assertion, strict bool) (until time.Time, err error) {
 	const field = "client_assertion"
@@ -181,10 +180,10 @@ func (g gate) proper(a assertion, strict bool) (until time.Time, err error) {
 	return time.Unix(expires, 0).Add(door.TokenLeeway).UTC(), nil
 }
 
-// addressed checks that the audience is this server alone: another audience could
-// use the assertion here. A channel that is registered as strict names the issuer
-// and nothing else, so that an endpoint of another server, which gave out this
-// one's address as its own, gets no assertion that passes here.
+// addressed checks that the audience is this server alone: another audience could use
+// the assertion here. A channel that is registered as strict must name only the
+// issuer. Then another server that gives out this door's endpoint as its own cannot
+// get an assertion that is valid here.
 func (g gate) addressed(a assertion, strict bool) error {
 	switch {
 	case len(a.Audience) == 1 && a.Audience[0] == g.issuer:

@@ -27,8 +27,8 @@ var schemaSource []byte
 const (
 	detailsName = "authorization_details"
 	detailsType = "liuma_pin"
-	// deepest bounds the nesting of the JSON: array, object, holder, and its document
-	// or a member that does not belong there.
+	// deepest is the deepest nesting of the JSON: array, object, holder, and its
+	// document or a wrong member.
 	deepest = 4
 )
 
@@ -51,14 +51,14 @@ type noLoader struct{}
 
 func (noLoader) Load(string) (any, error) { return nil, errors.New("the schema refers to another") }
 
-// parseDetails reads the authorization_details parameter: strict JSON in which
-// no member comes twice, that fits the schema.
+// parseDetails reads the authorization_details parameter: strict JSON in which no
+// member comes twice, and that fits the schema.
 func (d *Door) parseDetails(raw string) (ceremony.Push, error) {
 	value, fault := strictjson.Parse([]byte(raw), deepest)
 	if fault != nil {
 		why := reason(fault.Kind)
 		if fault.Kind == strictjson.UTF8 {
-			why = reasonUTF8 // which parameters have as well
+			why = reasonUTF8 // the name of this fault in parameters, too
 		}
 		return ceremony.Push{}, refuse(why, detailsName)
 	}
@@ -78,11 +78,11 @@ func readDetails(value any) (ceremony.Push, error) {
 	holder := members(object["holder"])
 	document := members(holder["document"])
 	number, err := liuma.HolderText(text(holder["id_number"]), liuma.Document{Type: liuma.DocumentType(text(document["type"])), Number: text(document["number"])})
-	if err != nil { // both at once do not fit the schema, so it is a document's text as ID number
+	if err != nil { // the schema refuses both at once, so a document's text is in id_number
 		return ceremony.Push{}, liuma.AtField(err, detailsName+".holder.id_number")
 	}
 	action, err := liuma.ParseAction(text(object["action"]))
-	if err != nil || action == liuma.ActionFreeze { // which needs no page
+	if err != nil || action == liuma.ActionFreeze { // a freeze has no page
 		return ceremony.Push{}, refuse(reasonChoice, detailsName+".action")
 	}
 	businessNo, err := liuma.ParseBusinessNo(text(object["business_no"]))
@@ -137,7 +137,7 @@ func misfit(err error) error {
 	return refuse(faults[0].why, faults[0].field)
 }
 
-// fault is one thing that does not fit.
+// fault is one thing that does not fit the schema.
 type fault struct {
 	why   reason
 	field string
@@ -183,9 +183,9 @@ func leaves(e *jsonschema.ValidationError, into []fault) []fault {
 	why := reasonOf(e.ErrorKind)
 	switch {
 	case len(e.InstanceLocation) == 0:
-		why = reasonCount // an object alone, say: the sentence names the form
+		why = reasonCount // for example an object without the array: the sentence explains the form
 	case why == reasonMemberUnknown && strings.HasSuffix(at, ".holder.id_number"):
-		why = reasonDocument // the schema closes it where there is a document
+		why = reasonDocument // the schema forbids it beside a document
 	}
 	return append(into, fault{why: why, field: at})
 }

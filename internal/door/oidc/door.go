@@ -1,22 +1,21 @@
 // Package oidc is the protocol part of the hosted door: discovery, keys, pushed
-// requests (PAR, RFC 9126) and the token endpoint of OpenID Connect, for a
-// single flow. It guarantees that the authority is asked only by a channel
-// whose assertion was signed by a key registered for it and is used once, only
-// with PKCE, for a redirect URI that is registered byte for byte and for
-// authorization_details that fit the published schema; that every parameter of
-// a request comes once and is bounded; and that every reply is an answer or an
-// OAuth error with a stable error code. No log line of the door holds more than
-// method, route, status, size, duration, request id and client id, and the
-// cause of a failure. It trusts the authority with every decision about a
-// ceremony or an authorization code, the vault with signing, and the network
-// with nothing. The pages between push and authorization code are in package
-// holder.
+// requests (PAR, RFC 9126) and the token endpoint of OpenID Connect, for a single
+// flow. It guarantees that a request reaches the authority only from a channel whose
+// assertion was signed by a key registered for it and is used once, only with PKCE,
+// only for a redirect URI that is registered byte for byte, and only with
+// authorization_details that fit the published schema; that every parameter of a
+// request comes once and is limited in size; and that every reply is an answer or an
+// OAuth error with a stable error code. A log line of the door holds only method,
+// route, status, size, duration, request id, client id, and the cause of a failure.
+// It trusts the authority with every decision about a ceremony or an authorization
+// code, the vault with signing, and the network with nothing. The pages between push
+// and authorization code are in package holder.
 //
-// The flow is written here, on go-jose, and not taken from ory/fosite: that
-// library has seen no release since 2024, needs go-jose v3, wants its own
-// storage of sessions and tokens (here the ceremony is the session, and an
-// access token gives access to nothing), and most of its features would have to
-// be turned off. What remains of OAuth is two POST endpoints.
+// The flow is written here, on go-jose, and not taken from ory/fosite: that library
+// has seen no release since 2024, needs go-jose v3, wants its own storage of sessions
+// and tokens (here the ceremony is the session, and an access token gives access to
+// nothing), and most of its features would have to be turned off. What remains of
+// OAuth is two POST endpoints.
 //
 // docs/HOSTED.md is the guide for channels.
 //
@@ -72,12 +71,11 @@ type Config struct {
 	// configured with the same.
 	Issuer string
 	Now    func() time.Time // the wall clock
-	// Latest is the later of the wall clock and the authority's own time: what
-	// clients signed has expired when it has by either. Default: Now.
+	// Latest is the later of the wall clock and the authority's own time: a client's
+	// assertion has expired when it has expired by either. Default: Now.
 	Latest func() time.Time
 	Logger *slog.Logger
-	// InFlight bounds the requests that are worked on, together with the pages;
-	// nil: nothing does.
+	// InFlight limits the requests in work, together with the pages; nil: no limit.
 	InFlight *door.InFlight
 	// Hotline is the help line that errors name; empty for the national one.
 	Hotline string
@@ -106,8 +104,8 @@ func (c Config) validate() error {
 	return nil
 }
 
-// The paths that the door answers at. AuthorizePath is announced here and
-// answered by the holder pages.
+// The paths of the door. AuthorizePath is in the metadata, and the holder pages
+// answer it.
 const (
 	DiscoveryPath = "/.well-known/openid-configuration"
 	serverPath    = "/.well-known/oauth-authorization-server" // the same, where OAuth clients look (RFC 8414)
@@ -185,12 +183,12 @@ func (d *Door) Routes(mux *http.ServeMux) {
 	mux.Handle(SchemaPath, d.endpoint(http.MethodGet, d.document("application/schema+json", func() ([]byte, error) { return schemaSource, nil })))
 }
 
-// nowhere answers that there is nothing at a path.
+// nowhere answers that a path does not exist.
 func nowhere(*door.Visit, *http.Request) error { return door.NoSuchPath() }
 
-// absentPaths are paths at which programs look for what the door does not have:
-// endpoints of OAuth under their usual names, and whatever is below the door's own.
-// They get an OAuth error, where a page for holders would not parse.
+// absentPaths are paths at which programs look for endpoints that the door does not
+// have: OAuth endpoints under their usual names, and everything below the door's own
+// paths. They get an OAuth error, since programs cannot parse a page for holders.
 func absentPaths() []string {
 	return []string{
 		"/revoke", "/revocation", "/introspect", "/introspection", "/register", "/registration", "/device_authorization",
@@ -210,8 +208,8 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d.mux.ServeHTTP(w, r)
 }
 
-// endpoint is one path: headers, method, log and errors are the same for all.
-// An empty method stands for any.
+// endpoint is one path: headers, method, log and errors are handled alike for all. An
+// empty method allows any.
 func (d *Door) endpoint(method string, handle func(*door.Visit, *http.Request) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		d.calls.Serve(w, r, func(v *door.Visit, r *http.Request) error {
@@ -238,7 +236,7 @@ func (d *Door) allow(v *door.Visit, r *http.Request, method string) error {
 	return refuse(reasonMethod, "")
 }
 
-// document answers with something public that changes rarely.
+// document answers with a public document that changes rarely.
 func (d *Door) document(kind string, body func() ([]byte, error)) func(*door.Visit, *http.Request) error {
 	return func(v *door.Visit, _ *http.Request) error {
 		b, err := body()

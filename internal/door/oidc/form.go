@@ -18,8 +18,7 @@ const (
 // form is a request's parameters: each once, none empty.
 type form map[string]string
 
-// readForm reads a request's body. A query is refused: addresses end up in the
-// logs of proxies.
+// readForm reads a request's body. A query is refused, because proxies log addresses.
 func readForm(w http.ResponseWriter, r *http.Request) (form, error) {
 	if err := door.OnlyType(r.Header, "application/x-www-form-urlencoded"); err != nil {
 		return nil, err
@@ -34,10 +33,10 @@ func readForm(w http.ResponseWriter, r *http.Request) (form, error) {
 	return parseForm(string(body))
 }
 
-// parseForm reads application/x-www-form-urlencoded. Every parameter that comes
-// twice is refused, known or not (RFC 6749, 3.1), because two readers could
-// each take another one. A parameter without a value counts as absent. Text
-// that does not parse is not quoted in the error: it may be personal.
+// parseForm reads application/x-www-form-urlencoded. Every parameter that comes twice
+// is refused, known or not (RFC 6749, 3.1), because two readers could take different
+// ones. A parameter without a value counts as absent. Text that does not parse is not
+// quoted in the error, because it may be personal.
 func parseForm(body string) (form, error) {
 	if strings.Count(body, "&") >= maxParameters {
 		return nil, refuse(reasonMany, "")

@@ -105,8 +105,8 @@ func CheckRedirectURI(s string) error {
 	return nil
 }
 
-// mayGoBack reports whether a redirect URI is registered, byte for byte, and
-// could be registered today, however it came into the registration.
+// mayGoBack reports whether a redirect URI is registered, byte for byte, and is valid
+// by today's rules too, even if it was registered under earlier ones.
 func mayGoBack(registered []string, uri string) bool {
 	return slices.Contains(registered, uri) && CheckRedirectURI(uri) == nil
 }

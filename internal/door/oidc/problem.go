@@ -9,8 +9,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/door"
 )
 
-// problem is an OAuth error (RFC 6749, 5.2; RFC 9126, 2.3), with the members
-// that the native door's problem documents have.
+// problem is an OAuth error (RFC 6749, 5.2; RFC 9126, 2.3), with the members of the
+// native door's problem documents.
 type problem struct {
 	Error         string     `json:"error"`
 	Description   string     `json:"error_description"` // English, ASCII; begins with the field at fault

@@ -18,7 +18,7 @@ const (
 	verifierLongest = 128
 	secretShortest  = 8 // of state and nonce, in characters
 	nonceLongest    = 512
-	stateLongest    = 2048 // stock middleware keeps more in it than a random value
+	stateLongest    = 2048 // common middleware puts more into it than a random value
 )
 
 // pushAnswer is RFC 9126, 2.2.
@@ -136,8 +136,8 @@ func parseReturn(f form, registered []string) (ceremony.Return, error) {
 	return ceremony.Return{RedirectURI: redirect, State: state, Nonce: nonce, CodeChallenge: challenge}, nil
 }
 
-// pushError prefixes the field of the authority's error with the path of
-// authorization_details, where the request had it.
+// pushError puts the path of authorization_details before the field of the
+// authority's error, if the field is in there.
 func pushError(err error) error {
 	e, ok := errors.AsType[*liuma.Error](err)
 	if !ok || e.Field == "" {

@@ -8,9 +8,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/strictjson"
 )
 
-// reason is a finer name beneath the error codes bad_request and
-// unauthenticated. Where the native door has the same one, it has the same
-// name.
+// reason is a finer name beneath the error codes bad_request and unauthenticated. A
+// reason that the native door has too has the same name there.
 type reason = door.Reason
 
 const (

@@ -62,13 +62,13 @@ func (d *Door) token(v *door.Visit, r *http.Request) error {
 	}
 	if err := d.tokens.Ready(); err != nil {
 		caller.counted.GiveBack()
-		return err // a code is redeemed once, so not before its token can be signed
+		return err // the code would be used up, so the token must be signable first
 	}
 	grant, err := d.authority.RedeemCode(r.Context(), caller.Caller, code, redirect, verifier)
 	if err != nil {
 		return err
 	}
-	caller.counted.GiveBack() // refused ones alone are rationed
+	caller.counted.GiveBack() // only refused requests count to the ration
 	v.BusinessNo = grant.BusinessNo
 	body, err := d.issue(liuma.ChannelID(caller.Client.ID), grant)
 	if err != nil {
@@ -81,7 +81,7 @@ func (d *Door) token(v *door.Visit, r *http.Request) error {
 func (d *Door) issue(channel liuma.ChannelID, g ceremony.Grant) (tokenAnswer, error) {
 	now := d.now()
 	if now.Before(g.At) {
-		now = g.At // a clock that was set back must not cost the holder the verdict
+		now = g.At // a clock that was set back must not make the holder's verdict invalid
 	}
 	left := g.Expires.Unix() - now.Unix()
 	if left < 1 {

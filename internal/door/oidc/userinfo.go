@@ -12,17 +12,17 @@ import (
 // bearer is the scheme of an access token (RFC 6750).
 const bearer = "Bearer"
 
-// userinfoAnswer is OpenID Connect Core, 5.3.2. There is nothing else in it: what
-// a channel may know of a card is in the ID token, which it got with the code.
+// userinfoAnswer is OpenID Connect Core, 5.3.2. It holds nothing else: what a channel may
+// know about a card is in the ID token, which it got with the code.
 type userinfoAnswer struct {
 	Subject string `json:"sub"`
 }
 
-// userinfo is for stock middleware, which finishes a log-in only when it was
-// answered here. It shows the pairwise subject to whoever has the access token,
-// for as long as the token's answer said, while its channel is registered. The token says
-// all of it itself, sealed by the vault, so any authority of the service answers; the ID
-// token, which says the same and more, is not concerned.
+// userinfo is for common middleware, which completes a log-in only after a call here. It
+// returns the pairwise subject to a caller with the access token, for as long as the
+// token's answer said, while the channel is registered. All of that is in the token
+// itself, sealed by the vault, so any authority of the service can answer. The ID token,
+// which says the same and more, does not depend on it.
 func (d *Door) userinfo(v *door.Visit, r *http.Request) error {
 	if r.Method != http.MethodGet && r.Method != http.MethodPost {
 		v.Header().Set("Allow", "GET, POST")
@@ -56,8 +56,8 @@ func (d *Door) userinfo(v *door.Visit, r *http.Request) error {
 	return answer(v, http.StatusOK, userinfoAnswer{Subject: found.Subject})
 }
 
-// bearerToken returns the access token of a request: from its header, once, and
-// never from the address or the body, which are logged and kept elsewhere.
+// bearerToken returns the access token of a request: from its header, once, and never
+// from the address or the body, which may be logged or kept elsewhere.
 func bearerToken(h http.Header) (string, bool) {
 	values := h.Values("Authorization")
 	if len(values) != 1 {

@@ -19,7 +19,7 @@ import (
 
 const (
 	checkLife  = 10 * time.Minute
-	mostChecks = 500 // at once; a developer's machine has a handful
+	mostChecks = 500 // open at once; a developer's machine has a handful
 )
 
 // The states of a check.
@@ -29,17 +29,17 @@ const (
 	stateRefused = "refused" // "it is somebody else", or left
 )
 
-// check is one look at a person. It is in memory only: after a restart the
-// channel begins another. Guarded by StandIn.mu.
+// check is one check of a person. It is in memory only: after a restart the channel
+// begins another. Guarded by StandIn.mu.
 type check struct {
 	person    person
 	challenge string
-	back      string // redirect URI; empty: the result is asked for, or shown
+	back      string // redirect URI; empty: the result is fetched, or shown
 	state     string // the channel's own value, carried back
 	ends      time.Time
 
 	outcome  string // one of the states
-	why      string // of a refusal
+	why      string // reason of a refusal
 	evidence string
 }
 
@@ -126,7 +126,7 @@ func (s *StandIn) find(id string) (check, bool) {
 	return *c, true
 }
 
-// show is the page where a developer says who is there.
+// show is the page on which a developer says who is in front of the camera.
 func (s *StandIn) show(w http.ResponseWriter, r *http.Request) {
 	c, ok := s.find(r.PathValue("id"))
 	if !ok {
@@ -136,8 +136,7 @@ func (s *StandIn) show(w http.ResponseWriter, r *http.Request) {
 	s.render(w, r, http.StatusOK, viewOf(c))
 }
 
-// press decides a check, once. Its page then shows, or carries back, what the
-// first press decided.
+// press decides a check, once. Later presses show, or carry back, the first decision.
 func (s *StandIn) press(w http.ResponseWriter, r *http.Request) {
 	switch err := s.decide(r.PathValue("id"), r.PostFormValue("who")); {
 	case err != nil && err.status == http.StatusNotFound:
@@ -178,8 +177,8 @@ func (s *StandIn) decide(id, who string) *refusal {
 	return nil
 }
 
-// address is where the holder goes back to. What is signed may travel in it: it
-// is good once, for this challenge of this channel, for minutes.
+// address is the address to which the holder goes back. The signed evidence may be in
+// it: it is good once, for this challenge of this channel, for minutes.
 func (c check) address() string {
 	q := url.Values{}
 	if c.state != "" {
@@ -222,11 +221,11 @@ func originOf(address string) string {
 	return u.Scheme + "://" + u.Host
 }
 
-// view is what a page shows. Names and numbers are masked.
+// view holds the values of a page. Names and numbers are masked.
 type view struct {
 	Kind   string // home, ask, done or gone
 	W      locale.Standin
-	Others []*locale.Words // of the other languages, for ?lang=
+	Others []*locale.Words // the page's other languages, for ?lang=
 	Path   string
 
 	Origin, Audience string
@@ -236,7 +235,7 @@ type view struct {
 	Refresh          template.HTMLAttr
 	Given            bool
 	Evidence, Why    string
-	// What was typed on the home page, and what was wrong with it.
+	// The text typed on the home page, and what is wrong with it.
 	Wrong, Challenge, IDNumber, Name string
 }
 
@@ -248,8 +247,8 @@ func viewOf(c check) view {
 	if c.outcome != stateWaiting {
 		v.Kind, v.Given, v.Evidence, v.Why = "done", c.outcome == stateGiven, c.evidence, c.why
 		if c.back != "" {
-			// Not a redirect of the form: browsers hold all that follows one to
-			// form-action, and where the channel goes on to is not known here.
+			// The form does not redirect: browsers apply form-action to all redirects
+			// that follow, and it is not known where the channel will redirect to.
 			v.To = c.address()
 			v.Refresh = template.HTMLAttr(`content="0;url=` + html.EscapeString(v.To) + `"`) //nolint:gosec // escaped
 		}

@@ -15,27 +15,28 @@ import (
 
 // Errors that callers act on. With each of them nothing was changed.
 var (
-	// ErrReal means that the identifier belongs to a real provider: nobody stands
-	// in for it under its own name.
+	// ErrReal means that the identifier belongs to a real provider, so no stand-in
+	// may use it.
 	ErrReal = errors.New("is a provider that is not registered as a stand-in")
-	// ErrStopped means that an operator takes no evidence from it.
+	// ErrStopped means that an operator stopped this provider.
 	ErrStopped = errors.New("is stopped")
 	// ErrUnregistered means that the provider, or the key, is not registered.
 	ErrUnregistered = errors.New("is not registered with this key")
 )
 
-// Registration says as whom a stand-in signs.
+// Registration says which provider a stand-in signs as.
 type Registration struct {
 	ID  string
 	Key jose.JSONWebKey // public
-	// Register lets a provider, or a key of it, be registered that is not yet.
+	// Register allows registering a provider, or a key of it, that is not registered
+	// yet.
 	Register bool
 }
 
-// Enlist makes sure that evidence which the key signs is that of a registered
-// stand-in, and says what it had to do for that: "" for nothing, "registered" or
-// "key added". It never turns a real provider into a stand-in, and never resumes
-// one that an operator stopped.
+// Enlist makes sure that evidence signed by the key counts as a registered
+// stand-in's. It returns what it did for that: "" for nothing, "registered" or "key
+// added". It never turns a real provider into a stand-in, and never resumes one that
+// an operator stopped.
 func Enlist(ctx context.Context, adm admin.Administration, r Registration) (done string, err error) {
 	all, err := adm.Clients(ctx, store.ClientProvider)
 	if err != nil {

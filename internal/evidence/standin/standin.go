@@ -1,14 +1,14 @@
-// Package standin is a provider of evidence that stands in for a real one
-// (替身认证), so that a channel can be developed without a camera: whoever presses
-// "it is me" is the holder. It guarantees that it signs only for one authority
-// and as a provider that is registered as a stand-in, so that receipts say so and
-// an authority which does not allow stand-ins refuses it; that it answers only
-// under its own address and takes no press from another site; and that it says on
-// every page that it proves nothing. It trusts everybody who reaches its listener,
-// and so belongs on the loopback of a developer's machine.
+// Package standin is an evidence provider that stands in for a real one (替身认证), so
+// that a channel can be developed without a camera: anybody who presses "it is me"
+// counts as the holder. It guarantees that it signs only for one authority and as a
+// provider that is registered as a stand-in, so that receipts say so and an authority
+// which does not allow stand-ins refuses it; that it answers only under its own
+// address and takes no press from another site; and that every page says that it
+// proves nothing. It trusts everybody who reaches its listener, and so belongs on the
+// loopback of a developer's machine.
 //
-// A channel gets evidence in two ways: by a page that the holder is sent to and
-// comes back from (Checks), or at once, by one JSON request (EvidencePath).
+// A channel gets evidence in two ways: by a page that the holder is sent to and comes
+// back from (Checks), or at once, by one JSON request (EvidencePath).
 //
 // Start here: Config and New, then checks.go; enlist.go registers it.
 package standin
@@ -38,13 +38,14 @@ import (
 )
 
 const (
-	// EvidencePath is where evidence is given at once, without a page.
+	// EvidencePath is the path at which evidence is given at once, without a page.
 	EvidencePath = "/stand-in/evidence"
-	// ChecksPath is where a channel's server begins a check, which has a page.
+	// ChecksPath is the path at which a channel's server begins a check, which has a
+	// page.
 	ChecksPath = "/checks"
 
-	// evidenceLife is how long the evidence says that it passes; the authority may
-	// take it for a shorter time.
+	// evidenceLife is the validity written into the evidence; the authority may
+	// accept it for a shorter time.
 	evidenceLife = 5 * time.Minute
 	longestBody  = 8 << 10
 )
@@ -54,8 +55,8 @@ const (
 //go:embed page
 var files embed.FS
 
-// Config says for whom the stand-in signs. Signer, Audience, Origin and Now are
-// required.
+// Config says which provider the stand-in signs as, and where it answers. Signer,
+// Audience, Origin and Now are required.
 type Config struct {
 	Signer   *evidence.Signer
 	Audience string           // the authority's issuer; evidence for another is not signed
@@ -139,7 +140,7 @@ func (s *StandIn) guard(next http.Handler) http.Handler {
 // person is the holder that evidence is asked about, in canonical spelling.
 type person struct{ idNumber, name string }
 
-// refusal is why nothing is signed, as a short code for a developer.
+// refusal is the reason why nothing is signed, as a short code for a developer.
 type refusal struct {
 	status int
 	code   string
@@ -147,8 +148,8 @@ type refusal struct {
 
 func (r *refusal) Error() string { return "stand-in: " + r.code }
 
-// about reads whom and which challenge evidence is asked about. A member that is
-// wrong is named.
+// about reads the holder and the challenge of a request. It names a member that is
+// wrong.
 func (s *StandIn) about(audience, challenge, idNumber, name string) (person, *refusal) {
 	bad := func(code string) (person, *refusal) { return person{}, &refusal{http.StatusBadRequest, code} }
 	if audience != "" && audience != s.c.Audience {
@@ -176,9 +177,9 @@ func (s *StandIn) sign(p person, challenge string) (string, error) {
 	})
 }
 
-// atOnce signs without a page, for native channels, tests and curl. "camera" is
-// the ID number of who is before it: the stand-in has no eyes and believes the
-// channel. Without it, it is the holder.
+// atOnce signs without a page, for native channels, tests and curl. "camera" is the
+// ID number of the person in front of the camera: the stand-in cannot see and
+// believes the channel. Without it, that person is the holder.
 func (s *StandIn) atOnce(w http.ResponseWriter, r *http.Request) {
 	var q struct {
 		Audience  string         `json:"audience"`
@@ -250,7 +251,7 @@ func answer(w http.ResponseWriter, status int, v map[string]string) {
 	_, _ = w.Write(append(raw, '\n')) // the client has disconnected
 }
 
-// language is the one that ?lang= names, or that the browser prefers.
+// language is the language that ?lang= names, or that the browser prefers.
 func language(r *http.Request) locale.Lang {
 	if l, ok := locale.Own().Named(r.URL.Query().Get("lang")); ok {
 		return l

@@ -1,8 +1,8 @@
-// Command gencommon makes the lists of commonly chosen PINs from the counts
-// beside them. It guarantees that the strong list has every PIN of the basic one,
-// that the same counts give the same bytes, and that it writes nothing if a row is
-// malformed. It trusts the counts to be of PINs that many people chose;
-// docs/PINS.md ("Commonly chosen") says where they are from and what is taken.
+// Command gencommon makes the lists of commonly chosen PINs from the counts beside
+// them. It guarantees that the strong list has every PIN of the basic one, that the
+// same counts give the same bytes, and that it writes nothing if a row is malformed.
+// It trusts that the counts are of PINs that many people chose; docs/PINS.md
+// ("Commonly chosen") says where they are from and which are taken.
 //
 // Run it with go generate ./internal/pin after changing the counts.
 //
@@ -28,9 +28,9 @@ const (
 	counts = "pwdb-6digit-counts.tsv"
 	out    = "common.list"
 
-	// frequent is how many of the most frequent PINs the basic list has. With the
-	// trivial patterns it has about 3,000. They are also those whose own frequency
-	// earns them a place in the strong list, whatever they look like.
+	// frequent is how many of the most frequent PINs the basic list has; with the
+	// trivial patterns it has about 3,000. These PINs are in the strong list too,
+	// whatever they look like.
 	frequent = 2900
 	pins     = 1_000_000
 )
@@ -83,7 +83,7 @@ func build(r io.Reader) ([]byte, error) {
 	return file, nil
 }
 
-// lists decides what stands in which list.
+// lists decides which PINs are in which list.
 func lists(rows []chosen) (basic, strong []bool) {
 	basic, strong = make([]bool, pins), make([]bool, pins)
 	for _, n := range trivial() {
@@ -98,8 +98,8 @@ func lists(rows []chosen) (basic, strong []bool) {
 	return basic, strong
 }
 
-// trivial are the patterns that everybody thinks of first: one digit six times,
-// counting up or down, one pair three times, two digits three times each.
+// trivial are the most obvious patterns: one digit six times, counting up or down,
+// one pair three times, two digits three times each.
 func trivial() (all []int) {
 	for a := range 10 {
 		up, down := 0, 0
@@ -114,8 +114,8 @@ func trivial() (all []int) {
 	return all
 }
 
-// western reports a date with the year last, in the American or the British
-// order: hardly any Chinese holder writes one.
+// western reports whether a PIN is a date with the year last, in the American or the
+// British order: hardly any Chinese holder writes dates so.
 func western(n int) bool {
 	a, b, year := n/10000, n/100%100, n%100
 	return day(year, a, b) || day(year, b, a)

@@ -1,8 +1,8 @@
 // Command genpassphrases makes the fingerprints of common passphrases from the two
 // lists that data/README.md names. It guarantees that it writes nothing unless both
-// lists are, byte for byte, those that it was written for. It trusts them to hold
-// texts that many people chose. The lists are not in the repository; where they are
-// not in data/lists either, the committed fingerprints stay as they are.
+// lists are, byte for byte, those that it was written for. It trusts that they hold
+// texts that many people chose. The lists are not in the repository; if they are not in
+// data/lists either, the committed fingerprints stay as they are.
 //
 // Run it with go generate ./internal/pin.
 //
@@ -33,7 +33,7 @@ const (
 	out  = "common-passphrases.prints"
 
 	printSize = 5 // bytes of each entry's SHA-256
-	// Words from four letters on are kept for what people put digits behind, whole
+	// Words from four letters on are kept, because people add digits to them; whole
 	// passphrases from eight characters on.
 	leastWord, leastWhole, most = 4, 8, 64
 )
@@ -95,9 +95,9 @@ func build(lists [][]byte) (prints []byte, n int) {
 	return []byte(strings.Join(sorted, "")), len(sorted)
 }
 
-// entry folds a line as package pin folds a passphrase, and reports whether it is kept:
-// a whole passphrase, or a shorter word of letters alone. Lines that are no text are
-// left out.
+// entry folds a line in the way in which package pin folds a passphrase, and reports
+// whether it is kept: a whole passphrase, or a shorter word of letters alone. Lines
+// that are no valid text are left out.
 func entry(line string) (string, bool) {
 	if !utf8.ValidString(line) || strings.ContainsRune(line, utf8.RuneError) {
 		return "", false

@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// gate stands in a keeper's door. While it is shut, what comes over a connection stays
-// unread. The zero gate is open.
+// gate blocks reading from a keeper's connections. While it is shut, bytes that arrive
+// stay unread. The zero gate is open.
 type gate struct {
 	mu     sync.Mutex
 	opened chan struct{} // guarded by mu; nil: it is open
@@ -58,7 +58,8 @@ type gatedConn struct {
 	gate *gate
 }
 
-// Read waits after it has read as well: a gate may be shut while it waits for a byte.
+// Read waits after reading, too, because the gate may be shut while it waits for a
+// byte.
 func (c *gatedConn) Read(b []byte) (int, error) {
 	c.gate.wait()
 	n, err := c.Conn.Read(b)

@@ -40,7 +40,7 @@ type Config struct {
 	Logger  *slog.Logger  // default: discard
 	// Between, if set, stands between a keeper's door and the keeper.
 	Between func(keeper.Keeper) keeper.Keeper
-	// Says, if set, changes what a keeper says of itself.
+	// Says, if set, changes a keeper's statements about itself.
 	Says func(keeper.About) keeper.About
 }
 
@@ -51,7 +51,7 @@ type House struct {
 	posts []*Post
 }
 
-// Post is one keeper of a House. Its methods may be called beside one another.
+// Post is one keeper of a House. Its methods may be called concurrently.
 type Post struct {
 	ID      keeper.ID
 	Dir     string
@@ -197,8 +197,8 @@ func (p *Post) Stop() error {
 	return errors.Join(err, n.Close())
 }
 
-// Hang lets the keeper take connections and read nothing from them, as a machine does
-// that has stopped, until Wake.
+// Hang lets the keeper accept connections and read nothing from them, like a machine that
+// has stopped, until Wake.
 func (p *Post) Hang() { p.gate.shut() }
 
 // Wake ends Hang.
@@ -216,7 +216,7 @@ func (p *Post) Dismiss(name string) error {
 	return err
 }
 
-// Admit admits who asks, with the roles that it wants.
+// Admit admits the authority that asks, with the roles that it wants.
 func (p *Post) Admit(r *admission.Request) (*admission.Admission, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -227,7 +227,7 @@ func (p *Post) Admit(r *admission.Request) (*admission.Admission, error) {
 // Posts are the keepers, in the order of their member numbers.
 func (h *House) Posts() []*Post { return h.posts }
 
-// Settings are what the configuration of an authority says that has joined.
+// Settings are the keepers in the configuration of an authority that has joined.
 func (h *House) Settings() config.Keepers {
 	c := config.Keepers{Shape: h.c.Shape, Key: config.KeyFile()}
 	for _, p := range h.posts {

@@ -147,7 +147,7 @@ func (e *Env) members(t *testing.T, path string, good map[string]any) {
 		a.refused(t, http.StatusBadRequest, "bad_request", "member_missing", name)
 		others := []any{nil, true, 1, -1.5, []any{}, otherThan(value)}
 		if name == "purpose" {
-			others = others[:len(others)-1] // which may be an object
+			others = others[:len(others)-1] // the last one may be an object
 		}
 		for _, other := range others {
 			with := plain(t, good)
@@ -248,7 +248,7 @@ func (e *Env) envelopes(t *testing.T, good map[string]map[string]any) {
 	}
 }
 
-// events are reports by the registry that say nothing sensible.
+// events are meaningless reports by the registry.
 func (e *Env) events(t *testing.T) {
 	report := func(m map[string]any) map[string]any {
 		return change(map[string]any{"business_no": "r1", "id_number": "x", "card_no": "A1", "event": "lost"}, m)
@@ -278,7 +278,7 @@ func (e *Env) events(t *testing.T) {
 	}
 }
 
-// paths are addresses and methods that lead nowhere.
+// paths are addresses and methods that do not exist.
 func (e *Env) paths(t *testing.T, good map[string]any) {
 	body := text(t, good)
 	for what, c := range map[string]struct {

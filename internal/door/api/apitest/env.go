@@ -36,7 +36,7 @@ type Env struct {
 	Person func(testing.TB) Person
 	// Stranger returns an ID number and a name that no registry has.
 	Stranger func(testing.TB) Person
-	// Evidence is a provider's word that the holder is there.
+	// Evidence is a provider's token that the holder is present.
 	Evidence func(t testing.TB, challenge, idNumber, name string) string
 }
 

@@ -21,14 +21,14 @@ func slots() []slot {
 	return []slot{{client.Enroll, "new_pin"}, {client.Link, "pin"}, {client.Verify, "pin"}, {client.Change, "old_pin"}, {client.Change, "new_pin"}}
 }
 
-// ask is everything that a request with envelopes says.
+// ask holds all values of a request with envelopes.
 type ask struct {
 	who        Client
 	businessNo string
 	purpose    client.Purpose
 	challenge  client.Challenge
 	holder     holder
-	newcomer   Person // for enroll and link, so that nothing is done to holder
+	newcomer   Person // for enroll and link, so that holder stays unchanged
 	evidence   string
 }
 
@@ -82,9 +82,9 @@ func (q ask) put(t testing.TB, e *Env, s slot, sealed client.Envelope) answer {
 	return e.send(t, request{path: path, header: e.bearer(t, q.who), body: raw})
 }
 
-// Replay puts each envelope where it does not belong: at every other endpoint
-// and role, and under every other channel, holder, business number, purpose,
-// challenge and time. None opens, and none costs the holder a try.
+// Replay puts each envelope where it does not belong: at every other endpoint and
+// role, and under every other channel, holder, business number, purpose, challenge
+// and time. None opens, and none costs the holder a try.
 func Replay(t *testing.T, e *Env) {
 	no := newNumbers(t)
 	h, other := e.enroll(t, no), e.enroll(t, no)
@@ -163,8 +163,8 @@ func alterations(e *Env, other holder, no *numbers) map[string]func(testing.TB, 
 	}
 }
 
-// OneRefusal asks, without a link, about holders in every state. The answers
-// are the same bytes but for the request's own names, and the same headers.
+// OneRefusal asks, without a link, about holders in every state. The answers have the
+// same bytes except for the request's own names, and the same headers.
 func OneRefusal(t *testing.T, e *Env) {
 	no := newNumbers(t)
 	h, locked := e.enroll(t, no), e.enroll(t, no)

@@ -8,8 +8,8 @@ import (
 	"github.com/liuma-pin/liuma/client"
 )
 
-// places are all endpoints that ask who calls, and who may call them: a
-// channel unless it is said.
+// places are all endpoints that ask who calls, with the kinds of clients that may call
+// them; by default a channel.
 func (e *Env) places() []place {
 	channel := []Client{e.A, e.B}
 	return []place{
@@ -115,7 +115,7 @@ func Hotline(t *testing.T, e *Env) {
 	t.Run("frozen already", func(t *testing.T) { e.hotlineSaysNoMore(t, h.IDNumber, no) })
 	e.hotlineRefusals(t, no)
 	t.Run("by another door", func(t *testing.T) {
-		// The number of the call names nothing in a channel, nor the other way round.
+		// The number of the call does not exist in a channel, nor the other way round.
 		if _, err := e.SDK(t, e.A).Verification(t.Context(), call.BusinessNo); client.CodeOf(err) != "not_found" {
 			t.Errorf("a channel asks for the call: %v", err)
 		}
@@ -155,7 +155,8 @@ func (e *Env) hotlineRefusals(t *testing.T, no *numbers) {
 		return e.send(t, request{path: "/v1/hotline-freezes", header: e.bearer(t, e.Hotline), body: text(t, body)})
 	}
 	t.Run("nothing to freeze", func(t *testing.T) {
-		// In the registry or not makes no difference, but for the request's own names.
+		// The answer is the same whether or not the person is in the registry, except
+		// for the request's own names.
 		with := func(id string) answer { return send(t, map[string]any{"business_no": no.next(), "id_number": id}) }
 		known, unknown := with(e.Person(t).IDNumber), with(e.Stranger(t).IDNumber)
 		known.refused(t, http.StatusNotFound, "not_found", "", "id_number")

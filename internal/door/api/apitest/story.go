@@ -24,7 +24,7 @@ func (e *Env) enroll(t testing.TB, no *numbers) holder {
 	c := e.SDK(t, e.A)
 	ch := e.challenge(t, c)
 	d := client.DeviceRequest{Channel: e.A.ID, Action: client.Enroll, BusinessNo: no.next(), Purpose: purpose, Challenge: ch,
-		// The same number under its type; links and hotlines name it plainly.
+		// The same number with its type; links and hotlines send it without.
 		Subject: client.Subject{Document: liuma.Document{Type: liuma.DocumentIDNumber, Number: p.IDNumber}, Name: p.Name, Phone: p.Phone}}
 	v, err := c.Enroll(t.Context(), client.EnrollRequest{BusinessNo: d.BusinessNo, Subject: d.Subject, Purpose: purpose,
 		Challenge: ch.Value, Evidence: e.Evidence(t, ch.Value, p.IDNumber, p.Name), NewPIN: sealed(t, d, p.PIN)})
@@ -79,7 +79,7 @@ func (e *Env) linkRequest(t testing.TB, p Person, no, pin string) client.LinkReq
 	return client.LinkRequest{BusinessNo: no, Subject: d.Subject, Purpose: purpose, Challenge: ch.Value, PIN: sealed(t, d, pin)}
 }
 
-// Story is the life of a card as its channels see it, by the SDK.
+// Story is the life of a card as its channels see it, through the SDK.
 func Story(t *testing.T, e *Env) {
 	no := newNumbers(t)
 	h := e.enroll(t, no)
@@ -118,7 +118,7 @@ func Story(t *testing.T, e *Env) {
 	e.unlink(t, h, link.Card)
 }
 
-// unlink ends the link of one channel, and that of no other.
+// unlink ends the link of one channel, and no other channel's.
 func (e *Env) unlink(t *testing.T, h holder, card string) {
 	t.Helper()
 	if err := e.SDK(t, e.B).Unlink(t.Context(), h.card); client.CodeOf(err) != "not_found" {

@@ -18,7 +18,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/door"
 )
 
-// mint signs a token as who would, with header members and claims changed as
+// mint signs a token as the client would, with header members and claims changed as
 // given; a nil value removes one.
 func (e *Env) mint(t testing.TB, who Client, header, claims map[string]any) string {
 	t.Helper()
@@ -57,7 +57,7 @@ func es256(t testing.TB, key *ecdsa.PrivateKey, signed string) string {
 	return base64.RawURLEncoding.EncodeToString(sig)
 }
 
-// Tokens knocks with every kind of bad token, and some that are just good.
+// Tokens tries every kind of bad token, and some that are barely good.
 func Tokens(t *testing.T, e *Env) {
 	knock := func(t *testing.T, path string, header http.Header) answer {
 		t.Helper()
