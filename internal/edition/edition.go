@@ -1,10 +1,11 @@
-// Package edition keeps the policy that the service runs: editions (规则版本) are sets of layers that
-// two members of staff approved, beside a running server. It guarantees that an edition is read
-// strictly and checked as a whole before anybody is asked to approve it; that approving applies
-// exactly what the member was shown, and only to the policy that it was compared with; that the
-// approval, its entry in the record and the edition are one transaction, before any rule changes
-// (I-8, R-35); and that a process uses one whole edition, the last approved one, also after each
-// restart. It trusts the caller to say who acts, and the two members to judge a change.
+// Package edition keeps the policy that the service runs: editions (规则版本) are sets of
+// layers that two members of staff approved, beside a running server. It guarantees
+// that an edition is read strictly and checked as a whole before anybody is asked to
+// approve it; that approving applies exactly what the member was shown, and only to
+// the policy that it was compared with; that the approval, its entry in the record and
+// the edition are one transaction, before any rule changes (I-8, R-35); and that a
+// process uses one whole edition, the last approved one, also after each restart. It
+// trusts the caller to say who acts, and the two members to judge a change.
 //
 // Start here: Editions.
 package edition

@@ -4,28 +4,30 @@
 //
 //   - a stranger's guess is refused with ErrSlowDown, before anything is counted
 //     against a card, while its value is being sprayed (Limits says when); guesses
-//     that are under way count as if they were wrong, so asking for many at once
+//     that have no verdict yet count as if they were wrong, so asking for many at once
 //     gains nothing; a known lane is never refused;
 //   - the refusal depends on the value alone, never on the card, its PIN or
 //     whether the guess would be right;
-//   - what it keeps is no oracle. It counts strangers' wrong guesses by a keyed
+//   - nobody can test PINs with the counts that it keeps. It counts strangers' wrong guesses by a keyed
 //     hash of the value. It never keeps a value and a card together, not even as
 //     hashes, and every count begins with random noise that hides single guesses
 //     (noise). A right PIN counts nowhere once its verdict is there. Small counts never
 //     leave the process;
-//   - several authorities see together about what one would have seen, by sums that
-//     hold large counts alone (Sums, Merge), and so does one that was started anew;
+//   - several authorities together notice about as much as a single one would, by
+//     exchanging sums that hold only large counts (Sums, Merge), and so does an
+//     authority that was restarted;
 //   - memory is bounded whatever comes in, and a guess costs a fixed number of
 //     hashes (BenchmarkGuess). Making a new epoch costs a few milliseconds, once in
 //     ten minutes.
 //
 // It trusts its caller to call Saw or Drop once for every Pass, to name lanes
-// truthfully, and to take sums from other authorities alone: a forged sum can
-// have values refused to strangers, or hide a spray, no more. A restart forgets
-// the counts that no sum holds.
+// truthfully, and to take sums only from other authorities: a forged sum can
+// cause values to be refused to strangers, or hide a spray, but nothing else. A
+// restart forgets the counts that no sum holds.
 //
-// The engine (internal/authority) asks it, and passes sums on by the database. What is kept, for how long, and why, is in
-// docs/SECURITY.md, "Spraying".
+// The engine (internal/authority) asks it, and exchanges sums through the
+// database. docs/SECURITY.md, "Spraying", says which counts are kept, for how long,
+// and why.
 //
 // Start here: Guard.Allow, then Limits.
 package guard

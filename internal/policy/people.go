@@ -17,7 +17,7 @@ const (
 
 // Minors sets the age from which a person needs no guardian.
 type Minors struct {
-	// Alone is that age, in completed years: who is younger enrolls and links at a
+	// Alone is that age, in completed years: a younger person enrolls and links at a
 	// counter, with a guardian. National: 14. Layers may raise it, to 18.
 	Alone int
 }
