@@ -15,7 +15,7 @@ import (
 	"github.com/liuma-pin/liuma/locale"
 )
 
-// admit admits who made a request.
+// admit admits the caller who made a request.
 func admit(f *flags) runner {
 	role := f.text("role", "", f.say.FlagRole())
 	heard := f.text("heard", "", f.say.FlagHeard())
@@ -68,10 +68,10 @@ func admit(f *flags) runner {
 	}
 }
 
-// toFile makes a new file and fills it with what make gives; where that fails, there is no
-// file. What is written is no secret.
+// toFile makes a new file with the content that make returns; if that fails, no file is
+// left. The content is not secret.
 func toFile[A any](name string, make func() (A, []byte, error)) (a A, err error) {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644) //nolint:gosec // it is handed over
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644) //nolint:gosec // it is given to somebody else
 	if err != nil {
 		return a, err
 	}
@@ -85,11 +85,11 @@ func toFile[A any](name string, make func() (A, []byte, error)) (a A, err error)
 	return a, nil
 }
 
-// mostCarried is more than any file has that people carry.
+// mostCarried is more than the size of any file that people carry.
 const mostCarried = 1 << 20
 
-// readCarried reads a file that somebody brought, and so what its maker wanted. Of one that
-// is too long, or has no end, no more is read than shows that it is none of ours.
+// readCarried reads a file that somebody brought; its maker may have put anything into it.
+// If it is too long or has no end, only enough is read to refuse it.
 func readCarried(path string) ([]byte, error) {
 	return diskfile.Read(path, mostCarried)
 }
@@ -101,8 +101,7 @@ func orElse(text, other string) string {
 	return text
 }
 
-// inForce has the keeper that is running take in what was changed, and says whether it
-// did.
+// inForce makes the running keeper apply the changes, and says whether it did.
 func inForce(ctx context.Context, c *call, d *host.Dir) error {
 	switch err := d.Ask().Reload(ctx); {
 	case err == nil:
@@ -114,12 +113,12 @@ func inForce(ctx context.Context, c *call, d *host.Dir) error {
 	}
 }
 
-// notInForce is what the keeper that is running did not take in.
+// notInForce is the error that the running keeper did not apply the changes.
 func notInForce(err error) error {
 	return locale.RefuseFor(err, func(w *locale.Words, why string) string { return w.KeeperCommand.NoNotInForce(why) })
 }
 
-// callers lists whom the keeper admitted.
+// callers lists the callers that the keeper admitted.
 func callers(f *flags) runner {
 	asJSON := f.yes("json", f.say.FlagJson())
 	return func(_ context.Context, c *call) error {
@@ -147,7 +146,7 @@ func callers(f *flags) runner {
 	}
 }
 
-// callerLine says one admission.
+// callerLine describes one admission.
 func callerLine(say locale.KeeperCommand, s host.CallerStatus) string {
 	state := map[string]string{host.CallerAdmitted: say.CallerAdmitted(), host.CallerEnded: say.CallerEnded(), host.CallerDismissed: say.CallerDismissed()}[s.State]
 	return say.SaidCaller(s.Name, strings.Join(s.Roles, ","), moment(s.Until), state)

@@ -12,15 +12,15 @@ import (
 	"github.com/liuma-pin/liuma/locale"
 )
 
-// How many digits are read aloud: of a key ceremony and of share keys that are given, and
-// of requests and admissions.
+// How many digits are read aloud: for a key ceremony and for share keys that are given,
+// and for requests and admissions.
 const (
 	keyDigits    = 40
 	callerDigits = 32
 )
 
-// takes says with which command a file that was carried is taken in, and how that is said;
-// "" where it is none of this program's.
+// takes returns the command that takes in a file that was carried, and the sentence that
+// says so; "" if the file is not one of this program's.
 func takes(data []byte) (command string, say func(locale.KeeperCommand, string) string) {
 	var head struct {
 		Format string `json:"format"`
@@ -44,8 +44,8 @@ func takes(data []byte) (command string, say func(locale.KeeperCommand, string) 
 	return "ceremony", locale.KeeperCommand.NoIsCeremony
 }
 
-// carried reads a file that was carried here for a command. One that belongs to another
-// command is refused with that one.
+// carried reads a file that was carried here for a command. A file that belongs to
+// another command is refused with the name of that command.
 func carried(command, path string) ([]byte, error) {
 	data, err := readCarried(path)
 	if err != nil {
@@ -57,8 +57,8 @@ func carried(command, path string) ([]byte, error) {
 	return data, nil
 }
 
-// whole refuses digits of another number than are read aloud: some were not heard, or they
-// are those of another step.
+// whole refuses a wrong number of digits: some were not heard, or they belong to another
+// step.
 func whole(heard string, want int) error {
 	given := len([]rune(written.Number(heard)))
 	if heard == "" || given == want {
@@ -67,8 +67,8 @@ func whole(heard string, want int) error {
 	return refuse(func(w locale.KeeperCommand) string { return w.NoDigits(fmt.Sprint(given), fmt.Sprint(want)) })
 }
 
-// joinHeard puts groups of digits that stand apart, without quotes around them, back
-// together behind --heard. A file of such a name is given as ./1234.
+// joinHeard joins groups of digits after --heard that were typed without quotes around
+// them. A file with such a name must be given as ./1234.
 func joinHeard(f *flags, rest []string) []string {
 	heard := f.set.Lookup("heard")
 	if heard == nil || heard.Value.String() == "" {
@@ -80,13 +80,13 @@ func joinHeard(f *flags, rest []string) []string {
 			files = append(files, arg)
 			continue
 		}
-		_ = f.set.Set("heard", heard.Value.String()+" "+arg) // any text is one
+		_ = f.set.Set("heard", heard.Value.String()+" "+arg) // any text is valid
 	}
 	return files
 }
 
-// freeName is the name of a file that is not there yet: base.json, or base-2.json and so
-// on.
+// freeName returns the name of a file that does not exist yet: base.json, or base-2.json
+// and so on.
 func freeName(base string) string {
 	for i := 1; ; i++ {
 		name := base + ".json"

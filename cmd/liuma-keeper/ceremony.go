@@ -13,8 +13,8 @@ import (
 	"github.com/liuma-pin/liuma/locale"
 )
 
-// ceremony goes on with the key ceremony by the files of the other members, and says
-// where it stands and what comes next.
+// ceremony continues the key ceremony with the files of the other members, and shows
+// its state and the next step.
 func ceremony(f *flags) runner {
 	heard := f.text("heard", "", f.say.FlagHeardKeys())
 	begin := f.yes("begin", f.say.FlagBegin())
@@ -55,8 +55,8 @@ func ceremony(f *flags) runner {
 	}
 }
 
-// cancel gives up what is under way. Where nothing is, files that other members may still
-// want stay where they are.
+// cancel gives up a running ceremony or request. If nothing is running, files that other
+// members may still need stay where they are.
 func (c *call) cancel(desk keys.Desk) error {
 	if w, err := desk.Status(); err == nil && (w.Stage == keys.Nothing || w.Stage == keys.Ready) {
 		return &keys.OrderError{Where: w}
@@ -71,8 +71,8 @@ func (c *call) cancel(desk keys.Desk) error {
 	return c.line(c.say().KeysCancelled() + "\n" + c.say().KeysNothing())
 }
 
-// finish takes the key set into use by the digits that were heard, and has the keeper take
-// it in where it runs.
+// finish takes the key set into use with the digits that were heard, and makes a running
+// keeper load it.
 func (c *call) finish(ctx context.Context, d *host.Dir, desk keys.Desk, heard string) error {
 	if w, err := desk.Status(); err == nil && w.Stage == keys.Reading {
 		if err := whole(heard, keyDigits); err != nil {
@@ -102,7 +102,7 @@ func (c *call) finish(ctx context.Context, d *host.Dir, desk keys.Desk, heard st
 	return errors.Join(c.line(strings.Join(lines, "\n")), err)
 }
 
-// rotate begins the ceremony of another key set.
+// rotate begins the ceremony for another key set.
 func rotate(f *flags) runner {
 	set := f.number("set", f.say.FlagSet())
 	return func(_ context.Context, c *call) error {
@@ -135,7 +135,8 @@ func who(d *host.Dir) keys.Who { return keys.Who{ID: d.Keeper, Member: d.Member,
 // shapeSaid writes a shape as --shape takes it.
 func shapeSaid(s split.Shape) string { return fmt.Sprintf("%d/%d", s.T, s.N) }
 
-// readFiles reads what was carried here for a command, and names the file that is none.
+// readFiles reads the files that were carried here for a command, and names a file that
+// does not belong to it.
 func readFiles(command string, paths []string) (out [][]byte, err error) {
 	for _, p := range paths {
 		data, err := carried(command, p)
@@ -150,8 +151,8 @@ func readFiles(command string, paths []string) (out [][]byte, err error) {
 	return out, nil
 }
 
-// stands says how a directory stands: what is waited for, what is to be carried, what is
-// to be read aloud, and the next command.
+// stands shows the state of a directory: which files are missing, which must be carried,
+// which digits must be read aloud, and the next command.
 func (c *call) stands(w keys.Where) error {
 	say := c.say()
 	lines := []string{}
@@ -179,7 +180,7 @@ func (c *call) stands(w keys.Where) error {
 }
 
 // toRead says who reads the digits aloud and who types them: member 1 reads first, then
-// member 2 to member 1.
+// member 2 reads to member 1.
 func toRead(say locale.KeeperCommand, w keys.Where) []string {
 	other := parties(say, w.Others[:1])
 	if w.Member == 1 {
@@ -188,13 +189,13 @@ func toRead(say locale.KeeperCommand, w keys.Where) []string {
 	return []string{say.KeysReadAll(other) + "\n    " + w.Digits, say.KeysReadAllNext()}
 }
 
-// fileWaited is what the names of the files end with that are waited for.
+// fileWaited returns the ending of the names of the files that are still missing.
 func fileWaited(w keys.Where) string {
 	what := map[keys.Stage]string{keys.Hellos: "hello", keys.Offers: "offers", keys.Prints: "prints"}[w.Stage]
 	return fmt.Sprintf("…-%s-%d.json", what, w.KeySet)
 }
 
-// toCarry names the files that are to be carried, and to whom.
+// toCarry names the files that must be carried, and to whom.
 func (c *call) toCarry(w keys.Where) (lines []string) {
 	if len(w.Carry) == 0 {
 		return nil
@@ -218,7 +219,7 @@ func parties(say locale.KeeperCommand, list []keys.Party) string {
 	return joined(say, out)
 }
 
-// joined writes a list as the language does.
+// joined writes a list in the way of the language.
 func joined(say locale.KeeperCommand, list []string) string {
 	if len(list) == 0 {
 		return ""
@@ -238,7 +239,7 @@ func setsOf(sets []keeper.SetInfo) string {
 	return strings.Join(out, ", ")
 }
 
-// outOfOrder says which step is next in place of the one that was refused.
+// outOfOrder says which step is next instead of the refused one.
 func outOfOrder(w locale.KeeperCommand, err error) (string, bool) {
 	order, ok := errors.AsType[*keys.OrderError](err)
 	if !ok {

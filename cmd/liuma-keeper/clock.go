@@ -11,11 +11,12 @@ import (
 	"github.com/liuma-pin/liuma/internal/keeper/host"
 )
 
-// timeDigits is how many digits are read aloud of a clock.
+// timeDigits is how many digits of a clock's time are read aloud.
 const timeDigits = 12
 
-// clockCommand says how the running keeper's times stand, and what is read aloud of this
-// clock; with --accept it moves the kept time up to the clock, by two persons' word.
+// clockCommand shows the running keeper's times, and the digits of this clock to read
+// aloud; with --accept it moves the ledger's time up to the clock, on the word of two
+// persons.
 func clockCommand(f *flags) runner {
 	accept := f.yes("accept", f.say.FlagAccept())
 	heard := f.text("heard", "", f.say.FlagHeardTime())
@@ -44,7 +45,7 @@ func clockCommand(f *flags) runner {
 	}
 }
 
-// times says both times.
+// times shows both times.
 func (c *call) times(ctx context.Context, d *host.Dir) error {
 	s, err := d.Ask().Status(ctx)
 	if err != nil {
@@ -61,8 +62,8 @@ func (c *call) times(ctx context.Context, d *host.Dir) error {
 	return c.line(strings.Join(lines, "\n"))
 }
 
-// account is who runs the command: of one that became the keeper's account by sudo, who
-// they were before.
+// account returns the account that runs the command; for somebody who became the
+// keeper's account by sudo, the account that they had before.
 func account() string {
 	if who := os.Getenv("SUDO_USER"); who != "" {
 		return who

@@ -15,7 +15,7 @@ import (
 	"github.com/liuma-pin/liuma/locale"
 )
 
-// command is one row of what the program can do.
+// command is one command of the program.
 type command struct {
 	name  string
 	about func(locale.KeeperCommand) string
@@ -23,7 +23,7 @@ type command struct {
 	begin func(*flags) runner // declares the flags
 }
 
-// runner does what a command does, once its flags are read.
+// runner carries out a command, once its flags are read.
 type runner func(context.Context, *call) error
 
 // call is a command line that was read.
@@ -31,14 +31,14 @@ type call struct {
 	*terminal
 	args []string
 	dir  string
-	shut []func() error // what ends with the command: tokens, the last one first
+	shut []func() error // called when the command ends, for example to close tokens; the last one first
 }
 
-// ran runs a command and ends what it opened.
+// ran runs a command and closes what it opened.
 func (c *call) ran(ctx context.Context, run runner) error {
 	err := run(ctx, c)
 	for i := len(c.shut) - 1; i >= 0; i-- {
-		_ = c.shut[i]() // a token that does not let go takes nothing back
+		_ = c.shut[i]() // a token that fails to close undoes nothing
 	}
 	return err
 }
@@ -46,7 +46,7 @@ func (c *call) ran(ctx context.Context, run runner) error {
 // open reads the keeper's directory.
 func (c *call) open() (*host.Dir, error) { return host.Open(c.dir) }
 
-// commands are all of them, in the order of help.
+// commands lists all commands, in the order of help.
 func commands() []command {
 	return []command{
 		{"init", locale.KeeperCommand.AboutInit, nil, initialise},
@@ -124,12 +124,12 @@ func (c command) execute(ctx context.Context, args []string, t *terminal) error 
 	return (&call{terminal: t, args: rest, dir: *dir}).ran(ctx, run)
 }
 
-// misused is a command line that is none of the command's.
+// misused is the error for arguments that the command does not take.
 func (c command) misused(given []string) error {
 	return wrong(func(w locale.KeeperCommand) string { return w.NoArguments(strings.Join(given, " "), c.name) })
 }
 
-// usage is how a command is written. Every command has flags.
+// usage returns how a command is written. Every command has flags.
 func (c command) usage() string {
 	words := []string{c.name}
 	for _, a := range c.args {
@@ -171,17 +171,17 @@ func help(*flags) runner {
 	}
 }
 
-// badValue is a flag whose value is none.
+// badValue is the error for a flag with an invalid value.
 func badValue(command, name, value string) error {
 	return wrong(func(w locale.KeeperCommand) string { return w.NoValue(name, strconv.Quote(value), command) })
 }
 
-// missing is a flag that must be there.
+// missing is the error for a required flag that is missing.
 func missing(command, name string) error {
 	return wrong(func(w locale.KeeperCommand) string { return w.NoMissing(name, command) })
 }
 
-// rolesOf reads roles with commas between them.
+// rolesOf reads roles separated by commas.
 func rolesOf(command, text string) (roles wire.Role, err error) {
 	if text == "" {
 		return 0, missing(command, "role")
@@ -196,7 +196,7 @@ func rolesOf(command, text string) (roles wire.Role, err error) {
 	return roles, nil
 }
 
-// term reads how long something lasts: days, as 400d, or a duration of Go.
+// term reads a length of time: days, such as 400d, or a duration of Go.
 func term(command, text string) (time.Duration, error) {
 	var d time.Duration
 	var err error

@@ -17,13 +17,13 @@ import (
 	"github.com/liuma-pin/liuma/locale"
 )
 
-// doctorError says that something is not in order.
+// doctorError means that something is not in order.
 type doctorError struct{ error }
 
 // Unwrap returns the sentence, which has both languages.
 func (e *doctorError) Unwrap() error { return e.error }
 
-// patient is whom the doctor looks at.
+// patient is the keeper that the doctor examines.
 type patient struct {
 	dir   *host.Dir
 	words *locale.Words
@@ -31,8 +31,9 @@ type patient struct {
 	now   time.Time
 }
 
-// examine looks at the machine, the directory, and the keeper that serves it; it goes on where
-// one of them cannot be looked at. It changes nothing but for a file that it removes.
+// examine checks the machine, the directory, and the keeper that serves it; if one of them
+// cannot be checked it continues with the others. It changes nothing, except for a file that
+// it removes again.
 func examine(f *flags) runner {
 	asJSON := f.yes("json", f.say.FlagJson())
 	return func(ctx context.Context, c *call) error {
@@ -66,9 +67,10 @@ func (c *call) diagnosed(found []process.Finding, asJSON bool) (err error) {
 	return err
 }
 
-// files wants everything in the directory, and the token's PIN, to be this account's alone,
-// and nothing there but files, the directories of this program and its socket. That the
-// directory is so, host.Open has seen. A link is followed: the issuer's key may be elsewhere.
+// files checks that everything in the directory, and the token's PIN, belongs to this account
+// alone, and that the directory contains only files, this program's directories and its
+// socket. host.Open has already checked the directory itself. Links are followed, because the
+// issuer's key may be elsewhere.
 func (p *patient) files() []process.Finding {
 	places, err := p.places()
 	if t := p.dir.PKCS11; t != nil {
@@ -87,7 +89,7 @@ func (p *patient) files() []process.Finding {
 			bad(at.path+": "+told(p.words, err), err)
 			continue
 		}
-		_ = file.Close() // it was only looked at
+		_ = file.Close() // it was only checked
 	}
 	if len(out) == 0 {
 		out = append(out, process.Finding{Check: "directory", State: process.Fine, What: p.say.DoctorDirectory(p.dir.Path())})
@@ -95,13 +97,13 @@ func (p *patient) files() []process.Finding {
 	return out
 }
 
-// placed is something in the directory, and what it has to be.
+// placed is something in the directory, and the kind of file that it must be.
 type placed struct {
 	path string
 	kind fs.FileMode
 }
 
-// places are all that is in the directory, and in that of the peers' files.
+// places lists everything in the directory, and in the directory of the peers' files.
 func (p *patient) places() (out []placed, err error) {
 	list, err := os.ReadDir(p.dir.Path())
 	for _, e := range list {
@@ -115,7 +117,7 @@ func (p *patient) places() (out []placed, err error) {
 		}
 		out = append(out, placed{path, fs.ModeDir})
 		if e.Name() != "peers" {
-			continue // what is to be carried, anybody may read; what was set aside is the ledger's
+			continue // anybody may read files to be carried; another directory holds a ledger that was set aside
 		}
 		inside, bad := os.ReadDir(path)
 		err = errors.Join(err, bad)
@@ -126,8 +128,8 @@ func (p *patient) places() (out []placed, err error) {
 	return out, err
 }
 
-// directoryNext is what to do about a file that others can read. The sentences of other errors
-// say it themselves: of another owner, say, who may be the keeper's own account.
+// directoryNext says what to do about a file that others can read. Other errors, such as a
+// wrong owner, say it in their own sentences.
 func directoryNext(say locale.KeeperCommand, err error) string {
 	if errors.Is(err, keeper.ErrMode) {
 		return say.DoctorDirectoryNext()
@@ -135,7 +137,7 @@ func directoryNext(say locale.KeeperCommand, err error) string {
 	return ""
 }
 
-// ends looks at the ends of certificates and admissions, which the directory has.
+// ends checks the ends of certificates and admissions, which the directory shows.
 func (p *patient) ends() []process.Finding {
 	s, err := p.dir.Standing(p.now)
 	if err != nil {
@@ -154,7 +156,7 @@ func (p *patient) ends() []process.Finding {
 	return append(out, p.warned(s.Warnings)...)
 }
 
-// warned are the findings of warnings, whose sentences say what to do.
+// warned returns the findings for warnings, whose sentences say what to do.
 func (p *patient) warned(list []host.Warning) (out []process.Finding) {
 	for _, w := range list {
 		f := process.Finding{Check: "warning:" + string(w), State: process.Bad, What: warningSaid(p.say, w)}
@@ -169,8 +171,9 @@ func (p *patient) warned(list []host.Warning) (out []process.Finding) {
 	return out
 }
 
-// running asks the keeper that serves: its state, which has the share keys, the ledger and the
-// disk in it, and its clock. What ends the directory has said.
+// running asks the running keeper for its state, which covers the share keys, the ledger and
+// the disk, and for its clock. It leaves out the ends of certificates, which ends has already
+// checked.
 func (p *patient) running(ctx context.Context) []process.Finding {
 	s, err := p.dir.Ask().Status(ctx)
 	switch {
@@ -192,7 +195,7 @@ func (p *patient) running(ctx context.Context) []process.Finding {
 		}
 		out = append(out, f)
 	}
-	var own []host.Warning // what the directory alone cannot say
+	var own []host.Warning // warnings that the directory alone cannot show
 	for _, w := range s.Warnings {
 		if w == host.ClocksApart || w == host.TimeLags {
 			own = append(own, w)

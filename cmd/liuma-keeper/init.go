@@ -43,7 +43,7 @@ func initialise(f *flags) runner {
 			return badValue("init", "member", fmt.Sprint(*member))
 		}
 		if *listen == "" {
-			_, port, _ := net.SplitHostPort(*address) // Create refuses what is no address
+			_, port, _ := net.SplitHostPort(*address) // Create refuses an invalid address
 			*listen = ":" + port
 		}
 		conf := host.Config{Place: place, Listen: *listen, Metrics: *metrics}
@@ -67,10 +67,10 @@ func shapeOf(text string) (s split.Shape, err error) {
 }
 
 // makeKeeper makes the directory, and in it the keeper's identity with the beginning of its
-// key ceremony; not where it asks the others for the share keys of a lost keeper, is alone,
-// or has keys already.
+// key ceremony; but no ceremony if the keeper asks the others for a lost keeper's share
+// keys, is alone, or already has keys.
 //
-// The token is opened first: with a wrong PIN, nothing was made.
+// The token is opened first, so that with a wrong PIN nothing is made.
 func (c *call) makeKeeper(conf host.Config, lost bool) (*host.Dir, error) {
 	desk := keys.Desk{Dir: c.dir}
 	if conf.PKCS11 != nil {
@@ -97,7 +97,7 @@ func (c *call) makeKeeper(conf host.Config, lost bool) (*host.Dir, error) {
 	return d, err
 }
 
-// initialised says what was made, and what comes next.
+// initialised says what was made, and what to do next.
 func initialised(c *call, d *host.Dir, lost bool) error {
 	root, err := d.Root()
 	if err != nil {

@@ -1,12 +1,11 @@
 // Command liuma-keeper runs one keeper on a machine of its own: it makes the keeper's
-// directory, serves, and admits and dismisses callers. It only wires: every rule is in a
-// package under internal/keeper. It guarantees that an error is one line with the next
-// step, that the exit status tells failure (1), a wrong command line (2) and what the doctor
-// found (3) apart, and that it
-// is made of the least that a keeper needs: a test names the packages. It trusts everybody
-// who may run it with the keeper's directory.
+// directory, serves, and admits and dismisses callers. It has no rules of its own: every
+// rule is in a package under internal/keeper. It guarantees that an error is one line with
+// the next step, that the exit status distinguishes a failure (1), a wrong command line (2)
+// and findings of the doctor (3), and that it contains only the packages that a keeper
+// needs: a test lists them. It trusts everybody who may run it with the keeper's directory.
 //
-// Start here: commands, in commands.go; each command has a file of its name.
+// Start here: commands, in commands.go; each command is in the file with its name.
 package main
 
 import (
@@ -36,7 +35,7 @@ type terminal struct {
 	words    *locale.Words
 }
 
-// say are this command's sentences.
+// say returns this command's sentences.
 func (t *terminal) say() locale.KeeperCommand { return t.words.KeeperCommand }
 
 // line prints a sentence.
@@ -46,18 +45,18 @@ func (t *terminal) line(said string) error {
 }
 
 func main() {
-	// A second signal ends the process at once: the first one asks it to.
+	// The first signal asks the process to end; a second one ends it at once.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
 	t := &terminal{out: os.Stdout, err: os.Stderr, words: locale.In(locale.OfTerminal(os.Getenv))}
-	// Before anything is read: most commands hold keys.
+	// Called before anything is read, because most commands handle keys.
 	if err := process.KeepPrivate(); err != nil {
 		os.Exit(report(t, err))
 	}
 	os.Exit(run(ctx, os.Args[1:], t))
 }
 
-// run is one command, from its arguments to its exit status.
+// run runs one command, from its arguments to its exit status.
 func run(ctx context.Context, args []string, t *terminal) int {
 	if len(args) == 0 || args[0] == "--help" || args[0] == "-h" {
 		args = []string{"help"}
@@ -79,7 +78,7 @@ func report(t *terminal, err error) int {
 		return exitOK
 	}
 	fmt.Fprintf(t.err, "liuma-keeper: %s\n", strings.Join(strings.Fields(told(t.words, err)), " "))
-	switch err.(type) { //nolint:errorlint // made last, by a command
+	switch err.(type) { //nolint:errorlint // the outermost error, made by a command
 	case *usageError:
 		return exitUsage
 	case *doctorError:

@@ -13,11 +13,11 @@ import (
 	"github.com/liuma-pin/liuma/locale"
 )
 
-// lookEvery is how often the command looks how far a repair is.
+// lookEvery is how often the command checks a repair's progress.
 const lookEvery = 200 * time.Millisecond
 
-// repair takes in the rows of the other keepers: by the keeper that is running, which
-// serves nobody meanwhile, or by this process where none is.
+// repair takes in the rows of the other keepers: in the running keeper, which serves
+// nobody meanwhile, or in this process if none is running.
 func repair(f *flags) runner {
 	seen := f.text("seen", "0", f.say.FlagSeen())
 	most := f.text("rows", "0", f.say.FlagRows())
@@ -62,8 +62,8 @@ func repair(f *flags) runner {
 	}
 }
 
-// await waits until the running keeper's repair has ended. It goes on without this
-// command.
+// await waits until the running keeper's repair has ended. The repair also continues
+// without this command.
 func await(ctx context.Context, d *host.Dir) (host.RepairStatus, error) {
 	for {
 		s, err := d.Ask().Status(ctx)

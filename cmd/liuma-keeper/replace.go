@@ -16,8 +16,8 @@ import (
 	"github.com/liuma-pin/liuma/locale"
 )
 
-// replace gets a keeper its share keys back from the others: one that takes a lost one's
-// place, or one that missed a key set.
+// replace gets a keeper's share keys back from the others: for a keeper that takes a
+// lost keeper's place, or one that missed a key set.
 func replace(f *flags) runner {
 	heard := f.text("heard", "", f.say.FlagHeardKeys())
 	without := f.text("without", "", f.say.FlagWithout())
@@ -31,7 +31,7 @@ func replace(f *flags) runner {
 		if err != nil {
 			return err
 		}
-		if len(c.args) > 1 { // each has digits of its own
+		if len(c.args) > 1 { // each file has its own digits
 			return wrong(func(w locale.KeeperCommand) string { return w.NoArguments(strings.Join(c.args, " "), "replace") })
 		}
 		desk, err := c.desk(d)
@@ -55,8 +55,8 @@ func replace(f *flags) runner {
 	}
 }
 
-// regain asks where nothing was asked, takes a gift where one is given, and else says how
-// it stands.
+// regain asks for the keys if it has not asked yet, takes a gift if a file is given, and
+// otherwise shows the state.
 func regain(desk keys.Desk, who keys.Who, files []string, heard string) (keys.Where, error) {
 	if len(files) == 1 {
 		data, err := readFiles("replace", files)
@@ -83,7 +83,7 @@ func regain(desk keys.Desk, who keys.Who, files []string, heard string) (keys.Wh
 	return w, nil
 }
 
-// membersOf reads numbers of members with commas between them.
+// membersOf reads member numbers separated by commas.
 func membersOf(text string) (out []int, err error) {
 	for _, s := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' }) {
 		n, err := strconv.Atoi(s)
@@ -95,8 +95,8 @@ func membersOf(text string) (out []int, err error) {
 	return out, nil
 }
 
-// spoken40 wants the digits of a file that asks for share keys, or gives them, as they were
-// read aloud.
+// spoken40 requires the digits, as they were read aloud, of a file that asks for share keys
+// or gives them.
 func spoken40(heard string) error {
 	if heard == "" {
 		return refuse(locale.KeeperCommand.NoKeyUnheard)
@@ -104,8 +104,8 @@ func spoken40(heard string) error {
 	return whole(heard, keyDigits)
 }
 
-// ofFile says what is wrong with a file that asks or gives, where nobody has a ceremony to
-// cancel.
+// ofFile says what is wrong with a file that asks for keys or gives them, for a member
+// that has no ceremony to cancel.
 func ofFile(path string, err error) error {
 	switch {
 	case errors.Is(err, keys.ErrReading):
@@ -116,8 +116,8 @@ func ofFile(path string, err error) error {
 	return err
 }
 
-// regained says that an asking has ended, and what comes next: a keeper that runs takes in
-// the key sets that it missed, and a new machine needs the others' counts.
+// regained says that the request for keys has ended, and what to do next: a running keeper
+// loads the key sets that it missed, and a new machine needs the others' counts.
 func (c *call) regained(ctx context.Context, d *host.Dir, w keys.Where) error {
 	if err := c.line(strings.Join(c.gathered(w), "\n")); err != nil {
 		return err
@@ -141,7 +141,7 @@ func (c *call) gathered(w keys.Where) []string {
 	return lines
 }
 
-// asks says how an asking stands.
+// asks shows the state of a request for keys.
 func (c *call) asks(w keys.Where) error {
 	say := c.say()
 	lines := append([]string{say.KeysAsks(string(w.ID), fmt.Sprint(w.Member), shapeSaid(w.Shape))}, c.toCarry(w)...)
@@ -152,7 +152,7 @@ func (c *call) asks(w keys.Where) error {
 	return c.line(strings.Join(append(lines, say.KeysAskNext()), "\n"))
 }
 
-// give seals the share keys that this keeper holds together with the one that asks.
+// give seals the share keys that this keeper and the asking keeper both hold.
 func give(f *flags) runner {
 	heard := f.text("heard", "", f.say.FlagHeardKeys())
 	return func(ctx context.Context, c *call) error {
@@ -194,8 +194,8 @@ func give(f *flags) runner {
 	}
 }
 
-// answers says whether a keeper can be reached, by this keeper's admission there. One that
-// cannot be reached may serve others nevertheless.
+// answers returns a function that reports whether a keeper can be reached with this
+// keeper's admission there. A keeper that cannot be reached may still serve others.
 func answers(d *host.Dir) func(context.Context, keeper.ID) bool {
 	return func(ctx context.Context, id keeper.ID) bool {
 		peers, err := d.Peers()

@@ -37,7 +37,7 @@ func request(f *flags) runner {
 	}
 }
 
-// accept keeps the admission that another keeper gave this one.
+// accept stores the admission that another keeper gave this one.
 func accept(f *flags) runner {
 	heard := f.text("heard", "", f.say.FlagHeard())
 	return func(_ context.Context, c *call) error {

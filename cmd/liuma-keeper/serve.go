@@ -37,7 +37,7 @@ func serve(f *flags) runner {
 			if at.Metrics != "" {
 				said += "\n" + c.say().SaidServingMetrics(at.Metrics)
 			}
-			_ = c.line(said) // a closed terminal stops no keeper
+			_ = c.line(said) // a closed terminal does not stop a keeper
 		})
 		if err != nil {
 			return err

@@ -12,7 +12,7 @@ import (
 	"github.com/liuma-pin/liuma/locale"
 )
 
-// status says how the keeper that is running stands.
+// status shows the state of the running keeper.
 func status(f *flags) runner {
 	asJSON := f.yes("json", f.say.FlagJson())
 	return func(ctx context.Context, c *call) error {
@@ -71,7 +71,7 @@ func statusRows(say locale.KeeperCommand, s host.Status) []row {
 	return rows
 }
 
-// list writes numbers with commas between them.
+// list writes numbers separated by commas.
 func list[N any](numbers []N) string {
 	var texts []string
 	for _, n := range numbers {
@@ -99,7 +99,7 @@ func repairSaid(say locale.KeeperCommand, r host.RepairStatus) string {
 	return say.StatusRepairDone(moment(r.Ended), fmt.Sprint(r.Rows), list(r.From))
 }
 
-// stateSaid is the sentence of a state.
+// stateSaid returns the sentence for a state.
 func stateSaid(say locale.KeeperCommand, s host.State) string {
 	switch s {
 	case host.Serves:
@@ -124,7 +124,7 @@ func stateSaid(say locale.KeeperCommand, s host.State) string {
 	return say.StateFaulty()
 }
 
-// nextSaid is what to do about a state.
+// nextSaid says what to do about a state.
 func nextSaid(say locale.KeeperCommand, s host.State) string {
 	switch s {
 	case host.Gone:
@@ -147,7 +147,7 @@ func nextSaid(say locale.KeeperCommand, s host.State) string {
 	return say.NextFaulty()
 }
 
-// warningSaid is the sentence of a warning.
+// warningSaid returns the sentence for a warning.
 func warningSaid(say locale.KeeperCommand, w host.Warning) string {
 	switch w {
 	case host.DoorEnds:
@@ -170,7 +170,8 @@ func warningSaid(say locale.KeeperCommand, w host.Warning) string {
 	return string(w)
 }
 
-// padded fills a label up with blanks to so many columns, where an ideograph takes two.
+// padded fills a label with blanks to a number of columns; an ideograph takes two
+// columns.
 func padded(text string, to int) string {
 	n := 0
 	for _, r := range text {

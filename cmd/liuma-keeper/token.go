@@ -22,22 +22,23 @@ import (
 	"github.com/liuma-pin/liuma/locale"
 )
 
-// warnings is a logger of what a command has to warn of.
+// warnings returns a logger for a command's warnings.
 func (c *call) warnings() *slog.Logger {
 	return slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: slog.LevelError}))
 }
 
-// custodian has the share keys of a directory: the token that host.json names, which is
-// open until the command ends, or nil where keeper.json has them.
+// custodian returns the holder of a directory's share keys: the token that host.json
+// names, which stays open until the command ends, or nil if the keys are in
+// keeper.json.
 func (c *call) custodian(d *host.Dir, log *slog.Logger) (keeper.Custodian, error) {
 	if d.PKCS11 == nil {
-		return nil, nil //nolint:nilnil // nil is a custodian: keeper.json
+		return nil, nil //nolint:nilnil // nil is a valid custodian: keeper.json
 	}
 	return c.custodianOf(d.Path(), *d.PKCS11, log)
 }
 
-// custodianOf opens a token and reads the public keys of its spare ones. Names of files
-// are within dir unless they are absolute.
+// custodianOf opens a token and reads the public keys of its spare tokens. File names
+// are relative to dir unless they are absolute.
 func (c *call) custodianOf(dir string, p host.PKCS11, log *slog.Logger) (keeper.Custodian, error) {
 	var spares []token.WrappingKey
 	for _, name := range p.Spares {
@@ -75,13 +76,13 @@ func (c *call) openToken(module, label, pinFile string, log *slog.Logger) (token
 	return t, nil
 }
 
-// mostPIN is more than any PIN has, in bytes.
+// mostPIN is more than the length of any PIN, in bytes.
 const mostPIN = 1 << 10
 
-// readPIN reads the file of a token's PIN: one line, which nobody else can read.
+// readPIN reads the file with a token's PIN: one line, which nobody else can read.
 func readPIN(path string) (token.PIN, error) {
 	bad := refuse(func(w locale.KeeperCommand) string { return w.NoPINFile(path) })
-	f, err := keeper.OpenPrivate(path, 0) // what was looked at is what is read
+	f, err := keeper.OpenPrivate(path, 0) // checks the same open file that is then read
 	switch {
 	case errors.Is(err, keeper.ErrMode), errors.Is(err, keeper.ErrOwner):
 		return token.PIN{}, bad
@@ -109,7 +110,7 @@ func readSpare(path string) (token.WrappingKey, error) {
 	return token.ParseWrappingKey(data)
 }
 
-// desk works on the keys of a directory.
+// desk returns a Desk for the keys of a directory.
 func (c *call) desk(d *host.Dir) (keys.Desk, error) {
 	custodian, err := c.custodian(d, c.warnings())
 	return keys.Desk{Dir: d.Path(), Custodian: custodian}, err
@@ -128,10 +129,10 @@ func (f *flags) token() tokenFlags {
 	}
 }
 
-// config is what the flags say; nil: no token.
+// config returns the configuration that the flags give; nil: no token.
 func (f tokenFlags) config() (*host.PKCS11, error) {
 	if *f.module == "" && *f.label == "" && *f.pinFile == "" && *f.spare == "" && !*f.noSpare {
-		return nil, nil //nolint:nilnil // nil is a configuration: no token
+		return nil, nil //nolint:nilnil // nil is a valid configuration: no token
 	}
 	if *f.module == "" || *f.label == "" || *f.pinFile == "" || *f.noSpare == (*f.spare != "") {
 		return nil, wrong(func(w locale.KeeperCommand) string { return w.NoTokenFlags() })
@@ -145,8 +146,8 @@ func (f tokenFlags) config() (*host.PKCS11, error) {
 	return p, errors.Join(err1, err2)
 }
 
-// keepSpares copies the public keys of spare tokens into a directory that is to be made,
-// and names them as they are called there.
+// keepSpares copies the public keys of spare tokens into the directory that is about to
+// be made, and changes their names to those in the directory.
 func keepSpares(dir string, p *host.PKCS11) error {
 	if _, err := os.Lstat(filepath.Join(dir, "host.json")); !errors.Is(err, fs.ErrNotExist) {
 		return errors.Join(host.ErrExists, err)
@@ -167,7 +168,7 @@ func keepSpares(dir string, p *host.PKCS11) error {
 	return nil
 }
 
-// saidToken says which token has the keys, and which are its spare ones.
+// saidToken says which token has the keys, and which are its spare tokens.
 func (c *call) saidToken(d *host.Dir) (string, error) {
 	var spares []string
 	for _, name := range d.PKCS11.Spares {
@@ -183,8 +184,8 @@ func (c *call) saidToken(d *host.Dir) (string, error) {
 	return c.say().SaidToken(d.PKCS11.Token, strings.Join(spares, ", ")), nil
 }
 
-// spare makes the key in a spare token that share keys are wrapped to, if it is not
-// there, and writes its public half. It needs no directory.
+// spare makes the key in a spare token to which share keys are wrapped, if it does not
+// exist, and writes its public half. It needs no directory.
 func spare(f *flags) runner {
 	module := f.text("pkcs11", "", f.say.FlagPkcs11())
 	label := f.text("token", "", f.say.FlagToken())
@@ -218,7 +219,7 @@ func spare(f *flags) runner {
 	}
 }
 
-// takeover brings a lost keeper's share keys from its spare token into the token of this
+// takeover moves a lost keeper's share keys from its spare token into the token of this
 // directory.
 func takeover(f *flags) runner {
 	module := f.text("pkcs11", "", f.say.FlagPkcs11())

@@ -23,16 +23,15 @@ type usageError struct{ error }
 
 func (e *usageError) Unwrap() error { return e.error }
 
-// wrong makes one whose sentence stands in the catalogue.
+// wrong makes a usageError with a sentence from the catalogue.
 func wrong(say func(locale.KeeperCommand) string) error { return &usageError{refuse(say)} }
 
-// refuse makes an error whose sentence stands in the catalogue.
+// refuse makes an error with a sentence from the catalogue.
 func refuse(say func(locale.KeeperCommand) string) error {
 	return locale.Refuse(func(w *locale.Words) string { return say(w.KeeperCommand) })
 }
 
-// told says an error: by the sentence of what it is, if that is known, and else in its own
-// words.
+// told returns an error's sentence, if there is one, and otherwise its own text.
 func told(w *locale.Words, err error) string {
 	if r, ok := errors.AsType[*locale.Refusal](err); ok {
 		return r.Told(w, func(err error) string { return told(w, err) })
@@ -63,7 +62,7 @@ func told(w *locale.Words, err error) string {
 	return err.Error()
 }
 
-// notListening says why a listener does not open, and what to do.
+// notListening says why a listener cannot be opened, and what to do.
 func notListening(w locale.KeeperCommand, e *process.ListenError) string {
 	setting := "host.json: " + e.Setting
 	switch {
@@ -77,14 +76,14 @@ func notListening(w locale.KeeperCommand, e *process.ListenError) string {
 	return w.NoListenOther(e.Address, e.Err.Error(), setting)
 }
 
-// saying is the sentence of an error, with the next step.
+// saying is an error's sentence, with the next step.
 type saying struct {
 	err error
 	say func(locale.KeeperCommand) string
 }
 
-// ofTokens are the sentences of errors of a token. They come first: what a token refused
-// would otherwise look like a damaged file, or like members that differ.
+// ofTokens are the sentences for a token's errors. They come first, because a token's
+// refusal could otherwise look like a damaged file, or like members that differ.
 func ofTokens() []saying {
 	return []saying{
 		{token.ErrNotBuilt, locale.KeeperCommand.NoTokenNotBuilt},
@@ -110,7 +109,7 @@ func ofTokens() []saying {
 	}
 }
 
-// known are the errors that have sentences. The first one that fits is said.
+// known are the errors that have sentences. The first one that matches is used.
 func known() []saying {
 	return []saying{
 		{keys.ErrReading, locale.KeeperCommand.NoKeyReading},

@@ -7,7 +7,8 @@ import (
 	"runtime/debug"
 )
 
-// version prints the module's version, its commit where it is known, and Go's.
+// version prints the module's version, its commit if it is known, and Go's
+// version.
 func version(*flags) runner {
 	return func(_ context.Context, c *call) error {
 		commit := ""
@@ -22,7 +23,7 @@ func version(*flags) runner {
 	}
 }
 
-// release is the module's version.
+// release returns the module's version.
 func release() string {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
 		return info.Main.Version

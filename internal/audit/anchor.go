@@ -8,8 +8,9 @@ import (
 )
 
 // Archive takes the next archive, before the record itself. Its digests must follow
-// those of the archive before it from the first digest on, and its entries those of
-// each stream. What is wrong with the file is a *Finding.
+// the previous archive's from the first digest on, and its entries must follow the
+// previous archive's entries in each stream. If the file is wrong, the error is a
+// *Finding.
 func (b *Book) Archive(number uint64, r io.Reader) error {
 	want := uint64(len(b.archives)) + 1
 	if number > want {
@@ -36,7 +37,8 @@ func (b *Book) Archive(number uint64, r io.Reader) error {
 	return nil
 }
 
-// missed is a stream that the digests of the archive list, and that is not in it.
+// missed names a stream that the archive's digests list but that the archive does
+// not contain.
 func (a *reading) missed() string {
 	for s := range a.heads {
 		return s.String()
@@ -44,7 +46,7 @@ func (a *reading) missed() string {
 	return ""
 }
 
-// archived takes a part of a stream that is in an archive.
+// archived takes the part of a stream that is in an archive.
 func (b *Book) archived(to Head, entries iter.Seq[Recorded]) error {
 	k := b.stream(to.Stream)
 	at, next := k.left.Number, 0
@@ -59,7 +61,7 @@ func (b *Book) archived(to Head, entries iter.Seq[Recorded]) error {
 			}
 			if next < len(k.points) && k.points[next].Number == e.Number && k.points[next].Hash != e.Hash() {
 				at = e.Number
-				return // what follows is missing then
+				return // End or the next archive finds what is missing
 			}
 			if !yield(e) {
 				return
@@ -76,9 +78,10 @@ func (b *Book) archived(to Head, entries iter.Seq[Recorded]) error {
 	return nil
 }
 
-// Anchored begins the record after an archive: the archive's last digest stands
-// first, with the cuts of all streams instead of its changes. It comes after all
-// archives. The digest's signed sum says that the cuts are all, and as they were.
+// Anchored begins the record after an archive: first comes the archive's last
+// digest, with the cuts of all streams instead of the digest's changes. It is
+// called after all archives. The digest's signed sum proves that the cuts are
+// complete and unchanged.
 func (b *Book) Anchored(archive, digest string, cuts []Head) error {
 	a, err := ParseArchive(archive, b.keys)
 	if err != nil {
@@ -118,7 +121,7 @@ func (b *Book) Anchored(archive, digest string, cuts []Head) error {
 	return nil
 }
 
-// held looks for the archive among those that were read.
+// held looks for the archive among the archives that were read.
 func (b *Book) held(a SignedArchive) *Finding {
 	switch n := uint64(len(b.archives)); {
 	case n == 0:

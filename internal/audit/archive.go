@@ -13,21 +13,21 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// ArchiveType is the typ of an archive's signature, which is made with the key
-// that signs digests.
+// ArchiveType is the typ of an archive's signature. The key that signs digests
+// also signs archives.
 const ArchiveType = "liuma-archive+jws"
 
-// ArchiveFormat names the format of archives; it stands in their first line.
+// ArchiveFormat names the format of archives; it is in their first line.
 const ArchiveFormat = "liuma/1/archive"
 
-// Archive says what the file of an archive holds: the digests after those of the
-// archive before it up to one of its own, with their changes, and the entries that
-// they cover. Archives are numbered and each names the one before it.
+// Archive describes the content of an archive's file: the digests after the
+// previous archive, up to one of its own, with their changes, and the entries that
+// they cover. Archives are numbered, and each one names the previous one.
 type Archive struct {
 	Issuer     string
 	Number     uint64 // 1, 2, 3 … without gaps
 	At         time.Time
-	Previous   Hash   // SHA-256 of the signature of the archive before; zero for the first
+	Previous   Hash   // SHA-256 of the previous archive's signature; zero for the first
 	Digest     uint64 // number of the last digest
 	DigestHash Hash   // SHA-256 of its token
 	Content    Hash   // SHA-256 of all lines before the signature
@@ -41,7 +41,7 @@ type SignedArchive struct {
 	Token string // compact JWS (ES256), typ ArchiveType
 }
 
-// Hash is what the next archive has as its Previous.
+// Hash is the value of Previous in the next archive.
 func (a SignedArchive) Hash() Hash { return sha256.Sum256([]byte(a.Token)) }
 
 // archiveClaims is the signed form. Every member is required.
@@ -57,7 +57,7 @@ type archiveClaims struct {
 	Entries    uint64 `json:"entries"`
 }
 
-// Payload is what is signed: one JSON object.
+// Payload returns the bytes that are signed: one JSON object.
 func (a Archive) Payload() ([]byte, error) {
 	if a.Issuer == "" || a.Number == 0 || a.At.IsZero() || a.Digest == 0 || (a.Number == 1) != (a.Previous == Hash{}) {
 		return nil, errors.New("audit: archive without issuer, number, time, digest or predecessor")
@@ -65,8 +65,8 @@ func (a Archive) Payload() ([]byte, error) {
 	return json.Marshal(archiveClaims{a.Issuer, a.Number, a.At.UnixMilli(), a.Previous, a.Digest, a.DigestHash, a.Content, a.Streams, a.Entries})
 }
 
-// ParseArchive reads the signature of an archive and checks it with keys. Without
-// keys (nil) it is not checked.
+// ParseArchive reads an archive's signature and checks it with keys. Without keys
+// (nil) it does not check the signature.
 func ParseArchive(token string, keys *jose.JSONWebKeySet) (SignedArchive, error) {
 	payload, err := openToken(token, ArchiveType, keys)
 	if err != nil {
@@ -99,10 +99,10 @@ func wrongArchive(number uint64, f Fault, format string, args ...any) *Finding {
 	return &Finding{Archive: number, What: string(f) + ": " + fmt.Sprintf(format, args...)}
 }
 
-// ReadArchive reads one archive by itself, as it is read back after it was
-// written: its lines, the chains of its entries and digests, and that its signature
-// is over all of them. What it follows is compared by Examine, which needs all
-// archives.
+// ReadArchive reads one archive on its own, for example to read it back after
+// writing. It checks its lines, the chains of its entries and digests, and that its
+// signature covers all of them. Examine, which needs all archives, checks that it
+// follows the previous one.
 func ReadArchive(r io.Reader, keys *jose.JSONWebKeySet) (SignedArchive, error) {
 	a := newReading(r, keys, nil)
 	return a.signed, a.run()
@@ -112,10 +112,10 @@ func ReadArchive(r io.Reader, keys *jose.JSONWebKeySet) (SignedArchive, error) {
 type reading struct {
 	lines
 	keys    *jose.JSONWebKeySet
-	book    *Book // nil: the archive is read by itself
+	book    *Book // nil: the archive is read on its own
 	head    ArchiveLine
 	last    SignedDigest
-	heads   map[Stream]Head // in the last digest of the archive that lists them
+	heads   map[Stream]Head // of each stream, in the last digest of the archive that lists it
 	streams uint64
 	entries uint64
 	signed  SignedArchive
@@ -202,7 +202,7 @@ func (a *reading) digests() error {
 	return a.err
 }
 
-// stream takes one stream with its entries up to the head that the digests have.
+// stream reads one stream with its entries, up to the head in the digests.
 func (a *reading) stream() error {
 	to := a.line.Stream.Head()
 	if want, there := a.heads[to.Stream]; !there || want != to {
@@ -258,9 +258,9 @@ type lines struct {
 	content interface {
 		io.Writer
 		Sum([]byte) []byte
-	} // of what was read, without the signature
-	line Line // the one that was read last and not yet used
-	done bool // there is none
+	} // of everything that was read, except the signature
+	line Line // the last line that was read and not used yet
+	done bool // no line is left
 	err  error
 }
 
@@ -269,6 +269,6 @@ func (l *lines) read() {
 	l.line, l.err, there = l.next()
 	l.done = !there || l.err != nil
 	if !l.done && l.content != nil && l.line.Signed == nil {
-		l.err = WriteLine(l.content, l.line) // as it was read: there is one way to write a line
+		l.err = WriteLine(l.content, l.line) // the same bytes that were read, because a line has only one encoding
 	}
 }

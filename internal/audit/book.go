@@ -10,12 +10,12 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// Finding is the first thing that is wrong with a record: an entry that is
-// missing, altered or added, or else a digest.
+// Finding is the first fault of a record: an entry that is missing, altered or
+// added, or a fault of a digest or an archive.
 type Finding struct {
 	Place          // of the entry; zero if a digest or an archive is at fault
-	Digest  uint64 // its number; zero if none is at fault
-	Archive uint64 // the same
+	Digest  uint64 // the digest's number; zero if no digest is at fault
+	Archive uint64 // the archive's number; zero if no archive is at fault
 	What    string // begins with a Fault
 }
 
@@ -29,7 +29,7 @@ func (f *Finding) Error() string {
 	return fmt.Sprintf("stream %s, entry %d: %s", f.Stream, f.Number, f.What)
 }
 
-// point is a head that a digest has.
+// point is a head that a digest lists.
 type point struct {
 	Head
 	digest uint64
@@ -39,48 +39,49 @@ type point struct {
 type known struct {
 	points []point // ascending by number
 	seen   bool    // the record has the stream
-	// from is the cut: the last entry that is archived, and not in the record.
+	// from is the cut: the last entry that is archived and no longer in the
+	// record.
 	from Head
-	// left is the last entry in the archives that were read.
+	// left is the last entry of the stream in the archives that were read.
 	left Head
 }
 
 // Book compares a whole record with its digests: first every digest of the
-// record in order (Digest), then those that were shipped earlier, if there are
-// any (Shipped), then every stream (Stream), then End. Each method returns a
-// *Finding for the first thing that is wrong. A Book keeps some 100 bytes for
-// each stream of the record and for each change that a digest lists.
+// record in order (Digest), then the digests that were shipped earlier, if
+// there are any (Shipped), then every stream (Stream), then End. Each method
+// returns a *Finding for the first fault. A Book keeps some 100 bytes for each
+// stream of the record and for each change that a digest lists.
 type Book struct {
 	keys    *jose.JSONWebKeySet // nil: signatures are not checked
 	last    SignedDigest
 	sum     Sum
-	entries uint64 // that the digests count
+	entries uint64 // number of entries that the digests count
 	tokens  map[uint64]Hash
 	streams map[Stream]*known
 	fork    *Finding // a shipped digest that the record does not have
 	next    uint64   // the number of the record's next digest
-	// archives are those that were read, from the first; anchor is the one after
-	// which the record begins, zero if it has all.
+	// archives are the archives that were read, from the first on. anchor is the
+	// archive after which the record begins; zero if the record has everything.
 	archives []SignedArchive
 	anchor   SignedArchive
-	ends     map[Place]Hash // of all entries of process starts
+	ends     map[Place]Hash // hashes of all entries of process starts
 	starts   []Recorded     // first entries that name an earlier start
-	// TakenUp are streams of cards whose rows were lost, with what no digest covers
-	// of the entries before the card was adopted.
+	// TakenUp are streams of cards whose rows were lost. It says which entries
+	// before the card's adoption no digest covers.
 	TakenUp []TakenUp
-	// Archived counts entries that the record left to archives.
+	// Archived counts the entries that are only in archives.
 	Archived uint64
 	// Uncovered counts entries that no digest covers yet.
 	Uncovered uint64
 }
 
 // TakenUp says that the end of a stream was lost with its card's row, and that the
-// stream goes on after the entries that were there when the card was adopted
-// (CardAdopted). Whoever deleted the row could cut those off, add to them or
-// rewrite them, down to the last that a digest covers.
+// stream continues after the entries that existed when the card was adopted
+// (CardAdopted). Whoever deleted the row could have removed, added or rewritten
+// entries before that, back to the last entry that a digest covers.
 type TakenUp struct {
-	Adopted Place  // the entry of the adoption
-	From    uint64 // the first entry that nothing but the chain vouches for
+	Adopted Place  // the entry that records the adoption
+	From    uint64 // the first entry that only the chain protects
 }
 
 // NewBook makes an empty Book. Without keys (nil) the digests' signatures are
@@ -89,7 +90,8 @@ func NewBook(keys *jose.JSONWebKeySet) *Book {
 	return &Book{keys: keys, next: 1, tokens: map[uint64]Hash{}, streams: map[Stream]*known{}, ends: map[Place]Hash{}}
 }
 
-// Last is the latest digest of the record; its Number is zero if there is none.
+// Last returns the latest digest of the record; its Number is zero if there is
+// none.
 func (b *Book) Last() Digest { return b.last.Digest }
 
 func (b *Book) stream(s Stream) *known {
@@ -105,8 +107,8 @@ func wrongDigest(number uint64, f Fault, format string, args ...any) *Finding {
 	return &Finding{Digest: number, What: string(f) + ": " + fmt.Sprintf(format, args...)}
 }
 
-// Digest takes the record's next digest with its changes. One that archives hold
-// too must be the same.
+// Digest takes the record's next digest with its changes. If an archive also
+// holds it, it must be the same.
 func (b *Book) Digest(token string, changes []Head) error {
 	d, err := ParseDigest(token, b.keys)
 	switch {
@@ -132,7 +134,7 @@ func (b *Book) Digest(token string, changes []Head) error {
 	return nil
 }
 
-// grow takes the digest that follows the last one.
+// grow adds the digest that follows the last one.
 func (b *Book) grow(d SignedDigest, changes []Head) *Finding {
 	switch next := d.Number; {
 	case next > 1 && d.Previous != b.last.Hash():
@@ -161,7 +163,7 @@ func (b *Book) grow(d SignedDigest, changes []Head) *Finding {
 	return nil
 }
 
-// listed compares a digest with the list of its changes.
+// listed checks a digest's list of changes against the digest.
 func listed(d SignedDigest, changes []Head) *Finding {
 	sorted := slices.IsSortedFunc(changes, func(x, y Head) int { return x.Stream.Compare(y.Stream) })
 	if uint64(len(changes)) != d.Changed || ChangesHash(changes) != d.Changes || !sorted {
@@ -170,10 +172,10 @@ func listed(d SignedDigest, changes []Head) *Finding {
 	return nil
 }
 
-// Shipped takes a digest that was shipped off, after all of the record's own.
-// at is when the record was read: a digest that is later is not missing in it
-// (newer), any other must be there. A digest that is not there, or is another
-// one, is reported by End, unless Stream finds an entry that shows it first.
+// Shipped takes a digest that was shipped to another place, after all of the
+// record's own digests. at is when the record was read: a later digest need not
+// be in the record (newer), any other must be. If it is missing or different,
+// End reports it, unless Stream first finds an entry that shows the fault.
 func (b *Book) Shipped(token string, changes []Head, at time.Time) (newer bool, err error) {
 	d, err := ParseDigest(token, b.keys)
 	if err != nil {
@@ -209,8 +211,8 @@ func (b *Book) forked(f *Finding) {
 	}
 }
 
-// Stream takes a stream: its head and its entries from the first, or from the first
-// after its cut.
+// Stream takes a stream: its head and its entries, from the first entry on or from
+// the first after its cut.
 func (b *Book) Stream(head Head, entries iter.Seq[Recorded]) error {
 	k := b.stream(head.Stream)
 	if k.seen {
@@ -220,7 +222,7 @@ func (b *Book) Stream(head Head, entries iter.Seq[Recorded]) error {
 	if head.Number == 0 {
 		return &Finding{Place: Place{head.Stream, 1}, What: string(Missing) + ": the end of the stream, and with it whatever was cut off"}
 	}
-	var off *Finding // the first point that an entry does not meet
+	var off *Finding // the first point that the entries contradict
 	met := 0         // points before this one were compared
 	watched := func(yield func(Recorded) bool) {
 		for e := range entries {
@@ -267,8 +269,8 @@ func (b *Book) Stream(head Head, entries iter.Seq[Recorded]) error {
 	return nil
 }
 
-// takenUp notes the adoption of a stream's card. A digest that was made before it
-// vouches for the entries up to its point.
+// takenUp records the adoption of a stream's card. A digest made before the
+// adoption proves the entries up to its point.
 func (b *Book) takenUp(k *known, adopted Place) {
 	from := uint64(1)
 	for _, p := range k.points {
@@ -279,8 +281,8 @@ func (b *Book) takenUp(k *known, adopted Place) {
 	b.TakenUp = append(b.TakenUp, TakenUp{adopted, from})
 }
 
-// rewritten says which entry was altered although the chain is whole. Only that
-// it is one after the point before is known.
+// rewritten returns the finding that an entry was altered although the chain is
+// whole. It is only known that the entry is after the previous point.
 func rewritten(points []point, at int) *Finding {
 	p, first := points[at], uint64(1)
 	for _, before := range points[:at] {
@@ -305,8 +307,8 @@ func (b *Book) remember(e Recorded) {
 	}
 }
 
-// End takes the end of the record: every stream that a digest knows must have
-// come, and every process start must follow the one that it names.
+// End is called at the end of the record: every stream in a digest must have
+// come, and every process start must follow the start that it names.
 func (b *Book) End() error {
 	var gone *Finding
 	if last := b.last.Number; b.next <= last {
@@ -324,7 +326,7 @@ func (b *Book) End() error {
 	for _, e := range b.starts {
 		switch hash, there := b.ends[e.After]; {
 		case !there && b.streams[e.After.Stream] != nil && b.streams[e.After.Stream].from.Number >= e.After.Number && len(b.archives) == 0:
-			// It is in an archive that was not given.
+			// The earlier start is in an archive that was not given.
 		case !there:
 			return &Finding{Place: e.After, What: fmt.Sprintf("%s: the start %s follows it", Missing, e.Stream)}
 		case hash != e.Previous:

@@ -14,23 +14,23 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// DigestType is the typ of a digest's signature. It keeps digests apart from
+// DigestType is the typ of a digest's signature. It distinguishes digests from
 // receipts and ID tokens, which the same key signs.
 const DigestType = "liuma-digest+jws"
 
-// Digest says what the whole record held at one moment. Digests are numbered
-// and each names the one before it, so that whoever has a later one can tell
-// whether an earlier one is genuine. What changed since the one before is
-// listed beside it (its changes): the heads of the streams that grew.
+// Digest describes the whole record at one moment. Digests are numbered, and
+// each names the previous one, so that somebody with a later digest can check
+// an earlier one. The heads of the streams that grew since the previous digest
+// are listed beside it (its changes).
 type Digest struct {
 	Issuer   string
 	Number   uint64 // 1, 2, 3 … without gaps
 	At       time.Time
-	Previous Hash   // SHA-256 of the token of the digest before; zero for the first
+	Previous Hash   // SHA-256 of the previous digest's token; zero for the first
 	Streams  uint64 // how many streams the record had
 	Entries  uint64 // how many entries they had together
 	Changed  uint64 // how many changes there are
-	Changes  Hash   // of the changes: ChangesHash
+	Changes  Hash   // ChangesHash of the changes
 	// Faulty counts streams that were left out because their new entries were not
 	// an unbroken chain; for these the last digest that lists them still holds.
 	Faulty uint64
@@ -43,10 +43,10 @@ type SignedDigest struct {
 	Token string // compact JWS (ES256), typ DigestType
 }
 
-// Hash is what the next digest has as its Previous.
+// Hash is the value of Previous in the next digest.
 func (d SignedDigest) Hash() Hash { return sha256.Sum256([]byte(d.Token)) }
 
-// leaf is the SHA-256 of a head; the fields are encoded as those of an entry.
+// leaf returns the SHA-256 of a head; its fields are encoded as in an entry.
 func (h Head) leaf() Hash {
 	b := make([]byte, 0, 128)
 	field := func(value []byte) {
@@ -76,13 +76,13 @@ func ChangesHash(changes []Head) Hash {
 // lanes is the number of 16-bit numbers in a Sum.
 const lanes = 1024
 
-// Sum is a hash over a set of heads that can be kept up to date: a head is
-// added or taken out without looking at the others (LtHash: each head becomes
-// 1,024 numbers of 16 bits, which are added modulo 65,536). Two sets with one
-// Sum cannot be found, as far as is known; the order of adding does not count.
+// Sum is a hash of a set of heads that can be updated: a head can be added or
+// removed without the others (LtHash: each head becomes 1,024 numbers of 16
+// bits, which are added modulo 65,536). As far as is known, nobody can find two
+// sets with the same Sum. The order of adding does not matter.
 type Sum [lanes]uint16
 
-// expand turns a head into the numbers that are added.
+// expand turns a head into the numbers to add.
 func expand(h Head) (out Sum) {
 	seed := h.leaf()
 	var block [len(seed) + 4]byte
@@ -97,21 +97,22 @@ func expand(h Head) (out Sum) {
 	return out
 }
 
-// Add puts a head into the set.
+// Add adds a head to the set.
 func (s *Sum) Add(h Head) {
 	for i, v := range expand(h) {
 		s[i] += v
 	}
 }
 
-// Remove takes a head out of the set.
+// Remove removes a head from the set.
 func (s *Sum) Remove(h Head) {
 	for i, v := range expand(h) {
 		s[i] -= v
 	}
 }
 
-// MarshalText is base64url of the numbers, the most significant byte first.
+// MarshalText returns base64url of the numbers, each with its most significant
+// byte first.
 func (s Sum) MarshalText() ([]byte, error) {
 	b := make([]byte, 0, 2*lanes)
 	for _, v := range s {
@@ -120,7 +121,7 @@ func (s Sum) MarshalText() ([]byte, error) {
 	return []byte(base64.RawURLEncoding.EncodeToString(b)), nil
 }
 
-// UnmarshalText reads what MarshalText wrote.
+// UnmarshalText reads a text that MarshalText wrote.
 func (s *Sum) UnmarshalText(text []byte) error {
 	b, err := base64.RawURLEncoding.Strict().DecodeString(string(text))
 	if err != nil || len(b) != 2*lanes {
@@ -146,7 +147,7 @@ type digestClaims struct {
 	Sum      Sum    `json:"sum"`
 }
 
-// Payload is what is signed: one JSON object.
+// Payload returns the bytes that are signed: one JSON object.
 func (d Digest) Payload() ([]byte, error) {
 	if d.Issuer == "" || d.Number == 0 || d.At.IsZero() || (d.Number == 1) != (d.Previous == Hash{}) {
 		return nil, errors.New("audit: digest without issuer, number, time or predecessor")
@@ -158,8 +159,8 @@ func (d Digest) Payload() ([]byte, error) {
 const maxToken = 8192
 
 // ParseDigest reads a signed digest and checks its signature with keys. Without
-// keys (nil) the signature is not looked at: then the digest proves something
-// only together with a later one that does.
+// keys (nil) it does not check the signature: then the digest proves something
+// only together with a later, checked one.
 func ParseDigest(token string, keys *jose.JSONWebKeySet) (SignedDigest, error) {
 	payload, err := openToken(token, DigestType, keys)
 	if err != nil {
@@ -169,12 +170,12 @@ func ParseDigest(token string, keys *jose.JSONWebKeySet) (SignedDigest, error) {
 	return SignedDigest{Digest: d, Token: token}, err
 }
 
-// ErrOtherKey says that no key was given that a digest or archive could be checked
-// with. Whether it is genuine is not known.
+// ErrOtherKey means that none of the given keys can check a digest or archive. It
+// is not known whether that is genuine.
 var ErrOtherKey = errors.New("signed with a key that is not among those given")
 
 // openToken checks the form and the signature of a digest or archive, and returns
-// what was signed.
+// the signed payload.
 func openToken(token, want string, keys *jose.JSONWebKeySet) ([]byte, error) {
 	if len(token) > maxToken {
 		return nil, errors.New("too long")
@@ -217,8 +218,8 @@ func parseClaims(payload []byte) (Digest, error) {
 	if err != nil {
 		return Digest{}, err
 	}
-	// Only one way of writing a digest is taken, so that no two readers of the
-	// same bytes read them differently.
+	// A digest has only one accepted encoding, so that all readers of the same
+	// bytes agree on its meaning.
 	if !bytes.Equal(again, payload) {
 		return Digest{}, errors.New("audit: digest: not written as digests are")
 	}

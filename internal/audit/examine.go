@@ -10,52 +10,50 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// Errors of an export that cannot be examined. Nothing is known about the
-// record then.
+// Errors of an export that cannot be examined. They say nothing about the record.
 var (
 	ErrPart  = errors.New("audit: an export of a part of the record; only a whole one can be examined")
 	ErrCut   = errors.New("audit: the export has no end: it was cut off")
 	ErrOrder = errors.New("audit: the lines of the export are not in their order")
 )
 
-// ShippedDigest is a digest that was kept outside of the database.
+// ShippedDigest is a digest that was stored outside of the database.
 type ShippedDigest struct {
 	Token   string
 	Changes []Head
 }
 
-// ExamineConfig says what an export is compared with. All members are optional.
+// ExamineConfig says what to compare an export with. All members are optional.
 type ExamineConfig struct {
-	Keys    *jose.JSONWebKeySet // that the digests and archives were signed with
+	Keys    *jose.JSONWebKeySet // the keys that signed the digests and archives
 	Shipped []ShippedDigest
 	// Archives are the files of all archives, in the order of their numbers. Without
 	// them (nil) an export that begins after an archive is examined from there on.
 	Archives []ArchiveFile
 }
 
-// Examined says what was examined and found whole.
+// Examined describes what was examined and found whole.
 type Examined struct {
 	Issuer           string
-	At               time.Time // when the export began, as it says itself
+	At               time.Time // when the export began, as the export says
 	Streams, Entries uint64
 	Digest           uint64    // number of the last digest; zero: none
 	DigestAt         time.Time // its time
-	Uncovered        uint64    // entries that came after it
-	Shipped, Newer   int       // shipped digests, and those of them later than the export
-	Signatures       bool      // were checked
-	// Begins is the number of the archive that the record begins after, zero if it has
-	// all; Archived are the entries before, and Archives how many archives were read
-	// and found whole.
+	Uncovered        uint64    // entries after that digest
+	Shipped, Newer   int       // shipped digests, and how many of them are later than the export
+	Signatures       bool      // signatures were checked
+	// Begins is the number of the archive after which the record begins; zero if the
+	// record has everything. Archived counts the entries before that, and Archives how
+	// many archives were read and found whole.
 	Begins, Archived uint64
 	Archives         int
-	// TakenUp are entries that were not compared with anything, because the end of
+	// TakenUp are entries that could not be compared with anything, because the end of
 	// their stream had been lost.
 	TakenUp []TakenUp
 }
 
-// Examine reads a whole export and compares it with its digests and with those
-// that were shipped. It returns a *Finding for the first thing that is missing
-// or altered.
+// Examine reads a whole export and compares it with its digests and with the shipped
+// ones. It returns a *Finding for the first entry or digest that is missing or altered.
 func Examine(export io.Reader, c ExamineConfig) (Examined, error) {
 	next, stop := iter.Pull2(linesOf(export))
 	defer stop()
@@ -91,7 +89,7 @@ type examination struct {
 	out  Examined
 }
 
-// archives takes the archives, all of them before the export.
+// archives reads the archives, all of them before the export.
 func (x *examination) archives() error {
 	for _, f := range x.c.Archives {
 		r, err := f.Open()
@@ -104,11 +102,11 @@ func (x *examination) archives() error {
 		}
 		x.out.Archives++
 	}
-	x.book.next = 1 // the record has its digests from the first, or says where it begins
+	x.book.next = 1 // the record has its digests from the first on, or says where it begins
 	return nil
 }
 
-// anchor takes what stands before the first digest of a record that begins after an
+// anchor reads the lines before the first digest of a record that begins after an
 // archive.
 func (x *examination) anchor() error {
 	archive := x.line.Signed.Token
@@ -138,7 +136,7 @@ func (x *examination) anchor() error {
 	return nil
 }
 
-// heads takes the heads that follow a digest.
+// heads reads the heads that follow a digest.
 func (x *examination) heads() (heads []Head, err error) {
 	for x.read(); !x.done && x.line.Change != nil; x.read() {
 		heads = append(heads, x.line.Change.Head())
@@ -147,7 +145,7 @@ func (x *examination) heads() (heads []Head, err error) {
 		return nil, x.err
 	}
 	if x.done {
-		return nil, ErrCut // with its list, so the digest is not at fault
+		return nil, ErrCut // within the list, so the digest is not at fault
 	}
 	return heads, nil
 }
@@ -196,7 +194,7 @@ func (x *examination) run() error {
 	return err
 }
 
-// digests takes the export's digests, and then the shipped ones.
+// digests reads the export's digests, and then the shipped ones.
 func (x *examination) digests() error {
 	for !x.done && x.line.Digest != nil {
 		token := x.line.Digest.Token
@@ -227,7 +225,7 @@ func (x *examination) digests() error {
 	return nil
 }
 
-// stream takes one stream with its entries.
+// stream reads one stream with its entries.
 func (x *examination) stream() error {
 	head := x.line.Stream.Head()
 	x.read()
@@ -245,7 +243,7 @@ func (x *examination) stream() error {
 	if err == nil {
 		return x.err
 	}
-	// A stream that was cut off with the export says nothing about the record.
+	// If the export was cut off within a stream, that says nothing about the record.
 	if x.err != nil {
 		return x.err
 	}
@@ -255,7 +253,7 @@ func (x *examination) stream() error {
 	return err
 }
 
-// ReadShipped reads one file of a shipped digest.
+// ReadShipped reads the file of one shipped digest.
 func ReadShipped(r io.Reader) (ShippedDigest, error) {
 	var s ShippedDigest
 	err := ReadLines(r, func(l Line) error {

@@ -12,16 +12,16 @@ import (
 	"github.com/liuma-pin/liuma"
 )
 
-// Format names the format of exports; it stands in their first line.
+// Format names the format of exports; it is in their first line.
 const Format = "liuma/1/export"
 
 // Line is one line of an export or of a shipped digest: a JSON object with
 // exactly one member. docs/AUDIT.md describes the order of the lines.
 type Line struct {
 	Export *ExportLine `json:"export,omitempty"` // first
-	// Archive is the first line of an archive and Signed its last. In an export Signed
-	// comes second, if the record begins after that archive; the digest that follows
-	// is the archive's last, with the cuts of all streams.
+	// Archive is the first line of an archive, and Signed its last. In an export,
+	// Signed is the second line if the record begins after that archive; the digest
+	// that follows is then the archive's last digest, with the cuts of all streams.
 	Archive *ArchiveLine `json:"archive,omitempty"`
 	Signed  *SignedLine  `json:"signed,omitempty"`
 	Digest  *DigestLine  `json:"digest,omitempty"` // followed by its changes
@@ -31,7 +31,7 @@ type Line struct {
 	End     *EndLine     `json:"end,omitempty"` // last
 }
 
-// ExportLine says what the lines are.
+// ExportLine says which export the lines belong to.
 type ExportLine struct {
 	Format string `json:"format"`
 	Issuer string `json:"issuer"`
@@ -40,13 +40,13 @@ type ExportLine struct {
 	Part bool `json:"part"`
 }
 
-// ArchiveLine says which archive the lines are.
+// ArchiveLine says which archive the lines belong to.
 type ArchiveLine struct {
 	Format   string `json:"format"`
 	Issuer   string `json:"issuer"`
 	Number   uint64 `json:"number"`
-	Previous Hash   `json:"previous"` // SHA-256 of the signature of the archive before
-	At       int64  `json:"at"`       // when it was begun; milliseconds since 1970
+	Previous Hash   `json:"previous"` // SHA-256 of the previous archive's signature
+	At       int64  `json:"at"`       // when writing it began; milliseconds since 1970
 }
 
 // SignedLine is the signature of an archive.
@@ -66,7 +66,7 @@ type HeadLine struct {
 	Hash   Hash   `json:"hash"`
 }
 
-// EntryLine is an entry at its place, with the members that its hash is over.
+// EntryLine is an entry at its place, with the members that its hash covers.
 type EntryLine struct {
 	Stream     Stream   `json:"stream"`
 	Number     uint64   `json:"number"`
@@ -81,25 +81,25 @@ type EntryLine struct {
 	Note       string   `json:"note"`
 }
 
-// PlaceOf is the place of an entry of another stream.
+// PlaceOf is the place of an entry in another stream.
 type PlaceOf struct {
 	Stream Stream `json:"stream"`
 	Number uint64 `json:"number"`
 }
 
-// EndLine ends an export, so that one that was cut off shows.
+// EndLine is the last line of an export, so that a cut-off export is noticed.
 type EndLine struct {
 	Streams uint64 `json:"streams"`
 	Entries uint64 `json:"entries"`
 }
 
-// LineOfHead is the form of a head in an export.
+// LineOfHead returns the line of a head in an export.
 func LineOfHead(h Head) *HeadLine { return &HeadLine{h.Stream, h.Number, h.Hash} }
 
-// Head is the head that the line says.
+// Head returns the head in the line.
 func (l HeadLine) Head() Head { return Head{Place{l.Stream, l.Number}, l.Hash} }
 
-// LineOf is the form of an entry in an export.
+// LineOf returns the line of an entry in an export.
 func LineOf(r Recorded) *EntryLine {
 	l := &EntryLine{Stream: r.Stream, Number: r.Number, ID: r.ID, Previous: r.Previous, At: r.At.UnixMilli(), Actor: r.Actor,
 		Event: string(r.Event), BusinessNo: string(r.BusinessNo), Outcome: r.Outcome, Note: r.Note}
@@ -109,7 +109,7 @@ func LineOf(r Recorded) *EntryLine {
 	return l
 }
 
-// Recorded is the entry that the line says.
+// Recorded returns the entry in the line.
 func (l EntryLine) Recorded() Recorded {
 	r := Recorded{Place: Place{l.Stream, l.Number}, ID: l.ID, Previous: l.Previous,
 		Entry: Entry{At: time.UnixMilli(l.At).UTC(), Actor: l.Actor, Event: Event(l.Event),
@@ -123,16 +123,16 @@ func (l EntryLine) Recorded() Recorded {
 	return r
 }
 
-// maxLine bounds a line, in bytes. A digest's is the longest: its sum alone has
+// maxLine bounds a line, in bytes. A digest's line is the longest: its sum alone has
 // 2,731 characters.
 const maxLine = 64 << 10
 
-// ErrLine means that a line is not one of an export's. It is wrapped with the
-// number of the line.
+// ErrLine means that a line is not a line of an export. It is wrapped with the line's
+// number.
 var ErrLine = errors.New("audit: not a line of an export")
 
-// ParseLine reads one line, without its line break. It takes a line only as
-// WriteLine writes it, so that no two readers of an export can differ.
+// ParseLine reads one line, without its line break. It accepts a line only in the
+// encoding that WriteLine writes, so that all readers of an export agree.
 func ParseLine(raw []byte) (Line, error) {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.DisallowUnknownFields()

@@ -10,12 +10,12 @@ import (
 	"github.com/liuma-pin/liuma"
 )
 
-// Kind tells the two kinds of streams apart.
+// Kind distinguishes the two kinds of streams.
 type Kind uint8
 
 // A card has one stream for as long as it is known. A process that works on the
-// database has one from its start to its end, for entries without a card, and
-// is its only writer.
+// database has one stream from its start to its end, for entries without a
+// card, and is its only writer.
 const (
 	OfCard    Kind = 1
 	OfProcess Kind = 2
@@ -31,14 +31,14 @@ func (k Kind) String() string {
 	return "unknown"
 }
 
-// Stream names one chain of entries. There is no order over all streams, so
-// that changes of different cards do not wait for one another.
+// Stream names one chain of entries. Streams have no common order, so that
+// changes of different cards do not wait for one another.
 type Stream struct {
 	Kind Kind
 	ID   [16]byte // of a card: its liuma.CardID; of a process start: its ProcessID
 }
 
-// CardStream is the stream of a card.
+// CardStream returns the stream of a card.
 func CardStream(card liuma.CardID) Stream { return Stream{OfCard, card} }
 
 // IsZero reports whether s names no stream.
@@ -55,10 +55,10 @@ func NewProcessID() (id ProcessID) {
 	return id
 }
 
-// String names the process start among others.
+// String returns the ID in hexadecimal.
 func (p ProcessID) String() string { return hex.EncodeToString(p[:]) }
 
-// Stream is the stream of the process start.
+// Stream returns the stream of the process start.
 func (p ProcessID) Stream() Stream { return Stream{OfProcess, p} }
 
 // EntryID identifies one entry in the whole record.
@@ -94,38 +94,37 @@ type Head struct {
 }
 
 // Recorded is an entry in the record, at the place that the store gave it.
-// Because it contains the hash of the entry before, each entry vouches for all
+// Because it contains the hash of the previous entry, each entry proves all
 // earlier ones of its stream.
 type Recorded struct {
 	Entry
 	Place
 	ID       EntryID
-	Previous Hash // of the entry before; zero where there is none
-	// After is set in the first entry of a process start, if the database had an
-	// earlier start: it is the place of that start's last entry. Previous is then
-	// the hash of that entry.
+	Previous Hash // hash of the previous entry; zero if there is none
+	// After is set in the first entry of a process start if the database had an
+	// earlier start: it is the place of that start's last entry, and Previous is
+	// then that entry's hash.
 	After Place
 }
 
-// Next is the entry that follows a head of a stream that has entries, or the
-// first entry of a card.
+// Next returns the entry that follows the head, or the first entry of a card.
 func (h Head) Next(id EntryID, e Entry) Recorded {
-	e.At = time.UnixMilli(e.At.UnixMilli()).UTC() // finer parts are not kept
+	e.At = time.UnixMilli(e.At.UnixMilli()).UTC() // the record keeps milliseconds
 	return Recorded{Entry: e, Place: Place{h.Stream, h.Number + 1}, ID: id, Previous: h.Hash}
 }
 
-// First is the first entry of a process start. predecessor is the head of the
-// start before it, and zero if there was none.
+// First returns the first entry of a process start. predecessor is the head of
+// the previous start, or zero if there was none.
 func (p ProcessID) First(predecessor Head, id EntryID, e Entry) Recorded {
 	r := Head{Place: Place{Stream: p.Stream()}, Hash: predecessor.Hash}.Next(id, e)
 	r.After = predecessor.Place
 	return r
 }
 
-// Head is the head of the stream when r is its last entry.
+// Head returns the head of the stream when r is its last entry.
 func (r Recorded) Head() Head { return Head{Place: r.Place, Hash: r.Hash()} }
 
-// label keeps these hashes apart from hashes of other things.
+// label separates these hashes from hashes of other data.
 const label = "liuma/1/audit"
 
 // Hash is the SHA-256 of the entry's members, each preceded by its length.

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// ParseStream reads what Stream.String wrote.
+// ParseStream reads a string that Stream.String wrote.
 func ParseStream(s string) (Stream, error) {
 	kind, id, ok := strings.Cut(s, ":")
 	var out Stream
@@ -34,7 +34,8 @@ func decode(dst []byte, s string) error {
 	return nil
 }
 
-// Compare orders streams as the store lists them: cards' first, then by ID.
+// Compare orders streams as the store lists them: first cards' streams, then by
+// ID.
 func (s Stream) Compare(t Stream) int {
 	if s.Kind != t.Kind {
 		return int(s.Kind) - int(t.Kind)
@@ -42,7 +43,7 @@ func (s Stream) Compare(t Stream) int {
 	return strings.Compare(string(s.ID[:]), string(t.ID[:]))
 }
 
-// MarshalText writes the stream as String does; no stream is empty.
+// MarshalText writes the stream as String does; the zero Stream is empty.
 func (s Stream) MarshalText() ([]byte, error) {
 	if s.IsZero() {
 		return nil, nil

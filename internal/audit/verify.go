@@ -11,16 +11,16 @@ import (
 // Fault says what is wrong with an entry.
 type Fault string
 
-// An entry is missing if its number is absent although the stream goes on,
-// altered if its successor or the head has another hash for it, and added if no
-// entry belongs in its place.
+// An entry is missing if its number is absent although the stream goes on. It
+// is altered if the next entry or the head has another hash for it. It is added
+// if no entry belongs in its place.
 const (
 	Missing Fault = "missing"
 	Altered Fault = "altered"
 	Added   Fault = "added"
 )
 
-// Break is the first place where a stream differs from the recorded one.
+// Break is the first place where a stream differs from what was recorded.
 type Break struct {
 	Place
 	Fault Fault
@@ -31,12 +31,12 @@ func (b *Break) Error() string {
 }
 
 // Verify checks that entries, in the order of their numbers, are all the
-// entries between two heads of one stream; a zero from means the stream's
+// entries between two heads of one stream; a zero from is the stream's
 // beginning. It returns a *Break that names the first entry that is missing,
 // altered or added.
 //
 // Verify is only as good as the heads: anyone who can write to the database can
-// compute a chain and its head anew. A head that was noted elsewhere exposes
+// compute a new chain and a new head. A head that was stored elsewhere exposes
 // that.
 //
 // The first entry of a process start names an entry of another stream (After),
@@ -60,7 +60,7 @@ func Verify(from, to Head, entries iter.Seq[Recorded]) error {
 	return nil
 }
 
-// Follows reports whether r names before as the entry before it: in its own
+// Follows reports whether r names before as the previous entry: in its own
 // stream or, for a first entry, in the stream of the earlier start.
 func (r Recorded) Follows(before Recorded) bool {
 	place := Place{r.Stream, r.Number - 1}
@@ -75,9 +75,9 @@ type walk struct {
 	stream   Stream
 	from, to Head
 	last     Head // computed from the entry that was read last
-	// doubt means that the last entry has another hash for the one before it. The
-	// next entry shows which of the two was altered: if it has the hash of the
-	// last entry, the one before was.
+	// doubt means that the last entry has another hash for the entry before it.
+	// The next entry shows which of the two was altered: if it has the hash of
+	// the last entry, the one before that was altered.
 	doubt bool
 }
 
@@ -97,7 +97,7 @@ func (w *walk) step(e Recorded) *Break {
 	if !e.placed() {
 		return w.at(next, Altered)
 	}
-	first := e.Number == 1 // a first entry has no hash of its own stream
+	first := e.Number == 1 // a first entry has no previous hash of its own stream
 	if !first && e.Previous != w.last.Hash {
 		if w.last.Number == w.from.Number {
 			return w.at(next, Altered) // from is trusted, so next was altered
@@ -122,8 +122,7 @@ func (w *walk) end() *Break {
 }
 
 // settle names the altered entry if there is a doubt; without one it returns
-// otherwise. vouched is the hash that the successor has of the entry that was read
-// last.
+// otherwise. vouched is the hash that the next entry has for the last entry.
 func (w *walk) settle(vouched Hash, otherwise *Break) *Break {
 	switch {
 	case !w.doubt:
@@ -134,8 +133,8 @@ func (w *walk) settle(vouched Hash, otherwise *Break) *Break {
 	return w.at(w.last.Number, Altered)
 }
 
-// placed reports whether the members that give an entry's place fit one
-// another.
+// placed reports whether the members that determine an entry's place agree with
+// one another.
 func (r Recorded) placed() bool {
 	card := liuma.CardID{}
 	if r.Stream.Kind == OfCard {

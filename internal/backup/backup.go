@@ -1,16 +1,16 @@
 // Package backup makes backups of a data directory, beside the server that
 // works with it, examines them, and puts them into a new directory.
 //
-// It guarantees that a backup is of one moment: the database is one snapshot,
-// and keepers, if they are asked for, are copied after it, so that no keeper is
-// behind what the database remembers of it; that a directory which looks like a
-// backup is a whole one, because it gets its name last; that nothing is ever
-// overwritten; that all files are readable by their owner only; and that the
-// keys which open a backup, and the keepers, are in it only if they are asked
-// for. The file of heads is never in it: it tells an old database from the
-// newest (I-13), and would tell nothing if it were restored with it.
+// It guarantees that a backup shows one moment: the database is one snapshot,
+// and keepers, if requested, are copied after it, so that no keeper is behind
+// the sequence that the database remembers; that a directory with a backup's
+// name is a whole backup, because it gets its name last; that nothing is ever
+// overwritten; that only their owner can read the files; and that the keys
+// which open a backup, and the keepers, are in it only if requested. The file
+// of heads is never in it: it exposes an old database (I-13), and could not do
+// that if it were restored together with the database.
 //
-// It trusts whoever may read the data directory.
+// It trusts everybody who may read the data directory.
 //
 // Start here: Make, then Check in check.go and Restore in restore.go.
 package backup
@@ -35,18 +35,19 @@ import (
 
 // Errors that callers act on.
 var (
-	// ErrExists says that there is something in the place of a new backup, or of
-	// a restored directory. Nothing was changed.
+	// ErrExists means that the place of a new backup, or of a restored
+	// directory, is not empty. Nothing was changed.
 	ErrExists = errors.New("backup: there is something already")
-	// ErrNotWhole says that a directory is no backup, or an interrupted one.
+	// ErrNotWhole means that a directory is no backup, or an interrupted one.
 	ErrNotWhole = errors.New("backup: not a whole backup")
-	// ErrDamaged says that files are not what was written.
+	// ErrDamaged means that files differ from what was written.
 	ErrDamaged = errors.New("backup: damaged")
-	// ErrNoVault says that a backup has no vault key, and none was named.
+	// ErrNoVault means that a backup has no vault key, and that no other was
+	// named.
 	ErrNoVault = errors.New("backup: no vault key")
 )
 
-// partial is put after the name of a backup that is being made.
+// partial is the suffix of a backup's name while the backup is being made.
 const partial = ".partial"
 
 // Plan says what to make a backup of. Data, Config and To are required.
@@ -54,17 +55,17 @@ type Plan struct {
 	Data    string        // the data directory
 	Config  config.Config // the directory's configuration
 	To      string        // the new directory
-	Vault   bool          // with the vault key: whoever has the backup can read personal data
-	Keepers bool          // with the keepers: with both, every PIN can be found
-	Token   vault.Token   // that the vault key is sealed to, if it is
-	Release string        // of this program
+	Vault   bool          // include the vault key: then whoever has the backup can read personal data
+	Keepers bool          // include the keepers: together with the vault key, every PIN can be found
+	Token   vault.Token   // the token that the vault key is sealed to, if any
+	Release string        // release of this program
 	Now     func() time.Time
 }
 
-// Make makes a backup. The server of the directory may go on working, or the
-// caller holds the directory's lease. ErrExists: the place is taken. Whatever
-// error comes, no backup is left, not even a part of one; a crash leaves a
-// directory with .partial after its name.
+// Make makes a backup. Either the directory's server goes on working, or the
+// caller holds the directory's lease. It returns ErrExists if the place is
+// taken. After an error no backup is left, not even a part of one; a crash
+// leaves a directory with the suffix .partial.
 func Make(ctx context.Context, p Plan) (m Manifest, err error) {
 	p.To = filepath.Clean(p.To)
 	stage := p.To + partial
@@ -121,8 +122,8 @@ func vacant(path string) error {
 }
 
 // gather copies the files and returns their names. The database goes first, so
-// that vault key and keepers are never older than it: an older ledger than the
-// database remembers would stop its keeper.
+// that the vault key and the keepers are never older: a keeper stops if its
+// ledger is older than the database remembers.
 func (p Plan) gather(ctx context.Context, stage string) ([]string, error) {
 	names := []string{databaseFile, config.FileName}
 	if err := sqlitefile.Snapshot(ctx, p.Config.Database, filepath.Join(stage, databaseFile)); err != nil {
@@ -156,7 +157,7 @@ func (p Plan) gather(ctx context.Context, stage string) ([]string, error) {
 	return names, nil
 }
 
-// describe reads from the copy what the manifest says of it.
+// describe reads the manifest's facts about the database from the copy.
 func (m *Manifest) describe(ctx context.Context, stage string, key vault.KeyFile) (err error) {
 	v, err := key.Open()
 	if err != nil {
@@ -172,7 +173,7 @@ func (m *Manifest) describe(ctx context.Context, stage string, key vault.KeyFile
 	return err
 }
 
-// databaseOf reads what a database says of itself, from sealed rows.
+// databaseOf reads a database's facts from its sealed rows.
 func databaseOf(ctx context.Context, c *sqlite.Copy) (d Database, err error) {
 	if d.Schema, err = c.Schema(); err != nil {
 		return d, err

@@ -16,35 +16,36 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// sharedHead is the head of clients and seal keys, as package server names it.
+// sharedHead is the head of clients and seal keys, with the same name as in
+// package server.
 const sharedHead vault.Head = "shared"
 
-// Beside says how a backup's database stands to the keepers and the file of
-// heads that it would be put beside.
+// Beside compares a backup's database with the keepers and the file of heads
+// that would be used with it.
 type Beside struct {
 	Remote  bool     // the keepers are on other machines, and their ledgers were not read
-	Own     bool     // they are the backup's own keepers; there was no data directory to compare with
-	NoHeads bool     // there is no file of heads: nothing opens before 'liuma heads accept'
-	Head    uint64   // what the file of heads says; above Manifest.Clients nothing opens either
-	Keepers int      // whose ledgers were read
-	Away    []string // keepers that were not
-	// Older are keepers that are behind what the database remembers of them: each
-	// stops with the alarm rolled_back.
+	Own     bool     // the keepers are the backup's own; there was no data directory to compare with
+	NoHeads bool     // there is no file of heads: nothing opens until 'liuma heads accept'
+	Head    uint64   // the number in the file of heads; if it is above Manifest.Clients, nothing opens either
+	Keepers int      // how many ledgers were read
+	Away    []string // keepers whose ledgers were not read
+	// Older are keepers that are behind the sequence that the database remembers:
+	// each will stop with the alarm rolled_back.
 	Older []string
 
 	Cards    int64 // in the database
-	Behind   int64 // of which keepers have seen a later row: refused before 'liuma restore accept'
-	LaterPIN int64 // of these, with a later PIN at the keepers, which they take over
-	Since    int64 // cards that keepers alone know, so were enrolled since
+	Behind   int64 // cards of which keepers have seen a later row: refused until 'liuma restore accept'
+	LaterPIN int64 // of these, cards with a later PIN at the keepers, which they take over
+	Since    int64 // cards that only keepers know, so they were enrolled later
 }
 
-// held is what ledgers say of one card.
+// held is what the ledgers hold about one card.
 type held struct {
-	head     uint64          // the highest
+	head     uint64          // the highest in any ledger
 	versions []liuma.Version // of each ledger that has the card
 }
 
-// version is the latest PIN that a quorum of keepers has.
+// version returns the latest PIN that a quorum of keepers has.
 func (h held) version(quorum int) liuma.Version {
 	if len(h.versions) < quorum {
 		return 0
@@ -53,8 +54,8 @@ func (h held) version(quorum int) liuma.Version {
 	return h.versions[len(h.versions)-quorum]
 }
 
-// beside compares. Whoever asks without a data directory, and of a backup
-// without keepers, gets nil.
+// beside makes the comparison. It returns nil if no data directory is given and
+// the backup has no keepers.
 func (q Question) beside(ctx context.Context, c *sqlite.Copy, v *vault.Vault, m Manifest) (*Beside, error) {
 	b := &Beside{}
 	var dirs []string
@@ -109,7 +110,7 @@ func (b *Beside) heads(v *vault.Vault, dir string) error {
 	return err
 }
 
-// readLedger adds what one ledger holds of each card in use.
+// readLedger adds what one ledger holds about each card in use.
 func readLedger(ctx context.Context, dir string, cards map[liuma.CardID]held) (sequence uint64, err error) {
 	l, err := ledgerfile.OpenCopy(ctx, filepath.Join(dir, ledgerFile))
 	if err != nil {
@@ -129,11 +130,11 @@ func readLedger(ctx context.Context, dir string, cards map[liuma.CardID]held) (s
 	})
 }
 
-// comparePage is how many cards are read at once.
+// comparePage is how many cards are read at a time.
 const comparePage = 256
 
-// compare counts the cards of the database by what keepers hold of them, and
-// takes them from the map.
+// compare classifies the cards of the database by what the keepers hold about
+// them, and removes them from the map.
 func (b *Beside) compare(r store.Reader, cards map[liuma.CardID]held, sequences map[string]uint64, quorum int) error {
 	seen, err := r.KeepersSeen()
 	if err != nil {
@@ -157,7 +158,7 @@ func (b *Beside) compare(r store.Reader, cards map[liuma.CardID]held, sequences 
 			delete(cards, id)
 			card, err := r.Card(id)
 			if errors.Is(err, store.ErrSeal) {
-				continue // it was counted with the refused rows
+				continue // already counted with the refused rows
 			}
 			if err != nil {
 				return err

@@ -24,33 +24,33 @@ type Question struct {
 	Dir string // the backup
 	// Vault is a key file. Default: the backup's own, or that of Against.
 	Vault string
-	// Token is the token that the key file is sealed to, if it is.
+	// Token is the token that the key file is sealed to, if any.
 	Token vault.Token
-	// Against is the configuration of the data directory whose keepers and file
-	// of heads the backup would be put beside; nil compares with the keepers of
-	// the backup, if it has any.
+	// Against is the configuration of the data directory whose keepers and file of
+	// heads would be used with the backup; nil compares with the backup's own keepers,
+	// if it has any.
 	Against *config.Config
 }
 
 // Report is what a check found.
 type Report struct {
 	Manifest Manifest
-	Damage   error // files that are not what was written; nothing further was looked at
+	Damage   error // files that differ from what was written; then nothing more was checked
 	Rows     int64 // sealed rows
 	Refused  []rows.Examined
 	Record   audit.Examined
-	Finding  *audit.Finding // the first fault of the record
+	Finding  *audit.Finding // the first fault of the audit record
 	Beside   *Beside        // nil: there was nothing to compare with
 }
 
-// Sound reports whether the backup is what was written.
+// Sound reports whether the backup is as it was written.
 func (r Report) Sound() bool { return r.Damage == nil && len(r.Refused) == 0 && r.Finding == nil }
 
-// Check examines a backup: its checksums, the structure of its database, the
-// seals of all rows, the chain of the record, and how it would stand beside the
-// keepers and the file of heads that there are. It changes nothing. An error says
-// that it could not be examined; what is wrong with it is in the Report.
-// Errors: ErrNotWhole, ErrNoVault, sqlite.ErrTooNew.
+// Check examines a backup: its checksums, the structure of its database, the seals of
+// all rows, the chain of the audit record, and how the backup compares with the
+// existing keepers and file of heads. It changes nothing. An error means that the
+// backup could not be examined; its faults are in the Report. Errors: ErrNotWhole,
+// ErrNoVault, sqlite.ErrTooNew.
 func Check(ctx context.Context, q Question) (r Report, err error) {
 	if r.Manifest, err = ReadManifest(q.Dir); err != nil {
 		return r, err
@@ -78,8 +78,8 @@ func Check(ctx context.Context, q Question) (r Report, err error) {
 	if err := r.seals(ctx, c); err != nil || len(r.Refused) > 0 {
 		return r, err
 	}
-	// What decides below is what the database says, in sealed rows; the manifest
-	// can be written by anybody.
+	// The checks below use the database's own facts, from sealed rows; anybody could
+	// have written the manifest.
 	said := r.Manifest.Database
 	if r.Manifest.Database, err = databaseOf(ctx, c); err != nil {
 		return r, err
@@ -96,10 +96,10 @@ func Check(ctx context.Context, q Question) (r Report, err error) {
 	return r, err
 }
 
-// open opens the database of a backup. One that an older release wrote is
-// brought up to date first, as the first start after a restore does, in a scratch
-// copy beside the temporary files; done removes it. A crash leaves that copy,
-// which holds what the backup holds, readable by its owner only.
+// open opens a backup's database. If an older release wrote it, open first brings a
+// scratch copy up to date, in the directory for temporary files, as the first start
+// after a restore would do with the original; done removes the copy. A crash leaves the
+// copy, which holds the same data as the backup and is readable by its owner only.
 func open(ctx context.Context, path string, v *vault.Vault) (c *sqlite.Copy, schema int64, done func() error, err error) {
 	if c, err = sqlite.OpenCopy(path, sqlite.Config{Seal: v}); err != nil {
 		return nil, 0, nil, err
@@ -134,7 +134,7 @@ func open(ctx context.Context, path string, v *vault.Vault) (c *sqlite.Copy, sch
 	return c, schema, func() error { return errors.Join(c.Close(), os.RemoveAll(scratch)) }, err
 }
 
-// keyFile is the vault key to check with; empty if there is none.
+// keyFile returns the vault key to check with; empty if there is none.
 func (q Question) keyFile(m Manifest) string {
 	switch {
 	case q.Vault != "":
@@ -158,12 +158,12 @@ func (r *Report) seals(ctx context.Context, c *sqlite.Copy) error {
 	return err
 }
 
-// chain examines the record as 'liuma audit verify' does. The record is as of the
-// time that the database kept last: digests that were shipped later are not
-// missing in it.
+// chain examines the audit record as 'liuma audit verify' does, as of the time that the
+// database kept last: digests that were shipped later need not be in it.
 func (r *Report) chain(ctx context.Context, c *sqlite.Copy, v *vault.Vault, q Question) error {
-	// No keys: older digests may be signed with one that was dropped since. Each names
-	// the hash of the one before, so the signature of the newest vouches for all.
+	// No keys: older digests may be signed with a key that was dropped since. Each
+	// digest has the hash of the one before it, so the signature of the newest proves
+	// all of them.
 	var how audit.ExamineConfig
 	if q.Against != nil && q.Against.Digests != "" {
 		if _, err := os.Stat(q.Against.Digests); err == nil {
@@ -201,7 +201,7 @@ func (r *Report) chain(ctx context.Context, c *sqlite.Copy, v *vault.Vault, q Qu
 	return err
 }
 
-// readOnly is a copy as a store, for what only reads.
+// readOnly is a copy in the form of a store, for code that only reads.
 type readOnly struct {
 	store.Among // none: nobody else works with a copy
 	*sqlite.Copy

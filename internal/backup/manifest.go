@@ -17,10 +17,10 @@ import (
 	"github.com/liuma-pin/liuma/internal/diskfile"
 )
 
-// ManifestFile is written last: a directory without it is no whole backup.
+// ManifestFile is written last: a directory without it is not a whole backup.
 const ManifestFile = "manifest.json"
 
-// The names of a backup's files, whatever they are called in the data directory.
+// The names of a backup's files, whatever their names are in the data directory.
 const (
 	databaseFile = "liuma.db"
 	vaultFile    = "vault.key"
@@ -34,9 +34,9 @@ const (
 	maxFiles    = 64
 )
 
-// Manifest says what a backup holds and of when it is. Its checksums find
-// damage. They do not stop somebody who can write to the backup: the seals of
-// the rows and the chain of the record do.
+// Manifest says what a backup holds and when it was made. Its checksums find
+// damage. They do not stop somebody who can write to the backup; the seals of
+// the rows and the chain of the audit record do.
 type Manifest struct {
 	Format  int       `json:"format"`
 	Made    time.Time `json:"made"`
@@ -47,12 +47,12 @@ type Manifest struct {
 	Files []File `json:"files"`
 }
 
-// Database is what a database says of itself.
+// Database holds a database's facts.
 type Database struct {
 	Schema  int64     `json:"schema"`
-	Clients uint64    `json:"clients"` // version of its clients and seal keys, as the file of heads counts it
-	Digest  uint64    `json:"digest"`  // the last of its record; 0: none
-	Time    time.Time `json:"time"`    // the time that it had kept
+	Clients uint64    `json:"clients"` // version of its clients and seal keys, as in the file of heads
+	Digest  uint64    `json:"digest"`  // number of its record's last digest; 0: none
+	Time    time.Time `json:"time"`    // the time that it last kept
 	Cards   int64     `json:"cards"`
 }
 
@@ -73,7 +73,7 @@ func (m Manifest) Has(name string) bool {
 	return false
 }
 
-// Keepers is how many keepers the backup has.
+// Keepers returns how many keepers the backup has.
 func (m Manifest) Keepers() (n int) {
 	for m.Has(keeperName(n+1, ledgerFile)) && m.Has(keeperName(n+1, keeperFile)) {
 		n++
@@ -83,12 +83,12 @@ func (m Manifest) Keepers() (n int) {
 
 func keeperName(i int, file string) string { return fmt.Sprintf("keepers/k%d/%s", i, file) }
 
-// known are the names that a manifest may list, so that no name leads out of
-// the directory.
+// known are the names that a manifest may list, so that no name leads outside
+// of the directory.
 var known = regexp.MustCompile(`^(liuma\.yaml|liuma\.db|vault\.key|keepers/k[1-9]/(keeper\.json|ledger\.db))$`)
 
-// ReadManifest reads the manifest of a backup. ErrNotWhole: there is none, or
-// none that this program made.
+// ReadManifest reads a backup's manifest. It returns ErrNotWhole if there is
+// none, or if this program did not make it.
 func ReadManifest(dir string) (m Manifest, err error) {
 	f, err := os.Open(filepath.Join(dir, ManifestFile))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -121,7 +121,7 @@ func ReadManifest(dir string) (m Manifest, err error) {
 	return m, nil
 }
 
-// compare refuses files that are not what the manifest says.
+// compare refuses files that differ from the manifest.
 func (m Manifest) compare(dir string) error {
 	var errs []error
 	for _, want := range m.Files {
@@ -159,8 +159,8 @@ func (m Manifest) write(dir string) error {
 	return writeFile(filepath.Join(dir, ManifestFile), append(raw, '\n'))
 }
 
-// writeFile makes a file that only its owner can read, and that must not be
-// there yet.
+// writeFile makes a file that only its owner can read. The file must not exist
+// yet.
 func writeFile(path string, content []byte) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {

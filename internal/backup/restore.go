@@ -15,15 +15,16 @@ type Restored struct {
 	Manifest Manifest
 	Config   config.Config // with the paths of the new directory
 	// Missing are the files and directories that the configuration names and
-	// that are not there: they were not in the backup.
+	// that do not exist, because the backup does not contain them.
 	Missing []string
 }
 
-// Restore puts a backup into a new or empty directory, where its configuration
-// says. The configuration goes last, so that a crash leaves a directory that
-// nothing opens, and that a second Restore refuses because it is not empty.
-// ErrExists: the directory is not empty, or a file that the configuration names
-// outside of it is there. ErrDamaged: the files are not what was written.
+// Restore puts a backup into a new or empty directory, at the places that its
+// configuration names. The configuration is written last, so that a crash
+// leaves a directory that nothing opens, and that a second Restore refuses
+// because it is not empty. It returns ErrExists if the directory is not empty
+// or if a file outside of it that the configuration names exists, and
+// ErrDamaged if files differ from what was written.
 func Restore(from, dir string) (r Restored, err error) {
 	if r.Manifest, err = ReadManifest(from); err != nil {
 		return r, err
@@ -59,11 +60,11 @@ func Restore(from, dir string) (r Restored, err error) {
 	return r, diskfile.SyncDir(dir)
 }
 
-// put is one file and where it goes.
+// put is one file and its destination.
 type put struct{ name, to string }
 
-// plan lists the files in the order in which they are put, the configuration
-// last.
+// plan lists the files in the order in which they are written, the
+// configuration last.
 func (r Restored) plan(dir string) []put {
 	out := []put{{databaseFile, r.Config.Database}}
 	if r.Manifest.Has(vaultFile) {
@@ -79,7 +80,7 @@ func (r Restored) plan(dir string) []put {
 	return append(out, put{config.FileName, filepath.Join(dir, config.FileName)})
 }
 
-// missing lists what the configuration names and nothing has put there.
+// missing lists the files that the configuration names and that do not exist.
 func (r Restored) missing() (out []string, err error) {
 	for _, name := range r.Config.Needs() {
 		there, err := exists(name)

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// portable counts from its own making, with the runtime's monotonic clock, and
-// calls that a start of its own.
+// portable counts from its own creation, with the runtime's monotonic clock,
+// and treats that as the start of the machine.
 type portable struct {
 	made time.Time
 	id   string

@@ -15,9 +15,8 @@ import (
 // never ahead. Asking is a system call, and a verification wants some twenty readings.
 const bootEvery = 5 * time.Millisecond
 
-// system is this machine. Where the kernel does not say which start it is, or
-// has no boot clock, it is like a machine that is started anew with every
-// process: H then goes on from what was kept.
+// system is this machine. If the kernel does not identify its start or has no boot
+// clock, each process counts as a new start: H then continues from the stored value.
 type system struct {
 	bootID string
 	began  time.Time // with the monotonic clock's reading; asked and ahead count from it
@@ -25,10 +24,10 @@ type system struct {
 	last   atomic.Pointer[asked]
 }
 
-// asked is what the boot clock once said.
+// asked is one reading of the boot clock.
 type asked struct {
 	at    time.Duration // since began
-	ahead time.Duration // the boot clock, less the time since began
+	ahead time.Duration // how far the boot clock is ahead of the time since began
 }
 
 // System reads this machine's clocks.
@@ -54,9 +53,9 @@ func (s *system) Read() Reading {
 	return Reading{Wall: now, Boot: now.Sub(s.began) + last.ahead, BootID: s.bootID}
 }
 
-// ask reads the boot clock, and the process's own after it: a process that is held up in
-// between finds the boot clock less far ahead than it is, so it is the larger of two answers
-// that is nearer to the truth, and neither is beyond it.
+// ask reads the boot clock, and then the process's own clock. If the process is delayed in
+// between, the boot clock seems less far ahead than it is; so of two answers the larger is
+// nearer to the truth, and neither is too large.
 func (s *system) ask(last *asked) (time.Time, *asked) {
 	boot, ok := s.boot()
 	now := time.Now()

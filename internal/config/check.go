@@ -16,8 +16,8 @@ import (
 	"github.com/liuma-pin/liuma/locale"
 )
 
-// Needs lists the files and directories that the configuration names and that a
-// server does not make itself, but for the file of heads.
+// Needs lists the files and directories that the configuration names and that a server
+// does not make itself, except the file of heads.
 func (c Config) Needs() []string {
 	out := []string{c.Vault}
 	if !c.OnServer() {
@@ -37,10 +37,10 @@ func (c Config) Needs() []string {
 }
 
 // Check reports everything that would keep a server from starting with the
-// configuration, or from serving all of it, as far as the files that it names
-// show: files that are missing or that others can read, certificates that do not
-// fit their keys, wordings that cannot be used. It changes nothing and listens
-// nowhere. Load has checked the members themselves.
+// configuration, or from serving all of it, as far as the named files show: missing
+// files, files that others can read, certificates that do not fit their keys, wordings
+// that cannot be used. It changes nothing and opens no listener. Load has already
+// checked the members themselves.
 func (c Config) Check() error {
 	var errs []error
 	add := func(member string, err error) {
@@ -109,7 +109,7 @@ func (c Config) checkSecrets(add func(member string, err error)) {
 			add(f.name, present(err))
 		}
 	}
-	if c.HSM.Used() { // not among Needs: a backup has no PIN in it
+	if c.HSM.Used() { // not in Needs, because a backup contains no PIN
 		secret, err := ReadSecret(c.HSM.PINFile)
 		clear(secret)
 		add("hsm.pin_file", err)
@@ -128,7 +128,7 @@ func (c Config) secrets() []string {
 	return out
 }
 
-// Layers reads the layers of policy and puts them over the national rule.
+// Layers reads the layers of policy and applies them on top of the national rule.
 func (c Config) Layers(national policy.Policy) (*policy.Layers, error) {
 	if c.Policy == "" {
 		return policy.NewLayers(national)
@@ -140,17 +140,18 @@ func (c Config) Layers(national policy.Policy) (*policy.Layers, error) {
 	return policy.NewLayers(national, files...)
 }
 
-// checkIssuer refuses the address of the channel door, which init writes where there is no
-// hosted door, once there is one: browsers would be sent to a door without pages.
+// checkIssuer refuses an issuer with the address of the channel door if there is a hosted
+// door. init writes that address as long as there is no hosted door; browsers would be
+// sent to a door without pages.
 func (c Config) checkIssuer() error {
 	u, err := url.Parse(c.Issuer)
 	if err != nil || c.Hosted.Listen == "" || c.Hosted.Listen == c.Channel.Listen || u.Host != c.Channel.Listen {
-		return nil //nolint:nilerr // Load has refused an address that is none
+		return nil //nolint:nilerr // Load has refused an address that is not valid
 	}
 	return locale.Refuse(func(w *locale.Words) string { return w.Refused.ConfigIssuerChannel(c.Issuer) })
 }
 
-// private refuses what anybody but its owner can reach.
+// private refuses a file that anybody except its owner can access.
 func private(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -164,8 +165,8 @@ func private(path string) error {
 	return nil
 }
 
-// closed refuses the key of a door that everybody can reach. A group may read it: systems
-// that renew certificates for several services hand keys out so.
+// closed refuses the key of a door if everybody can access it. A group may read it,
+// because systems that renew certificates for several services hand out keys like that.
 func closed(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -179,7 +180,7 @@ func closed(path string) error {
 	return nil
 }
 
-// present passes over that a file is missing, which was said once.
+// present ignores the error that a file is missing, which was already reported.
 func present(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

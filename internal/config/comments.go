@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// comments say for each member of the file what it is and its default, in one
-// line. A test holds them and Config together.
+// comments describes each member of the file, with its default, in one line. A
+// test compares it with Config.
 func comments() map[string]string {
 	out := map[string]string{
 		"issuer":                             "The authority's own name: an absolute URL; with a hosted door its public address. Clients have it in their settings. Default http://127.0.0.1:8600",
@@ -66,7 +66,7 @@ func comments() map[string]string {
 	return out
 }
 
-// restComments are those about letters, and about how long what is kept.
+// restComments has the comments about letters, and about how long data is kept.
 func restComments() map[string]string {
 	return map[string]string{
 		"hsm":                     "The hardware security module that the vault's key file is sealed to (docs/HSM.md).",
@@ -90,8 +90,8 @@ func restComments() map[string]string {
 	}
 }
 
-// Members lists the members of the file by their paths, groups before what is
-// in them, in the order of Config.
+// Members lists the members of the file by their paths, each group before its
+// members, in the order of Config.
 func Members() []string { return membersOf(reflect.TypeFor[Config](), "") }
 
 func membersOf(t reflect.Type, under string) (out []string) {
@@ -113,9 +113,9 @@ func membersOf(t reflect.Type, under string) (out []string) {
 	return out
 }
 
-// commented puts the comments into a file of the configuration, each above its
-// member. Members that are not written, because their default is not one value,
-// stand there as comments, so that the file shows every member.
+// commented adds the comments to a configuration file, each above its member.
+// Members that are not written, because their default is not a single value,
+// are added as comments, so that the file shows every member.
 func commented(plain []byte) ([]byte, error) {
 	said := comments()
 	written := map[string]bool{}
@@ -134,7 +134,7 @@ func commented(plain []byte) ([]byte, error) {
 			path = path[:len(path)-1]
 		}
 	}
-	item := -1 // how far the entries of a list are indented, in one
+	item := -1 // indentation of the entries of the current list
 	for line := range strings.Lines(string(plain)) {
 		bare := strings.TrimLeft(line, " ")
 		if entry := strings.HasPrefix(bare, "-"); entry || len(line)-len(bare) <= item {
@@ -166,7 +166,7 @@ func commented(plain []byte) ([]byte, error) {
 	return []byte(out.String()), nil
 }
 
-// addDoors puts in the settings that all doors have.
+// addDoors adds the comments on the settings that all doors have.
 func addDoors(out map[string]string) {
 	listens := map[string]string{"channel_door": "127.0.0.1:8600", "hosted_door": "no such door", "gateway_door": "no such door", "console_door": "no such door"}
 	for door, listen := range listens {

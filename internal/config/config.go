@@ -135,7 +135,7 @@ type Door struct {
 	Bounds `yaml:",inline"`
 }
 
-// Duration is a time.Duration written like "10s".
+// Duration is a time.Duration that is written like "10s".
 type Duration time.Duration
 
 // UnmarshalYAML reads Go's notation.
@@ -181,8 +181,8 @@ const maxFile = 64 << 10
 // validates.
 func Load(dir string) (Config, error) { return LoadAs(dir, dir) }
 
-// LoadAs reads the file in one directory as if it were in another, whose paths
-// it then has: that of a backup, say.
+// LoadAs reads the file in the directory from as if it were in dir: the paths are
+// relative to dir. It is used for backups, for example.
 func LoadAs(from, dir string) (Config, error) {
 	path := filepath.Join(from, FileName)
 	b, err := os.ReadFile(path)
@@ -268,9 +268,8 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// bareIssuer checks what the hosted door's address needs for browsers and
-// channels: nothing after the host, since paths are put after it and cookies
-// belong to it.
+// bareIssuer checks that the hosted door's address has nothing after the host, because
+// paths are appended to it and cookies belong to it.
 func (c Config) bareIssuer() error {
 	u, err := url.Parse(c.Issuer)
 	if err != nil || u.User != nil || u.Scheme+"://"+u.Host != c.Issuer {
@@ -282,7 +281,7 @@ func (c Config) bareIssuer() error {
 	return nil
 }
 
-// bareAddress checks an address that paths are put after.
+// bareAddress checks an address to which paths are appended.
 func bareAddress(name, address string) error {
 	u, err := url.Parse(address)
 	if err != nil || u.User != nil || u.Host == "" || u.Scheme+"://"+u.Host != address {
@@ -294,8 +293,8 @@ func bareAddress(name, address string) error {
 	return nil
 }
 
-// APIAddress is the native door as its clients reach it; "" where only the
-// proxy, or the name in the certificate, says that and API does not.
+// APIAddress returns the address at which clients reach the native door; "" if only the
+// proxy or the certificate's name determines it and API is not set.
 func (c Config) APIAddress() string {
 	host, port, err := net.SplitHostPort(c.Channel.Listen)
 	switch {
@@ -328,7 +327,7 @@ func (d Door) validate(name string) error {
 	return d.Bounds.validate(name)
 }
 
-// In is the configuration with its paths below a directory.
+// In returns the configuration with its paths below a directory.
 func (c Config) In(dir string) Config { return c.at(dir) }
 
 func (c Config) at(dir string) Config {

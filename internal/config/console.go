@@ -7,7 +7,8 @@ import (
 	"net/url"
 )
 
-// ConsoleAddress is the console as browsers reach it; "" where there is none.
+// ConsoleAddress returns the address at which browsers reach the console; "" if there
+// is no console.
 func (c Config) ConsoleAddress() string {
 	host, port, err := net.SplitHostPort(c.ConsoleDoor.Listen)
 	switch {
@@ -20,7 +21,7 @@ func (c Config) ConsoleAddress() string {
 }
 
 // validateConsole checks the console's door and address. Passkeys belong to a host name, so
-// an address of digits is none.
+// a numeric address is refused.
 func (c Config) validateConsole() error {
 	if c.ConsoleDoor.Listen == "" {
 		if c.ConsoleDoor != (Door{}) || c.Console != "" {
@@ -32,7 +33,7 @@ func (c Config) validateConsole() error {
 		return err
 	}
 	if _, port, _ := net.SplitHostPort(c.ConsoleDoor.Listen); c.Console == "" && port == "0" {
-		return nil // of a test, which knows its port later
+		return nil // a test, which learns its port later
 	}
 	address := c.ConsoleAddress()
 	if address == "" {

@@ -7,10 +7,10 @@ import (
 	"github.com/liuma-pin/liuma/locale"
 )
 
-// OnServer reports whether the database is on a PostgreSQL server, and not a file.
+// OnServer reports whether the database is on a PostgreSQL server instead of in a file.
 func (c Config) OnServer() bool { return postgres.IsDSN(c.Database) }
 
-// DatabaseSecret reads the password of the database; nil if there is no file of it. The
+// DatabaseSecret reads the password of the database; nil if no file is configured. The
 // caller wipes it.
 func (c Config) DatabaseSecret() ([]byte, error) {
 	if c.DatabasePassword == "" {
@@ -26,7 +26,7 @@ func (c Config) validateDatabase() error {
 		}
 		return nil
 	}
-	// The address is not shown: it may hold what should not stand there.
+	// The address is not shown, because it may contain a password.
 	switch err := postgres.CheckDSN(c.Database); {
 	case errors.Is(err, postgres.ErrPassword):
 		return locale.Refuse(func(w *locale.Words) string { return w.Refused.ConfigDatabasePassword() })

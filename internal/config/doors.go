@@ -30,29 +30,29 @@ type Bounds struct {
 	RequestsPerClient int `yaml:"max_requests_per_client,omitempty"`
 }
 
-// DoorBounds are the bounds of each door, with all defaults filled in. The zero
-// Bounds is a door that is not configured.
+// DoorBounds are the bounds of each door, with all defaults filled in. A door that is
+// not configured has the zero Bounds.
 type DoorBounds struct{ Channel, Hosted, Gateway, Console Bounds }
 
 const (
-	mostBound = 1 << 20 // of any configured bound
-	// fewestConnections is the smallest default share of a door: with less, a
-	// handful of phones would shut out the next.
+	mostBound = 1 << 20 // largest value of any configured bound
+	// fewestConnections is the smallest default share of a door: with fewer, a handful
+	// of phones would block all others.
 	fewestConnections = 8
 )
 
-// share is how the files of the process are shared among doors without
-// max_connections.
+// share describes how a door without max_connections shares the process's file
+// descriptors with the others.
 type share struct {
 	door     *Bounds
 	name     string
-	bounds   Bounds // default requests; ConnectionsPerSource is a fraction: 1 of so many
+	bounds   Bounds // default requests; ConnectionsPerSource is a divisor: 4 means a quarter
 	weight   int
-	mostEver int // connections; each takes memory as well
+	mostEver int // most connections, because each also takes memory
 }
 
-// reserved is how many files the process needs for itself: databases, the
-// ledgers of keepers or connections to them, texts on their way to the gateway, and some for the
+// reserved returns how many file descriptors the process needs for itself: databases, keepers'
+// ledgers or connections to keepers, texts on their way to the gateway, and some for the
 // administration socket, exports, and connections that are just being closed.
 func (c Config) reserved() int {
 	const itself, aKeeper, spare = 24, 4, 16
@@ -66,12 +66,12 @@ func (c Config) reserved() int {
 	return n
 }
 
-// MetricsConnections is how many connections the metrics' listener has open at most: a few
-// collectors, and who looks whether the process is ready.
+// MetricsConnections is how many connections the metrics listener may have open: a few
+// collectors, and programs that check readiness.
 const MetricsConnections = 16
 
-// Bounds fills in the defaults for a process that may have so many files open;
-// zero means that nothing says how many.
+// Bounds fills in the defaults for a process that may open the given number of files;
+// zero means that the number is not known.
 func (c Config) Bounds(files uint64) (DoorBounds, error) {
 	var out DoorBounds
 	shares := []share{{door: &out.Channel, name: "channel_door", weight: 2, mostEver: 4096,
@@ -79,7 +79,7 @@ func (c Config) Bounds(files uint64) (DoorBounds, error) {
 	out.Channel = c.Channel.Bounds
 	if c.Hosted.Listen != "" {
 		out.Hosted = c.Hosted.Bounds
-		// A carrier has thousands of holders behind one address.
+		// A mobile network may have thousands of holders behind one address.
 		shares = append(shares, share{door: &out.Hosted, name: "hosted_door", weight: 4, mostEver: 8192,
 			bounds: Bounds{ConnectionsPerSource: 4, Requests: 4096, RequestsPerSource: 512, RequestsPerClient: 256}})
 	}
@@ -117,8 +117,8 @@ func (c Config) Bounds(files uint64) (DoorBounds, error) {
 	return out, nil
 }
 
-// filesForDoors is how many files are left for the doors that share them, and
-// into how many parts.
+// filesForDoors returns how many file descriptors are left for the doors that share
+// them, and how many parts they are divided into.
 func (c Config) filesForDoors(files uint64, shares []share) (left, parts int) {
 	left = mostBound
 	if files > 0 && files < mostBound {
@@ -134,8 +134,8 @@ func (c Config) filesForDoors(files uint64, shares []share) (left, parts int) {
 	return max(left, 0), parts
 }
 
-// fill puts in the defaults of what is not configured. A default gives way to
-// what is: a door of ten requests has at most nine of one client.
+// fill fills in the defaults of bounds that are not configured. A default must fit the
+// configured bounds: a door of ten requests allows at most nine of one client.
 func (s share) fill() {
 	b := s.door
 	if b.ConnectionsPerSource == 0 {
@@ -167,7 +167,7 @@ func (s share) check() error {
 	return nil
 }
 
-// validate checks each bound alone; how they fit together is checked when the
+// validate checks each bound on its own; whether they fit together is checked when the
 // number of files is known.
 func (b Bounds) validate(name string) error {
 	var errs []error
@@ -187,8 +187,8 @@ func (b Bounds) validate(name string) error {
 	return errors.Join(errs...)
 }
 
-// ProxyNetworks reads Proxies, as they stand in front of one door: by default
-// the loopback if the door is behind a proxy.
+// ProxyNetworks reads Proxies for one door. If none are configured and the door is
+// behind a proxy, the default is the loopback.
 func (c Config) ProxyNetworks(d Door) ([]netip.Prefix, error) {
 	given := c.Proxies
 	if len(given) == 0 && d.BehindProxy {

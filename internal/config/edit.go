@@ -15,12 +15,13 @@ import (
 	"github.com/liuma-pin/liuma/internal/diskfile"
 )
 
-// ErrEdit: the file is written in a way that the program does not change by itself.
+// ErrEdit: the program cannot change the file itself, because of how the file is
+// written.
 var ErrEdit = errors.New("config: the file cannot be changed by the program as it is written")
 
-// AddKeeper puts a keeper on a machine of its own into the file in dir, or changes the
-// address of one that stands there. Everything else stays as it is, comments too. ErrEdit:
-// nothing was changed.
+// AddKeeper adds a keeper on another machine to the file in dir, or changes the address of
+// one that is already there. Everything else stays the same, including comments. If it
+// returns ErrEdit, nothing was changed.
 func AddKeeper(dir string, k RemoteKeeper) error {
 	return rewrite(dir, ErrEdit, func(old []byte, want *Config) ([]byte, error) {
 		text := string(old)
@@ -37,11 +38,12 @@ func AddKeeper(dir string, k RemoteKeeper) error {
 	})
 }
 
-// rewrite changes the file in dir. change makes its new text, and of what the old text
-// says what the new one has to say; a text that says anything else is refused with wrong.
+// rewrite changes the file in dir. change makes the new text, and changes the old
+// configuration to the one that the new text must have; if the new text has any other, it
+// is refused with wrong.
 //
-// The file is replaced in one step, and keeps its mode: a crash in here leaves the old one
-// or the new one, and at worst a partial one beside it.
+// The file is replaced in one step, and keeps its mode: a crash in here leaves the old
+// file or the new one, and at worst a partial file beside it.
 func rewrite(dir string, wrong error, change func(old []byte, want *Config) ([]byte, error)) error {
 	path, err := filepath.EvalSymlinks(filepath.Join(dir, FileName))
 	if err != nil {
@@ -68,7 +70,7 @@ func rewrite(dir string, wrong error, change func(old []byte, want *Config) ([]b
 	return replace(path, text)
 }
 
-// replace puts a text in the place of a file, with its mode.
+// replace replaces a file's text and keeps its mode.
 func replace(path string, text []byte) error {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -80,13 +82,14 @@ func replace(path string, text []byte) error {
 	return nil
 }
 
-// The lines of the file that matter here, as Write writes them and people leave them.
+// The lines of the file that matter here, as Write writes them and as people usually
+// leave them.
 var (
 	keepersLine = regexp.MustCompile(`(?m)^keepers:[ \t]*(#.*)?$`)
 	remoteLine  = regexp.MustCompile(`(?m)^( +)(# )?remote:[ \t]*(\[\])?[ \t]*(#.*)?$`)
 )
 
-// withKeeper puts an entry at the begin of the list.
+// withKeeper adds an entry at the beginning of the list.
 func withKeeper(text string, k RemoteKeeper) string {
 	group := keepersLine.FindStringIndex(text)
 	if group == nil {
@@ -104,7 +107,7 @@ func withKeeper(text string, k RemoteKeeper) string {
 	return before + after[:at[0]] + indent + "remote:" + entry(itemIndent(after[at[1]:], indent)) + after[at[1]:]
 }
 
-// itemIndent is how far the entries are indented that are there already.
+// itemIndent returns the indentation of the existing entries.
 func itemIndent(after, indent string) string {
 	first, _, _ := strings.Cut(strings.TrimPrefix(after, "\n"), "\n")
 	if bare := strings.TrimLeft(first, " "); strings.HasPrefix(bare, "- ") {

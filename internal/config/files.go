@@ -22,8 +22,8 @@ const maxSecret = 4096
 // ErrSecretMode is returned for a file with a secret that others can read.
 var ErrSecretMode = errors.New("can be read or written by others; want mode 0600 or stricter")
 
-// ReadSecret reads the only line of a file, which no other account may be able
-// to read. The caller wipes it.
+// ReadSecret reads the only line of a file that no other account may be able to
+// read. The caller wipes the result.
 func ReadSecret(path string) ([]byte, error) {
 	wrong := locale.Refuse(func(w *locale.Words) string { return w.Refused.ConfigSecret(path, fmt.Sprint(maxSecret)) })
 	f, err := diskfile.Open(path)
@@ -83,8 +83,8 @@ type wording struct {
 // maxWordings bounds a file of wordings, in bytes.
 const maxWordings = 4 << 20
 
-// ReadWordings reads a file of regions' own wordings, strictly.
-// notify.NewTemplates checks whether each can be used.
+// ReadWordings reads a file with regions' own wordings, strictly.
+// notify.NewTemplates checks whether each wording can be used.
 func ReadWordings(path string) ([]notify.Override, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {

@@ -17,7 +17,7 @@ type HSM struct {
 	PINFile string `yaml:"pin_file"`
 }
 
-// Used reports whether there is one.
+// Used reports whether a hardware security module is configured.
 func (h HSM) Used() bool { return h.Module != "" }
 
 func (h HSM) validate() error {

@@ -52,13 +52,13 @@ type RemoteKeeper struct {
 	Admission string `yaml:"admission"`
 }
 
-// KeyFile is where 'liuma init --keepers remote' puts the authority's key.
+// KeyFile is where 'liuma init --keepers remote' writes the authority's key.
 func KeyFile() string { return filepath.Join("keepers", "authority.key") }
 
-// AdmissionFile is where 'liuma keeper add' puts the admission of a keeper.
+// AdmissionFile is where 'liuma keeper add' writes a keeper's admission.
 func AdmissionFile(id string) string { return filepath.Join("keepers", id+".admission") }
 
-// AreRemote reports whether the keepers are on machines of their own.
+// AreRemote reports whether the keepers are on other machines.
 func (k Keepers) AreRemote() bool { return k.Key != "" || len(k.Remote) > 0 }
 
 // DefaultDirectories names one directory per keeper.
@@ -97,8 +97,8 @@ func (k Keepers) validate() error {
 	return nil
 }
 
-// validateRemote accepts fewer keepers than the shape has: their admissions come one by
-// one, and a server does not start without all of them.
+// validateRemote accepts fewer keepers than the shape has, because admissions come one
+// by one. A server does not start until all are there.
 func (k Keepers) validateRemote(shape split.Shape) error {
 	var errs []error
 	add := func(say func(*locale.Words) string) { errs = append(errs, locale.Refuse(say)) }
@@ -142,7 +142,7 @@ func (k Keepers) at(abs func(string) string) Keepers {
 	return k
 }
 
-// needs lists the files that must be there.
+// needs lists the files that must exist.
 func (k Keepers) needs() (out []string) {
 	for _, d := range k.Directories {
 		out = append(out, filepath.Join(d, "keeper.json"), filepath.Join(d, "ledger.db"))
@@ -156,7 +156,7 @@ func (k Keepers) needs() (out []string) {
 	return out
 }
 
-// check looks at the files, or at what they would have a server do.
+// check checks that the files exist and can be used by a server.
 func (k Keepers) check() error {
 	var errs []error
 	for _, d := range k.Directories {
@@ -172,7 +172,7 @@ func (k Keepers) check() error {
 	}
 	found, err := k.OpenRemote(RemoteOptions{Logger: slog.New(slog.DiscardHandler)})
 	if errors.Is(err, fs.ErrNotExist) {
-		return locale.Refuse(func(w *locale.Words) string { return w.Refused.ConfigKeepersMissing() }) // each file was named before
+		return locale.Refuse(func(w *locale.Words) string { return w.Refused.ConfigKeepersMissing() }) // each missing file was reported before
 	}
 	if err != nil {
 		return err
@@ -187,15 +187,15 @@ func (k Keepers) check() error {
 	return errors.Join(errors.Join(errs...), found.Close())
 }
 
-// RemoteOptions are what a configuration file cannot say.
+// RemoteOptions are options that a configuration file cannot express.
 type RemoteOptions struct {
 	Machine [clock.StartSize]byte // see remote.Config
 	Dial    func(ctx context.Context, network, address string) (net.Conn, error)
 	Logger  *slog.Logger
 }
 
-// OpenRemote reads the key and the admissions of the keepers, and connects to none. It
-// wants all keepers of the shape to be named.
+// OpenRemote reads the key and the keepers' admissions, and does not connect. All
+// keepers of the shape must be named.
 func (k Keepers) OpenRemote(o RemoteOptions) (*remote.Keepers, error) {
 	shape, err := k.SplitShape()
 	if err != nil {

@@ -23,7 +23,7 @@ type Letters struct {
 	ReturnTo string `yaml:"return_to"`
 }
 
-// Sender is who writes, in both languages.
+// Sender returns the sender's name, in both languages.
 func (l Letters) Sender() liuma.Text { return liuma.Text{ZH: l.SenderZH, EN: l.SenderEN} }
 
 func (l Letters) validate() error {

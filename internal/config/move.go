@@ -6,11 +6,11 @@ import (
 	"strconv"
 )
 
-// ErrLines is returned where the file's lines about the database are not as Write makes
-// them, so that a person changes them.
+// ErrLines is returned if the file's lines about the database are not in the form that
+// Write makes, so that a person must change them.
 var ErrLines = errors.New("config: the lines of the database are not plain ones; change them by hand")
 
-// DatabaseLines are the lines of a configuration that name its database.
+// DatabaseLines returns the lines of a configuration that name its database.
 func DatabaseLines(database, passwordFile string) string {
 	lines := "database: " + strconv.Quote(database) + "\n"
 	if passwordFile != "" {
@@ -20,7 +20,7 @@ func DatabaseLines(database, passwordFile string) string {
 }
 
 // MoveDatabase changes the lines of the database in the file in dir, and no other byte.
-// ErrLines: nothing was changed.
+// If it returns ErrLines, nothing was changed.
 func MoveDatabase(dir, database, passwordFile string) error {
 	return rewrite(dir, ErrLines, func(old []byte, want *Config) ([]byte, error) {
 		want.Database, want.DatabasePassword = database, passwordFile
@@ -28,7 +28,7 @@ func MoveDatabase(dir, database, passwordFile string) error {
 	})
 }
 
-// moved is the file with its lines of the database replaced.
+// moved returns the file with the lines of the database replaced.
 func moved(old []byte, lines string) (out []byte) {
 	done := false
 	for line := range bytes.Lines(old) {

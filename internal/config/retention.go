@@ -39,7 +39,7 @@ const (
 	mostDays                                                  = 100 * 365
 )
 
-// DefaultRetention is what holds where the file does not say.
+// DefaultRetention are the values that apply if the file does not set them.
 func DefaultRetention() Retention {
 	return Retention{Requests: 180, Ceremonies: 7, Record: 3 * 365, Letters: 90}
 }
@@ -60,7 +60,7 @@ func (r Retention) validate() error {
 	return errors.Join(errs...)
 }
 
-// Duration is the same time.
+// Duration returns the same time as a time.Duration.
 func (d Days) Duration() time.Duration { return time.Duration(d) * 24 * time.Hour }
 
 func (d Days) String() string {

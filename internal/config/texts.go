@@ -104,7 +104,7 @@ func defaultTexts() Texts {
 	return Texts{Driver: DriverNone, SignatureZH: mark.ZH, SignatureEN: mark.EN, Codes: q, Notices: q}
 }
 
-// Voice reports whether one-time codes may be read out by phone call.
+// Voice reports whether one-time codes may be read out in a phone call.
 func (t Texts) Voice() bool {
 	return t.Driver == DriverInbox || t.Driver == DriverWebhook && t.Webhook.Voice
 }
@@ -112,8 +112,7 @@ func (t Texts) Voice() bool {
 // SenderMark returns the sender mark, by language.
 func (t Texts) SenderMark() liuma.Text { return liuma.Text{ZH: t.SignatureZH, EN: t.SignatureEN} }
 
-// validate reports everything that is wrong with the settings for messages of
-// c.
+// validate reports everything that is wrong with the message settings of c.
 func (t Texts) validate(c Config) error {
 	var errs []error
 	bad := func(err error) { errs = append(errs, err) }
@@ -127,7 +126,7 @@ func (t Texts) validate(c Config) error {
 			bad(locale.Refuse(func(w *locale.Words) string { return w.Refused.ConfigTextSender(strconv.Quote(number)) }))
 		}
 	}
-	if t.SenderMark() != notify.DefaultSenderMark() || c.Hotline != "" { // a test tries the program's own wordings
+	if t.SenderMark() != notify.DefaultSenderMark() || c.Hotline != "" { // otherwise the program's own wordings, which a test checks
 		if _, err := notify.NewTemplates(t.SenderMark(), c.Hotline, nil); err != nil {
 			bad(locale.RefuseFor(err, func(w *locale.Words, why string) string { return w.Refused.ConfigTextMarks(why) }))
 		}

@@ -1,9 +1,9 @@
-// Package diskfile replaces, opens and removes files of a directory so that nothing is
-// half done: a reader finds the old file or the new one, after a crash too, and a pipe that
-// somebody put in the place of a file makes nobody wait.
+// Package diskfile replaces, opens and removes files of a directory safely: a reader finds
+// the old file or the new one, even after a crash, and nobody waits for a pipe that
+// somebody put in the place of a file.
 //
-// It trusts the file system to make a rename one step and to keep what it has synced.
-// Locks between writers of one file are theirs.
+// It trusts the file system to rename in one step and to keep synced data. Callers that
+// write the same file must lock one another out themselves.
 //
 // Start here: Disk.Write and Open.
 package diskfile
@@ -15,12 +15,12 @@ import (
 	"os"
 )
 
-// ErrNoFile: in the place of a file is a pipe, a device or a directory.
+// ErrNoFile: a pipe, a device or a directory is in the place of a file.
 var ErrNoFile = errors.New("diskfile: a pipe, a device or a directory is in the place of the file; give a file itself")
 
-// Open opens a file that somebody brought, or that lies where others can put one. A pipe or
-// a device is ErrNoFile: it would be waited for, or have no end. The caller closes the file,
-// and bounds how much is read of it.
+// Open opens a file that somebody brought, or that is where others can put files. For a pipe
+// or a device it returns ErrNoFile, because reading it could wait, or never end. The caller
+// closes the file, and limits how much it reads.
 func Open(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, Flags, 0)
 	if err != nil {
@@ -36,8 +36,8 @@ func Open(path string) (*os.File, error) {
 	return f, nil
 }
 
-// Read reads a file as Open opens it. Of one that is longer than most bytes, or has no end, it
-// returns one byte more, which shows that it is none of the caller's.
+// Read opens a file as Open does and reads it. If the file is longer than most bytes, or never
+// ends, it returns one byte more than most, so that the caller can refuse it.
 func Read(path string, most int64) (content []byte, err error) {
 	f, err := Open(path)
 	if err != nil {

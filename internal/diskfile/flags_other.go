@@ -4,5 +4,5 @@ package diskfile
 
 import "os"
 
-// Flags opens for reading.
+// Flags are the flags for opening a file for reading.
 const Flags = os.O_RDONLY

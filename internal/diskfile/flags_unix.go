@@ -7,6 +7,7 @@ import (
 	"syscall"
 )
 
-// Flags opens for reading: a pipe is opened at once, without waiting for a writer, so that
-// it can be refused; a terminal does not become this process's.
+// Flags are the flags for opening a file for reading: a pipe is opened at once, without
+// waiting for a writer, so that it can be refused; a terminal does not become this
+// process's controlling terminal.
 const Flags = os.O_RDONLY | syscall.O_NONBLOCK | syscall.O_NOCTTY

@@ -11,8 +11,8 @@ import (
 
 // Disk writes the files of a directory, each in one step. The zero Disk is used by programs.
 type Disk struct {
-	// At, where a test sets it, is called at each moment of a write with the file's
-	// name; an error is one of the disk.
+	// At, if a test sets it, is called at each moment of a write with the file's name;
+	// its error counts as an error of the disk.
 	At func(file, moment string) error
 }
 
@@ -28,7 +28,7 @@ func (d Disk) at(file, moment string) error {
 // Sweep).
 func (d Disk) Write(dir, name string, data []byte) error { return d.WriteMode(dir, name, data, 0o600) }
 
-// WriteMode is Write for a file of another mode, which the umask does not narrow.
+// WriteMode is Write for a file with another mode, which the umask does not restrict.
 func (d Disk) WriteMode(dir, name string, data []byte, mode fs.FileMode) error {
 	temp, err := d.temporary(dir, name, data, mode)
 	if err == nil {
@@ -43,7 +43,7 @@ func (d Disk) WriteMode(dir, name string, data []byte, mode fs.FileMode) error {
 		}
 		return fmt.Errorf("write %s: %w", name, err)
 	}
-	// Until this is done the rename may be lost with the machine's power.
+	// Until the directory is synced, a power cut may undo the rename.
 	err = d.at(name, "after rename")
 	if err == nil {
 		err = SyncDir(dir)
@@ -54,7 +54,7 @@ func (d Disk) WriteMode(dir, name string, data []byte, mode fs.FileMode) error {
 	return nil
 }
 
-// temporary writes a durable file beside name. It returns the file's path also with an
+// temporary writes a durable file beside name. It returns the file's path even with an
 // error, if the file was made.
 func (d Disk) temporary(dir, name string, data []byte, mode fs.FileMode) (path string, err error) {
 	if err := d.at(name, "before"); err != nil {
@@ -65,7 +65,7 @@ func (d Disk) temporary(dir, name string, data []byte, mode fs.FileMode) (path s
 		return "", err
 	}
 	half := len(data) / 2
-	if mode != 0o600 { // which CreateTemp gives
+	if mode != 0o600 { // CreateTemp already gives 0600
 		err = f.Chmod(mode)
 	}
 	if err == nil {
@@ -83,7 +83,7 @@ func (d Disk) temporary(dir, name string, data []byte, mode fs.FileMode) (path s
 	return f.Name(), errors.Join(err, f.Close())
 }
 
-// Remove removes a file durably; it may be gone already.
+// Remove removes a file durably; it is no error if the file does not exist.
 func (d Disk) Remove(dir, name string) error {
 	err := d.at(name, "before removing")
 	if err == nil {
@@ -104,8 +104,8 @@ func (d Disk) Remove(dir, name string) error {
 	return nil
 }
 
-// Sweep removes what writes of these files left that a crash cut off. Nobody may
-// write them meanwhile.
+// Sweep removes temporary files of these names that a crash left. Nobody may write them
+// meanwhile.
 func (d Disk) Sweep(dir string, names ...string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {

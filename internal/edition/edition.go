@@ -1,11 +1,11 @@
-// Package edition keeps the policy that the service runs: editions (规则版本) are
-// sets of layers that two members of staff approved, beside a running server. It
-// guarantees that an edition is read strictly and checked as a whole before anybody is
-// asked; that who approves approves what they were shown, over the rules that it was
-// shown against; that the approval, its entry in the record and the edition are one
-// transaction, before any rule changes (I-8, R-35); and that a process goes by one set as a whole,
-// the last approved one, after each restart too. It trusts the caller to say who acts,
-// and the two members to judge what a change is worth.
+// Package edition keeps the policy that the service runs: editions (规则版本) are sets of
+// layers that two members of staff approved, beside a running server. It guarantees
+// that an edition is read strictly and checked as a whole before anybody is asked to
+// approve it; that approving applies exactly what the member was shown, and only to
+// the policy that it was compared with; that the approval, its entry in the record and
+// the edition are one transaction, before any rule changes (I-8, R-35); and that a
+// process uses one whole edition, the last approved one, also after each restart. It
+// trusts the caller to say who acts, and the two members to judge a change.
 //
 // Start here: Editions.
 package edition
@@ -29,14 +29,15 @@ import (
 // Kind is the kind of proposals for the policy.
 const Kind = "policy.change"
 
-// lookEvery is how often a process looks whether another one approved an edition, and
-// LookLate how late it may go by it: a process that cannot decides nothing more.
+// lookEvery is how often a process checks whether another process approved an edition.
+// LookLate is how late it may start to use it: a process that cannot use it by then
+// decides nothing any more.
 const (
 	lookEvery = time.Second
 	LookLate  = 30 * time.Second
 )
 
-// Errors that callers act on. With each of them nothing was changed.
+// Errors that callers handle. With each of them nothing was changed.
 var (
 	// ErrSet: the error names every fault, with file and line.
 	ErrSet     = errors.New("these layers cannot be the policy")
@@ -52,11 +53,12 @@ type Config struct {
 	Store     store.Store
 	Proposals *proposal.Proposals
 	Now       func() time.Time // the database's time
-	National  policy.Policy    // under all layers
-	// Files reads the layers of the configuration, which hold until the first approval.
-	// Default: there are none.
+	National  policy.Policy    // the base of all layers
+	// Files reads the layers of the configuration, which apply until the first
+	// approval. Default: none.
 	Files func() ([]policy.File, error)
-	// Regions is the list of regions, to warn of layers for one that is in none.
+	// Regions is the list of regions, for warnings about layers of regions that are not
+	// in it.
 	Regions func() (*directory.Regions, error)
 	Logger  *slog.Logger // default: discard
 }
@@ -64,20 +66,20 @@ type Config struct {
 // Editions is the policy of one process. Safe for concurrent use.
 type Editions struct {
 	c       Config
-	running *policy.Running // nil: there is no policy that holds; see fault
+	running *policy.Running // nil: no policy can be used; see fault
 	fault   error           // set by Open
 
 	mu      sync.Mutex
-	no      uint64    // guarded by mu: the edition that runs; 0: the files
-	sum     string    // guarded by mu: of what runs
-	since   time.Time // guarded by mu: when this process began to go by it
+	no      uint64    // guarded by mu: the edition that runs; 0: the configuration's files
+	sum     string    // guarded by mu: of the policy that runs
+	since   time.Time // guarded by mu: when this process began to use it
 	files   string    // sum of the configuration's files when they were read; set by Open
-	filesIs error     // why they were not read; set by Open
+	filesIs error     // why they could not be read; set by Open
 }
 
-// Open reads the last edition or, before the first, the files of the configuration.
-// Layers that cannot be the policy are no error of Open, because two members may have
-// to approve others without a server; Running says it.
+// Open reads the last edition or, before the first one, the files of the configuration.
+// If these layers cannot be the policy, Open returns no error, because two members must
+// be able to approve others without a server; Running returns the error.
 func Open(ctx context.Context, c Config) (*Editions, error) {
 	if c.Store == nil || c.Proposals == nil || c.Now == nil {
 		return nil, errors.New("edition: config: want Store, Proposals and Now")
@@ -114,7 +116,8 @@ func Open(ctx context.Context, c Config) (*Editions, error) {
 		return e, nil
 	}
 	e.running = policy.NewRunning(layers)
-	// Ceremonies that began under the one before go on by what is stricter.
+	// Ceremonies that began under the previous edition continue under the stricter of
+	// the two.
 	if earlier, err := e.layers(before); err == nil && before.No > 0 && c.Now().Sub(last.At) < policy.ActTime {
 		e.running = policy.NewRunning(earlier)
 		e.running.Swap(layers, last.At.Add(LookLate))
@@ -122,7 +125,7 @@ func Open(ctx context.Context, c Config) (*Editions, error) {
 	return e, nil
 }
 
-// first are the layers of the configuration.
+// first returns the layers of the configuration.
 func (e *Editions) first() (*policy.Layers, error) {
 	if e.c.Files == nil {
 		return policy.NewLayers(e.c.National)
@@ -134,7 +137,7 @@ func (e *Editions) first() (*policy.Layers, error) {
 	return policy.NewLayers(e.c.National, files...)
 }
 
-// layers puts an edition's files over the national rule.
+// layers applies an edition's files on top of the national rule.
 func (e *Editions) layers(of store.Edition) (*policy.Layers, error) {
 	files, err := parse(of.Files)
 	if err != nil {
@@ -143,7 +146,7 @@ func (e *Editions) layers(of store.Edition) (*policy.Layers, error) {
 	return policy.NewLayers(e.c.National, files...)
 }
 
-// parse reads the files of a set; the error names the faults of all.
+// parse reads the files of an edition; the error names the faults of all of them.
 func parse(of []store.LayerFile) ([]policy.File, error) {
 	var files []policy.File
 	var errs []error
@@ -154,11 +157,11 @@ func parse(of []store.LayerFile) ([]policy.File, error) {
 	return files, policy.Gather(errs...)
 }
 
-// Running is what this process goes by. Its error says why there is nothing: a server
-// does not start then.
+// Running returns the policy that this process uses. Its error says why there is none;
+// then a server does not start.
 func (e *Editions) Running() (*policy.Running, error) { return e.running, e.fault }
 
-// Look goes by the last edition, if that is another than the one that runs.
+// Look switches to the last edition, if another one runs.
 //
 // A crash before it leaves the rules of the process that ends; the next start reads the last
 // edition, whose entry is in the record.
@@ -195,13 +198,13 @@ func (e *Editions) Look(ctx context.Context) error {
 	return nil
 }
 
-// ErrLate is why nothing is decided: for LookLate this process could not go by the edition
-// that was approved last, or not see whether there is another.
+// ErrLate is the reason why nothing is decided: for LookLate this process could not use
+// the edition that was approved last, or could not check whether there is a new one.
 var ErrLate = errors.New("edition: the policy that was approved last does not run here")
 
-// Watch looks for editions that another process approved, until ctx ends. While that has
-// not worked for LookLate, the policy that runs does not stand (policy.Running.Standing):
-// no process goes on by rules that two members replaced.
+// Watch checks for editions that another process approved, until ctx ends. If that has
+// failed for LookLate, the running policy does not stand (policy.Running.Standing), so
+// that no process goes on with rules that two members have replaced.
 func (e *Editions) Watch(ctx context.Context) {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
@@ -223,7 +226,7 @@ func (e *Editions) Watch(ctx context.Context) {
 	}
 }
 
-// late says in time that the policy may be an earlier one.
+// late reports that the running policy may be outdated, before time by.
 func (e *Editions) late(err error, by time.Duration) {
 	switch {
 	case e.running == nil:
@@ -234,39 +237,40 @@ func (e *Editions) late(err error, by time.Duration) {
 	}
 }
 
-// State says which policy a process goes by.
+// State describes the policy that a process uses.
 type State struct {
 	Edition uint64 `json:"edition"` // 0: the files of the configuration
 	Sum     string `json:"sum"`     // empty: the national rule alone
-	// Since is when this process began to go by it, and At when it was approved.
+	// Since is when this process began to use it, and At when it was approved.
 	Since    time.Time     `json:"since"`
 	At       time.Time     `json:"at,omitzero"`
 	By       liuma.StaffID `json:"by,omitempty"`
 	Approver liuma.StaffID `json:"approver,omitempty"`
 	Layers   []LayerName   `json:"layers"`
-	// Fault says why there is no policy; a server does not start then.
+	// Fault says why there is no policy; then a server does not start.
 	Fault string `json:"fault,omitempty"`
-	// FilesDiffer says that the configuration's files are not what runs, since the
-	// approved edition goes before them, and FilesFault why they cannot be read.
+	// FilesDiffer means that the configuration's files are not the policy that runs,
+	// because the approved edition takes precedence. FilesFault is why the files cannot
+	// be read.
 	FilesDiffer bool   `json:"files_differ,omitempty"`
 	FilesFault  string `json:"files_fault,omitempty"`
 }
 
-// LayerName is one layer of a set.
+// LayerName names one layer of an edition.
 type LayerName struct {
 	Layer string `json:"layer"` // "national", "region 3305", "channel ID"
 	File  string `json:"file"`
 	Sum   string `json:"sum"` // SHA-256 of the file, in hex
 }
 
-// State says which policy this process goes by.
+// State returns the state of the policy that this process uses.
 func (e *Editions) State(ctx context.Context) (State, error) {
 	_, s := e.now()
 	err := e.c.Store.View(ctx, func(r store.Reader) error { return approvedBy(r, &s) })
 	return s, err
 }
 
-// approvedBy adds who approved the edition.
+// approvedBy adds the member who approved the edition.
 func approvedBy(r store.Reader, s *State) error {
 	if s.Edition == 0 {
 		return nil
@@ -276,7 +280,8 @@ func approvedBy(r store.Reader, s *State) error {
 	return err
 }
 
-// now are the layers that run, nil if none do, and what is known of them here.
+// now returns the running layers, nil if there are none, and their state in this
+// process.
 func (e *Editions) now() (*policy.Layers, State) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -11,7 +11,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// Past is an edition, as it stays readable.
+// Past is an earlier edition, which stays readable.
 type Past struct {
 	Edition  uint64        `json:"edition"`
 	Sum      string        `json:"sum"`
@@ -36,8 +36,8 @@ func past(e store.Edition) Past {
 // MaxHistory is how many editions History lists at once.
 const MaxHistory = 100
 
-// History lists editions from the last one back, or those before a number; without
-// their files.
+// History lists editions from the last one backwards, or only the ones before a number,
+// without their files.
 func (e *Editions) History(ctx context.Context, before uint64) ([]Past, error) {
 	out := []Past{}
 	err := e.c.Store.View(ctx, func(r store.Reader) error {
@@ -65,7 +65,7 @@ func (e *Editions) History(ctx context.Context, before uint64) ([]Past, error) {
 	return out, err
 }
 
-// Edition shows one, with its files. ErrUnknown.
+// Edition returns one edition, with its files. It may return ErrUnknown.
 func (e *Editions) Edition(ctx context.Context, no uint64) (out Past, err error) {
 	err = e.c.Store.View(ctx, func(r store.Reader) error {
 		row, err := r.Edition(no)
@@ -81,7 +81,7 @@ func (e *Editions) Edition(ctx context.Context, no uint64) (out Past, err error)
 	return out, err
 }
 
-// Question asks what holds in a region and a channel; either may be empty.
+// Question asks which values apply in a region and a channel; either may be empty.
 type Question struct {
 	Region  liuma.Region    `json:"region,omitempty"`
 	Channel liuma.ChannelID `json:"channel,omitempty"`
@@ -93,7 +93,7 @@ type Answer struct {
 	Values []Value `json:"values"`
 }
 
-// Value is one value, the layer that sets it, and who let it.
+// Value is one value, the layer that sets it, and the members who approved it.
 type Value struct {
 	Value string       `json:"value"`
 	Is    string       `json:"is"`
@@ -101,15 +101,17 @@ type Value struct {
 	Of    string       `json:"of,omitempty"`
 	File  string       `json:"file,omitempty"` // empty: the national rule of the program
 	Line  int          `json:"line,omitempty"`
-	// Edition is the first since which the layer has set it so without a break. 0, or
-	// By empty: the files of the configuration at the start.
+	// Edition is the first edition since which the layer has set the value without
+	// interruption. If it is 0 or By is empty, the value comes from the configuration's
+	// files at the start.
 	Edition  uint64        `json:"edition,omitempty"`
 	At       time.Time     `json:"at,omitzero"`
 	By       liuma.StaffID `json:"by,omitempty"`
 	Approver liuma.StaffID `json:"approver,omitempty"`
 }
 
-// Explain says what holds, which layer sets it, and who proposed and approved it.
+// Explain returns the values that apply, the layer that sets each, and who proposed and
+// approved it.
 func (e *Editions) Explain(ctx context.Context, q Question) (Answer, error) {
 	if _, err := e.Running(); err != nil {
 		return Answer{}, err
@@ -120,7 +122,7 @@ func (e *Editions) Explain(ctx context.Context, q Question) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
-	open := map[int]string{} // values whose first edition is not found yet, as their layers set them
+	open := map[int]string{} // values whose first edition is not found yet, as set by their layers
 	for i, o := range layers.ExplainUnder(q.Region, q.Channel, above) {
 		out.Values = append(out.Values, Value{Value: o.Value, Is: o.Is, Layer: o.Layer, Of: o.Of, File: o.File, Line: o.Line})
 		if f, ok := layers.File(policy.Scope{Layer: o.Layer, Of: o.Of}); ok && o.File != "" {
@@ -144,7 +146,8 @@ func (e *Editions) Explain(ctx context.Context, q Question) (Answer, error) {
 	return out, err
 }
 
-// above is the channel that a channel works under; empty: none, or it is not registered.
+// above returns the channel above a sub-channel; empty if there is none or the channel
+// is not registered.
 func (e *Editions) above(ctx context.Context, channel liuma.ChannelID) (above liuma.ChannelID, err error) {
 	err = e.c.Store.View(ctx, func(r store.Reader) error {
 		c, err := r.Client(string(channel))
@@ -157,12 +160,13 @@ func (e *Editions) above(ctx context.Context, channel liuma.ChannelID) (above li
 	return above, err
 }
 
-// since notes an edition with those values that it sets as they are, and drops the
-// others: an earlier edition that set them did not let them stay.
+// since records an edition for the values that it sets to the same, and drops the other
+// values: the editions before it do not count for those.
 func since(row store.Edition, values []Value, left map[int]string) {
 	files := map[policy.Scope]policy.File{}
 	for _, f := range row.Files {
-		// One that another release wrote may not be read: then it is not known what it said.
+		// A file that another release wrote may be unreadable: then it is not known what it
+		// set.
 		if file, err := policy.ParseFile(f.Name, f.Text); err == nil {
 			files[file.Scope] = file
 		}

@@ -17,10 +17,10 @@ import (
 	"github.com/liuma-pin/liuma/internal/strictjson"
 )
 
-// MaxSet bounds the texts of a set together, in bytes.
+// MaxSet bounds the total size of a policy's texts, in bytes.
 const MaxSet = 512 << 10
 
-// Text is one layer's file on its way here.
+// Text is one layer's file as it is proposed.
 type Text struct {
 	Name string `json:"name"` // without a directory; errors and explanations name it
 	Text string `json:"text"`
@@ -29,67 +29,68 @@ type Text struct {
 // Draft asks for a policy.
 type Draft struct {
 	Files []Text `json:"files"`
-	// Whole says that the files are the whole policy. Otherwise each replaces the layer
-	// of its own, or is added, and the others stay.
+	// Whole means that the files are the whole policy. Otherwise each file replaces or
+	// adds its own layer, and the other layers stay.
 	Whole  bool         `json:"whole"`
-	Reason audit.Reason `json:"reason"` // of Propose; it stands in the record
+	Reason audit.Reason `json:"reason"` // of Propose; it is recorded
 }
 
-// Diff is what a policy would change.
+// Diff shows what a proposed policy would change.
 type Diff struct {
-	// Base is the edition that it was compared with, 0 for the files of the
-	// configuration, and BaseSum its sum.
+	// Base is the edition that it was compared with (0: the files of the
+	// configuration), and BaseSum its sum.
 	Base    uint64 `json:"base"`
 	BaseSum string `json:"base_sum"`
 	Sum     string `json:"sum"` // of the policy that is proposed
-	// Changes are what the layers set otherwise, and Effects what holds otherwise, and
-	// where.
+	// Changes are the values that layers set differently. Effects are the values that
+	// apply differently, and where.
 	Changes []Change `json:"changes"`
 	Effects []Effect `json:"effects"`
-	// Unlisted are the regions of layers that no list of regions has: nobody lives
-	// there.
+	// Unlisted are the regions of layers that are not in the list of regions: nobody
+	// lives there.
 	Unlisted []liuma.Region `json:"unlisted,omitempty"`
 }
 
-// Change is a value that a layer sets otherwise.
+// Change is a value that a layer sets differently.
 type Change struct {
 	Layer  string `json:"layer"`
 	Value  string `json:"value"`
 	Before string `json:"before,omitempty"` // empty: the layer did not set it
-	Now    string `json:"now,omitempty"`    // empty: the layer sets it no more
+	Now    string `json:"now,omitempty"`    // empty: the layer no longer sets it
 	File   string `json:"file,omitempty"`
 	Line   int    `json:"line,omitempty"`
 }
 
-// Effect is a value that holds otherwise.
+// Effect is a value that will apply differently.
 type Effect struct {
 	Value  string `json:"value"`
 	Before string `json:"before"`
 	Now    string `json:"now"`
-	Looser bool   `json:"looser,omitempty"` // than before
-	// Layer sets it now.
+	Looser bool   `json:"looser,omitempty"` // looser than before
+	// Layer is the layer that sets it now.
 	Layer  string  `json:"layer"`
 	Places []Place `json:"places"`
 }
 
-// Place is a region, with all in it that are not listed themselves, and a channel;
-// empty: the nation, and whatever channel.
+// Place is a region, with all regions in it that are not listed separately, and a
+// channel; empty: the nation, and every channel.
 type Place struct {
 	Region  liuma.Region    `json:"region,omitempty"`
 	Channel liuma.ChannelID `json:"channel,omitempty"`
 }
 
-// plan is the body of a proposal: all that the approver sees, and its digest covers.
+// plan is the body of a proposal: everything that the approver sees and that its digest
+// covers.
 type plan struct {
-	Files  []Text       `json:"files"` // the whole set
+	Files  []Text       `json:"files"` // the whole policy
 	Reason audit.Reason `json:"reason"`
 	Diff   Diff         `json:"diff"`
 }
 
-// Proposed is a policy that waits for an approval, or waited.
+// Proposed is a policy that waits, or waited, for an approval.
 type Proposed struct {
 	ID     proposal.ID   `json:"id"`
-	Digest string        `json:"digest"` // of all that is proposed, hex
+	Digest string        `json:"digest"` // of everything that is proposed, hex
 	By     liuma.StaffID `json:"by"`
 	At     time.Time     `json:"at"`
 	Until  time.Time     `json:"until"`
@@ -99,18 +100,19 @@ type Proposed struct {
 	Reason   audit.Reason  `json:"reason"`
 	Files    []Text        `json:"files"`
 	Diff     Diff          `json:"diff"`
-	// Moved says that another policy runs by now: it cannot be approved any more.
+	// Moved means that another policy runs now, so that this one can no longer be
+	// approved.
 	Moved bool `json:"moved,omitempty"`
 }
 
-// Check says what a policy would change, and keeps nothing. ErrSet.
+// Check returns what a policy would change, and saves nothing. It may return ErrSet.
 func (e *Editions) Check(ctx context.Context, d Draft) (Diff, error) {
 	p, err := e.plan(ctx, d)
 	return p.Diff, err
 }
 
-// Propose keeps a policy for another member of staff to approve. Errors: ErrSame,
-// those of Check and of proposal.Propose, audit.ErrReason.
+// Propose saves a policy for another member of staff to approve. Errors: ErrSame, the
+// errors of Check and of proposal.Propose, audit.ErrReason.
 func (e *Editions) Propose(ctx context.Context, by liuma.StaffID, d Draft) (Proposed, error) {
 	reason, err := audit.ParseReason(string(d.Reason))
 	if err != nil {
@@ -135,7 +137,7 @@ func (e *Editions) Propose(ctx context.Context, by liuma.StaffID, d Draft) (Prop
 	return e.Of(ctx, id)
 }
 
-// plan reads a draft, puts it over what runs and compares the two.
+// plan reads a draft, applies it to the running policy and compares the two.
 func (e *Editions) plan(ctx context.Context, d Draft) (plan, error) {
 	on, err := e.base(ctx)
 	if err != nil {
@@ -152,17 +154,17 @@ func (e *Editions) plan(ctx context.Context, d Draft) (plan, error) {
 	return plan{Files: files, Reason: d.Reason, Diff: diff}, nil
 }
 
-// base is the policy that a change is made against.
+// base is the policy with which a change is compared.
 type base struct {
 	layers *policy.Layers
 	no     uint64 // 0: the files of the configuration
 	sum    string // as the database has it
 }
 
-// base is the policy that holds, as the database says. Where it can not be read by this
-// release, the national rule stands in its place: somebody must be able to approve
-// another. Reading and checking layers takes long, so no transaction waits for it; last
-// says whether another one holds meanwhile.
+// base returns the policy that applies, according to the database. If this release
+// cannot read it, the national rule replaces it, because somebody must be able to
+// approve another policy. Reading and checking layers takes long, so it is done outside
+// of transactions; last reports whether another policy applies by now.
 func (e *Editions) base(ctx context.Context) (base, error) {
 	var row store.Edition
 	err := e.c.Store.View(ctx, func(r store.Reader) (err error) {
@@ -186,8 +188,8 @@ func (e *Editions) base(ctx context.Context) (base, error) {
 	return base{layers, row.No, row.Sum}, err
 }
 
-// last reports whether the policy that holds by a transaction is still the one that was
-// read before it.
+// last reports whether the policy in a transaction is still the one that was read
+// before.
 func (b base) last(r store.Reader) (bool, error) {
 	row, err := r.LastEdition()
 	if errors.Is(err, store.ErrNotFound) {
@@ -196,7 +198,8 @@ func (b base) last(r store.Reader) (bool, error) {
 	return row.No == b.no && row.Sum == b.sum, err
 }
 
-// whole is the set of a draft, sorted by name. Nothing of one that is too large is read.
+// whole returns the whole policy of a draft, sorted by name. A draft that is too large
+// is not read.
 func whole(base *policy.Layers, d Draft) ([]Text, error) {
 	if err := fits(d.Files); err != nil {
 		return nil, err
@@ -228,7 +231,7 @@ func whole(base *policy.Layers, d Draft) ([]Text, error) {
 	return set, policy.Gather(errs...)
 }
 
-// fits bounds the files of a set.
+// fits checks the size of a policy's files.
 func fits(set []Text) error {
 	size := 0
 	for _, f := range set {
@@ -243,7 +246,7 @@ func fits(set []Text) error {
 	return nil
 }
 
-// diff reads a whole set and compares it with what runs.
+// diff reads a whole policy and compares it with the running one.
 func (e *Editions) diff(on base, set []Text) (Diff, error) {
 	var files []policy.File
 	var errs []error
@@ -277,7 +280,7 @@ func (e *Editions) diff(on base, set []Text) (Diff, error) {
 	return d, err
 }
 
-// unlisted are the regions of layers that are in no list.
+// unlisted returns the regions of layers that are in no list.
 func (e *Editions) unlisted(l *policy.Layers) ([]liuma.Region, error) {
 	if e.c.Regions == nil || len(l.Regions()) == 0 {
 		return nil, nil
@@ -292,7 +295,7 @@ func (e *Editions) unlisted(l *policy.Layers) ([]liuma.Region, error) {
 	}), nil
 }
 
-// Of shows a proposal, also one that has ended. Errors: proposal.ErrUnknown,
+// Of returns a proposal, even one that has ended. Errors: proposal.ErrUnknown,
 // proposal.ErrKind.
 func (e *Editions) Of(ctx context.Context, id proposal.ID) (out Proposed, err error) {
 	p, row, err := e.proposal(ctx, id)
@@ -354,7 +357,7 @@ func planOf(row store.Proposal) (plan, error) {
 	return p, nil
 }
 
-// About says in a line what is proposed, for lists of proposals of every kind.
+// About describes in one line what is proposed, for lists of all kinds of proposals.
 func About(row store.Proposal) string {
 	p, err := planOf(row)
 	if err != nil {
@@ -363,36 +366,36 @@ func About(row store.Proposal) string {
 	return fmt.Sprintf("policy=%s values=%d", p.Diff.Sum[:min(16, len(p.Diff.Sum))], len(p.Diff.Changes))
 }
 
-// Approved is an edition that was approved just now.
+// Approved is an edition that was just approved.
 type Approved struct {
 	Edition uint64    `json:"edition"`
 	Sum     string    `json:"sum"`
 	At      time.Time `json:"at"`
-	// Runs says that this process goes by it.
+	// Runs means that this process uses it.
 	Runs bool `json:"runs"`
 }
 
-// Approval names what somebody approves: the proposal, and the digest of what they were shown.
+// Approval names the approved proposal, and the digest of what the approver was shown.
 type Approval struct {
 	ID     proposal.ID `json:"id"`
 	Digest string      `json:"digest"`
 }
 
-// Approve lets a proposed policy hold. Approval, entry and edition are one transaction;
-// the rules of this process change after it. What is proposed is read and compared with
-// what runs before that transaction, which holds the writer for no longer than it takes to
-// see that neither is another by now. Errors: those of proposal.Together, ErrDigest,
-// ErrMoved, ErrSet, ErrBounds.
+// Approve puts a proposed policy into force. Approval, entry and edition are one
+// transaction; the rules of this process change after it. The proposal is read and
+// compared with the running policy before that transaction. The transaction then only
+// checks that neither has changed, so it holds the writer only briefly. Errors: the errors
+// of proposal.Together, ErrDigest, ErrMoved, ErrSet, ErrBounds.
 //
-// A crash before the commit leaves the earlier policy and an open proposal. After it
-// the new policy holds, from the next start on in any case (R-35).
+// A crash before the commit leaves the earlier policy and an open proposal. After the
+// commit the new policy applies, at the latest from the next start on (R-35).
 func (e *Editions) Approve(ctx context.Context, by liuma.StaffID, a Approval) (Approved, error) {
 	p, seen, err := e.proposal(ctx, a.ID)
 	if err != nil {
 		return Approved{}, err
 	}
 	var on base
-	var moved error // told only to who may approve, who names the digest
+	var moved error // shown only to a member who may approve and who names the digest
 	if strings.EqualFold(a.Digest, fmt.Sprintf("%x", seen.Hash)) {
 		on, moved = e.stillSo(ctx, p)
 	}
@@ -433,8 +436,8 @@ func (e *Editions) Approve(ctx context.Context, by liuma.StaffID, a Approval) (A
 	return out, nil
 }
 
-// stillSo compares the diff that was shown with the one of now, and gives what it is
-// against.
+// stillSo compares the diff that was shown with the present one, and returns the policy
+// that it is compared with.
 func (e *Editions) stillSo(ctx context.Context, p plan) (base, error) {
 	on, err := e.base(ctx)
 	if err != nil {
@@ -447,19 +450,19 @@ func (e *Editions) stillSo(ctx context.Context, p plan) (base, error) {
 	if err != nil {
 		return on, err
 	}
-	now.Unlisted = p.Diff.Unlisted // a warning: the list of regions changes nothing
+	now.Unlisted = p.Diff.Unlisted // only a warning: the list of regions changes nothing
 	was, errWas := json.Marshal(p.Diff)
 	is, errIs := json.Marshal(now)
 	if err := errors.Join(errWas, errIs); err != nil {
 		return on, fmt.Errorf("edition: %w", err)
 	}
 	if string(was) != string(is) {
-		return on, ErrMoved // the program's own national rule is another
+		return on, ErrMoved // the program's own national rule has changed
 	}
 	return on, nil
 }
 
-// insert adds the edition and, before the first one, the policy that ran until now.
+// insert adds the edition and, before the first edition, the policy that ran until now.
 func (e *Editions) insert(tx store.Tx, row store.Proposal, p plan, on base, by liuma.StaffID) (store.Edition, error) {
 	next := store.Edition{No: p.Diff.Base + 1, Sum: p.Diff.Sum, Proposal: row.ID, Reason: string(p.Reason), By: row.By, Approver: by, Proposed: row.At, At: e.c.Now()}
 	for _, f := range p.Files {

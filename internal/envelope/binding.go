@@ -12,21 +12,21 @@ import (
 )
 
 // Binding is everything that an envelope is sealed for. Both sides build it
-// from the request; it is never sent by itself.
+// from the request; it is never sent itself.
 type Binding struct {
 	Channel     liuma.ChannelID
 	Action      liuma.Action
 	Role        liuma.Role
 	Subject     Subject
 	BusinessNo  liuma.BusinessNo
-	PurposeHash [32]byte // PurposeHash of the purpose as shown
+	PurposeHash [32]byte // PurposeHash of the purpose as shown to the holder
 	SealKeyID   string
 	Challenge   string
 }
 
 // Subject names the holder, byte for byte as sent: no spelling is changed
 // before it is bound, so a device needs no spelling rules. Members that the
-// request does not have are empty. It prints redacted and refuses to be written
+// request lacks are empty. A Subject prints redacted and refuses to be written
 // as JSON, because it holds personal data.
 type Subject struct {
 	Card     string // handle of the card in the channel
@@ -36,8 +36,8 @@ type Subject struct {
 }
 
 // AAD returns the associated data: each field as a four-byte big-endian length
-// and its bytes, in the order below. Lengths make the encoding injective: no
-// two bindings share one.
+// and its bytes, in the order below. Because of the lengths no two bindings
+// have the same encoding.
 func (b Binding) AAD() []byte {
 	fields := [...]string{
 		label,

@@ -1,10 +1,10 @@
 // Package envelope is the format in which a PIN travels from the holder's
 // device to the authority: HPKE (RFC 9180) to a seal key of the authority, the
 // plaintext padded to one length, and the whole request bound in as associated
-// data. It guarantees that an envelope opens only for the exact request it was
-// sealed for, and that its length says nothing about the PIN. It trusts the
-// holder of the private seal key, and nothing that it parses. It keeps no keys;
-// the vault does.
+// data. It guarantees that an envelope opens only for the exact request for
+// which it was sealed, and that its length reveals nothing about the PIN. It
+// trusts the holder of the private seal key, and no data that it parses. It
+// keeps no keys; the vault does.
 //
 // docs/SEALING.md has the format byte by byte, for other platforms;
 // docs/decisions/0007-sealed-envelopes.md says why.
@@ -50,7 +50,8 @@ type Envelope struct {
 	Ciphertext []byte // CiphertextSize
 }
 
-// Errors behind CodeEnvelopeInvalid, for the log. None carries content.
+// Errors behind CodeEnvelopeInvalid, for the log. They contain nothing of the
+// envelope's content.
 var (
 	errShape   = errors.New("envelope: wrong shape")
 	errKeyID   = errors.New("envelope: sealed to another key than the request names")
@@ -68,7 +69,7 @@ func Seal(public []byte, b Binding, secret []byte) (Envelope, error) {
 }
 
 // SealAAD is Seal for a device that gets the bytes of Binding.AAD instead of
-// the Binding, as the pad on a hosted page does.
+// the Binding, like the pad on a hosted page.
 func SealAAD(public []byte, keyID string, aad, secret []byte) (Envelope, error) {
 	if !validKeyID(keyID) {
 		return Envelope{}, fmt.Errorf("seal: %w: key id", errShape)

@@ -5,9 +5,9 @@ import (
 	"fmt"
 )
 
-// pad writes the secret's length (two bytes, big endian), the secret, and
-// zeros up to PlainSize, so that a six-digit PIN and a long passphrase make
-// envelopes of one length.
+// pad writes the secret's length (two bytes, big endian), the secret, and zeros
+// up to PlainSize, so that a six-digit PIN and a long passphrase make envelopes
+// of the same length.
 func pad(secret []byte) ([]byte, error) {
 	if len(secret) == 0 || len(secret) > MaxSecret {
 		return nil, fmt.Errorf("envelope: secret has %d bytes, want 1 to %d", len(secret), MaxSecret)

@@ -71,8 +71,8 @@ func (e Envelope) MarshalJSON() ([]byte, error) {
 }
 
 // UnmarshalJSON reads exactly what MarshalJSON writes, in any member order:
-// each member once, spelled in lower case, a string, and no other member.
-// Go's decoder alone would take a repeated or upper-case name.
+// each member once, spelled in lower case, a string, and no other member. Go's
+// decoder alone would accept a repeated or upper-case name.
 func (e *Envelope) UnmarshalJSON(data []byte) error {
 	members, fault := strictjson.Object(data, "kid", "enc", "ct")
 	if fault != nil {

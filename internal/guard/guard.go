@@ -4,28 +4,30 @@
 //
 //   - a stranger's guess is refused with ErrSlowDown, before anything is counted
 //     against a card, while its value is being sprayed (Limits says when); guesses
-//     that are under way count as if they were wrong, so asking for many at once
+//     that have no verdict yet count as if they were wrong, so asking for many at once
 //     gains nothing; a known lane is never refused;
 //   - the refusal depends on the value alone, never on the card, its PIN or
 //     whether the guess would be right;
-//   - what it keeps is no oracle. It counts strangers' wrong guesses by a keyed
+//   - nobody can test PINs with the counts that it keeps. It counts strangers' wrong guesses by a keyed
 //     hash of the value. It never keeps a value and a card together, not even as
 //     hashes, and every count begins with random noise that hides single guesses
 //     (noise). A right PIN counts nowhere once its verdict is there. Small counts never
 //     leave the process;
-//   - several authorities see together about what one would have seen, by sums that
-//     hold large counts alone (Sums, Merge), and so does one that was started anew;
+//   - several authorities together notice about as much as a single one would, by
+//     exchanging sums that hold only large counts (Sums, Merge), and so does an
+//     authority that was restarted;
 //   - memory is bounded whatever comes in, and a guess costs a fixed number of
 //     hashes (BenchmarkGuess). Making a new epoch costs a few milliseconds, once in
 //     ten minutes.
 //
 // It trusts its caller to call Saw or Drop once for every Pass, to name lanes
-// truthfully, and to take sums from other authorities alone: a forged sum can
-// have values refused to strangers, or hide a spray, no more. A restart forgets
-// the counts that no sum holds.
+// truthfully, and to take sums only from other authorities: a forged sum can
+// cause values to be refused to strangers, or hide a spray, but nothing else. A
+// restart forgets the counts that no sum holds.
 //
-// The engine (internal/authority) asks it, and passes sums on by the database. What is kept, for how long, and why, is in
-// docs/SECURITY.md, "Spraying".
+// The engine (internal/authority) asks it, and exchanges sums through the
+// database. docs/SECURITY.md, "Spraying", says which counts are kept, for how long,
+// and why.
 //
 // Start here: Guard.Allow, then Limits.
 package guard
@@ -44,18 +46,18 @@ import (
 	"github.com/liuma-pin/liuma/internal/pin"
 )
 
-// ErrSlowDown refuses a stranger's guess because its value is being tried on
-// many cards. Nothing was counted.
+// ErrSlowDown refuses a stranger's guess because its value is being tried on many
+// cards. Nothing was counted.
 var ErrSlowDown = errors.New("guard: this value is being tried on many cards")
 
-// ErrNoKey is returned when the key of an epoch is not to be had. Strangers'
-// guesses are refused with it: without a key nobody would count them.
+// ErrNoKey is returned if the key of an epoch cannot be had. Strangers' guesses are
+// refused then, because they could not be counted without a key.
 var ErrNoKey = errors.New("guard: no key for this epoch")
 
 // Span names one of the two spans of time over which guesses are counted.
 type Span string
 
-// Short sees a spray that hurries, Long one that takes its time.
+// Short finds a fast spray, Long a slow one.
 const (
 	Short Span = "short"
 	Long  Span = "long"
@@ -77,31 +79,31 @@ func (Key) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // Config is what a Guard needs. All members but Limits must be set.
 type Config struct {
-	// Key returns the key of an epoch, which is the number of whole spans since
-	// 1970. Authorities that exchange sums must be given the same keys. It is
-	// called under a lock, about seven times an hour.
+	// Key returns the key of an epoch; the epoch's number counts whole spans since
+	// 1970. Authorities that exchange sums must have the same keys. It is called under
+	// a lock, about seven times an hour.
 	Key func(span Span, epoch int64) (Key, error)
-	// Now may go back; epochs then do not.
+	// Now may go back; epochs do not.
 	Now func() time.Time
-	// Judge tells values that the rules refuse to every holder. The loosest rules that
-	// a nation may choose (pin.Floor) belong here: stricter ones do not hold for all
-	// cards, nor for PINs that were set before them.
+	// Judge recognises values that the rules refuse to every holder. Use the loosest
+	// rules that a nation may choose (pin.Floor): stricter rules do not apply to all
+	// cards, nor to PINs that were set before them.
 	Judge *pin.Judge
-	// Alarm is told of what an operator should know, at most once a minute for
-	// each cause, perhaps by several goroutines at once. No lock of the guard is
-	// held, but the guess waits, perhaps in a transaction: Alarm returns at once and
-	// does not write to the store itself.
+	// Alarm is called with alarms for an operator, at most once a minute for each
+	// cause, perhaps from several goroutines at once. No lock of the guard is held, but
+	// the guess waits, perhaps within a transaction: Alarm must return at once and must
+	// not write to the store itself.
 	Alarm func(Alarm)
 	// Limits are DefaultLimits if zero.
 	Limits Limits
 }
 
-// Guess says who guesses. At which card is only said with the verdict: Allow can
-// be asked before the card is looked up, and should be where the caller may not
-// learn whether there is one.
+// Guess describes who guesses. The card is given only with the verdict: Allow can be
+// called before the card is looked up, and should be if the caller must not learn
+// whether a card exists.
 type Guess struct {
 	Channel liuma.ChannelID
-	Source  string // the address that it came from, in one spelling; empty if not known
+	Source  string // the source address, in one spelling; empty if not known
 	Lane    ledger.Lane
 }
 
@@ -116,9 +118,9 @@ type Stats struct {
 type Guard struct {
 	cfg      Config
 	origin   Origin
-	underKey Key // key of the table of guesses under way; of this process alone
+	underKey Key // key of the table of pending guesses; known to this process only
 
-	mu       sync.Mutex // guards all below, and the cells of epochs
+	mu       sync.Mutex // guards everything below, and the cells of epochs
 	short    *layer
 	long     *layer
 	underWay underWay
@@ -149,7 +151,7 @@ func New(cfg Config) (*Guard, error) {
 	return g, nil
 }
 
-// turn goes on to the epochs of now. The caller holds mu, or is New.
+// turn moves on to the epochs of now. The caller holds mu, or is New.
 func (g *Guard) turn(now time.Time) error {
 	for _, l := range g.layers() {
 		if err := l.turn(now, g.cfg.Key); err != nil {
@@ -162,19 +164,19 @@ func (g *Guard) turn(now time.Time) error {
 	return nil
 }
 
-// Pass is a guess that was let through. It must end with Saw or Drop. A nil
-// Pass may be ended, too.
+// Pass is a guess that was let through. It must end with Saw or Drop. Calling either on
+// a nil Pass does nothing.
 type Pass struct {
 	g     *Guard
 	guess Guess
 	spots spots
-	under [rows]uint32 // cells in the table of guesses under way
+	under [rows]uint32 // cells in the table of pending guesses
 	done  bool         // guarded by g.mu
 }
 
-// Allow says whether a guess may go on to be counted. It refuses strangers
-// alone: with ErrSlowDown, or with ErrNoKey where it cannot tell. The PIN must
-// not be wiped; it is not kept.
+// Allow decides whether a guess may be counted. It refuses only strangers: with
+// ErrSlowDown, or with ErrNoKey if it cannot decide. The PIN must not be wiped yet;
+// Allow does not keep it.
 func (g *Guard) Allow(p pin.PIN, q Guess) (*Pass, error) {
 	pass := &Pass{g: g, guess: q}
 	if q.Lane == ledger.Known {
@@ -194,8 +196,9 @@ func (g *Guard) Allow(p pin.PIN, q Guess) (*Pass, error) {
 	if g.enter(pass, false) {
 		return pass, nil
 	}
-	// The count is high for a value that somebody may have. If nobody may, more is
-	// usual: people type such values by mistake.
+	// The count is high for a value that some holder may have. For a value that no
+	// holder may have, higher counts are usual, because people type such values by
+	// mistake.
 	if g.refusedToAll(p) && g.enter(pass, true) {
 		return pass, nil
 	}
@@ -207,7 +210,7 @@ func (g *Guard) refusedToAll(p pin.PIN) bool {
 	return len(g.cfg.Judge.Check(p, pin.Facts{}, nil)) > 0
 }
 
-// enter counts a guess as under way, if the value's count allows it.
+// enter adds a guess to the pending ones, if the value's count allows it.
 func (g *Guard) enter(p *Pass, refused bool) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -234,8 +237,8 @@ func (g *Guard) slowed(q Guess, p *Pass, now time.Time) *Alarm {
 	return a
 }
 
-// Saw ends a pass with the verdict of its guess at a card. Wrong guesses of strangers are
-// counted under their value; any other verdict leaves no trace of it.
+// Saw ends a pass with the guess's verdict at a card. Wrong guesses of strangers are
+// counted under their value; other verdicts leave no trace of the value.
 func (p *Pass) Saw(card liuma.CardID, v liuma.Verdict) {
 	if p == nil {
 		return
@@ -250,10 +253,10 @@ func (p *Pass) Saw(card liuma.CardID, v liuma.Verdict) {
 	}
 }
 
-// Drop ends a pass whose guess was refused elsewhere, or came to no verdict.
+// Drop ends a pass whose guess was refused elsewhere, or got no verdict.
 func (p *Pass) Drop() { p.Saw(liuma.CardID{}, liuma.Unavailable) }
 
-// saw is Saw for one who holds mu.
+// saw is Saw with mu held.
 func (g *Guard) saw(p *Pass, card liuma.CardID, v liuma.Verdict, now time.Time) []*Alarm {
 	if p.done {
 		return nil
@@ -297,8 +300,8 @@ func (g *Guard) Stats() Stats {
 	return g.stats
 }
 
-// underWay counts the strangers' guesses that are under way, by value. A guess
-// leaves it with its verdict, right or wrong.
+// underWay counts the strangers' pending guesses, by value. A guess is removed when it
+// gets its verdict, right or wrong.
 type underWay [rows][underWayWidth]int32
 
 func (f *underWay) add(cells [rows]uint32, n int32) {
@@ -315,8 +318,8 @@ func (f *underWay) count(cells [rows]uint32) uint64 {
 	return uint64(max(least, 0))
 }
 
-// cardFilter counts, by card alone, how many wrong guesses of it were counted
-// in this epoch. Its seed is of this process and epoch.
+// cardFilter counts, by card only, how many of a card's wrong guesses were counted in
+// this epoch. Each process and epoch has its own seed.
 type cardFilter struct {
 	seed  maphash.Seed
 	cells []uint8
@@ -328,9 +331,9 @@ func newCardFilter(width uint32) cardFilter {
 	return cardFilter{seed: maphash.MakeSeed(), cells: make([]uint8, rows*width), width: width}
 }
 
-// counts reports whether one more wrong guess of a card is to be counted, and
-// notes it. When so many cards were seen that it would take one for another, it
-// lets all count: refusing too much is the safe side.
+// counts reports whether another wrong guess on a card should be counted, and records
+// it. After so many cards that it would confuse one with another, it counts all:
+// refusing too much is the safe side.
 func (f *cardFilter) counts(card liuma.CardID) bool {
 	if f.added > fullFilter*int(f.width) {
 		return true

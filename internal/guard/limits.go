@@ -5,35 +5,36 @@ import (
 	"time"
 )
 
-// Limits say when a value is being sprayed. Counts are of strangers' wrong
+// Limits say when a value counts as sprayed. They count strangers' wrong
 // guesses; one card adds at most six in an epoch, the number that locks it. A
 // span's window is its present epoch and the one before.
 type Limits struct {
 	ShortEpoch, LongEpoch time.Duration
 
-	// Short and Long are how many guesses of one value within a span's window are
-	// a spray, where few guesses are made.
+	// Short and Long are how many guesses of one value within a span's window
+	// count as a spray while few guesses are made.
 	Short, Long uint64
-	// OneIn: where many are made, a value must also have more than one in so many
-	// of all wrong guesses. The rules leave no PIN to choose that one in 47,000
-	// holders has (docs/PINS.md), so one in 10,000 is five times what is usual.
+	// OneIn: while many guesses are made, a value must also be in more than one
+	// of so many wrong guesses. The rules do not allow a PIN that one in 47,000
+	// holders has (docs/PINS.md), so one in 10,000 is five times the usual rate.
 	OneIn uint64
 	// Refused is the limit, in the short span, for values that the rules refuse to
-	// everybody. No card has them, so spraying one gains nothing; but people do
-	// type 123456 by mistake. Such a value must also come Surge times as often as
-	// the long span says is usual for it beside the others.
+	// everybody. No card has them, so spraying one gains nothing; but people type
+	// 123456 by mistake. Such a value must also be Surge times as frequent as
+	// usual, which the long span shows.
 	Refused, Surge uint64
 
-	// Channel: an alarm when a channel has more wrong guesses of strangers within
-	// the short window than this, and twice its usual share on top.
+	// Channel: an alarm is raised if a channel has more strangers' wrong guesses
+	// within the short window than this plus twice its usual share.
 	Channel uint64
-	// Source: an alarm when an address has this many wrong guesses of strangers
-	// within the short window, and at least as many wrong as right.
+	// Source: an alarm is raised if an address has this many strangers' wrong
+	// guesses within the short window, and at least as many wrong guesses as
+	// right ones.
 	Source uint64
 }
 
 // DefaultLimits are for a service of up to a few thousand verifications a
-// second. The simulated days of the tests say how far they are from both sides.
+// second. The tests simulate days to show the margins on both sides.
 func DefaultLimits() Limits {
 	return Limits{
 		ShortEpoch: 10 * time.Minute, LongEpoch: 12 * time.Hour,
@@ -56,14 +57,14 @@ func (l Limits) validate() error {
 	return nil
 }
 
-// counted is what a span's window says: of one value, and of all.
+// counted holds counts within a span's window: of one value, and of all values.
 type counted struct{ value, total uint64 }
 
-// windows are both spans.
+// windows holds the counts of both spans.
 type windows struct{ short, long counted }
 
-// sprayed reports whether a value's count, with the guesses under way, is that
-// of a spray.
+// sprayed reports whether a value's count, including pending guesses, is high
+// enough for a spray.
 func (l Limits) sprayed(w windows, under uint64, refused bool) bool {
 	if refused {
 		return w.short.value+under >= max(l.Refused, l.Surge*w.usual())
@@ -72,9 +73,10 @@ func (l Limits) sprayed(w windows, under uint64, refused bool) bool {
 		w.long.value+under >= max(l.Long, w.long.total/l.OneIn)
 }
 
-// usual is how often the value would come within the short window, if it kept the
-// proportion to all others that it has in the rest of the long one. It is left
-// out of what it is compared with, or a spray would raise its own limit.
+// usual returns how often the value would occur within the short window if it had
+// the same share of guesses as in the rest of the long window. The short window
+// is left out of the comparison, because otherwise a spray would raise its own
+// limit.
 func (w windows) usual() uint64 {
 	rest := counted{value: less(w.long.value, w.short.value), total: less(w.long.total, w.short.total)}
 	others := less(rest.total, rest.value)
@@ -84,5 +86,5 @@ func (w windows) usual() uint64 {
 	return rest.value * less(w.short.total, w.short.value) / others
 }
 
-// less is a-b, and zero where the noise of counts would make it negative.
+// less returns a-b, or zero if that would be negative because of the noise.
 func less(a, b uint64) uint64 { return a - min(a, b) }

@@ -14,47 +14,47 @@ import (
 	"github.com/liuma-pin/liuma/internal/pin"
 )
 
-// The sketch is a count-min sketch: each value has one cell in each row, and
-// the least of its cells is never below its count. Widths are powers of two, and
-// part of the encoding of a Sum.
+// The sketch is a count-min sketch: each value has one cell in each row, and its lowest
+// cell is never below its count. Widths are powers of two, and part of the encoding of
+// a Sum.
 const (
 	rows          = 4
 	shortWidth    = 1 << 16
 	longWidth     = 1 << 18
 	underWayWidth = 1 << 12
 
-	// perCard is how many wrong guesses of one card count in an epoch: the six that
-	// lock it (ledger). A card only has more while its owner clears them with right
-	// PINs in between. It must not be less, or a thief who first tries other values
-	// on each card would go uncounted with the one that he sprays.
+	// perCard is how many wrong guesses on one card count in an epoch: the six that
+	// lock it (package ledger). A card can have more only if its owner clears them with
+	// right PINs in between. It must not be lower: otherwise a thief could first try
+	// other values on each card, and the sprayed value would not be counted.
 	perCard    = 6
 	shortCards = 1 << 16 // widths of the card filters
 	longCards  = 1 << 20
-	// fullFilter: the card filter is too full to be of use from so many guesses
-	// for each of its width.
+	// fullFilter: the card filter is too full to be useful after this many guesses for
+	// each cell of its width.
 	fullFilter = 3
 
-	// Noise: the chance that a cell begins with k is (1/4)(3/4)^k. A guess raises
-	// each of its four cells by one, which the same noise would have done with at
-	// most 3/4 of the chance each. So what a dump shows of any one value makes it
-	// at most (4/3)^4 = 3.2 times as likely to have been guessed once.
+	// Noise: a cell begins with k with probability (1/4)(3/4)^k. A guess raises each of
+	// its four cells by one; noise alone has the same effect with at least 3/4 of the
+	// probability for each cell. So a memory dump makes it at most (4/3)^4 = 3.2 times
+	// as likely that a certain value was guessed once.
 	//
-	// noiseTail is a number that the least of four cells exceeds by noise alone for
+	// noiseTail is a number that the lowest of four cells exceeds by noise alone for
 	// none of a million values in a year of epochs.
 	noiseTail = 24
 )
 
-// epoch is the sketch of one stretch of one span's time.
+// epoch is the sketch of one epoch of a span.
 type epoch struct {
 	number int64
 	key    Key
 	width  uint32
 
-	// All below is guarded by Guard.mu. Cells are row by row.
+	// Everything below is guarded by Guard.mu. Cells are stored row by row.
 	own     []uint16 // with noise; nil before the first guess, see cells
-	total   uint64   // guesses that own has counted
+	total   uint64   // guesses counted in own
 	told    told
-	others  []uint16 // added up from the sums of other authorities; nil before the first
+	others  []uint16 // total of the other authorities' sums; nil before the first sum
 	reports map[Origin]*report
 }
 
@@ -62,9 +62,9 @@ func newEpoch(number int64, width uint32, key Key) *epoch {
 	return &epoch{number: number, width: width, key: key, reports: map[Origin]*report{}}
 }
 
-// cells are the epoch's own counts. All of them are made, with their noise, when the first
-// guess asks for any: a dump tells nothing more, and an epoch without guesses, as most are
-// of a process that starts and ends, costs nothing.
+// cells returns the epoch's own counts. All of them are made, with their noise, when the
+// first guess needs one. So a memory dump reveals no more, and an epoch without guesses,
+// which is the usual case for a process that runs only briefly, costs nothing.
 func (e *epoch) cells() []uint16 {
 	if e.own == nil {
 		e.own = make([]uint16, rows*e.width)
@@ -73,22 +73,22 @@ func (e *epoch) cells() []uint16 {
 	return e.own
 }
 
-// noise fills cells before the first guess. See noiseTail.
+// noise fills the cells before the first guess. See noiseTail.
 func noise(cells []uint16) {
 	var seed [32]byte
 	rand.Read(seed[:])
 	random := mathrand.NewChaCha8(seed)
 	clear(seed[:])
 	for i := 0; i < len(cells); {
-		// A half of 64 bits for each cell: 16 pairs, of which one is zero nearly always, so
-		// that a processor guesses the branch.
+		// Each cell uses half of 64 bits: 16 pairs, of which one is nearly always zero, so
+		// that the processor predicts the branch well.
 		both := random.Uint64()
 		for _, bits := range [2]uint32{uint32(both), uint32(both >> 32)} {
 			if i == len(cells) {
 				break
 			}
 			zero := ^(bits | bits>>1) & 0x55555555
-			cells[i] += uint16(mathbits.TrailingZeros32(zero) / 2) // pairs before the first that is zero
+			cells[i] += uint16(mathbits.TrailingZeros32(zero) / 2) // number of pairs before the first that is zero
 			if zero != 0 {
 				i++
 			}
@@ -110,7 +110,7 @@ func (e *epoch) all() uint64 {
 	return total
 }
 
-// spot is where a value is counted in an epoch; without an epoch, nowhere.
+// spot is a value's cells in an epoch; without an epoch, none.
 type spot struct {
 	epoch *epoch
 	cells [rows]uint32
@@ -142,7 +142,7 @@ func (s spot) raise() {
 	s.epoch.total++
 }
 
-// spots are a value's places: the present epoch of each span, and the one before.
+// spots are a value's cells in the present epoch of each span and in the one before.
 type spots struct{ short, long [2]spot }
 
 func (s spots) tally() windows {
@@ -173,11 +173,11 @@ func (p *Pass) locate(value []byte) {
 	p.under = cellsOf(&p.g.underKey, value, underWayWidth)
 }
 
-// blockBuffer holds key, length and the longest PIN in whole blocks of SHA-256.
+// blockBuffer holds the key, the length and the longest PIN in whole blocks of SHA-256.
 const blockBuffer = 320
 
-// cellsOf hashes a value under a key. The input is filled up to whole blocks, of
-// which crypto/sha256 keeps no copy; the buffer is wiped (I-6).
+// cellsOf hashes a value under a key. The input is padded to whole blocks, of which
+// crypto/sha256 keeps no copy; the buffer is wiped (I-6).
 func cellsOf(key *Key, value []byte, width uint32) (at [rows]uint32) {
 	var buf [blockBuffer]byte
 	n := copy(buf[:], key[:])
@@ -192,15 +192,15 @@ func cellsOf(key *Key, value []byte, width uint32) (at [rows]uint32) {
 	return at
 }
 
-// layer is one span: its epochs, and which cards it counted.
+// layer is one span: its epochs, and the cards that it counted.
 type layer struct {
 	span   Span
 	length time.Duration
 	width  uint32
 	wide   uint32 // of the card filter
-	hide   uint64 // counts below are in no sum
+	hide   uint64 // smaller counts are not put into sums
 	cards  cardFilter
-	epochs map[int64]*epoch // now-1, now and, if a sum told of it, now+1
+	epochs map[int64]*epoch // now-1, now and, if a sum had it, now+1
 	now    int64
 	begun  bool
 }
@@ -209,8 +209,8 @@ func newLayer(span Span, length time.Duration, width, wide uint32, hide uint64) 
 	return &layer{span: span, length: length, width: width, wide: wide, hide: hide, epochs: map[int64]*epoch{}}
 }
 
-// turn goes on to the epoch of a time. A clock that goes back changes nothing. A
-// key that is not to be had leaves all as it was, and the next call tries again.
+// turn moves on to the epoch of a time. A clock that goes back changes nothing. If the
+// new key cannot be had, nothing changes, and the next call tries again.
 func (l *layer) turn(now time.Time, key func(Span, int64) (Key, error)) error {
 	n := now.Unix() / int64(l.length/time.Second)
 	if l.begun && n <= l.now {
@@ -229,7 +229,7 @@ func (l *layer) turn(now time.Time, key func(Span, int64) (Key, error)) error {
 	return nil
 }
 
-// make sees to it that there is an epoch of that number.
+// make creates the epoch with that number, if it does not exist.
 func (l *layer) make(n int64, key func(Span, int64) (Key, error)) error {
 	if l.epochs[n] != nil {
 		return nil

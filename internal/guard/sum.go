@@ -10,21 +10,20 @@ import (
 	"time"
 )
 
-// ErrSum is returned for bytes that are no sum, or that do not fit this guard.
-// Nothing of them was taken.
+// ErrSum is returned for bytes that are not a sum, or do not fit this guard. Nothing of
+// them was used.
 var ErrSum = errors.New("guard: not a sum")
 
-// A sum holds only counts from shortHide and longHide up, and from four times
-// the mean of an epoch's cells up: large counts are what a spray is seen by, and
-// small ones would say something of single guesses to who keeps sums. So each
-// authority may keep back as many guesses of a value, and others see a spray so
-// much later.
+// A sum holds only counts of at least shortHide or longHide, and of at least four times
+// the mean of an epoch's cells. Large counts are enough to see a spray, and small ones
+// would reveal single guesses to anyone who stores sums. So each authority may hold
+// back that many guesses of a value, and the others notice a spray that much later.
 const (
 	shortHide = 24
 	longHide  = 64
 
-	// maxOrigins bounds the processes that an epoch takes sums from: each start of an
-	// authority within a day is one.
+	// maxOrigins bounds the processes whose sums an epoch accepts; each start of an
+	// authority within a day is a separate process.
 	maxOrigins = 128
 	maxCells   = 1 << 16 // cells of one epoch in one sum
 
@@ -36,8 +35,8 @@ const (
 	maxSumBytes = sumHeader + maxParts*(partHeader+maxCells*cellBytes)
 )
 
-// Origin names the process that made a sum. It is drawn at every start, because
-// the counts of an epoch begin anew with a process.
+// Origin names the process that made a sum. It is random for each start, because a new
+// process counts an epoch from zero.
 type Origin [16]byte
 
 func newOrigin() (o Origin) {
@@ -45,8 +44,8 @@ func newOrigin() (o Origin) {
 	return o
 }
 
-// report is what one origin said of an epoch. Values only rise: of two sums,
-// the larger value counts, so sums may come twice, late, or in any order.
+// report is what one origin reported for an epoch. Values only rise: of two sums the
+// larger value counts, so sums may arrive twice, late, or in any order.
 type report struct {
 	total uint64
 	cells map[uint32]uint16
@@ -66,28 +65,22 @@ type cell struct {
 	value uint16
 }
 
-// EpochSum is what this process counted in one epoch, for other authorities.
+// EpochSum is what this process counted in one epoch, for the other authorities.
 type EpochSum struct {
 	Span  Span
 	Epoch int64
-	Until time.Time // from then on no span reaches back to it
+	Until time.Time // after that no span's window includes the epoch
 	Bytes []byte
 }
 
-// Origin names this process in its sums.
+// Origin returns this process's name in its sums.
 func (g *Guard) Origin() Origin { return g.origin }
 
-// Sums returns the sums of those epochs of which others should know more than the
-// last call returned; with all, of every epoch that counts, for a caller that could not
-// pass on what it got before. Each has all that others may know of its epoch, so one
-// that comes late or twice does no harm, and the last one is all that has to be kept.
-//
-//	sum    = version 1 | origin (16) | number of parts (1) | parts
-//	part   = span (1) | epoch's length in seconds (4) | epoch (8) | total (8) | number of cells (4) | cells
-//	cell   = index (4) | value (2)
-//
-// Numbers are big-endian. Parts and cells are in order, and none comes twice. Sums makes
-// one part; Merge takes several.
+// Sums returns the sums of the epochs for which other authorities should know more than the last
+// call returned. With all, it returns the sums of every epoch that still counts, for a caller
+// that could not pass on what it got before. Each sum has everything that others may know about
+// its epoch, so a sum that arrives late or twice does no harm, and only the last one must be
+// stored.
 func (g *Guard) Sums(all bool) ([]EpochSum, error) {
 	now := g.cfg.Now()
 	g.mu.Lock()
@@ -122,23 +115,24 @@ func (g *Guard) Since() (short, long int64, err error) {
 	return g.short.now - 1, g.long.now - 1, nil
 }
 
-// layers are in the order of their numbers in a sum.
+// layers returns the layers in the order of their numbers in a sum.
 func (g *Guard) layers() [2]*layer { return [2]*layer{g.short, g.long} }
 
 func (l *layer) seconds() uint32 { return uint32(l.length / time.Second) }
 
-// over is when no window reaches back to an epoch: when the one after it has ended.
+// over returns when no window includes an epoch any more: when the next epoch has
+// ended.
 func (l *layer) over(n int64) time.Time { return time.Unix((n+2)*int64(l.seconds()), 0).UTC() }
 
-// told is what the last sum of an epoch said.
+// told is the content of an epoch's last sum.
 type told struct {
 	total uint64
 	cells []cell
 }
 
-// news are the large counts of an epoch, and whether others should hear of them: one of
-// them rose, or the total did by a sixteenth. Limits that follow the total hardly move
-// with less.
+// news returns the large counts of an epoch, and whether other authorities should get
+// them: because one count rose, or because the total rose by a sixteenth. Smaller
+// changes hardly affect limits that depend on the total.
 func (e *epoch) news(hide uint64, all bool) ([]cell, bool) {
 	if e.total == 0 || e.total == e.told.total && !all {
 		return nil, false
@@ -184,7 +178,7 @@ func encodeSum(from Origin, parts []part) []byte {
 	return b
 }
 
-// parseSum reads what encodeSum wrote, and nothing else.
+// parseSum reads the encoding that encodeSum writes, and nothing else.
 func parseSum(b []byte) (from Origin, parts []part, err error) {
 	if len(b) < sumHeader || len(b) > maxSumBytes || b[0] != sumVersion || b[sumHeader-1] > maxParts {
 		return from, nil, fmt.Errorf("%w: header", ErrSum)
@@ -230,8 +224,8 @@ func parsePart(b []byte) (p part, rest []byte, err error) {
 	default:
 		return p, nil, fmt.Errorf("%w: span %d", ErrSum, p.span)
 	}
-	// A total beyond this comes from no authority, and would make limits that follow
-	// it overflow.
+	// No authority sends a larger total, and it would make limits that depend on it
+	// overflow.
 	if p.length == 0 || p.number < 0 || p.total == 0 || p.total > math.MaxUint32 || n > maxCells || len(b) < int(n)*cellBytes {
 		return p, nil, fmt.Errorf("%w: part", ErrSum)
 	}
@@ -246,9 +240,8 @@ func parsePart(b []byte) (p part, rest []byte, err error) {
 	return p, b, nil
 }
 
-// Merge takes a sum of another authority. Its own sums change nothing, and
-// neither do epochs that are over. A sum that it cannot take as a whole is
-// refused as a whole.
+// Merge adds another authority's sum. A sum of its own, or of an epoch that is over,
+// changes nothing. If a part of a sum cannot be used, the whole sum is refused.
 func (g *Guard) Merge(sum []byte) error {
 	from, parts, err := parseSum(sum)
 	if err != nil {
@@ -269,7 +262,8 @@ func (g *Guard) Merge(sum []byte) error {
 		if p.length != l.seconds() {
 			return fmt.Errorf("%w: epochs of %d seconds", ErrSum, p.length)
 		}
-		// One ahead is a clock a little before ours. More is a mistake.
+		// One epoch ahead can come from a clock slightly ahead of ours. More than one
+		// is a mistake.
 		if p.number > l.now+1 {
 			return fmt.Errorf("%w: epoch %d is to come", ErrSum, p.number)
 		}
@@ -291,7 +285,7 @@ func (g *Guard) Merge(sum []byte) error {
 	return nil
 }
 
-// take adds what an origin says of an epoch beyond what it said before.
+// take adds what an origin reports for an epoch beyond its earlier reports.
 func (e *epoch) take(from Origin, p part) {
 	r := e.reports[from]
 	if r == nil {

@@ -9,37 +9,37 @@ import (
 )
 
 const (
-	// maxChannels bounds the channels that are counted apart. Clients are registered
-	// by an operator, so there are fewer.
+	// maxChannels bounds the channels that are counted separately. An operator
+	// registers clients, so there are fewer.
 	maxChannels = 1 << 12
 	sourceWidth = 1 << 16
 
-	// A channel about which nothing is known yet is taken to have one wrong guess
-	// in twenty, as if it had been seen with a thousand.
+	// A channel without history is treated as if one in twenty of a thousand
+	// guesses had been wrong.
 	priorGuesses, priorWrong = 1000, 50
 )
 
-// answers count guesses of strangers that came to a verdict.
+// answers counts strangers' guesses that got a verdict.
 type answers struct{ all, wrong uint64 }
 
 func (a *answers) add(b answers) { a.all, a.wrong = a.all+b.all, a.wrong+b.wrong }
 
-// volume is one channel's guesses: of the present short epoch, of the one
-// before, and of the day before those.
+// volume counts one channel's guesses: in the present short epoch, in the one
+// before, and in the day before those.
 type volume struct{ now, before, day answers }
 
-// limit is how many wrong guesses within the short window are no alarm: floor,
-// and twice what the channel's day makes one expect. It alarms when the share of
-// wrong guesses has doubled.
+// limit returns how many wrong guesses within the short window raise no alarm:
+// floor plus twice the number that the channel's day lets expect. So the alarm
+// is raised when the share of wrong guesses has doubled.
 func (v *volume) limit(floor uint64) uint64 {
 	all := v.now.all + v.before.all
 	return floor + 2*all*(v.day.wrong+priorWrong)/(v.day.all+priorGuesses)
 }
 
-// traffic counts wrong guesses by channel and by address, whatever their values.
-// It is this process's alone.
+// traffic counts wrong guesses by channel and by source address, whatever their
+// values. It covers this process only.
 type traffic struct {
-	short, long int64 // the epochs that it is at
+	short, long int64 // numbers of the present epochs
 	channels    map[liuma.ChannelID]*volume
 	sources     [2]sources // of the present short epoch and the one before
 }
@@ -48,8 +48,8 @@ func newTraffic() traffic {
 	return traffic{channels: map[liuma.ChannelID]*volume{}, sources: [2]sources{newSources(), newSources()}}
 }
 
-// turn goes on to the epochs of both spans, and reports whether the short one is
-// another.
+// turn moves on to the epochs of both spans, and reports whether the short epoch
+// changed.
 func (c *traffic) turn(short, long int64) bool {
 	if short == c.short {
 		return false
@@ -76,11 +76,11 @@ func (c *traffic) turn(short, long int64) bool {
 	return true
 }
 
-// countTraffic counts a stranger's guess and returns the alarms that it gives. The
-// caller holds mu.
+// countTraffic counts a stranger's guess and returns the alarms that it causes.
+// The caller holds mu.
 func (g *Guard) countTraffic(q Guess, wrong, right bool, now time.Time) []*Alarm {
 	if !wrong && !right {
-		return nil // a repeated wrong guess of one card
+		return nil // a repeated wrong guess on one card
 	}
 	one := answers{all: 1}
 	if wrong {
@@ -114,8 +114,8 @@ func (c *traffic) channel(id liuma.ChannelID) *volume {
 	return v
 }
 
-// sources is a count-min sketch of addresses. Its seed is of this process and
-// epoch.
+// sources is a count-min sketch of source addresses. Each process and epoch has
+// its own seed.
 type sources struct {
 	seed       maphash.Seed
 	all, wrong []uint16

@@ -24,10 +24,10 @@ import (
 //  4. all members compare their Transcripts, which are the same only if nobody gave
 //     one of them another message than the others.
 //
-// Sealing hides the keys from the carriers of the messages. It does not prove
-// who sent a message: who carries messages could put an identity of their own in.
-// In one process, or over connections that both ends authenticate, nobody can;
-// otherwise the fourth step finds it (internal/keeper/keys).
+// Sealing hides the keys from the people who carry the messages. It does not prove
+// who sent a message: a carrier could replace an identity by their own. In one
+// process, or over connections that both ends authenticate, nobody can do that;
+// otherwise the fourth step exposes it (internal/keeper/keys).
 const (
 	meetingLabel     = "liuma/1/key-meeting"
 	offerLabel       = "liuma/1/share-offer"

@@ -11,7 +11,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/ledger"
 )
 
-// keeperNumbers are what is measured before each keeper, as the authority sees it.
+// keeperNumbers are the metrics of calls to each keeper, as the authority sees
+// them.
 type keeperNumbers struct {
 	took     *prometheus.HistogramVec // keeper, request
 	spends   *prometheus.CounterVec   // keeper
@@ -30,7 +31,8 @@ func newKeeperNumbers(counter func(string, string, ...string) *prometheus.Counte
 	}
 }
 
-// Keeper measures a keeper. What is asked and answered is the same.
+// Keeper wraps a keeper so that its calls are measured. Requests and answers do
+// not change.
 func (m *Metrics) Keeper(k keeper.Keeper) keeper.Keeper {
 	id := string(k.ID())
 	m.keeper.spends.WithLabelValues(id)
@@ -51,7 +53,7 @@ type measuredKeeper struct {
 func (k *measuredKeeper) done(request string, begun time.Time, refusal *ledger.Refusal, err error) {
 	if err != nil {
 		k.n.errors.WithLabelValues(k.id, request).Inc()
-		return // how long a keeper that is away was waited for is no answer's time
+		return // the time spent waiting for a keeper that is away is not an answer's time
 	}
 	k.n.took.WithLabelValues(k.id, request).Observe(time.Since(begun).Seconds())
 	if refusal != nil {

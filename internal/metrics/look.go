@@ -19,20 +19,20 @@ const (
 	lookTakes = 10 * time.Second // at most
 )
 
-// LookConfig is how Look finds out how the process stands. All members but Pools and Every
-// are required.
+// LookConfig says how Look finds out the state of the process. All members except Pools
+// and Every are required.
 type LookConfig struct {
 	Measure func(context.Context) (admin.Measures, error)
-	// Pools are the connections to the database, by what they are for; nil: it has none.
+	// Pools are the connections to the database, by their use; nil: it has none.
 	Pools  func() []store.Pool
 	Every  time.Duration // least time between two looks; 5 s if zero
 	Logger *slog.Logger
 }
 
-// Look adds how the process stands to what a collector reads. It is looked at when a
-// collector asks, and not more often than LookConfig.Every: in between it is answered what
-// was found last, with its age. A look that failed says so by liuma_look_failed and leaves
-// out what it would have found, but the clock.
+// Look adds metrics of the process's state to those that a collector reads. The state is
+// looked up when a collector asks, but not more often than LookConfig.Every; in between
+// the last result is used, with its age. A look that failed sets liuma_look_failed and
+// leaves out its other metrics, except the clock.
 func (m *Metrics) Look(c LookConfig) {
 	if c.Every == 0 {
 		c.Every = lookEvery
@@ -45,13 +45,13 @@ type looker struct {
 	c LookConfig
 	d map[string]*prometheus.Desc
 
-	mu   sync.Mutex // held by the look that is under way
+	mu   sync.Mutex // held during a look
 	at   time.Time  // guarded by mu: when it last looked; zero: never
 	seen admin.Measures
 	err  error
 }
 
-// look is what was found last, looked at anew if that is too old.
+// look returns the last result, and looks again if that is too old.
 func (l *looker) look() (admin.Measures, time.Duration, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -67,7 +67,8 @@ func (l *looker) look() (admin.Measures, time.Duration, error) {
 	return l.seen, time.Since(l.at), l.err
 }
 
-// gauges are the metrics of a look: name, help, labels. A name that ends in _total counts.
+// gauges are the metrics of a look: name, help, labels. A name that ends in _total is a
+// counter.
 func gauges() [][]string {
 	return [][]string{
 		{"look_failed", "1 while it is not known how the process stands, and the metrics of a look are missing but those of the clock."},
@@ -141,7 +142,7 @@ func (l *looker) Collect(to chan<- prometheus.Metric) {
 			tell.pool(p)
 		}
 	}
-	if !s.Clock.Wall.IsZero() { // known although the look failed, which it does while the clock is behind
+	if !s.Clock.Wall.IsZero() { // known even if the look failed, as it does while the clock is behind
 		tell.clock(s)
 	}
 	if err != nil {
@@ -155,7 +156,7 @@ func (l *looker) Collect(to chan<- prometheus.Metric) {
 	tell.alarms(s)
 }
 
-// teller writes the numbers of one look.
+// teller writes the metrics of one look.
 type teller struct {
 	d  map[string]*prometheus.Desc
 	to chan<- prometheus.Metric
@@ -207,7 +208,7 @@ func (t teller) standing(s admin.Measures) {
 	}
 }
 
-// keeperStates are all states that a keeper can be in, as the authority sees it.
+// keeperStates lists all states in which the authority can see a keeper.
 func keeperStates() []string {
 	out := []string{admin.KeeperWhole, admin.KeeperRepairing, "unknown"}
 	for _, f := range []keeper.Fault{keeper.Disagrees, keeper.RolledBack, keeper.ClockOff, keeper.Gone, keeper.NoShareKeys, keeper.Uncounted,
@@ -217,7 +218,7 @@ func keeperStates() []string {
 	return append(out, other)
 }
 
-// among is a word if it is one of those, and otherwise the last of them.
+// among returns word if it is in the list, and otherwise the last word of the list.
 func among(word string, all []string) string {
 	for _, w := range all {
 		if w == word {
@@ -293,8 +294,8 @@ func (t teller) doors(s admin.Measures) {
 	}
 }
 
-// alarms counts by kind, and says of none what it is about: that may be a client or a
-// member of staff.
+// alarms counts alarms by kind. It does not say what an alarm is about, because that
+// may be a client or a member of staff.
 func (t teller) alarms(s admin.Measures) {
 	kinds := append(admin.AlarmKinds(), other)
 	n := map[string]int{}

@@ -1,14 +1,14 @@
-// Package metrics is what a collector reads of an authority: counts and times of what the
-// process does, taken where rooms meet (at the doors, before the store, before each
-// keeper), and how it stands, looked at when somebody asks.
+// Package metrics provides the metrics of an authority: counts and times of the process's
+// work, taken between its packages (at the doors, before the store, before each keeper),
+// and the state of the process, which is looked up when a collector asks.
 //
 // It guarantees that no metric holds a card, a person, a client, a business number, an
 // address or anything else that a request brought: every label value is a word of the
 // program (a door, a route's pattern, a verdict, an event, a kind of alarm) or a keeper's
-// name from the configuration, so that no flood of requests makes another series; that
-// measuring changes no answer and no error of what is measured; and that collectors,
-// however many, make at most one look in lookEvery. It trusts the rooms to name routes,
-// events and alarms by words of their own.
+// name from the configuration, so that no flood of requests can create new series; that
+// measuring changes no answer and no error; and that collectors, however many, cause at
+// most one look in lookEvery. It trusts the other packages to name routes, events and
+// alarms by fixed words.
 //
 // docs/METRICS.md has every metric.
 //
@@ -35,7 +35,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/tally"
 )
 
-// Metrics are the numbers of one process. Safe for concurrent use.
+// Metrics are the metrics of one process. They are safe for concurrent use.
 type Metrics struct {
 	registry *prometheus.Registry
 	requests *prometheus.CounterVec   // door, route, status
@@ -57,8 +57,8 @@ type Metric struct {
 	Labels           []string
 }
 
-// All lists the metrics of the authority, and of Look, in their order; those of the Go
-// runtime and of the process are not listed.
+// All lists the authority's metrics, including those of Look, in their order. Metrics
+// of the Go runtime and of the process are not listed.
 func (m *Metrics) All() []Metric {
 	out := slices.Clone(m.all)
 	for _, g := range gauges() {
@@ -71,8 +71,8 @@ func (m *Metrics) All() []Metric {
 	return out
 }
 
-// seconds are the bounds of all histograms: from what a look-up takes to what nobody waits
-// for any more.
+// seconds are the bounds of all duration histograms: from the time of a look-up to a time
+// for which nobody waits any more.
 func seconds() []float64 {
 	return []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
 }
@@ -80,7 +80,7 @@ func seconds() []float64 {
 // sizes are the bounds of histograms of batches, up to the largest that a ledger writes.
 func sizes() []float64 { return []float64{1, 2, 4, 8, 16, 32, 64, 128, 256} }
 
-// New makes the numbers of a process of a release.
+// New makes the metrics of a process that runs a release.
 func New(release string) *Metrics {
 	m := &Metrics{registry: prometheus.NewPedanticRegistry()}
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
@@ -125,7 +125,8 @@ func New(release string) *Metrics {
 
 const namespace = "liuma"
 
-// other stands for what is no word of the program, which cannot be.
+// other replaces a value that is not one of the program's fixed words, which should not
+// happen.
 const other = "other"
 
 // Handler answers /metrics, and nothing else.
@@ -137,7 +138,7 @@ func (m *Metrics) Handler() http.Handler {
 func (m *Metrics) Finished(f door.Finished) {
 	route := f.Route
 	if route == "" {
-		route = "none" // a path that no route has: never the path itself
+		route = "none" // a path without a route; the path itself is never used
 	}
 	class := other
 	if f.Status >= 100 && f.Status < 600 {
@@ -147,13 +148,13 @@ func (m *Metrics) Finished(f door.Finished) {
 	m.took.WithLabelValues(f.Door, route).Observe(f.Took.Seconds())
 }
 
-// verdictWords are all that a guess can come to, as the record tells it: refused is every
-// refusal that says nothing of the PIN.
+// verdictWords lists all results that a guess can have in the record: refused covers
+// every refusal that says nothing about the PIN.
 func verdictWords() []string {
 	return []string{"right", "wrong", "locked", "blocked", "refused", "unavailable", "undecided"}
 }
 
-// verdictOf is what an entry says of a guess; empty: it is about none.
+// verdictOf returns an entry's result of a guess; empty if it is not about a guess.
 func verdictOf(e audit.Entry) string {
 	switch {
 	case e.Event == audit.AttemptUndecided:
@@ -178,8 +179,8 @@ func verdictOf(e audit.Entry) string {
 	return ""
 }
 
-// storeErrors are the errors by which a database tells that it fails, rather than that
-// what was wanted of it cannot be.
+// storeErrors are the errors that mean that the database itself fails, and not that a
+// request is impossible.
 func storeErrors() []struct {
 	err  error
 	word string
@@ -198,7 +199,8 @@ func (m *Metrics) Committed(updates int) { m.commits.WithLabelValues().Observe(f
 // returns at once.
 func (m *Metrics) Wrote(spends int) { m.writes.WithLabelValues().Observe(float64(spends)) }
 
-// Store measures a store. The transactions that go through it are the same.
+// Store wraps a store so that its transactions are measured. The transactions do not
+// change.
 func (m *Metrics) Store(s store.Store) store.Store { return &measured{Store: s, m: m} }
 
 type measured struct {
@@ -215,7 +217,7 @@ func (s *measured) View(ctx context.Context, f func(store.Reader) error) error {
 
 func (s *measured) Update(ctx context.Context, f func(store.Tx) (audit.Entry, error)) error {
 	begun := time.Now()
-	var last audit.Entry // of the last run of f, which is the one that counts
+	var last audit.Entry // of the last run of f, which is the one that was committed
 	err := s.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		e, err := f(tx)
 		last = e
@@ -238,7 +240,7 @@ func (s *measured) done(act string, begun time.Time, err error) {
 	}
 }
 
-// recorded counts an entry, and a verdict with the door that the request came in by.
+// recorded counts an entry, and a verdict by the door through which the request came.
 func (m *Metrics) recorded(ctx context.Context, e audit.Entry) {
 	m.events.WithLabelValues(string(e.Event)).Inc()
 	verdict := verdictOf(e)

@@ -10,18 +10,18 @@ import (
 	"github.com/liuma-pin/liuma"
 )
 
-// Driver hands texts to a gateway. Send returns once the gateway took the text,
-// with the gateway's reference, which may be empty; or an error, best a
-// *Failure. It may be called many times at once and should return when ctx
-// ends; if it does not, the worker goes on without it. If a gateway can, it
-// must drop a second text with an ID that it took before.
+// Driver passes texts to a gateway. Send returns the gateway's reference, which
+// may be empty, once the gateway has accepted the text; or an error, preferably
+// a *Failure. It may be called many times at once and should return when ctx
+// ends; if it does not, the worker goes on without it. A gateway that can do so
+// must drop a second text with an ID that it accepted before.
 type Driver interface {
 	Send(ctx context.Context, t Text) (ref string, err error)
 }
 
-// Speaker is a Driver whose gateway may also place calls: it then takes texts
-// whose Way is ByVoice, and has Body read out to who answers. Send returns
-// once the gateway took the call, not when it was answered.
+// Speaker is a Driver whose gateway can also place calls: it accepts texts with
+// Way ByVoice, and reads Body out to the person who answers. Send returns once
+// the gateway has accepted the call, not when it is answered.
 type Speaker interface {
 	Driver
 	Speaks() bool
@@ -33,7 +33,7 @@ func speaks(d Driver) bool {
 	return ok && s.Speaks()
 }
 
-// Ways are the ways in which one-time codes go through a driver.
+// Ways returns the ways in which a driver can send one-time codes.
 func Ways(d Driver) []liuma.CodeWay {
 	if speaks(d) {
 		return []liuma.CodeWay{liuma.ByText, liuma.ByVoice}
@@ -45,17 +45,18 @@ func Ways(d Driver) []liuma.CodeWay {
 type FailureKind uint8
 
 const (
-	// Temporary failures are tried again, each time later. Any error that is
-	// not a Failure is one.
+	// Temporary failures are tried again, each time after a longer pause. An
+	// error that is not a Failure counts as temporary.
 	Temporary FailureKind = iota
 	// Permanent failures are not tried again.
 	Permanent
-	// Throttled failures hold up the whole queue for a while and do not count
-	// as a try.
+	// Throttled failures stop the whole queue for a while and do not count as a
+	// try.
 	Throttled
 )
 
-// Failure is the reason why a text was not taken. It holds nothing of the text.
+// Failure is the reason why a gateway did not accept a text. It contains
+// nothing of the text.
 type Failure struct {
 	Kind  FailureKind
 	Word  string        // stable, for operators: a-z and _, at most 40
@@ -78,17 +79,17 @@ const (
 	FaultTemporary   = "temporary"   // an error without details
 	FaultPanic       = "panic"       // the driver broke
 	FaultExpired     = "expired"     // too late to be of use
-	FaultInterrupted = "interrupted" // taken up again and again without an answer
+	FaultInterrupted = "interrupted" // leased again and again without an answer
 	FaultUnreadable  = "unreadable"  // the sealed part cannot be opened
 	FaultTemplate    = "template"    // the text cannot be written
-	FaultUndelivered = "undelivered" // the gateway says that it did not reach the phone
-	FaultNoVoice     = "no_voice"    // a call, and the gateway of today places none
+	FaultUndelivered = "undelivered" // the gateway reports that the text did not reach the phone
+	FaultNoVoice     = "no_voice"    // a call, but the present gateway places none
 )
 
 var wordPattern = regexp.MustCompile(`^[a-z][a-z_]{0,39}$`)
 
-// failureOf makes a Failure of any error. A word of another form than a word is
-// replaced, so that nothing else gets into the database.
+// failureOf turns any error into a Failure. A word that does not have the form
+// of a word is replaced, so that nothing else gets into the database.
 func failureOf(err error) *Failure {
 	f, ok := errors.AsType[*Failure](err)
 	if !ok {
@@ -106,8 +107,8 @@ func failureOf(err error) *Failure {
 	return f
 }
 
-// safeRef drops a reference of an unexpected form: references are looked up,
-// logged by gateways and shown to operators.
+// safeRef drops a reference of an unexpected form, because references are
+// looked up, logged by gateways and shown to operators.
 func safeRef(ref string) string {
 	if len(ref) > 128 {
 		return ""

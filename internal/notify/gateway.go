@@ -13,17 +13,17 @@ import (
 	"time"
 )
 
-// maxAnswer is the most that is read of a gateway's answer, in bytes.
+// maxAnswer is how many bytes of a gateway's answer are read at most.
 const maxAnswer = 64 << 10
 
-// ErrForged says that a report is not the gateway's.
+// ErrForged means that a report does not come from the gateway.
 var ErrForged = errors.New("notify: the report is not from the gateway")
 
-// errReport says that the gateway's report cannot be read.
+// errReport means that the gateway's report cannot be read.
 var errReport = errors.New("notify: the report cannot be read")
 
-// parseGateway reads a gateway's address. Texts carry codes and numbers, so it
-// is TLS or this machine itself.
+// parseGateway reads a gateway's address. Texts carry codes and numbers, so the
+// address must use TLS or be on this machine.
 func parseGateway(address string) (*url.URL, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.User != nil || u.Fragment != "" {
@@ -40,7 +40,7 @@ func parseGateway(address string) (*url.URL, error) {
 	return nil, errors.New("want https, or http to a loopback address")
 }
 
-// CheckAddress says whether a gateway may be at an address.
+// CheckAddress returns an error if a gateway may not have this address.
 func CheckAddress(address string) error {
 	_, err := parseGateway(address)
 	return err
@@ -62,7 +62,7 @@ func gatewayClient(given *http.Client) *http.Client {
 	return c
 }
 
-// exchange does one request and reads the bounded answer.
+// exchange makes one request and reads the answer up to maxAnswer bytes.
 func exchange(c *http.Client, req *http.Request) (status int, header http.Header, body []byte, err error) {
 	res, err := c.Do(req)
 	if err != nil {
@@ -79,7 +79,7 @@ func exchange(c *http.Client, req *http.Request) (status int, header http.Header
 	return res.StatusCode, res.Header, body, nil
 }
 
-// unreachable takes the URL out of an error: it may carry the text.
+// unreachable removes the URL from an error, because it may contain the text.
 func unreachable(err error) error {
 	if u, ok := errors.AsType[*url.Error](err); ok {
 		err = u.Err
@@ -91,9 +91,9 @@ func unreachable(err error) error {
 	return f
 }
 
-// statusFailure classifies an HTTP status other than success. Faults that an
+// statusFailure classifies an HTTP status that is not success. Faults that an
 // operator can correct (wrong password, wrong address, a redirect) are
-// temporary, so that no message is lost meanwhile.
+// temporary, so that no message is lost in the meantime.
 func statusFailure(status int, header http.Header) *Failure {
 	cause := fmt.Errorf("HTTP status %d", status)
 	switch {
@@ -112,7 +112,8 @@ func statusFailure(status int, header http.Header) *Failure {
 	return &Failure{Kind: Temporary, Word: "unexpected_answer", Cause: cause}
 }
 
-// retryAfter reads seconds; a date is left to the worker's default.
+// retryAfter reads the header as seconds; for a date the worker's default is
+// used.
 func retryAfter(header http.Header) time.Duration {
 	n, err := strconv.Atoi(strings.TrimSpace(header.Get("Retry-After")))
 	if err != nil || n < 0 {

@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	// inboxTexts is how many texts an Inbox keeps, inboxWaiting how many may
-	// wait for one subscriber.
+	// inboxTexts is how many texts an Inbox keeps, and inboxWaiting how many
+	// may wait for one subscriber.
 	inboxTexts   = 500
 	inboxWaiting = 64
 )
@@ -20,9 +20,9 @@ type Received struct {
 	At time.Time // when the driver got it
 }
 
-// Inbox is a driver that keeps texts in memory and shows them: the demo's
-// phone. For demos and tests only, because its readers get the one-time codes.
-// It keeps the latest 500, each ID once.
+// Inbox is a driver that keeps texts in memory and shows them: the phone of the
+// demo. It is for demos and tests only, because its readers see the one-time
+// codes. It keeps the latest 500 texts, each ID once.
 type Inbox struct {
 	now func() time.Time
 
@@ -31,12 +31,12 @@ type Inbox struct {
 	subs  map[chan Received]struct{} // guarded by mu
 }
 
-// NewInbox takes the clock that texts are stamped with.
+// NewInbox makes an Inbox that stamps texts with the clock now.
 func NewInbox(now func() time.Time) *Inbox {
 	return &Inbox{now: now, subs: map[chan Received]struct{}{}}
 }
 
-// Speaks is true: the demo's phone shows what a call says.
+// Speaks returns true: the demo's phone shows the words of a call.
 func (b *Inbox) Speaks() bool { return true }
 
 // Send keeps t, unless it has a text with this ID. The reference is the ID.
@@ -60,8 +60,8 @@ func (b *Inbox) Send(ctx context.Context, t Text) (string, error) {
 	return t.ID, nil
 }
 
-// offer drops the oldest waiting text rather than wait for a slow reader. Only
-// the holder of mu sends, so there is room after one was taken out.
+// offer drops the oldest waiting text instead of waiting for a slow reader.
+// Only the holder of mu sends, so there is room after one text was taken out.
 func offer(sub chan Received, r Received) {
 	for {
 		select {

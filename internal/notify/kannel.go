@@ -72,8 +72,8 @@ func NewKannel(c KannelConfig) (*Kannel, error) {
 	return &Kannel{cfg: c, client: gatewayClient(c.Client)}, nil
 }
 
-// token is the secret that a delivery report about one message must carry. It
-// proves nothing about any other message.
+// token returns the secret that a delivery report about one message must carry.
+// It is of no use for any other message.
 func (k *Kannel) token(id string) string {
 	mac := k.cfg.Vault.RowMAC("kannel-receipt", []byte(id))
 	return hex.EncodeToString(mac[:16])
@@ -130,9 +130,9 @@ func kannelAnswer(status int, header http.Header, answer string) (string, error)
 	return strings.TrimSpace(parts[2]), nil
 }
 
-// ReadReport reads a delivery report from the address that Send gave smsbox.
-// Without the message's token it is ErrForged. If the text is still on its way,
-// there is no report.
+// ReadReport reads a delivery report from the address that Send gave to smsbox.
+// Without the message's token the error is ErrForged. While the text is still
+// on its way there is no report.
 func (k *Kannel) ReadReport(id, token, status string) ([]Report, error) {
 	if !hmac.Equal([]byte(token), []byte(k.token(id))) {
 		return nil, ErrForged

@@ -1,17 +1,18 @@
 // Package notify is the outbox of messages to bound phones. It guarantees that
-// a message is in the database from the transaction of its change, and that it
-// is tried until a gateway took it, it expired or its tries are used up; then
-// an operator can see it. Neither a gateway that hangs, fails or lies nor a
-// process that is killed loses a message or holds up the others. A message may
-// be sent twice; both texts then carry one message ID, by which the gateway can
-// tell. One-time codes and notices have separate queues, workers and rates, so
-// a flood of one-time codes delays no notice.
+// a message is saved in the transaction of the change that it is about, and
+// that it is tried until a gateway accepts it, it expires or its tries are used
+// up; an operator can see messages that were given up. A gateway that hangs,
+// fails or lies, or a process that is killed, loses no message and delays no
+// others. A message may be sent twice; both texts then carry the same message
+// ID, so that the gateway can drop the second. One-time codes and notices have
+// separate queues, workers and rates, so a flood of one-time codes delays no
+// notice.
 //
 // No text carries a link or a PIN: templates have no place for one, and
 // anything that looks like a link is refused in templates and cut from the
 // values that fill them.
 //
-// It trusts the store with durability, the vault with the numbers, and the
+// It trusts the store to be durable, the vault to protect the numbers, and the
 // gateway with the texts, which are all that a gateway ever learns.
 //
 // docs/NOTICES.md shows the texts;
@@ -46,15 +47,15 @@ const (
 	KindNotice = "notice"
 )
 
-// Promise is the time within which a message should be with the gateway; after
-// it the message counts as late.
+// Promise is the time within which a message should be accepted by the gateway;
+// after that it counts as late.
 const Promise = 60 * time.Second
 
 // Quota is the share of the gateway that one queue may use.
 type Quota struct {
 	PerSecond  float64       // sends a second, and the largest burst; default 50
 	Concurrent int           // sends at once; default 16
-	MaxTries   int           // after so many it is dead; default 6 for one-time codes, 50 for notices
+	MaxTries   int           // after so many tries the message is dead; default 6 for one-time codes, 50 for notices
 	MaxBackoff time.Duration // longest pause between tries; default 1 minute for one-time codes, 30 for notices
 }
 
@@ -70,23 +71,23 @@ type Config struct {
 
 	Poll        time.Duration // how often the outbox is read; default 500 ms
 	SendTimeout time.Duration // for one send; default 10 s
-	// Lease is how long other workers leave a message alone that one took up;
-	// if the process is killed, it is tried again after that time. More than
-	// twice SendTimeout; default 30 s.
+	// Lease is how long other workers leave a message alone after one has taken
+	// it; if the process is killed, the message is tried again after that time.
+	// More than twice SendTimeout; default 30 s.
 	Lease time.Duration
-	// Drain is how long Run, when it ends, waits for the sends that are under
-	// way; default a little longer than SendTimeout. A message whose send is
-	// left behind is sent again later, under the same ID, as after a crash.
+	// Drain is how long Run, when it ends, waits for running sends; default a
+	// little longer than SendTimeout. A message whose send is not waited for is
+	// sent again later, under the same ID, as after a crash.
 	Drain time.Duration
 	// NoticeLife is how long a notice is tried; default 72 h. A one-time code
 	// is tried until its Expires.
 	NoticeLife time.Duration
-	// Keep is how long messages stay after they were sent or given up; default
-	// 30 days.
+	// Keep is how long messages are kept after they were sent or given up;
+	// default 30 days.
 	Keep time.Duration
 
-	Now    func() time.Time // default time.Now; stamps, and decides what is due, leased or expired
-	Wall   func() time.Time // the wall clock, for what a person or a gateway reads; default Now
+	Now    func() time.Time // default time.Now; stamps, and decides which messages are due, leased or expired
+	Wall   func() time.Time // the wall clock, for times that a person or a gateway reads; default Now
 	Logger *slog.Logger     // default: discard
 }
 
@@ -156,7 +157,7 @@ type Outbox struct {
 	codes   *queue
 	notices *queue
 	counts  counters
-	behind  atomic.Bool // result of the last look by watch
+	behind  atomic.Bool // result of watch's last look
 }
 
 // New checks the config. Nothing is sent before Run.
@@ -170,20 +171,20 @@ func New(c Config) (*Outbox, error) {
 	return o, nil
 }
 
-// now is the clock's time, in the precision of the store.
+// now returns the clock's time, in the precision of the store.
 func (o *Outbox) now() time.Time { return o.cfg.Now().UTC().Truncate(time.Millisecond) }
 
-// Wake makes the workers look now and not at the next poll. The authority calls
-// it after a transaction that queued a message.
+// Wake makes the workers look at once instead of at the next poll. The
+// authority calls it after a transaction that queued a message.
 func (o *Outbox) Wake() {
 	o.codes.nudge()
 	o.notices.nudge()
 }
 
-// Run sends until ctx ends, then waits for the sends that are under way, at
-// most for Drain. It returns an error only when the store can no longer be
-// used; the messages are safe there, and another process or a restart goes on
-// with them.
+// Run sends until ctx ends, then waits for the running sends, for at most
+// Drain. It returns an error only when the store can no longer be used; the
+// messages are safe there, and another process or a restart continues with
+// them.
 func (o *Outbox) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -192,7 +193,7 @@ func (o *Outbox) Run(ctx context.Context) error {
 	for i, q := range []*queue{o.codes, o.notices} {
 		wg.Go(func() {
 			errs[i] = q.run(ctx)
-			stop() // stops the other queue too: it uses the same store
+			stop() // stops the other queue too, because it uses the same store
 		})
 	}
 	wg.Go(func() { o.watch(ctx) })
@@ -219,7 +220,7 @@ func (o *Outbox) messageID(n Message) string {
 	return encodeID(b)
 }
 
-// entry is the audit entry for an act of the sender.
+// entry returns the audit entry for an act of the sender.
 func (o *Outbox) entry(ev audit.Event, card liuma.CardID, outcome, note string) audit.Entry {
 	return audit.Entry{At: o.now(), Actor: "system", Event: ev, Card: card, Outcome: outcome, Note: note}
 }

@@ -33,8 +33,8 @@ type MessageView struct {
 	Retriable bool `json:"retriable"`
 }
 
-// List returns messages in a state, or in all states if it is empty: in the
-// order of their IDs, those after the ID after, at most limit.
+// List returns messages in a state, or in all states if it is empty, in the
+// order of their IDs: the ones after the ID after, at most limit.
 func List(ctx context.Context, s store.Store, state store.MessageState, after string, limit int) ([]MessageView, error) {
 	var out []MessageView
 	err := s.View(ctx, func(r store.Reader) error {
@@ -60,12 +60,11 @@ func List(ctx context.Context, s store.Store, state store.MessageState, after st
 	return out, nil
 }
 
-// ErrNotRetriable says that a message is not dead, or has a one-time code, or
-// was tried again before.
+// ErrNotRetriable means that a message is not dead, or has a one-time code, or
+// was already queued again.
 var ErrNotRetriable = errors.New("notify: not to be tried again")
 
-// retriable leaves out one-time codes: the holder gets a new one in the
-// ceremony.
+// retriable excludes one-time codes: the holder gets a new one in the ceremony.
 func retriable(m store.Message) bool {
 	return m.State == store.MessageDead && m.Kind == KindNotice && len(m.Sealed) > 0
 }
@@ -73,10 +72,10 @@ func retriable(m store.Message) bool {
 // retryLife is how long a message is tried after Retry.
 const retryLife = 72 * time.Hour
 
-// Retry queues a dead notice again, and returns its ID from now on. A notice
-// that no gateway took keeps its ID. One that a gateway took and did not
-// deliver gets a new ID, or the gateway would drop it as a repetition. actor
-// names who requested it, for the audit entry.
+// Retry queues a dead notice again, and returns its ID from then on. A notice
+// that no gateway accepted keeps its ID. A notice that a gateway accepted but
+// did not deliver gets a new ID, because otherwise the gateway would drop it as
+// a repetition. actor is the person who requested it, for the audit entry.
 func Retry(ctx context.Context, s store.Store, v *vault.Vault, now time.Time, actor, id string) (string, error) {
 	now = now.UTC().Truncate(time.Millisecond)
 	var newID string
@@ -97,12 +96,12 @@ func Retry(ctx context.Context, s store.Store, v *vault.Vault, now time.Time, ac
 	return newID, nil
 }
 
-// ErrNotDead says that a message was not given up.
+// ErrNotDead means that a message was not given up.
 var ErrNotDead = errors.New("notify: not given up")
 
-// Drop deletes a message that was given up, on the record with who and why. A notice
-// that is dropped reaches its holder never: whoever drops it tells them otherwise.
-// Errors: store.ErrNotFound, ErrNotDead.
+// Drop deletes a message that was given up, and records who did it and why. The
+// holder never gets a dropped notice: the person who drops it must tell them in
+// another way. Errors: store.ErrNotFound, ErrNotDead.
 func Drop(ctx context.Context, s store.Store, now time.Time, actor, id string, reason audit.Reason) error {
 	err := s.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		m, err := tx.Message(id)
@@ -139,8 +138,8 @@ func retry(tx store.Tx, v *vault.Vault, m store.Message, now time.Time) (string,
 	if again.Sealed, err = seal(v, again, p); err != nil {
 		return "", err
 	}
-	// The dead message stays as the record of what happened, without its
-	// content, so that it is not tried a third time.
+	// The dead message stays as a record, without its content, so that it is
+	// not tried a third time.
 	m.Sealed = nil
 	return again.ID, errors.Join(tx.InsertMessage(again), tx.UpdateMessage(m))
 }

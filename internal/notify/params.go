@@ -15,8 +15,7 @@ import (
 	"github.com/liuma-pin/liuma/locale"
 )
 
-// units counts UTF-16 code units, in which a short message in UCS-2 is
-// measured.
+// units counts UTF-16 code units, the measure of a short message in UCS-2.
 func units(s string) int {
 	n := 0
 	for _, r := range s {
@@ -25,7 +24,7 @@ func units(s string) int {
 	return n
 }
 
-// Segments is the number of short messages that s fills in UCS-2: 70 units in a
+// Segments returns the number of short messages that s fills in UCS-2: 70 units in a
 // single one, 67 in each of several.
 func Segments(s string) int {
 	const single, part = 70, 67
@@ -43,16 +42,16 @@ var linkPattern = regexp.MustCompile(`(?i)[a-z][a-z0-9+-]*:/` + // a scheme
 	`|\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}` +
 	`|\S@\S`)
 
-// LooksLikeLink reports whether a phone, or a person, could take part of s for
-// an address that can be opened.
+// LooksLikeLink reports whether a phone, or a person, could take part of s for an
+// address that can be opened.
 func LooksLikeLink(s string) bool {
 	// Many phones make links of full-width letters and dots.
 	s = norm.NFKC.String(strip(s))
 	return mayBeLink(s) && linkPattern.MatchString(s)
 }
 
-// mayBeLink is false of most sentences, and quick: each of linkPattern's forms
-// has one of these signs between two characters that are no blanks, or one of these words.
+// mayBeLink is quick, and false for most sentences: each form of linkPattern has one of
+// these signs between two characters that are not blanks, or one of these words.
 func mayBeLink(s string) bool {
 	for i := range len(s) - 1 {
 		if c := s[i]; (c == ':' || c == '.' || c == '@') && i > 0 && s[i-1] != ' ' && s[i+1] != ' ' {
@@ -63,11 +62,11 @@ func mayBeLink(s string) bool {
 	return strings.Contains(s, "www") || strings.Contains(s, "http")
 }
 
-// strip drops invisible characters, and brackets that would look like a second
-// sender mark.
+// strip removes invisible characters, and brackets that would look like a second sender
+// mark.
 func strip(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r >= ' ' && r <= '~' || r >= 0x4E00 && r <= 0x9FFF { // nearly all there are, without a look into tables
+		if r >= ' ' && r <= '~' || r >= 0x4E00 && r <= 0x9FFF { // nearly all characters, without looking into tables
 			return r
 		}
 		if unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Cc, r) || unicode.Is(unicode.Zl, r) || unicode.Is(unicode.Zp, r) ||
@@ -78,13 +77,13 @@ func strip(s string) string {
 	}, s)
 }
 
-// ErrParam says that a value does not fit its placeholder. It never holds the
-// value.
+// ErrParam means that a value does not fit its placeholder. The error never contains
+// the value.
 var ErrParam = errors.New("notify: parameter")
 
 var (
 	codePattern   = regexp.MustCompile(`^[0-9]{6}$`)
-	freezePattern = regexp.MustCompile(`^[0-9A-Za-z]{8}([0-9A-Za-z]{3})?$`) // of 8, as 0.1.0 queued them, too
+	freezePattern = regexp.MustCompile(`^[0-9A-Za-z]{8}([0-9A-Za-z]{3})?$`) // also 8 characters, as release 0.1.0 queued them
 	numberPattern = regexp.MustCompile(`^[1-9][0-9]{0,3}$`)
 	maskedPhone   = regexp.MustCompile(`^[0-9]{3}\*{4}[0-9]{4}$`)
 	phonePattern  = regexp.MustCompile(`^1[0-9]{10}$`)
@@ -98,7 +97,7 @@ const (
 	noHolder = "*"
 )
 
-// The largest lengths of names, in units; longer ones are cut.
+// The largest lengths of names, in units; longer names are cut.
 const (
 	maxHolder  = 8
 	maxChannel = 20
@@ -116,10 +115,10 @@ func longest(language string) map[string]string {
 	}
 }
 
-// checkParams checks the values for a template and returns them in the form
-// that is kept. A value of fixed form must have this form; if not, it is the
-// caller's mistake. Names are cut and cleaned, because a notice must not fail
-// for a channel's long name.
+// checkParams checks the values for a template and returns them in the form in which
+// they are stored. A value with a fixed form must have that form; otherwise the caller
+// made a mistake. Names are cut and cleaned, because a notice must not fail because of
+// a channel's long name.
 func (s shape) checkParams(given map[string]string) (map[string]string, error) {
 	kept := make(map[string]string, len(s.params))
 	for _, name := range s.params {
@@ -165,8 +164,8 @@ func checkParam(name, v string) (string, bool) {
 	return "", false
 }
 
-// fit makes a name safe to show: without links, without anything that looks
-// like a code or a number to call, at most limit units.
+// fit makes a name safe to show: without links, without anything that looks like a code
+// or a telephone number, and with at most limit units.
 func fit(v string, limit int) string {
 	v = strings.Join(strings.Fields(strip(v)), " ")
 	if v == "" || LooksLikeLink(v) || longNumber.MatchString(norm.NFKC.String(v)) {
@@ -185,7 +184,7 @@ func fit(v string, limit int) string {
 	return cut + "…"
 }
 
-// shown turns kept values into the values that the text shows.
+// shown turns stored values into the values that the text shows.
 func shown(kept map[string]string, language string) map[string]string {
 	out := make(map[string]string, len(kept))
 	for name, v := range kept {
@@ -201,7 +200,7 @@ func shown(kept map[string]string, language string) map[string]string {
 	return out
 }
 
-// grouped writes a freeze code so that it can be read and typed: 3-4-4.
+// grouped writes a freeze code in groups of 3-4-4, so that it is easy to read and type.
 func grouped(code string) string {
 	if len(code) != 11 {
 		return code

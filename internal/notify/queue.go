@@ -12,19 +12,20 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// Queue writes n to the outbox within the caller's transaction; the audit entry
-// is the caller's as well. It is sent after the commit; without a commit there
-// is no message. A notice that is queued again under the same Dedup is ignored,
-// even if its Params differ.
+// Queue writes n to the outbox within the caller's transaction; the caller also
+// writes the audit entry. The message is sent after the commit; without a
+// commit there is no message. A notice that is queued again with the same Dedup
+// is ignored, even if its Params differ.
 //
 // Errors are mistakes of the caller (ErrParam, ErrTemplate, ErrNoVoice) or come
-// from the store; they hold nothing of the text.
+// from the store; they contain nothing of the text.
 func (o *Outbox) Queue(tx store.Tx, n Message) error {
 	_, err := o.Put(tx, n)
 	return err
 }
 
-// Put is Queue, and returns the ID of the message, by which its row is found.
+// Put does the same as Queue, and returns the message's ID, by which its row is
+// found.
 func (o *Outbox) Put(tx store.Tx, n Message) (string, error) {
 	s, ok := o.cfg.Templates.shapes[n.Template]
 	if !ok || n.Kind != "" && n.Kind != s.kind {
@@ -34,7 +35,7 @@ func (o *Outbox) Put(tx store.Tx, n Message) (string, error) {
 		return "", fmt.Errorf("%w: the number is not canonical", ErrParam)
 	}
 	if n.Way == liuma.ByText {
-		n.Way = "" // as the rows have it that were written before there were calls
+		n.Way = "" // as in rows written before there were calls
 	}
 	switch {
 	case n.Way == "":
@@ -61,18 +62,19 @@ func (o *Outbox) Put(tx store.Tx, n Message) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	// A crash between here and the commit leaves neither the message nor its
-	// change (I-8).
+	// A crash between here and the commit leaves neither the message nor the
+	// change that it is about (I-8).
 	if err := tx.InsertMessage(m); err != nil && !errors.Is(err, store.ErrExists) {
 		return "", fmt.Errorf("notify: queue: %w", err)
 	}
 	return m.ID, nil
 }
 
-// ErrNoVoice says that the gateway places no calls.
+// ErrNoVoice means that the gateway places no calls.
 var ErrNoVoice = errors.New("notify: no calls through this gateway")
 
-// withDefaults adds the values that follow from other values: at, minutes.
+// withDefaults adds the values that are computed from other values: at,
+// minutes.
 func withDefaults(n Message, now, wall time.Time) map[string]string {
 	out := make(map[string]string, len(n.Params)+2)
 	out["at"] = Stamp(wall)
@@ -85,9 +87,9 @@ func withDefaults(n Message, now, wall time.Time) map[string]string {
 	return out
 }
 
-// sealedPart holds the values of a message that only the vault can open.
-// Template, Kind, Card and Way stand in the row as well; the copy here makes a
-// change of the row show.
+// sealedPart holds the values of a message that only the vault can open. The
+// row also has Template, Kind, Card and Way; the copy here exposes a change of
+// the row.
 type sealedPart struct {
 	Phone    string            `json:"phone"`
 	Params   map[string]string `json:"params"`
@@ -145,7 +147,7 @@ func (o *Outbox) openAs(m store.Message, bare bool) (Text, error) {
 	}
 	write := o.cfg.Templates.write
 	if m.Way == liuma.ByVoice {
-		if !speaks(o.cfg.Driver) { // calls were turned off since it was queued
+		if !speaks(o.cfg.Driver) { // calls were switched off after it was queued
 			return Text{}, &Failure{Kind: Permanent, Word: FaultNoVoice}
 		}
 		write = o.cfg.Templates.speak

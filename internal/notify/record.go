@@ -20,12 +20,12 @@ type result struct {
 	uncounted bool
 }
 
-// recordTries is how often recording a result is attempted.
+// recordTries is how often writing a result is tried.
 const recordTries = 5
 
-// record tries for a while to write a result. If it is lost all the same, by a
-// crash or a store that is gone, the lease ends and the text is sent again
-// under the same ID.
+// record tries for a while to write a result. If the result is lost all the
+// same, through a crash or because the store is gone, the lease ends and the
+// text is sent again under the same ID.
 func (o *Outbox) record(ctx context.Context, m store.Message, r result) {
 	for n := range recordTries {
 		err := o.recordOnce(ctx, m, r)
@@ -73,13 +73,14 @@ func (o *Outbox) settle(ctx context.Context, m store.Message, r result) error {
 	return err
 }
 
-// apply changes cur by a result; an empty event means that nothing changed.
+// apply changes cur according to a result; an empty event means that nothing
+// changed.
 func (o *Outbox) apply(cur *store.Message, m store.Message, r result) (audit.Event, string) {
 	if r.sent {
 		return applySent(cur, r.ref, o.now())
 	}
-	// The number of tries tells one lease from the next: after an earlier lease
-	// has ended, its failure must not change a message that another worker is
+	// The number of tries distinguishes one lease from the next: the failure of
+	// an expired lease must not change a message that another worker is
 	// sending.
 	if cur.State != store.MessageWaiting || cur.Tries != m.Tries {
 		return "", ""
@@ -99,8 +100,8 @@ func (o *Outbox) apply(cur *store.Message, m store.Message, r result) (audit.Eve
 	return audit.MessageTried, r.word
 }
 
-// applySent records success, also if the answer was late. A delivery report may
-// have come before it.
+// applySent records success, even if the answer came late. A delivery report
+// may have come before it.
 func applySent(cur *store.Message, ref string, now time.Time) (audit.Event, string) {
 	early := cur.State == store.MessageDelivered || cur.State == store.MessageDead && cur.Fault == FaultUndelivered
 	switch {
@@ -109,7 +110,7 @@ func applySent(cur *store.Message, ref string, now time.Time) (audit.Event, stri
 	case cur.State == store.MessageWaiting, cur.State == store.MessageDead && !early:
 		cur.State, cur.Ref, cur.Fault, cur.DoneAt = store.MessageSent, ref, "", now
 		if cur.Kind == KindCode {
-			cur.Sealed = nil // a one-time code is never sent again; the row keeps no copy that could be read
+			cur.Sealed = nil // a one-time code is never sent again, so the row keeps no readable copy
 		}
 	default:
 		return "", ""
@@ -126,17 +127,17 @@ func kill(cur *store.Message, now time.Time) {
 	}
 }
 
-// Report is a delivery report: a gateway says whether a text that it took
-// reached the phone.
+// Report is a delivery report: a gateway reports whether a text that it
+// accepted reached the phone.
 type Report struct {
 	ID        string // of the message, or empty
 	Ref       string // the gateway's reference, if there is no ID
-	Delivered bool   // false: it will not reach the phone
+	Delivered bool   // false: the text will not reach the phone
 }
 
 // Receive records a delivery report; a repetition changes nothing. It returns
-// store.ErrNotFound if there is no such message, or no longer. A report that
-// comes before the gateway's own answer was recorded counts.
+// store.ErrNotFound if the message does not exist, or no longer exists. A
+// report that comes before the gateway's answer was recorded counts too.
 func (o *Outbox) Receive(ctx context.Context, rc Report) error {
 	var kept audit.Event
 	var m store.Message
@@ -168,9 +169,9 @@ func find(r store.Reader, rc Report) (store.Message, error) {
 	return r.MessageByRef(rc.Ref)
 }
 
-// applyReport records a delivery report. Once a message counts as delivered,
-// that stays: of a text in several parts, one may be reported lost after the
-// others.
+// applyReport records a delivery report. Once a message counts as delivered, it
+// stays so: for a text in several parts, one part may be reported lost after
+// the others were delivered.
 func applyReport(cur *store.Message, delivered bool, now time.Time) (audit.Event, string) {
 	if delivered && cur.State != store.MessageDelivered {
 		cur.State, cur.Fault, cur.Sealed, cur.DoneAt = store.MessageDelivered, "", nil, now

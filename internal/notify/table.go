@@ -17,15 +17,15 @@ const (
 	CodeReset    Template = "code_reset"
 	CodeUnfreeze Template = "code_unfreeze"
 	CodeConfirm  Template = "code_confirm"
-	CodeNotices  Template = "code_notices" // to a contact for notices, who agrees by it
+	CodeNotices  Template = "code_notices" // to a contact for notices, who agrees by entering it
 
 	PINSet             Template = "pin_set"
 	PINChanged         Template = "pin_changed"
 	PINReset           Template = "pin_reset"
 	PINLocked          Template = "pin_locked"
-	PINBlocked         Template = "pin_blocked"       // locked without end
-	StrangersStopped   Template = "strangers_stopped" // only known links go on
-	StrangersLocked    Template = "strangers_locked"  // only known links go on until then
+	PINBlocked         Template = "pin_blocked"       // locked without an end
+	StrangersStopped   Template = "strangers_stopped" // only known links still work
+	StrangersLocked    Template = "strangers_locked"  // only known links still work until then
 	PhoneChangedOld    Template = "phone_changed_old" // to the number that was bound before
 	PhoneChangedNew    Template = "phone_changed_new" // to the new number
 	ChannelLinked      Template = "channel_linked"
@@ -35,20 +35,20 @@ const (
 	CardUnfrozen       Template = "card_unfrozen"
 	RotationReminder   Template = "rotation_reminder"
 	EveryUse           Template = "every_use"
-	UsedAlone          Template = "used_alone"           // by evidence, without the PIN
-	EveryUseOff        Template = "every_use_off"        // no such messages any more
-	PersonChanged      Template = "person_changed"       // the registry changed what it says of the holder
-	IDNumberCorrection Template = "id_number_correction" // waits: the number of the holder will be another
-	CorrectionSooner   Template = "correction_sooner"    // two members of staff shorten that wait
-	ResetPlanned       Template = "reset_planned"        // a reset by the physical card's number, which waits a day
-	PersonShown        Template = "person_shown"         // what is held about the holder was written out
-	TicketOpened       Template = "ticket_opened"        // at a counter, for what it says
+	UsedAlone          Template = "used_alone"           // a use proved by evidence, without the PIN
+	EveryUseOff        Template = "every_use_off"        // no more messages about every use
+	PersonChanged      Template = "person_changed"       // the registry changed facts about the holder
+	IDNumberCorrection Template = "id_number_correction" // the holder's number will be changed after a wait
+	CorrectionSooner   Template = "correction_sooner"    // two members of staff shortened that wait
+	ResetPlanned       Template = "reset_planned"        // a reset by the physical card's number, after a wait of a day
+	PersonShown        Template = "person_shown"         // the data held about the holder was written out
+	TicketOpened       Template = "ticket_opened"        // at a counter; the text says for what
 	PhoneAndPINChanged Template = "phone_pin_changed"    // both, in one act at a counter
-	CardClosing        Template = "card_closing"         // at a counter: frozen, and closed from a time on
-	AgentFroze         Template = "agent_froze"          // at a counter, by a clerk for somebody else
-	AgentClosing       Template = "agent_closing"        // as CardClosing, for somebody else who came
-	NoticesNamed       Template = "notices_named"        // somebody is the contact for notices of a holder without a phone
-	NoticesEnded       Template = "notices_ended"        // and is not any more
+	CardClosing        Template = "card_closing"         // at a counter: frozen now, and closed from a given time
+	AgentFroze         Template = "agent_froze"          // at a counter, by a clerk at somebody else's request
+	AgentClosing       Template = "agent_closing"        // like CardClosing, at somebody else's request
+	NoticesNamed       Template = "notices_named"        // a person becomes the contact for notices of a holder without a phone
+	NoticesEnded       Template = "notices_ended"        // that person is no longer the contact
 )
 
 // The languages of texts.
@@ -57,26 +57,26 @@ const (
 	English = "en"
 )
 
-// shape holds the rules for a template, in any wording. The national wording
-// stands in the catalogue (package locale).
+// shape holds the rules for a template, in any wording. The national wording is in the
+// catalogue (package locale).
 type shape struct {
 	name   Template
 	kind   string
-	params []string // each must be in the text, and no other
-	// most short messages that the text may fill with the longest values
+	params []string // each must be in the text, and no others
+	// the most short messages that the text may fill, with the longest values
 	limits map[string]int
-	// written says of a one-time code that no call reads it out
+	// written is set for a one-time code that no call reads out
 	written bool
 }
 
-// codeShape must fit into one short message in Chinese: a one-time code that is
-// split over two cannot be read.
+// codeShape makes the rules for a one-time code. In Chinese it must fit into one short
+// message: a code that is split over two cannot be read.
 func codeShape(name Template) shape {
 	return shape{name: name, kind: KindCode, params: []string{"code", "holder", "minutes"},
 		limits: map[string]int{Chinese: 1, English: 2}}
 }
 
-// writtenShape is codeShape for a code that is explained in its text, and that no call
+// writtenShape is like codeShape, for a code that its text explains and that no call
 // reads out.
 func writtenShape(name Template) shape {
 	s := codeShape(name)
@@ -91,7 +91,7 @@ func noticeShape(name Template, params ...string) shape {
 		limits: map[string]int{Chinese: 2, English: 3}}
 }
 
-// shapes are all templates.
+// shapes lists all templates.
 func shapes() []shape {
 	return []shape{
 		codeShape(CodeBind),
@@ -133,17 +133,17 @@ func shapes() []shape {
 	}
 }
 
-// national is the wording of the nation.
+// national returns the national wording.
 func (s shape) national(language string) string {
 	return locale.In(locale.Lang(language)).Text(string(s.name))
 }
 
-// call is what a call says of a one-time code: each placeholder stands in it
-// once, and {code} twice.
+// call returns the words of a call with a one-time code: each placeholder occurs once,
+// and {code} twice.
 func (s shape) call(language string) string {
 	return locale.In(locale.Lang(language)).Call(string(s.name))
 }
 
-// DefaultSenderMark opens every text: in China the sender of a short message
-// must be named at its beginning.
+// DefaultSenderMark is the beginning of every text: in China a short message must begin
+// with its sender's name.
 func DefaultSenderMark() liuma.Text { return locale.Both((*locale.Words).SenderMark) }

@@ -12,9 +12,8 @@ import (
 	"github.com/liuma-pin/liuma/locale"
 )
 
-// Override is a region's own wording of one template in one language. It
-// applies in the region and in all regions within it that have no wording of
-// their own.
+// Override is a region's own wording of one template in one language. It applies in the
+// region and in all regions within it that have no wording of their own.
 type Override struct {
 	Region   liuma.Region
 	Template Template
@@ -22,7 +21,7 @@ type Override struct {
 	Text     string // with placeholders, without the sender mark
 }
 
-// ErrTemplate says that a template is unknown or a wording cannot be used.
+// ErrTemplate means that a template is unknown or that a wording cannot be used.
 var ErrTemplate = errors.New("notify: template")
 
 type wordingKey struct {
@@ -31,7 +30,7 @@ type wordingKey struct {
 	language string
 }
 
-// Templates are the wordings of all texts. Immutable.
+// Templates are the wordings of all texts. They are immutable.
 type Templates struct {
 	shapes     map[Template]shape
 	wordings   map[wordingKey]string
@@ -39,11 +38,11 @@ type Templates struct {
 	hotline    string
 }
 
-// NewTemplates takes the national wording, a sender mark (the default one where
-// a member is empty), the hotline that notices name (empty: the default one) and
-// the regions' overrides. It refuses every wording that
-// has anything like a link, lacks a placeholder or has one too many, does not
-// name the hotline in a notice, or is too long with the longest values.
+// NewTemplates takes the national wording, a sender mark (the default one for an empty
+// member), the hotline that notices name (empty: the default one) and the regions'
+// overrides. It refuses a wording that has anything like a link, lacks a placeholder or
+// has one too many, does not name the hotline in a notice, or is too long with the
+// longest values.
 func NewTemplates(senderMark liuma.Text, hotline string, overrides []Override) (*Templates, error) {
 	def := DefaultSenderMark()
 	if senderMark.ZH == "" {
@@ -132,7 +131,7 @@ func (t *Templates) add(o Override) error {
 	return nil
 }
 
-// wording finds the text of the longest region that has one.
+// wording returns the text of the smallest region that has one.
 func (t *Templates) wording(template Template, language string, region liuma.Region) string {
 	for {
 		if w, ok := t.wordings[wordingKey{region, template, language}]; ok || region == "" {
@@ -142,7 +141,8 @@ func (t *Templates) wording(template Template, language string, region liuma.Reg
 	}
 }
 
-// languageOf falls back to Chinese, which every agency reads.
+// languageOf returns Chinese for an unknown language, because every agency reads
+// Chinese.
 func languageOf(language string) string {
 	if language == English {
 		return English
@@ -154,10 +154,10 @@ func fill(text string, values map[string]string) string {
 	return placeholder.ReplaceAllStringFunc(text, func(p string) string { return values[p[1:len(p)-1]] })
 }
 
-// fillSafely fills the values in so that nothing looks like a link, and reports whether it
-// could. A name and the sentence around it may look like one together, such as a name that
-// ends with a dot: the names are left out then, in values too, because a message must not
-// fail for them. Codes are not asked about: they are drawn at random, open nothing, and may
+// fillSafely fills in the values so that nothing looks like a link, and reports whether it
+// could. A name together with the sentence around it may look like one, for example a name
+// that ends with a dot. Then the names are left out, in values too, because a message must
+// not fail because of them. Codes are not checked: they are random, open nothing, and may
 // begin with WWW.
 func fillSafely(text string, values map[string]string) (body string, ok bool) {
 	asked := maps.Clone(values)
@@ -176,14 +176,13 @@ func fillSafely(text string, values map[string]string) (body string, ok bool) {
 	return fill(text, values), !LooksLikeLink(fill(text, asked))
 }
 
-// write puts body and sender mark together and fills the values in.
+// write joins sender mark and body and fills in the values.
 func (t *Templates) write(template Template, language string, region liuma.Region, kept map[string]string) (Text, error) {
 	s, ok := t.shapes[template]
 	if !ok {
 		return Text{}, fmt.Errorf("%w: there is none of that name", ErrTemplate)
 	}
-	// The values were checked when they were queued, but perhaps by an earlier
-	// release.
+	// The values were checked when they were queued, but perhaps by an earlier release.
 	kept, err := s.checkParams(kept)
 	if err != nil {
 		return Text{}, err

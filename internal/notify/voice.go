@@ -8,16 +8,16 @@ import (
 	"github.com/liuma-pin/liuma/locale"
 )
 
-// A code by voice call is the second way for who gets no texts or cannot read
-// them. The call says who calls and for whom, and then the code, digit by digit
-// and twice, so that there is time to write it down.
+// A code by voice call is the second way, for people who get no texts or cannot
+// read them. The call says who calls and for whom, and then the code, digit by
+// digit and twice, so that there is time to write it down.
 
-// maxSpoken bounds what a call says with the longest values, in units, by
+// maxSpoken bounds the words of a call with the longest values, in units, by
 // language: about half a minute.
 func maxSpoken() map[string]int { return map[string]int{Chinese: 120, English: 320} }
 
-// checkSpoken refuses what NewTemplates refuses of a text, and what is too long
-// to listen to.
+// checkSpoken refuses the same as NewTemplates refuses for a text, and words
+// that are too long to listen to.
 func checkSpoken(s shape, language, said string) error {
 	fail := func(why string) error {
 		return fmt.Errorf("%w %s (%s, by voice): %s", ErrTemplate, s.name, language, why)
@@ -49,8 +49,8 @@ func checkSpoken(s shape, language, said string) error {
 	return nil
 }
 
-// aloud turns values that a text shows into values to be read out: the digits of
-// a code one by one, and no stars in a name.
+// aloud turns values as a text shows them into values to be read out: the digits
+// of a code one by one, and no stars in a name.
 func aloud(shown map[string]string, language string) map[string]string {
 	w := locale.In(locale.Lang(language))
 	out := make(map[string]string, len(shown))
@@ -66,7 +66,7 @@ func aloud(shown map[string]string, language string) map[string]string {
 	return out
 }
 
-// speak writes what a call says. Regions' wordings are of texts alone.
+// speak writes the words of a call. Regions' wordings apply only to texts.
 func (t *Templates) speak(template Template, language string, region liuma.Region, kept map[string]string) (Text, error) {
 	s, ok := t.shapes[template]
 	if !ok || s.kind != KindCode || s.written {

@@ -22,10 +22,10 @@ const (
 // QueueStats is the state of one queue.
 type QueueStats struct {
 	Waiting int           // messages that wait or are being sent
-	Overdue int           // those of them that were queued more than Promise ago
-	Oldest  time.Duration // since the oldest of them was queued; zero if none waits
+	Overdue int           // of these, the ones queued more than Promise ago
+	Oldest  time.Duration // since the oldest waiting message was queued; zero if none waits
 	Letters int           // dead messages on record
-	Stuck   int           // sends from which the driver never returned
+	Stuck   int           // sends in which the driver never returned
 	// Since this process started:
 	Sent, Late, Retried, Delivered, Dead uint64 // Late: sent more than Promise after it was queued
 }
@@ -33,13 +33,13 @@ type QueueStats struct {
 // Stats is the state of the outbox.
 type Stats struct {
 	Codes, Notices QueueStats
-	// Partial says that there are more messages than were read (20,000 in a
-	// state): the counts and Oldest are lower bounds then.
+	// Partial means that there are more messages than were read (20,000 in a
+	// state): then the counts and Oldest are lower bounds.
 	Partial bool
 }
 
 // Look counts waiting and dead messages, without an outbox. Stuck and the
-// counts since a start stay zero.
+// counts since the start stay zero.
 func Look(ctx context.Context, s store.Store, now time.Time) (Stats, error) {
 	return look(ctx, s, now, store.MessageWaiting, store.MessageDead)
 }
@@ -99,7 +99,7 @@ func (q *QueueStats) see(m store.Message, now time.Time) {
 // Behind reports whether messages are late or sends hang.
 func (q QueueStats) Behind() bool { return q.Overdue > 0 || q.Stuck > 0 }
 
-// Stats is Look, with the counts of this process.
+// Stats does the same as Look, and adds the counts of this process.
 func (o *Outbox) Stats(ctx context.Context) (Stats, error) {
 	s, err := Look(ctx, o.cfg.Store, o.now())
 	if err != nil {
@@ -159,11 +159,12 @@ func (c *counters) addTo(s *Stats) {
 	}
 }
 
-// watch logs when messages are late, and drops those that were done long ago.
+// watch logs when messages are late, and deletes messages that were sent or
+// given up long ago.
 func (o *Outbox) watch(ctx context.Context) {
 	t := time.NewTicker(watchEvery)
 	defer t.Stop()
-	defer o.behind.Store(false) // who sends from now on says so
+	defer o.behind.Store(false) // the next process that sends reports it
 	var pruned time.Time
 	for {
 		if now := o.now(); now.Sub(pruned) >= pruneEvery {
@@ -184,7 +185,7 @@ func (o *Outbox) watch(ctx context.Context) {
 func (o *Outbox) checkLate(ctx context.Context) {
 	s, err := look(ctx, o.cfg.Store, o.now(), store.MessageWaiting)
 	if err != nil {
-		return // the queues report it if the store fails
+		return // if the store fails, the queues report it
 	}
 	o.addCounts(&s)
 	late := false

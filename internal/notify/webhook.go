@@ -18,7 +18,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/strictjson"
 )
 
-// The headers of a signed request, of texts and of delivery reports.
+// The headers of signed requests, for texts and for delivery reports.
 const (
 	HeaderTimestamp      = "Liuma-Timestamp"
 	HeaderSignature      = "Liuma-Signature"
@@ -39,14 +39,14 @@ type WebhookConfig struct {
 	// Secret is shared with the gateway, at least 32 bytes. While it is being
 	// replaced, delivery reports may also be signed with Previous.
 	Secret, Previous []byte
-	// Voice says that the adapter also places calls.
+	// Voice means that the adapter also places calls.
 	Voice  bool
 	Client *http.Client // default: one of its own
 	Now    func() time.Time
 }
 
-// Webhook is a driver for any gateway behind a small adapter: it posts a text,
-// or what a call reads out, as signed JSON, and reads delivery reports that are signed in the same way.
+// Webhook is a driver for any gateway behind a small adapter: it posts a text, or the words of a
+// call, as signed JSON, and reads delivery reports that are signed in the same way.
 // docs/NOTICES.md has the bytes.
 type Webhook struct {
 	cfg    WebhookConfig
@@ -72,7 +72,7 @@ func NewWebhook(c WebhookConfig) (*Webhook, error) {
 func (w *Webhook) Speaks() bool { return w.cfg.Voice }
 
 // Signature is the value of Liuma-Signature: "v1=" and the lower-case
-// hexadecimal HMAC-SHA256, under the secret, of the timestamp as it stands in
+// hexadecimal HMAC-SHA256, with the secret as key, of the timestamp as in
 // Liuma-Timestamp, a full stop, and the body.
 func Signature(secret []byte, timestamp string, body []byte) string {
 	mac := hmac.New(sha256.New, secret)
@@ -86,7 +86,7 @@ func Signature(secret []byte, timestamp string, body []byte) string {
 type webhookText struct {
 	ID        string            `json:"id"`
 	Kind      string            `json:"kind"`
-	Way       liuma.CodeWay     `json:"way,omitempty"` // only "voice"; a text has none
+	Way       liuma.CodeWay     `json:"way,omitempty"` // only "voice"; absent for a text
 	Phone     string            `json:"phone"`
 	Text      string            `json:"text"`
 	Signature string            `json:"signature,omitempty"`
@@ -115,7 +115,7 @@ func (w *Webhook) Send(ctx context.Context, t Text) (string, error) {
 	if err != nil {
 		return "", &Failure{Kind: Temporary, Word: FaultTemporary}
 	}
-	req.GetBody = nil // or net/http repeats the request by itself; only the worker may try again
+	req.GetBody = nil // otherwise net/http would repeat the request by itself; only the worker may try again
 	stamp := strconv.FormatInt(w.cfg.Now().Unix(), 10)
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set(HeaderTimestamp, stamp)
@@ -132,14 +132,14 @@ func (w *Webhook) Send(ctx context.Context, t Text) (string, error) {
 		Ref string `json:"ref"`
 	}
 	if err := json.Unmarshal(answer, &got); err != nil {
-		return "", nil //nolint:nilerr // the text was taken; only the reference is missing
+		return "", nil //nolint:nilerr // the text was accepted; only the reference is missing
 	}
 	return got.Ref, nil
 }
 
 // ReadReports reads delivery reports that the gateway posted, with the values of
-// Liuma-Timestamp and Liuma-Signature. Without the gateway's signature, or
-// after five minutes, they are ErrForged. Within that time they may come twice.
+// Liuma-Timestamp and Liuma-Signature. Without the gateway's signature, or after
+// five minutes, the error is ErrForged. Within that time they may come twice.
 func (w *Webhook) ReadReports(timestamp, signature string, body []byte) ([]Report, error) {
 	if !w.signed(timestamp, signature, body) {
 		return nil, ErrForged
@@ -162,8 +162,8 @@ func (w *Webhook) signed(stamp, signature string, body []byte) bool {
 }
 
 // parseReports reads {"receipts":[{"id","ref","status"}, …]}, where id or ref
-// may be missing or null. It is strict: a request that Send signed is not one
-// of these, so it cannot be played back here.
+// may be missing or null. It is strict: a request that Send signed has another
+// form, so it cannot be replayed here.
 func parseReports(body []byte) ([]Report, error) {
 	value, fault := strictjson.Parse(body, 3)
 	if fault != nil {
@@ -202,7 +202,7 @@ func parseReport(v any) (Report, error) {
 	return r, nil
 }
 
-// Format, LogValue and MarshalText keep the secrets to themselves.
+// Format, LogValue and MarshalText hide the secrets.
 func (w *Webhook) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "[webhook]") }
 
 // LogValue logs the placeholder.

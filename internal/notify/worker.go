@@ -16,7 +16,7 @@ import (
 const (
 	// grace is how long after SendTimeout a driver may take to return.
 	grace = time.Second
-	// maxStuck is how many sends that outlived grace a queue leaves behind.
+	// maxStuck is how many sends that outlived grace a queue leaves running.
 	// Further ones keep their slots: the queue stops rather than fill the
 	// memory.
 	maxStuck = 64
@@ -26,8 +26,8 @@ const (
 	storeWait = 2 * time.Second
 	// firstBackoff is the pause after the first failure; it doubles.
 	firstBackoff = 2 * time.Second
-	// throttleWait is the pause if the gateway names none, maxThrottle the
-	// longest that it may name.
+	// throttleWait is the pause if the gateway gives none, and maxThrottle the
+	// longest that it may give.
 	throttleWait = 5 * time.Second
 	maxThrottle  = time.Minute
 )
@@ -37,8 +37,8 @@ type queue struct {
 	o     *Outbox
 	kind  string
 	quota Quota
-	slots chan struct{} // one for each send under way; only run adds
-	stuck chan struct{} // one for each send left behind
+	slots chan struct{} // one for each running send; only run adds
+	stuck chan struct{} // one for each send that is no longer waited for
 	wake  chan struct{} // capacity 1: something may have become due
 	rate  bucket        // used only by run
 	sends sync.WaitGroup
@@ -56,11 +56,12 @@ func newQueue(o *Outbox, kind string, q Quota) *queue {
 func (q *queue) nudge() {
 	select {
 	case q.wake <- struct{}{}:
-	default: // a signal is there already
+	default: // a signal is already waiting
 	}
 }
 
-// run takes up and sends until ctx ends or the store is gone for good.
+// run takes messages and sends them until ctx ends or the store is gone for
+// good.
 func (q *queue) run(ctx context.Context) error {
 	defer q.drain()
 	for {
@@ -90,7 +91,7 @@ func lost(err error) bool {
 	return errors.Is(err, store.ErrClosed) || errors.Is(err, store.ErrFailed)
 }
 
-// drain waits for the sends that are under way.
+// drain waits for the running sends.
 func (q *queue) drain() {
 	done := make(chan struct{})
 	go func() { q.sends.Wait(); close(done) }()
@@ -151,7 +152,7 @@ func (q *queue) throttle(after time.Duration) {
 }
 
 // take leases at most n due messages, and gives up messages that are too late
-// or were tried too often. more says that there may be others.
+// or were tried too often. more reports that there may be others.
 func (q *queue) take(ctx context.Context, n int) (leased []store.Message, more bool, err error) {
 	var due []store.Message
 	err = q.o.cfg.Store.View(ctx, func(r store.Reader) (err error) {
@@ -214,14 +215,14 @@ func (q *queue) lease(ctx context.Context, ids []string) ([]store.Message, error
 		return q.o.entry(audit.MessageTried, liuma.CardID{}, "ok", fmt.Sprintf("messages=%d", len(mine))), nil
 	})
 	if err != nil {
-		return nil, err // if the write was kept after all, the lease ends by itself
+		return nil, err // if the write was kept nevertheless, the lease ends by itself
 	}
 	return leased, nil
 }
 
 // send makes one try and records its result.
 func (q *queue) send(ctx context.Context, m store.Message) {
-	ctx = context.WithoutCancel(ctx) // a send that was begun is finished and recorded
+	ctx = context.WithoutCancel(ctx) // a send that has begun is completed and recorded
 	text, err := q.o.open(m)
 	var ref string
 	if err == nil {
@@ -264,8 +265,8 @@ func (q *queue) withoutNames(ctx context.Context, m store.Message, text Text, fa
 	return q.call(ctx, m, bare)
 }
 
-// backoff doubles from firstBackoff to limit, less up to half, so that messages
-// that failed together do not come back together.
+// backoff doubles from firstBackoff up to limit, minus a random part of up to
+// half, so that messages that failed together are not tried again together.
 func backoff(tries int, limit time.Duration) time.Duration {
 	d := limit
 	if shift := tries - 1; shift < 20 {
@@ -279,9 +280,9 @@ type answer struct {
 	err error
 }
 
-// call runs the driver, for SendTimeout and a little. A driver that does not
-// return is left behind; if it returns later and the message was sent, that is
-// recorded.
+// call runs the driver for SendTimeout and grace. A driver that does not return
+// is no longer waited for; if it returns later and the message was sent, that
+// is recorded.
 func (q *queue) call(ctx context.Context, m store.Message, text Text) (string, error) {
 	inner, cancel := context.WithTimeout(ctx, q.o.cfg.SendTimeout)
 	done := make(chan answer, 1)
@@ -324,7 +325,7 @@ func guarded(ctx context.Context, d Driver, text Text) (a answer) {
 	return answer{ref, err}
 }
 
-// bucket allows perSecond sends a second, and as many at once after a pause.
+// bucket allows perSecond sends a second, and after a pause that many at once.
 type bucket struct {
 	perSecond float64
 	tokens    float64
@@ -339,7 +340,7 @@ func (b *bucket) available(now time.Time) int {
 	return int(b.tokens)
 }
 
-// next is how long until a send is allowed.
+// next returns how long to wait until a send is allowed.
 func (b *bucket) next() time.Duration {
 	missing := max(0.001, 1-b.tokens)
 	return time.Duration(missing / b.perSecond * float64(time.Second))

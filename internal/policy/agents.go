@@ -6,15 +6,16 @@ import (
 	"strings"
 )
 
-// Agents says for what somebody else may come to a counter in the place of a living
-// person (代办人). National: for nothing. A region chooses; the person's own counts, and
-// no channel has a say. What nobody can be let do for another, in no region: set a PIN,
-// bind a phone, unfreeze. There is no value for it.
+// Agents says for which acts somebody else may come to a counter in place of a living
+// person (代办人). National: none. A region chooses; the person's own region counts, and
+// channels have no influence. Nobody may set a PIN, bind a phone or unfreeze for
+// another person, in any region; there is no value for that.
 //
-// Who died has no agent: heirs close the card in their own right, in every region.
+// A dead person has no agent: the heirs close the card in their own right, in every
+// region.
 type Agents string
 
-// The acts, and what a file writes of a set of them.
+// The acts, as files write sets of them.
 const (
 	AgentsNone     Agents = ""
 	AgentsFreeze   Agents = "freeze"
@@ -26,11 +27,11 @@ const (
 // Freeze reports whether an agent may have the card frozen.
 func (a Agents) Freeze() bool { return a == AgentsFreeze || a == AgentsBoth }
 
-// Close reports whether an agent may have the card of a person closed who emigrated.
+// Close reports whether an agent may close the card of a person who emigrated.
 func (a Agents) Close() bool { return a == AgentsClose || a == AgentsBoth }
 
-// parseAgents reads a set as files write it: none, freeze, close, or both after one
-// another with a comma.
+// parseAgents reads a set as files write it: none, freeze, close, or both separated by
+// a comma.
 func parseAgents(text string) (Agents, error) {
 	var acts []string
 	for act := range strings.SplitSeq(text, ",") {

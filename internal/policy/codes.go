@@ -5,20 +5,21 @@ import (
 	"fmt"
 )
 
-// Codes bounds one-time codes through one channel, and to which numbers they may
-// go. What a card, a number and a link get in a day is the same for all
-// (docs/RECOVERY.md).
+// Codes bounds one-time codes through one channel, and the numbers to which they
+// may go. The numbers of codes for a card, a phone number and a link in a day
+// are the same everywhere (docs/RECOVERY.md).
 type Codes struct {
-	// Hour and Day are how many codes a channel may have sent in an hour and in 24
-	// hours, to all phones together. A channel's key in other hands, or an app that
-	// is broken into, spends no more of the operator's money, and reaches no more
-	// phones. National: 10,000 and 100,000; layers may lower them, to 1. Day is not
-	// less than Hour.
+	// Hour and Day are how many codes a channel may cause in an hour and in 24
+	// hours, to all phones together. So somebody with a channel's stolen key, or a
+	// hacked app, can spend only so much of the operator's money and reach only so
+	// many phones. National: 10,000 and 100,000; layers may lower them, to 1. Day
+	// is not less than Hour.
 	Hour, Day int
-	// OtherNumbers lets codes go to numbers that are no mobile numbers of mainland
-	// China (1, then 3 to 9, eleven digits), where the registry takes such numbers.
-	// Elsewhere a call or text may cost a hundred times as much, and who owns the
-	// number earns it. National: off; a region may set it looser than the nation.
+	// OtherNumbers lets codes go to numbers that are not mobile numbers of mainland
+	// China (1, then 3 to 9, eleven digits), where the registry accepts such
+	// numbers. A call or text to another country may cost a hundred times as much,
+	// and the owner of the number may earn that money. National: off; a region may
+	// set it looser than the nation.
 	OtherNumbers bool
 }
 

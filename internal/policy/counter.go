@@ -5,16 +5,18 @@ import (
 	"fmt"
 )
 
-// Counter bounds what a clerk does at a counter within 24 hours. It is that of the region
-// that the clerk is bound to, the nation's for one without: it is the office's rule about
-// its own people. By the region of the person who came, a clerk would choose it with the
-// people they look up, and who does not exist has none.
+// Counter bounds a clerk's acts at a counter within 24 hours. The values of the region to
+// which the clerk is bound apply, or the nation's for a clerk without a region: it is the
+// office's rule for its own people. If the region of the person who came counted, a clerk
+// could choose the rule by choosing whom to look up, and a person who does not exist has
+// no region.
 type Counter struct {
-	// LookUps are looks of a clerk at people, and Tickets what the clerk asks for.
-	// National: 60 and 20. Layers may lower them, to 1.
+	// LookUps are a clerk's look-ups of people, and Tickets the tickets that the clerk
+	// asks for. National: 60 and 20. Layers may lower them, to 1.
 	LookUps, Tickets int
-	// Pair are a clerk's tickets that come to one supervisor; then another one is asked, of
-	// the region above if need be. National: 5. Layers may lower it, to 1.
+	// Pair is how many of a clerk's tickets go to one supervisor; after that another
+	// supervisor is asked, if necessary of the region above. National: 5. Layers may lower
+	// it, to 1.
 	Pair int
 }
 

@@ -8,12 +8,12 @@ import (
 	"strings"
 )
 
-// MaxFiles bounds the layers of a set: there are some 3,500 regions in the nation.
+// MaxFiles bounds the number of layers: the nation has some 3,500 regions.
 const MaxFiles = 5000
 
-// ReadDirectory reads every file of a directory whose name ends in .yaml, in the
-// order of their names. Others are passed over, so that a README may lie beside
-// them. One file that cannot be read refuses all; the error names every fault up to MaxFaults.
+// ReadDirectory reads every file in a directory whose name ends in .yaml, in the order of
+// their names. It ignores other files, such as a README. If one file cannot be read, all are
+// refused; the error names every fault up to MaxFaults.
 func ReadDirectory(dir string) ([]File, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -38,7 +38,7 @@ func ReadDirectory(dir string) ([]File, error) {
 	return files, nil
 }
 
-// ReadFile reads one layer; its name is that of the file, without the directory.
+// ReadFile reads one layer; its name is the file's name without the directory.
 func ReadFile(path string) (File, error) {
 	text, err := readBounded(path)
 	if err != nil {
@@ -47,7 +47,7 @@ func ReadFile(path string) (File, error) {
 	return ParseFile(filepath.Base(path), text)
 }
 
-// readBounded reads a file, to one byte more than a layer may have.
+// readBounded reads a file, up to one byte more than a layer may have.
 func readBounded(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {

@@ -10,43 +10,43 @@ import (
 	"github.com/liuma-pin/liuma"
 )
 
-// Place is a region and a channel; either may be empty, which is the nation, and no
-// channel.
+// Place is a region and a channel; either may be empty: the nation, and no channel.
 type Place struct {
 	Region  liuma.Region
 	Channel liuma.ChannelID
 }
 
-// Effect is a value that holds otherwise in some places.
+// Effect is a value that applies differently in some places.
 type Effect struct {
 	Value       string
 	Before, Now string
-	Looser      bool   // than before
+	Looser      bool   // looser than before
 	By          Origin // the layer that sets it now
 	Places      []Place
 }
 
-// ErrLarge says that a change is too large to be compared, or to be shown to who approves
-// it. The error says what to do.
+// ErrLarge means that a change is too large to be compared, or to be shown to the member
+// who approves it. The error says what to do.
 var ErrLarge = errors.New("the change is too large to be judged as one")
 
 // maxPlaces bounds the places of all effects together, so that a proposal that shows them
-// is taken (proposal.MaxBody): ten values of the nation in each of its regions are 35,000.
+// is not too large (proposal.MaxBody): ten national values in each of the nation's regions
+// are 35,000.
 const maxPlaces = 40_000
 
-// Effects lists what holds otherwise with now than with before, and where. A region
-// stands for all in it that are not listed themselves; a channel is listed where its
-// own layer makes a difference to its region. ErrLarge.
+// Effects lists the values that apply differently with now than with before, and where. A
+// region stands for all regions in it that are not listed separately. A channel is listed
+// where its own layer makes a difference to its region. It may return ErrLarge.
 //
-// Regions whose rules are the same before and the same now are compared once, and at most
-// maxPairs of those with channels: the answer takes a second or two, whatever the files
-// are.
+// Regions with the same rules before and the same rules now are compared once, and at
+// most maxPairs of those with channels. So the answer takes a second or two, whatever the
+// files contain.
 func Effects(before, now *Layers) ([]Effect, error) {
 	c := comparison{before: before, now: now, at: map[effectKey]int{}}
 	regions, channels := places(before, now)
 	channels = slices.DeleteFunc(channels, func(id liuma.ChannelID) bool { return c.of(id).neither() })
 	kinds := map[[2]Policy][]liuma.Region{}
-	var order [][2]Policy // in that of the regions
+	var order [][2]Policy // in the order of the regions
 	for _, region := range regions {
 		k := [2]Policy{before.For(region, ""), now.For(region, "")}
 		if kinds[k] == nil {
@@ -62,7 +62,7 @@ func Effects(before, now *Layers) ([]Effect, error) {
 		c.add(kinds[k], "", was, is, nil, nil)
 		for _, id := range channels {
 			if *was == *is && c.of(id).same {
-				continue // nothing that it is made of was changed
+				continue // no layer of it was changed
 			}
 			wasIn, isIn := before.For(kinds[k][0], id), now.For(kinds[k][0], id)
 			c.add(kinds[k], id, &wasIn, &isIn, was, is)
@@ -84,21 +84,21 @@ func Effects(before, now *Layers) ([]Effect, error) {
 	return c.all, nil
 }
 
-// comparison gathers effects.
+// comparison collects effects.
 type comparison struct {
 	before, now *Layers
 	all         []Effect
-	at          map[effectKey]int // where in all an effect stands
+	at          map[effectKey]int // index of an effect in all
 	places      int
 }
 
-// effectKey is what places have in common that are listed as one effect.
+// effectKey is what places must have in common to be listed as one effect.
 type effectKey struct {
 	before, now string
 	by          Origin
 }
 
-// layerOf says of a channel's layer whether it is there and the same.
+// layerOf says of a channel's layer whether it existed, exists, and is unchanged.
 type layerOf struct{ was, is, same bool }
 
 func (l layerOf) neither() bool { return !l.was && !l.is }
@@ -110,8 +110,8 @@ func (c *comparison) of(id liuma.ChannelID) layerOf {
 	return layerOf{okWas, okIs, was.Sum == is.Sum}
 }
 
-// add notes what differs for a channel in regions with the same rules, but for what differs
-// in these regions without the channel just so.
+// add records the differences for a channel in regions with the same rules, except
+// differences that these regions have in the same way without the channel.
 func (c *comparison) add(regions []liuma.Region, id liuma.ChannelID, was, is, regionWas, regionIs *Policy) {
 	if *was == *is {
 		return
@@ -143,8 +143,8 @@ func (c *comparison) add(regions []liuma.Region, id liuma.ChannelID, was, is, re
 	}
 }
 
-// places are the regions and channels that either set names; the nation is the first
-// region.
+// places returns the regions and channels that either set of layers names; the nation
+// is the first region.
 func places(sets ...*Layers) (regions []liuma.Region, channels []liuma.ChannelID) {
 	for _, l := range sets {
 		regions = slices.AppendSeq(regions, maps.Keys(l.regions))
@@ -155,7 +155,7 @@ func places(sets ...*Layers) (regions []liuma.Region, channels []liuma.ChannelID
 	return slices.Compact(regions), slices.Compact(channels)
 }
 
-// eased reports whether is permits what was did not.
+// eased reports whether is permits something that was did not permit.
 func (v value) eased(is, was *Policy) bool {
 	if b, ok := v.at(is).(*bool); ok && v.stricter == named {
 		return *b

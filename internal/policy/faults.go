@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// MaxFaults is how many faults one refusal names: who mends them reads no more, and a
-// file of nothing but faults must not become an answer of megabytes.
+// MaxFaults is how many faults one refusal names: nobody reads more before mending
+// them, and a file full of faults must not cause an answer of megabytes.
 const MaxFaults = 50
 
 // fault is one thing that is wrong with a layer.
@@ -19,8 +19,8 @@ type fault struct {
 	err  error
 }
 
-// Faults are what is wrong with layers, sorted by file and line: the first MaxFaults that
-// were found, and how many more there are.
+// Faults are the faults of layers, sorted by file and line: the first MaxFaults that were
+// found, and how many more there are.
 type Faults struct {
 	kind error // ErrFile or ErrLayers
 	all  []fault
@@ -43,7 +43,7 @@ func (f *Faults) Error() string {
 	return f.kind.Error() + ": " + strings.Join(lines, "\n")
 }
 
-// Unwrap gives what kind of refusal it is, and what each fault wraps.
+// Unwrap returns the kind of refusal, and the error that each fault wraps.
 func (f *Faults) Unwrap() []error {
 	out := []error{f.kind}
 	for _, x := range f.all {
@@ -52,7 +52,7 @@ func (f *Faults) Unwrap() []error {
 	return out
 }
 
-// add notes a fault, or counts it where there are enough.
+// add records a fault, or only counts it if there are enough.
 func (f *Faults) add(file string, line int, err error) {
 	if len(f.all) == MaxFaults {
 		f.more++
@@ -61,7 +61,7 @@ func (f *Faults) add(file string, line int, err error) {
 	f.all = append(f.all, fault{file, line, err})
 }
 
-// err is what was gathered, sorted; nil if nothing was.
+// err returns the recorded faults, sorted; nil if there are none.
 func (f *Faults) err() error {
 	if len(f.all) == 0 {
 		return nil
@@ -72,8 +72,8 @@ func (f *Faults) err() error {
 	return f
 }
 
-// Gather makes one refusal of those of several files, with as many faults as one may name.
-// Errors that name no faults of files stand before it as they are.
+// Gather joins the refusals of several files into one, with at most MaxFaults faults.
+// Errors that are not faults of files come first, unchanged.
 func Gather(errs ...error) error {
 	all := Faults{kind: ErrFile}
 	var others []error

@@ -16,9 +16,8 @@ import (
 	"github.com/liuma-pin/liuma"
 )
 
-// Bounds of a layer's file and of one line of it, in bytes, and of how deep its members
-// lie and how far they are indented. A sentence of a region is the longest that a line
-// needs.
+// Bounds of a layer's file and of one of its lines, in bytes, and of the nesting and
+// indentation of its members. A region's sentence needs the longest line.
 const (
 	maxFile   = 256 << 10
 	maxLine   = 1 << 10
@@ -26,7 +25,7 @@ const (
 	maxIndent = 40
 )
 
-// Scope is what a layer is for: the nation, one region or one channel.
+// Scope says to what a layer applies: the nation, one region or one channel.
 type Scope struct {
 	Layer Layer
 	Of    string // a region's code or a channel's ID; empty for the nation
@@ -52,12 +51,12 @@ func (s Scope) depth() int {
 	return 0
 }
 
-// File is one layer: what it is for, and the values that it sets. It is not
-// changed after it was read.
+// File is one layer: its scope, and the values that it sets. It is not changed after it
+// was read.
 type File struct {
 	Name     string   // for errors and explanations
 	Sum      [32]byte // SHA-256 of the file
-	Text     []byte   // as it was read; not to be changed
+	Text     []byte   // as it was read; must not be changed
 	Scope    Scope
 	settings []setting // in the order of the file
 }
@@ -88,13 +87,13 @@ func (f File) Sets(name string) (string, bool) {
 	return s.text(&s.policy), true
 }
 
-// ErrFile says that a layer's file cannot be read. The error names every fault up to
+// ErrFile means that a layer's file cannot be read. The error names every fault up to
 // MaxFaults, with its line.
 var ErrFile = errors.New("policy file")
 
-// ParseFile reads one layer in YAML: a member "layer" that says what it is for, and
-// only those values that it sets itself. A value that is not known, is there twice
-// or cannot be read refuses the whole file, with the line.
+// ParseFile reads one layer in YAML: a member "layer" with its scope, and only the
+// values that it sets itself. A value that is unknown, repeated or unreadable refuses
+// the whole file, with the line.
 func ParseFile(name string, text []byte) (File, error) {
 	f := File{Name: name, Sum: sha256.Sum256(text), Text: text}
 	if strings.ContainsFunc(name, hidden) {
@@ -111,9 +110,9 @@ func ParseFile(name string, text []byte) (File, error) {
 	return f, nil
 }
 
-// read looks at the text before the parser does, which is not made for files of strangers:
-// a line, brackets or members that go on for long take it seconds or the memory of the
-// machine.
+// read checks the text before the parser does. The parser is not made for strangers'
+// files: very long lines, brackets or members take it seconds, or all of the machine's
+// memory.
 func (r *reader) read(text string) {
 	if r.plain(text); r.faulty() {
 		return
@@ -136,7 +135,7 @@ func (r *reader) read(text string) {
 	}
 }
 
-// reader reads one file, and gathers what is wrong with it.
+// reader reads one file, and collects its faults.
 type reader struct {
 	file   *File
 	known  []value
@@ -149,16 +148,16 @@ func (r *reader) fail(line int, format string, a ...any) {
 
 func (r *reader) faulty() bool { return len(r.faults.all) > 0 }
 
-// hidden are letters that a terminal acts on, or that hide or turn around what is
-// shown beside them.
+// hidden reports characters that control a terminal, or that hide or reorder the text
+// beside them.
 func hidden(c rune) bool { return unicode.IsControl(c) || unicode.Is(unicode.Cf, c) }
 
-// plain refuses a text with letters that are not seen (who approves a layer reads it, and
-// its name before each line of the difference, on a terminal or a page), with a line that
-// is too long, or with members that are indented too far.
+// plain refuses a text with invisible characters (the member who approves a layer reads
+// it, and its name before each line of the difference, on a terminal or a page), with a
+// line that is too long, or with members that are indented too far.
 func (r *reader) plain(text string) {
 	n := 0
-	for line := range strings.SplitSeq(strings.TrimPrefix(text, "\ufeff"), "\n") { // of editors that mark UTF-8
+	for line := range strings.SplitSeq(strings.TrimPrefix(text, "\ufeff"), "\n") { // some editors begin a file with this UTF-8 mark
 		n++
 		line = strings.TrimSuffix(line, "\r")
 		switch indent := len(line) - len(strings.TrimLeft(line, " \t")); {
@@ -175,9 +174,9 @@ func (r *reader) plain(text string) {
 	}
 }
 
-// nested refuses lists and mappings that lie too deep, before the parser reads them: it
-// keeps the whole path of every node, so that a file of nothing but opening brackets would
-// take the memory of the machine. Depth by indentation is bounded by plain.
+// nested refuses lists and mappings that are nested too deeply, before the parser reads
+// them: the parser keeps the whole path of every node, so a file of nothing but opening
+// brackets would take all of the machine's memory. plain bounds nesting by indentation.
 func (r *reader) nested(tokens token.Tokens) {
 	brackets, dashes, line := 0, 0, 0 // dashes on this line
 	for _, t := range tokens {
@@ -255,7 +254,7 @@ func (r *reader) member(key *ast.StringNode, n ast.Node, name string, depth int)
 	r.unknown(line, name)
 }
 
-// set notes a setting.
+// set records a setting.
 func (r *reader) set(line int, v value, text string) {
 	if s, twice := r.file.setting(v.name); twice {
 		r.fail(line, "%s: there already, on line %d", v.name, s.line)
@@ -269,7 +268,7 @@ func (r *reader) set(line int, v value, text string) {
 	r.file.settings = append(r.file.settings, s)
 }
 
-// layer reads what the file is for.
+// layer reads the layer's scope.
 func (r *reader) layer(line int, text string) {
 	kind, of, _ := strings.Cut(text, " ")
 	of = strings.TrimSpace(of)
@@ -310,12 +309,12 @@ func (r *reader) group(prefix string) bool {
 	return false
 }
 
-// unknown refuses a name, and says the nearest one that is known.
+// unknown refuses a name, and suggests the most similar known name.
 func (r *reader) unknown(line int, name string) {
 	best, distance := "", 4
 	for _, v := range r.known {
 		if len(r.faults.all) == MaxFaults || max(len(name)-len(v.name), len(v.name)-len(name)) >= distance {
-			continue // nobody reads it, or it is too far off to be worth counting letters
+			continue // nobody reads the suggestion, or the name is too different to be worth comparing
 		}
 		if d := edits(name, v.name); d < distance && v.stricter != onlyCode {
 			best, distance = v.name, d
@@ -328,7 +327,8 @@ func (r *reader) unknown(line int, name string) {
 	r.fail(line, "%s: no such value; docs/POLICY.md lists them", name)
 }
 
-// edits is how many letters must be put in, taken out or exchanged to make b of a.
+// edits returns how many letters must be inserted, removed or replaced to turn a into
+// b.
 func edits(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

@@ -12,11 +12,11 @@ import (
 	"github.com/liuma-pin/liuma"
 )
 
-// Layer names where a value comes from.
+// Layer is the kind of layer that a value comes from.
 type Layer string
 
-// The layers, from the top down. Each may only tighten the one above it, but for
-// what a region may permit its holders (docs/POLICY.md).
+// The layers, from the top down. Each may only tighten the one above it, except for
+// values that a region may loosen for its holders (docs/POLICY.md).
 const (
 	LayerNational Layer = "national"
 	LayerRegion   Layer = "region"
@@ -29,14 +29,13 @@ type Origin struct {
 	Is    string // the value as text: "6", "1d", "true"
 	Layer Layer  // the layer that set it
 	Of    string // region or channel of that layer; empty for the nation
-	// File and Line say where the layer sets it; empty and 0 for the national rule
-	// that the program was built with.
+	// File and Line are where the layer sets the value; empty and 0 for the national
+	// rule that is built into the program.
 	File string
 	Line int
 }
 
-// Explanation has one Origin for every value of a Policy, in the order of its
-// fields.
+// Explanation has one Origin for every value of a Policy, in the order of its fields.
 type Explanation []Origin
 
 // Of returns the origin of a value by its name.
@@ -54,24 +53,24 @@ func (e Explanation) Of(value string) (Origin, bool) {
 type Layers struct {
 	values   []value
 	files    map[Scope]File
-	regions  map[liuma.Region]Policy // national under "", and each region that has a file
+	regions  map[liuma.Region]Policy // the national policy under "", and each region that has a file
 	channels map[liuma.ChannelID][]setting
-	words    bool // some region's holders may have passphrases
+	words    bool // some region allows its holders passphrases
 }
 
-// ErrLayers says that the layers of a policy contradict one another or the
-// national rule. The error names every fault up to MaxFaults, with its file and line.
+// ErrLayers means that the layers of a policy contradict one another or the national
+// rule. The error names every fault up to MaxFaults, with its file and line.
 var ErrLayers = errors.New("layers of policy")
 
 // maxPairs bounds the combinations of regions' rules and channels that are checked, and
-// compared by Effects. Regions with the same rules count once, so that a nation with 400
-// kinds of rules has room for 250 channels with layers of their own; each takes some
-// microseconds.
+// that Effects compares. Regions with the same rules count once, so a nation with 400
+// different sets of rules has room for 250 channels with their own layers; each
+// combination takes some microseconds.
 const maxPairs = 100_000
 
-// NewLayers puts files over the national rule. It refuses them all if one of them
-// is looser than the layer above it, if two are for the same layer, or if a region
-// and a channel of them give a policy together that Validate refuses.
+// NewLayers applies files on top of the national rule. It refuses all of them if one is
+// looser than the layer above it, if two have the same scope, or if a region and a
+// channel together give a policy that Validate refuses.
 func NewLayers(national Policy, files ...File) (*Layers, error) {
 	if err := national.Validate(); err != nil {
 		return nil, fmt.Errorf("national layer: %w", err)
@@ -79,8 +78,8 @@ func NewLayers(national Policy, files ...File) (*Layers, error) {
 	l := &Layers{values: values(), files: map[Scope]File{},
 		regions: map[liuma.Region]Policy{"": national}, channels: map[liuma.ChannelID][]setting{}}
 	files = slices.Clone(files)
-	// A layer is judged against those above it, so they come first: the nation, then
-	// regions from the largest to the smallest, then channels.
+	// Each layer is compared with the layers above it, so those come first: the nation,
+	// then regions from the largest to the smallest, then channels.
 	slices.SortStableFunc(files, func(a, b File) int { return a.Scope.depth() - b.Scope.depth() })
 	faults := Faults{kind: ErrLayers}
 	for _, f := range files {
@@ -106,7 +105,7 @@ func NewLayers(national Policy, files ...File) (*Layers, error) {
 // Passphrases reports whether the nation or any region allows passphrases.
 func (l *Layers) Passphrases() bool { return l.words }
 
-// add puts a file under those that are there.
+// add adds a file below the layers that are already there.
 func (l *Layers) add(f File, faults *Faults) {
 	wrong := func(s setting, format string, a ...any) {
 		faults.add(f.Name, s.line, fmt.Errorf("%s: "+format, append([]any{s.name}, a...)...))
@@ -143,7 +142,8 @@ func (l *Layers) add(f File, faults *Faults) {
 	l.regions[liuma.Region(f.Scope.Of)] = p
 }
 
-// kinds are the regions that stand for all with the same rules, the smallest code of each.
+// kinds returns one region for each different set of rules: the one with the smallest
+// code.
 func (l *Layers) kinds() []liuma.Region {
 	seen := map[Policy]bool{}
 	var all []liuma.Region
@@ -156,8 +156,9 @@ func (l *Layers) kinds() []liuma.Region {
 	return all
 }
 
-// together validates what every region and every channel give together: each alone
-// may be right while, say, a channel's day is shorter than the region's hour.
+// together validates every combination of region and channel: each alone may be valid
+// although, for example, a channel's ration for a day is smaller than the region's for
+// an hour.
 func (l *Layers) together() error {
 	kinds := l.kinds()
 	if len(kinds)*len(l.channels) > maxPairs {
@@ -193,8 +194,8 @@ func (l *Layers) region(r liuma.Region) Policy {
 	return l.regions[""]
 }
 
-// For returns the policy for a card of this region in this channel. Either may
-// be empty.
+// For returns the policy for a card of this region in this channel. Either may be
+// empty.
 func (l *Layers) For(region liuma.Region, channel liuma.ChannelID) Policy {
 	p := l.region(region)
 	for i := range l.channels[channel] {
@@ -206,11 +207,11 @@ func (l *Layers) For(region liuma.Region, channel liuma.ChannelID) Policy {
 	return p
 }
 
-// evidenceAlone is the one value that holds only for channels whose own layer names
+// evidenceAlone is the one value that applies only to channels whose own layer names
 // it.
 const evidenceAlone = "evidence_alone"
 
-// names reports whether the layer of a channel sets a value to true.
+// names reports whether a channel's layer sets a value to true.
 func (l *Layers) names(channel liuma.ChannelID, value string) bool {
 	s, ok := l.files[Scope{LayerChannel, string(channel)}].setting(value)
 	if !ok {
@@ -245,9 +246,9 @@ func (l *Layers) File(s Scope) (File, bool) {
 	return f, ok
 }
 
-// Sum names a policy: two authorities with the same sum run the same files. It is
-// the hex SHA-256 over the name and sum of each; empty without any file, where the
-// national rule of the program holds alone.
+// Sum identifies a policy: two authorities with the same sum run the same files. It is
+// the hex SHA-256 over the name and sum of each file; empty without any file, when only
+// the program's national rule applies.
 func (l *Layers) Sum() string {
 	if len(l.files) == 0 {
 		return ""
@@ -274,8 +275,8 @@ func (l *Layers) Scopes() []Scope {
 	return all
 }
 
-// Explain returns the origin of each value of For: the lowest layer that sets it.
-// A channel sets a value only where it is stricter than the region's.
+// Explain returns the origin of each value of For: the lowest layer that sets it. A
+// channel counts as setting a value only if it is stricter than the region.
 func (l *Layers) Explain(region liuma.Region, channel liuma.ChannelID) Explanation {
 	p := l.For(region, channel)
 	e, chain := make(Explanation, len(l.values)), l.chain(region, channel)
@@ -285,8 +286,8 @@ func (l *Layers) Explain(region liuma.Region, channel liuma.ChannelID) Explanati
 	return e
 }
 
-// ExplainUnder is Explain for a channel that works under another one (Policy.Under); above
-// is empty where it works under none.
+// ExplainUnder is Explain for a channel under another channel (Policy.Under); above is
+// empty if there is none.
 func (l *Layers) ExplainUnder(region liuma.Region, channel, above liuma.ChannelID) Explanation {
 	e := l.Explain(region, channel)
 	if above == "" {
@@ -303,7 +304,7 @@ func (l *Layers) ExplainUnder(region liuma.Region, channel, above liuma.ChannelI
 	return e
 }
 
-// origin is the lowest of the files of a region and channel that sets a value of their
+// origin returns the lowest file of a region and channel that sets a value of their
 // policy.
 func (l *Layers) origin(v value, p *Policy, chain []File, region liuma.Region, channel liuma.ChannelID) Origin {
 	o := Origin{Value: v.name, Is: v.text(p), Layer: LayerNational}
@@ -315,9 +316,10 @@ func (l *Layers) origin(v value, p *Policy, chain []File, region liuma.Region, c
 	return o
 }
 
-// holds reports whether a setting of a file counts in a region and channel. That of
-// a channel does where it is stricter than the region's. What holds only for named
-// channels is set by the region and the channel together, so by the channel's file.
+// holds reports whether a setting of a file counts in a region and channel. A channel's
+// setting counts if it is stricter than the region's. A value that applies only to
+// named channels is set by the region and the channel together, so the channel's file
+// counts.
 func (l *Layers) holds(f File, s *setting, region liuma.Region, channel liuma.ChannelID) bool {
 	above := l.region(region)
 	switch {
@@ -329,7 +331,7 @@ func (l *Layers) holds(f File, s *setting, region liuma.Region, channel liuma.Ch
 	return true
 }
 
-// chain returns the files that make the policy of a region in a channel, from the
+// chain returns the files that make up the policy of a region in a channel, from the
 // top down.
 func (l *Layers) chain(region liuma.Region, channel liuma.ChannelID) []File {
 	scopes := []Scope{{LayerNational, ""}}
@@ -349,13 +351,13 @@ func (l *Layers) chain(region liuma.Region, channel liuma.ChannelID) []File {
 type Change struct {
 	Scope       Scope
 	Value       string
-	Before, Now string // empty where the layer does not set it
-	File        string // that sets it now, and its line
+	Before, Now string // empty if the layer does not set it
+	File        string // the file that sets it now, and the line
 	Line        int
 }
 
-// Diff lists what the files of now set otherwise than those of before, from the
-// top layer down.
+// Diff lists the values that the files of now set differently from the files of before,
+// from the top layer down.
 func Diff(before, now *Layers) []Change {
 	var changes []Change
 	scopes := before.Scopes()

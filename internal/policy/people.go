@@ -8,16 +8,16 @@ import (
 	"unicode"
 )
 
-// Ages from which a layer may let people act alone: never below the first, which is the
-// nation's, nor above the second, when they are of age.
+// The range of ages from which a layer may let people act alone: not below MinAlone,
+// the national value, and not above MaxAlone, when people are of age.
 const (
 	MinAlone = 14
 	MaxAlone = 18
 )
 
-// Minors says from which age a person needs no guardian.
+// Minors sets the age from which a person needs no guardian.
 type Minors struct {
-	// Alone is that age, in completed years: who is younger enrolls and links at a
+	// Alone is that age, in completed years: a younger person enrolls and links at a
 	// counter, with a guardian. National: 14. Layers may raise it, to 18.
 	Alone int
 }
@@ -29,15 +29,15 @@ func (m Minors) validate() error {
 	return nil
 }
 
-// Notices says which of the notices that protect nobody are sent. There is no value for
-// any other: what was set, changed, reset, linked, frozen, locked or corrected is told
-// to the bound phone in every region (R-43).
+// Notices says which notices are sent that protect nobody. There is no value for other
+// notices: in every region the bound phone is told when something was set, changed,
+// reset, linked, frozen, locked or corrected (R-43).
 type Notices struct {
-	// Reminder sends a text when a PIN is as old as RemindAfter; the page says it in any
-	// case. National: on.
+	// Reminder sends a text when a PIN is as old as RemindAfter; the page shows the
+	// reminder in any case. National: on.
 	Reminder bool
-	// EveryUse lets a phone that is bound get a notice of every use, until its holder
-	// switches them off. National: off, until the holder switches them on.
+	// EveryUse lets a bound phone get a notice of every use, until the holder switches
+	// that off. National: off, until the holder switches it on.
 	EveryUse bool
 }
 
@@ -46,16 +46,17 @@ func nationalNotices() Notices { return Notices{Reminder: true} }
 // Sentence is a region's own sentence on pages.
 type Sentence string
 
-// maxSentence bounds a sentence, in characters: on a small phone it takes four lines.
+// maxSentence bounds a sentence, in characters: it then takes four lines on a small
+// phone.
 const maxSentence = 100
 
-// sentenceMarks are the signs that may stand in a sentence beside letters and digits. None
-// of them belongs to an address but the full stop, after which no letter or digit of an
-// address may come.
+// sentenceMarks are the signs that a sentence may contain besides letters and digits. Of
+// these only the full stop occurs in addresses, and no letter or digit may follow it
+// directly.
 const sentenceMarks = " ,.;!?'()\"-，。、；：！？（）“”‘’《》—…·"
 
-// valid takes a sentence that is short, leads nowhere and can be read: no link and no
-// long number, which are the hotline's place, and nothing that is not seen.
+// valid accepts a sentence that is short, contains no address and is readable: no link,
+// no long number (those belong into the hotline) and no invisible characters.
 func (s Sentence) valid() error {
 	runes, digits := []rune(string(s)), 0
 	if len(runes) > maxSentence {
@@ -87,9 +88,9 @@ func (s Sentence) valid() error {
 	return nil
 }
 
-// Texts are what a region says to its holders in its own words, on the page about the
-// region and wherever a page sends them to a counter. Empty: nothing. The notices' wordings are
-// the configuration's (docs/NOTICES.md), since each has to fit into short messages.
+// Texts are a region's own sentence to its holders, on the page about the region and wherever a
+// page sends them to a counter. Empty: no sentence. The wordings of notices are in the
+// configuration (docs/NOTICES.md), because each must fit into short messages.
 type Texts struct{ ZH, EN Sentence }
 
 func (t Texts) validate() error {
@@ -107,15 +108,17 @@ func under(name string, err error) error {
 	return fmt.Errorf("%s: %w", name, err)
 }
 
-// MinCeremonies is the shortest time for which a ceremony is kept after its end: as that of
-// the configuration. Whoever lost the way back finds it for so long.
+// MinCeremonies is the shortest time for which a ceremony is kept after its end, the same
+// as in the configuration. A holder who lost the way back can find the ceremony for that
+// long.
 const MinCeremonies = 24 * time.Hour
 
-// Retention says what a region keeps shorter than the configuration does. What the record,
-// a channel's business numbers and a consent need is no region's to shorten.
+// Retention says which data a region keeps for a shorter time than the configuration. No
+// region can shorten what the audit record, a channel's business numbers or a consent
+// need.
 type Retention struct {
-	// Ceremonies are kept for so long after their end: from 1 day on. Zero: as configured,
-	// which a longer time does not lengthen. Layers may only shorten it.
+	// Ceremonies is how long ceremonies are kept after their end: from 1 day on. Zero: as
+	// configured; a longer time than configured has no effect. Layers may only shorten it.
 	Ceremonies time.Duration
 }
 

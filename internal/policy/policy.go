@@ -1,9 +1,9 @@
-// Package policy holds the rules for a card: how many wrong PINs lock it, which
-// PINs may be set, how long challenges, receipts and keys live. It guarantees
-// that every Policy that a Layers hands out was validated, that none is looser
-// than the national rule, and that for every value it can be said which layer
-// set it. It trusts the operator who wrote the layers, within those bounds; the
-// keepers hold the limits by themselves and only let a policy tighten them.
+// Package policy holds the rules for a card: how many wrong PINs lock it, which PINs
+// may be set, how long challenges, receipts and keys live. It guarantees that every
+// Policy that Layers returns was validated, that none is looser than the national rule,
+// and that Layers can tell for every value which layer set it. It trusts the operator
+// who wrote the layers, within those bounds; the keepers enforce the limits themselves,
+// and a policy can only tighten them.
 //
 // docs/decisions/0018-limits-only-tighten.md says why.
 //
@@ -20,8 +20,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/pin"
 )
 
-// Bounds that no layer can pass. The upper ones are the national rule; the
-// lower ones prevent a typing mistake from making the service unusable.
+// Bounds that no layer can pass. The upper ones are the national rule; the lower ones
+// prevent that a typing mistake makes the service unusable.
 const (
 	MaxChallengeTTL = 5 * time.Minute
 	MinChallengeTTL = 30 * time.Second
@@ -43,9 +43,9 @@ const (
 	MaxRefusalPace  = 5 * time.Second
 )
 
-// Policy holds every value that may differ between regions or channels. It is a
-// plain value: a copy is independent. Durations of zero have a meaning only
-// where the field says so.
+// Policy holds every value that may differ between regions or channels. It is a plain
+// value: a copy is independent. A duration of zero has a meaning only where the field's
+// comment says so.
 type Policy struct {
 	// Limits bound wrong PINs. National: 6 within 24 h lock for 24 h; 30 since
 	// the last proof close a lane or block the PIN. Layers may only lower the
@@ -53,7 +53,7 @@ type Policy struct {
 	Limits ledger.Limits
 
 	// PIN selects the rules for new PINs. National: all rules, with the strong list.
-	// The nation's layer may pick the basic one; layers under it may only add rules.
+	// The nation's layer may pick the basic list; lower layers may only add rules.
 	PIN pin.Rules
 	// Passphrase allows 8 to 64 characters in place of six digits. National:
 	// off.
@@ -84,25 +84,26 @@ type Policy struct {
 	// Recovery bounds online recovery when the PIN is forgotten.
 	Recovery Recovery
 
-	// Steps picks the variant of each act: which proofs it asks for. National: the
-	// first of each. Layers may only pick one with more proofs.
+	// Steps picks the variant of each act, which determines the proofs that the act
+	// asks for. National: the first variant of each act. Layers may only pick a variant
+	// with more proofs.
 	Steps Steps
 
-	// EvidenceAlone lets a service be proved by evidence alone, without the PIN, with
-	// an acr of its own. National: off. It holds where a region permits it and the
+	// EvidenceAlone lets a holder use a service with evidence alone, without the PIN;
+	// the acr says so. National: off. It applies where a region permits it and the
 	// channel's own layer names it.
 	EvidenceAlone bool
 
-	// LossReport is how long a loss that the holder reports by phone stops the card:
-	// 3 to 7 days, or 0 where hotlines take no such reports. National: 0; a region
-	// chooses. It is no freeze, and no freeze ends by time.
+	// LossReport is how long a loss that the holder reports by phone stops the card: 3
+	// to 7 days, or 0 if hotlines take no such reports. National: 0; a region chooses.
+	// It is not a freeze: freezes do not end with time.
 	LossReport time.Duration
 
-	// Agents says for what somebody else may come to a counter in the person's place.
-	// National: for nothing; a region chooses.
+	// Agents says for which acts somebody else may come to a counter in the person's
+	// place. National: none; a region chooses.
 	Agents Agents
 
-	// Hotline is the number that pages name. Empty: that of the configuration.
+	// Hotline is the number that pages show. Empty: the configuration's number.
 	Hotline string
 
 	// Rations bound what each client may do.
@@ -111,33 +112,35 @@ type Policy struct {
 	// Codes bounds the one-time codes of one channel.
 	Codes Codes
 
-	// Counter bounds what a clerk does in a day.
+	// Counter bounds a clerk's acts in a day.
 	Counter Counter
 
-	// RefusalPace is the time after which a channel without a link gets the
-	// error code refused, counted from the request: 500 ms to 5 s. It must be
-	// longer than an attempt takes, or the time would tell a wrong PIN from an
-	// unknown holder. National: 800 ms.
+	// RefusalPace is the time, counted from the request, after which a channel without
+	// a link gets the error code refused: 500 ms to 5 s. It must be longer than an
+	// attempt takes; otherwise the time would distinguish a wrong PIN from an unknown
+	// holder. National: 800 ms.
 	RefusalPace time.Duration
 
-	// Minors says from which age a person enrolls and links alone.
+	// Minors sets the age from which a person enrolls and links alone.
 	Minors Minors
 
-	// Notices says which of the notices that a region may choose are sent.
+	// Notices says which of the optional notices are sent.
 	Notices Notices
 
-	// Texts are the region's own sentence.
+	// Texts is the region's own sentence.
 	Texts Texts
 
-	// Retention says what a region keeps shorter than the configuration does.
+	// Retention says which data a region keeps for a shorter time than the
+	// configuration.
 	Retention Retention
 
 	// AllowStandInEvidence accepts evidence of a stand-in provider, which
 	// proves nothing. National: off. Only demos and tests set it.
 	AllowStandInEvidence bool
 
-	// Began is no rule: it is when the act began that the policy was read for, so that
-	// what else is read for it is as strict as then. Zero: now.
+	// Began is not a rule: it is when the act began for which the policy was read, so
+	// that other values read for the same act are as strict as they were then. Zero:
+	// now.
 	Began time.Time
 }
 
@@ -237,7 +240,8 @@ func (p Policy) validateLossReport() error {
 	return between("loss_report", p.LossReport, MinLossReport, MaxLossReport)
 }
 
-// validHotline takes a telephone number as pages show it, or none.
+// validHotline accepts a telephone number in the form that pages show, or an empty
+// string.
 func validHotline(s string) error {
 	if len(s) > 20 || strings.Trim(s, "0123456789-+") != "" {
 		return fmt.Errorf("hotline: %q, want a telephone number", s)

@@ -5,48 +5,46 @@ import (
 	"fmt"
 )
 
-// Ration is how often one client may do something: in any hour, and in any 24
-// hours. Layers may lower both numbers, to 1. Day is not less than Hour.
+// Ration is how often one client may do something: in any hour, and in any 24 hours.
+// Layers may lower both numbers, to 1. Day is not less than Hour.
 type Ration struct{ Hour, Day int }
 
-// Rations bound what each client may do, so that a stolen key reaches no further
-// than its rations before somebody notices: the first refusal is an alarm. Each
-// is for one client. Whoever needs more registers a client for each of its
-// centres, with a key of its own.
+// Rations bound the acts of each client, so that a stolen key can do only so much
+// before somebody notices: the first refusal raises an alarm. Each ration is for one
+// client. An organisation that needs more registers a client for each of its centres,
+// with its own key.
 type Rations struct {
-	// Of a channel. Verifications are native requests and pushes about a PIN, of
-	// every action but link, which has Links. Pushes count all pushes, also those
-	// by which a ceremony goes on, and those that are refused. These four and Challenges are the traffic of a
-	// channel of the whole nation: a bound on what a stolen key can make the
-	// service do, beside the limits of each card. National: 4,000,000 an hour and
-	// 30,000,000 a day; Links 300,000 and 3,000,000; Challenges 8,000,000 and
-	// 60,000,000.
+	// Of a channel. Verifications are native requests and pushes about a PIN, of every action but
+	// link, which has Links. Pushes count all pushes, including those that continue a ceremony,
+	// and refused ones. These, Links and Challenges are enough for a channel of the whole nation:
+	// they bound what a stolen key can make the service do, in addition to the limits of each
+	// card. National: 4,000,000 an hour and 30,000,000 a day; Links 300,000 and 3,000,000;
+	// Challenges 8,000,000 and 60,000,000.
 	Verifications, Links, Pushes, Challenges Ration
 	// Redemptions are a channel's codes and tokens that the hosted door refused to
-	// redeem: each leaves an entry. National: 400,000 and 3,000,000.
+	// redeem; each leaves an entry in the record. National: 400,000 and 3,000,000.
 	Redemptions Ration
-	// Freezes and Unlinks are a channel's freezes, and the links that it ended.
-	// Nobody but the holder can undo them. National: 300 and 2,000, 1,000 and
-	// 10,000.
+	// Freezes and Unlinks are a channel's freezes, and the links that it ended. Only
+	// the holder can undo them. National: 300 and 2,000, 1,000 and 10,000.
 	Freezes, Unlinks Ration
 
-	// HotlineFreezes are a hotline's requests for a freeze, whether there was a
-	// card or not: they take an ID number and no secret. One call takes minutes:
-	// 300 an hour are thirty agents who do nothing else. National: 300 and 2,000.
+	// HotlineFreezes are a hotline's requests for a freeze, whether or not there is a
+	// card: they need an ID number and no secret. One call takes minutes: 300 an hour
+	// are thirty agents who do nothing else. National: 300 and 2,000.
 	HotlineFreezes Ration
 
-	// Of a registry client: reports of lost and found cards, of replaced ones, and
-	// of cancelled ones. A cancelled card serves nobody until another replaces it,
-	// so that ration is small, and bulk cancellation goes through the operator's
-	// import. National: 2,000 and 10,000; 5,000 and 30,000; 50 and 200.
+	// Of a registry client: reports of lost and found cards, of replaced cards, and of
+	// cancelled cards. A cancelled card is useless until another replaces it, so that
+	// ration is small, and bulk cancellation goes through the operator's import.
+	// National: 2,000 and 10,000; 5,000 and 30,000; 50 and 200.
 	Losses, Replacements, Cancellations Ration
 	// Corrections of ID numbers, of a registry client. Each moves a card to another
 	// number after 72 hours; many at once go through the operator's import. National:
 	// 100 and 500.
 	Corrections Ration
 
-	// Evidence is what is accepted of one evidence provider. National: 50,000 and
-	// 500,000.
+	// Evidence is how much evidence is accepted from one evidence provider. National:
+	// 50,000 and 500,000.
 	Evidence Ration
 }
 

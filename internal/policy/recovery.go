@@ -12,22 +12,22 @@ const (
 	MinUnconfirmed  = 7 * 24 * time.Hour
 )
 
-// Recovery bounds what the bound phone may be used for when a PIN is forgotten
+// Recovery bounds the uses of the bound phone when a PIN is forgotten
 // (docs/RECOVERY.md).
 type Recovery struct {
-	// Hold is a waiting time. For so long after a phone took the place of another,
-	// it cannot be used to reset a PIN online; and for so long a link that was made
-	// by the PIN alone is not known. National: 72 h.
-	// Layers may lengthen it, to 30 days.
+	// Hold is a waiting time. For that long after a phone replaced another, it
+	// cannot be used to reset a PIN online; and for that long a link that was made
+	// with the PIN alone is not known. National: 72 h. Layers may lengthen it, to
+	// 30 days.
 	Hold time.Duration
 	// Unconfirmed is how long after its last confirmation a bound phone may be
 	// used without evidence: later the number may belong to another person.
 	// National: 90 days; layers may shorten it, to 7 days.
 	Unconfirmed time.Duration
-	// UnconfirmedEvidence is that time for a use together with evidence.
+	// UnconfirmedEvidence is the same time for use together with evidence.
 	// National: 400 days, never less than Unconfirmed.
 	UnconfirmedEvidence time.Duration
-	// CardNumber accepts the number of the physical card in place of evidence,
+	// CardNumber accepts the number of the physical card instead of evidence,
 	// for a reset that waits 24 hours. National: off. A region may set it looser
 	// than the nation, for holders who cannot show their face to a camera.
 	CardNumber bool

@@ -7,32 +7,32 @@ import (
 	"github.com/liuma-pin/liuma"
 )
 
-// ActTime is longer than an act that is open may take: a ceremony has an hour.
+// ActTime is longer than any act can be open: a ceremony has an hour.
 const ActTime = 2 * time.Hour
 
-// Running are the layers that a process goes by. They are replaced as a whole while
-// others read them: each call reads one set, the earlier or the later one. Safe for
-// concurrent use.
+// Running are the layers that a process uses. They are replaced as a whole while others
+// read them: each call reads one whole set, the earlier or the later one. It is safe
+// for concurrent use.
 type Running struct {
-	held atomic.Pointer[[]held] // the last one holds; never changed in place
+	held atomic.Pointer[[]held] // the last one applies; never changed in place
 	late atomic.Pointer[error]  // see Late
 }
 
-// held are layers, and until when they were the ones that held; zero: they are.
+// held are layers, and when they stopped applying; zero: they still apply.
 type held struct {
 	layers *Layers
 	until  time.Time
 }
 
-// NewRunning begins with layers that hold now.
+// NewRunning makes a Running in which these layers apply now.
 func NewRunning(l *Layers) *Running {
 	r := &Running{}
 	r.held.Store(&[]held{{layers: l}})
 	return r
 }
 
-// Swap lets other layers hold from a time on. One goroutine swaps at a time. The
-// earlier ones are kept for what is open.
+// Swap puts other layers into force from a time on. Only one goroutine may swap at a
+// time. The earlier layers are kept for acts that are still open.
 func (r *Running) Swap(l *Layers, at time.Time) {
 	var next []held
 	for _, h := range *r.held.Load() {
@@ -47,7 +47,7 @@ func (r *Running) Swap(l *Layers, at time.Time) {
 	r.held.Store(&next)
 }
 
-// Late says why it is not known whether these layers still hold, or that they do: nil.
+// Late sets why it is uncertain that these layers still apply; nil: it is certain.
 func (r *Running) Late(why error) {
 	if why == nil {
 		r.late.Store(nil)
@@ -56,8 +56,8 @@ func (r *Running) Late(why error) {
 	r.late.Store(&why)
 }
 
-// Standing is nil while nothing speaks against these layers being those that were approved
-// last, and otherwise what Late said: nothing may be decided by them then.
+// Standing returns nil unless Late has set a reason; then it returns that reason, and
+// nothing may be decided with these layers.
 func (r *Running) Standing() error {
 	if why := r.late.Load(); why != nil {
 		return *why
@@ -65,26 +65,26 @@ func (r *Running) Standing() error {
 	return nil
 }
 
-// Layers are those that hold.
+// Layers returns the layers that apply.
 func (r *Running) Layers() *Layers {
 	all := *r.held.Load()
 	return all[len(all)-1].layers
 }
 
-// For is Layers.For of those that hold.
+// For is Layers.For of the layers that apply.
 func (r *Running) For(region liuma.Region, channel liuma.ChannelID) Policy {
 	return r.Layers().For(region, channel)
 }
 
-// Regions is Layers.Regions of those that hold.
+// Regions is Layers.Regions of the layers that apply.
 func (r *Running) Regions() []liuma.Region { return r.Layers().Regions() }
 
-// Passphrases is Layers.Passphrases of those that hold.
+// Passphrases is Layers.Passphrases of the layers that apply.
 func (r *Running) Passphrases() bool { return r.Layers().Passphrases() }
 
-// ForAct is the policy for an act that began at a time: that which holds and, of each
-// value, the strictest of those that have held since. So nothing that was asked for
-// when it began is asked for no more, and what is stricter counts at once.
+// ForAct returns the policy for an act that began at the given time: for each value the
+// strictest of the policies that have applied since. So the act never asks for less
+// than when it began, and stricter rules count at once.
 func (r *Running) ForAct(region liuma.Region, channel liuma.ChannelID, began time.Time) Policy {
 	all := *r.held.Load()
 	now := all[len(all)-1].layers

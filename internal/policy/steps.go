@@ -9,17 +9,17 @@ import (
 	"github.com/liuma-pin/liuma"
 )
 
-// Which proofs an act asks for is data: a table of variants, of which a layer picks
-// one by its name. The first of each act is the nation's. Every other one asks for
-// all that the first does, and for more; so no layer can make a way that is not in
-// docs/RECOVERY.md, and none with fewer than two independent factors (I-12).
+// A table of variants says which proofs an act asks for; a layer picks a variant by its
+// name. The first variant of each act is the national one. Every other variant asks for
+// all proofs of the first, and for more. So no layer can make a way that is not in
+// docs/RECOVERY.md, or one with fewer than two independent factors (I-12).
 
 // Proof names a kind of proof that an act asks its holder for.
 type Proof string
 
-// The kinds of proof. A code goes to the bound phone (at an enrolment, to the
-// number that the registry holds). A new code goes to a number that is being bound:
-// it shows that the number was typed right, and is no factor.
+// The kinds of proof. A code goes to the bound phone (at an enrolment, to the number in
+// the registry). A new code goes to a number that is being bound: it shows that the
+// number was typed correctly, and is not a factor.
 const (
 	ProofPIN      Proof = "pin"
 	ProofCode     Proof = "code"
@@ -28,10 +28,10 @@ const (
 	ProofCardNo   Proof = "card_no" // the number of the physical card
 )
 
-// Variant names one row of the table of variants. Empty is the nation's.
+// Variant names one row of the table of variants. Empty is the national one.
 type Variant string
 
-// Steps says which variant of each act holds.
+// Steps says which variant of each act applies.
 type Steps struct {
 	Enroll   Variant `json:"enroll,omitempty"`
 	Reset    Variant `json:"reset,omitempty"`
@@ -97,7 +97,7 @@ func (s *Steps) acts() []stepsOf {
 	}
 }
 
-// proofsOf is what a variant asks for; ok is false if there is no such variant.
+// proofsOf returns the proofs of a variant; ok is false if there is no such variant.
 func proofsOf(a liuma.Action, name Variant) (proofs []Proof, ok bool) {
 	for i, v := range variants(a) {
 		if v.name == name || name == "" && i == 0 {
@@ -107,9 +107,9 @@ func proofsOf(a liuma.Action, name Variant) (proofs []Proof, ok bool) {
 	return nil, false
 }
 
-// Of returns the proofs that an act asks for, in their order; nil for an act that
-// has no variants. A variant that is not known asks for everything: it may come
-// from a later release.
+// Of returns the proofs that an act asks for, in their order; nil for an act without
+// variants. An unknown variant asks for everything, because it may come from a later
+// release.
 func (s Steps) Of(a liuma.Action) []Proof {
 	for _, act := range s.acts() {
 		if act.action != a {
@@ -128,7 +128,7 @@ func (s Steps) Of(a liuma.Action) []Proof {
 // Asks reports whether an act asks for a proof.
 func (s Steps) Asks(a liuma.Action, p Proof) bool { return slices.Contains(s.Of(a), p) }
 
-// With returns the variants that ask for all that s and other ask for.
+// With returns the variants that ask for everything that s or other asks for.
 func (s Steps) With(other Steps) Steps {
 	theirs := other.acts()
 	for i, act := range s.acts() {
@@ -155,15 +155,15 @@ func names(a liuma.Action) string {
 	return strings.Join(all, ", ")
 }
 
-// covers reports whether variant a asks for all that b asks for.
+// covers reports whether variant a asks for everything that b asks for.
 func covers(act liuma.Action, a, b Variant) bool {
 	has, _ := proofsOf(act, a)
 	wants, _ := proofsOf(act, b)
 	return !slices.ContainsFunc(wants, func(p Proof) bool { return !slices.Contains(has, p) })
 }
 
-// both is the variant with the fewest proofs that covers both; the last one, with all,
-// where one of them is not known.
+// both returns the variant with the fewest proofs that covers both; if one of them is
+// unknown, the last variant, which has all proofs.
 func both(act liuma.Action, a, b Variant) Variant {
 	all := variants(act)
 	_, ok := proofsOf(act, a)
@@ -178,10 +178,10 @@ func both(act liuma.Action, a, b Variant) Variant {
 	panic("policy: no variant of " + string(act) + " covers both " + string(a) + " and " + string(b))
 }
 
-// Way is one way to come to the end of an act online.
+// Way is one way to complete an act online.
 type Way struct {
 	Needs []Proof
-	// Twice: each proof is given twice, with Wait between, and the bound phone is
+	// Twice: each proof is given twice, with Wait in between, and the bound phone is
 	// told when the first round is over.
 	Twice bool
 	Wait  time.Duration
@@ -190,9 +190,9 @@ type Way struct {
 // CardNumberWait is how long a reset by the card's number waits.
 const CardNumberWait = 24 * time.Hour
 
-// Ways lists the ways to come to the end of an act: that of its variant and, for a
-// reset where the card's number may take the place of evidence, the one that waits.
-// Where the number is asked beside evidence it takes the place of nothing.
+// Ways lists the ways to complete an act: the way of its variant and, for a reset in
+// which the card's number may replace evidence, the one that waits. If the variant asks
+// for the number in addition to evidence, it replaces nothing.
 func (p Policy) Ways(a liuma.Action) []Way {
 	needs := p.Steps.Of(a)
 	if needs == nil {
@@ -205,8 +205,8 @@ func (p Policy) Ways(a liuma.Action) []Way {
 	return ways
 }
 
-// NumberForEvidence reports whether the number of the physical card may take the
-// place of evidence in a reset.
+// NumberForEvidence reports whether the number of the physical card may replace
+// evidence in a reset.
 func (p Policy) NumberForEvidence() bool {
 	return p.Recovery.CardNumber && !p.Steps.Asks(liuma.ActionReset, ProofCardNo)
 }

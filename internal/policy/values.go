@@ -12,7 +12,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/pin"
 )
 
-// direction says which of two settings of a value is the stricter one.
+// direction says which of two settings of a value is stricter.
 type direction int
 
 const (
@@ -20,23 +20,23 @@ const (
 	more                      // the larger number, the longer time
 	on                        // true
 	off                       // false: true permits something, and a region may permit it
-	sooner                    // the shorter time, where zero is never; a region may choose freely
+	sooner                    // the shorter time, where zero means never; a region may choose freely
 	list                      // the list that refuses more; the nation's layer may pick any
 	proofs                    // the variant with more proofs (steps.go)
-	nation                    // the shorter time, and only the nation's layer sets it: it holds for the whole service
-	named                     // false; true where a region permits it AND the channel's own layer says it
+	nation                    // the shorter time; only the nation's layer sets it, because it applies to the whole service
+	named                     // false; it is true where a region permits it AND the channel's own layer sets it
 	free                      // neither: a region chooses within bounds, a channel does not set it
-	shorter                   // the shorter time, where zero is as configured; a channel does not set it
+	shorter                   // the shorter time, where zero means as configured; a channel does not set it
 	lowered                   // the smaller number; a channel does not set it
-	onlyCode                  // no file sets it: tests and the demo do
+	onlyCode                  // no file sets it; tests and the demo do
 )
 
-// value is one member of a Policy, as files and explanations name it. The table
-// of them is the only place that knows them all.
+// value is one member of a Policy, with its name in files and explanations. Only the
+// table of values knows all of them.
 type value struct {
 	name string // in snake case, dotted: "limits.attempts"
-	// at returns where it lies in a Policy: an *int, *bool, *time.Duration, *Variant, *pin.List,
-	// *Sentence, *Agents or *string (a telephone number).
+	// at returns the place of the value in a Policy: an *int, *bool, *time.Duration, *Variant,
+	// *pin.List, *Sentence, *Agents or *string (a telephone number).
 	at       func(*Policy) any
 	stricter direction
 }
@@ -106,16 +106,17 @@ func stepValues() []value {
 	return rows
 }
 
-// action is the act that a value of proofs is about.
+// action returns the act that a value of direction proofs is about.
 func (v value) action() liuma.Action { return liuma.Action(strings.TrimPrefix(v.name, "steps.")) }
 
-// mayLoosen reports whether a layer may set the value less strictly than those above it.
+// mayLoosen reports whether a layer may set the value less strictly than the layers
+// above it.
 func (v value) mayLoosen(l Layer) bool {
 	return v.choosable() || v.stricter == list && l == LayerNational
 }
 
-// instead says what to do where a layer may not set the value so, and the name of the
-// value does not tell it.
+// instead says what to do if a layer may not set the value in this way, when the
+// value's name does not make that clear.
 func (v value) instead() string {
 	if v.stricter == list {
 		return "; only a layer of the nation may pick the basic list: write it there, or leave it out here"
@@ -123,7 +124,7 @@ func (v value) instead() string {
 	return ""
 }
 
-// choosable reports whether a region may set the value otherwise than the layers
+// choosable reports whether a region may set the value differently from the layers
 // above it, also less strictly.
 func (v value) choosable() bool {
 	return v.stricter == off || v.stricter == sooner || v.stricter == named || v.stricter == free
@@ -184,7 +185,7 @@ func (v value) text(p *Policy) string {
 	panic("policy: a value of a kind that no file can write: " + v.name)
 }
 
-// mayBeNever reports a time of which zero is never.
+// mayBeNever reports whether zero means never for this time.
 func (v value) mayBeNever() bool { return v.stricter == sooner || v.stricter == free }
 
 // set puts text, as files write it, into p.
@@ -242,7 +243,8 @@ func (v value) set(p *Policy, text string) error {
 	return nil
 }
 
-// timeText writes a time as parseTime reads it: in days if it is whole ones.
+// timeText writes a time as parseTime reads it: in days if it is a whole number of
+// days.
 func timeText(d time.Duration) string {
 	const day = 24 * time.Hour
 	if d > 0 && d%day == 0 {
@@ -307,7 +309,7 @@ func (v value) below(n, above int64) bool {
 	return n != above
 }
 
-// copied puts the value of from into p.
+// copied copies the value of from into p.
 func (v value) copied(p, from *Policy) {
 	switch is := v.at(p).(type) {
 	case *int:
@@ -352,8 +354,8 @@ func (v value) same(p, other *Policy) bool {
 	return false
 }
 
-// tightened makes p as strict in this value as from is, and not less strict than it
-// was.
+// tightened makes p at least as strict in this value as from, and never less strict
+// than it was.
 func (v value) tightened(p, from *Policy) {
 	if is, ok := v.at(p).(*Variant); ok {
 		*is = both(v.action(), *is, *v.at(from).(*Variant))
@@ -362,19 +364,19 @@ func (v value) tightened(p, from *Policy) {
 	v.copied(p, from)
 }
 
-// Stricter returns p with every value of other that is stricter. What a region chooses
-// freely (hotline, loss_report, agents), what takes a channel's own layer (evidence_alone) and
-// what holds for the whole service stay as they are in p.
+// Stricter returns p with every value of other that is stricter. Values that a region chooses
+// freely (hotline, loss_report, agents), a value that needs a channel's own layer
+// (evidence_alone) and values for the whole service stay as in p.
 func (p Policy) Stricter(other Policy) Policy {
 	other.Began = p.Began
-	if p != other { // mostly a card's own region is asked from
+	if p != other { // usually the card's own region asks, and both are equal
 		p.tighten(&other, values(), nation, named)
 	}
 	return p
 }
 
-// Under returns p for a channel that works under another one: every value as strict as that
-// one's, also what takes a channel's own layer.
+// Under returns p for a channel under another channel: every value is at least as strict as
+// the other channel's, including values that need a channel's own layer.
 func (p Policy) Under(above Policy) Policy {
 	above.Began = p.Began
 	if p != above {
@@ -383,8 +385,8 @@ func (p Policy) Under(above Policy) Policy {
 	return p
 }
 
-// tighten makes p as strict as other in every value that can be stricter, but for those of
-// the directions that are left out.
+// tighten makes p as strict as other in every value that can be stricter, except values of
+// the given directions.
 func (p *Policy) tighten(other *Policy, values []value, but ...direction) {
 	for i := range values {
 		v := &values[i]
@@ -401,5 +403,5 @@ func (p *Policy) tighten(other *Policy, values []value, but ...direction) {
 	}
 }
 
-// errLooser says that a layer permits what the layer above it does not.
+// errLooser means that a layer permits something that the layer above it does not.
 var errLooser = errors.New("looser than the layer above it")

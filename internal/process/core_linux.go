@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// CoreLimit is how large a core dump of programs may be that are started as this one was, in
-// bytes. It is the limit of the process that started this one: KeepPrivate has set our own to
-// nothing, whatever it was.
+// CoreLimit returns how large, in bytes, a core dump may be for programs that are started in
+// the same way as this one. It reads the limit of the parent process, because KeepPrivate has
+// set this process's own limit to zero.
 func CoreLimit() (uint64, error) {
 	limits, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", os.Getppid()))
 	if err != nil {

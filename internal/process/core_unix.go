@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// CoreLimit is how large a core dump of programs may be that are started as this one was, in
-// bytes.
+// CoreLimit returns how large, in bytes, a core dump may be for programs that are started in
+// the same way as this one.
 func CoreLimit() (uint64, error) {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_CORE, &limit); err != nil {

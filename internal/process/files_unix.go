@@ -8,23 +8,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Files is how many files, and so connections, the process may have open at
-// once; zero means that nothing says how many. (Go has raised the soft limit to
-// the hard one by now.)
+// Files returns how many files, and so connections, the process may have open at once;
+// zero means that there is no limit that is known. (Go has already raised the soft
+// limit to the hard one.)
 func Files() (uint64, error) {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
 		return 0, fmt.Errorf("limit of open files: %w", err)
 	}
 	files := uint64(limit.Cur) //nolint:unconvert // signed on some systems
-	if files > 1<<40 {         // no limit, in the ways that systems say it
+	if files > 1<<40 {         // no limit, as different systems express it
 		return 0, nil
 	}
 	return files, nil
 }
 
-// Space is how much of a directory's disk is free for this account, and how large the disk
-// is, in bytes.
+// Space returns how much of a directory's disk is free for this account, and how large the
+// disk is, in bytes.
 func Space(dir string) (free, total uint64, err error) {
 	var s unix.Statfs_t
 	if err := unix.Statfs(dir, &s); err != nil {

@@ -12,11 +12,11 @@ type State string
 // The states of a finding.
 const (
 	Fine State = "fine"
-	Look State = "look" // not known, or worth a look
+	Look State = "look" // unknown, or worth a look
 	Bad  State = "bad"
 )
 
-// Finding is what one check found: a sentence, and what to do about it.
+// Finding is the result of one check: a sentence, and what to do about it.
 type Finding struct {
 	Check string `json:"check"`
 	State State  `json:"state"`
@@ -24,7 +24,7 @@ type Finding struct {
 	Next  string `json:"next,omitempty"`
 }
 
-// Sentences are the words of a program in the reader's language.
+// Sentences are a program's words in the reader's language.
 type Sentences interface {
 	DoctorFine() string
 	DoctorLook() string
@@ -41,7 +41,7 @@ type Sentences interface {
 	DoctorCoreNext() string
 }
 
-// Word is a state as the reader is told of it.
+// Word returns a state's word for the reader.
 func Word(s State, say Sentences) string {
 	switch s {
 	case Fine:
@@ -53,7 +53,7 @@ func Word(s State, say Sentences) string {
 	}
 }
 
-// CountBad is how many findings are bad.
+// CountBad returns how many findings are bad.
 func CountBad(found []Finding) (bad int) {
 	for _, f := range found {
 		if f.State == Bad {
@@ -65,15 +65,15 @@ func CountBad(found []Finding) (bad int) {
 
 const gib = 1 << 30
 
-// Machine looks at what every machine of the service needs, whichever program runs there:
-// room on the disk of a directory, writes that last, and no memory in core dumps. It changes
-// nothing but for a file that it removes; a check that cannot look says so. told says an
-// error in the reader's language.
+// Machine checks what every machine of the service needs, whichever program runs there: room
+// on the disk of a directory, writes that last, and no memory in core dumps. It changes
+// nothing, except for a file that it removes again. A check that cannot be made says so.
+// told puts an error into the reader's language.
 func Machine(dir string, say Sentences, told func(error) string) []Finding {
 	return []Finding{disk(dir, say), synced(dir, say, told), core(say)}
 }
 
-// disk wants a tenth of the disk free, and a gibibyte.
+// disk checks that a tenth of the disk is free, and at least a gibibyte.
 func disk(dir string, say Sentences) Finding {
 	free, total, err := Space(dir)
 	if err != nil {
@@ -86,7 +86,8 @@ func disk(dir string, say Sentences) Finding {
 	return f
 }
 
-// notSynced says why nothing could be written: a disk that is full is not a dishonest one.
+// notSynced says why nothing could be written: a full disk is not a disk that only
+// pretends to sync.
 func notSynced(err error, say Sentences, told func(error) string) Finding {
 	next := say.DoctorSyncNext()
 	if errors.Is(err, syscall.ENOSPC) {
@@ -95,8 +96,8 @@ func notSynced(err error, say Sentences, told func(error) string) Finding {
 	return Finding{"sync", Bad, say.DoctorSyncFailed(told(err)), next}
 }
 
-// synced measures a synced write in a directory. One that is faster than any disk was kept in
-// memory.
+// synced measures a synced write in a directory. If it is faster than any disk, the data was
+// only kept in memory.
 func synced(dir string, say Sentences, told func(error) string) Finding {
 	took, err := SyncTime(dir)
 	if err != nil {
@@ -109,8 +110,8 @@ func synced(dir string, say Sentences, told func(error) string) Finding {
 	return f
 }
 
-// core looks at the limit that programs begin with which are started as this one was. Ours
-// asks for none of itself whatever it is.
+// core checks the core dump limit of programs that are started in the same way as this
+// one. This process writes no core dump, whatever the limit is.
 func core(say Sentences) Finding {
 	most, err := CoreLimit()
 	switch {

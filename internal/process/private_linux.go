@@ -13,7 +13,7 @@ func KeepPrivate() error {
 	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}); err != nil {
 		return fmt.Errorf("turn core dumps off: %w", err)
 	}
-	// The limit alone does not hold where dumps are piped to a program.
+	// The limit alone does not help on systems that pipe dumps to a program.
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return fmt.Errorf("make the process not dumpable: %w", err)
 	}

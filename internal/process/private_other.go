@@ -2,5 +2,5 @@
 
 package process
 
-// KeepPrivate does nothing: this system is for trying Liuma out.
+// KeepPrivate does nothing on this system, which is only for trying Liuma out.
 func KeepPrivate() error { return nil }

@@ -7,10 +7,12 @@ import (
 	"time"
 )
 
-// FastestSync is less than any disk takes that has what it says on it when it is off.
+// FastestSync is shorter than a write takes on any disk that really keeps the data when
+// its power goes off.
 const FastestSync = 30 * time.Microsecond
 
-// SyncTime is the median of twenty synced writes of a page, to a file that it removes.
+// SyncTime returns the median time of twenty synced writes of a page, to a file that it
+// removes again.
 func SyncTime(dir string) (_ time.Duration, err error) {
 	f, err := os.CreateTemp(dir, ".doctor-*")
 	if err != nil {

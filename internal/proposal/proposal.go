@@ -1,9 +1,8 @@
-// Package proposal holds acts that take two members of staff (双人操作): one proposes,
-// another approves. It guarantees that who approves is not who proposed, that one of
-// the two is an operator and the other a security officer and both are active at the
-// moment of the approval, that a proposal is approved as it was proposed, once, within 72 hours, and
-// that each step stands in the record under the person's name, in the same
-// transaction (I-8). It trusts its caller to say who acts.
+// Package proposal holds acts that take two members of staff (双人操作): one proposes, another
+// approves. It guarantees that the approver is not the proposer; that one of the two is an
+// operator and the other a security officer, and both are active at the moment of the approval;
+// that a proposal is approved unchanged, once, within 72 hours; and that each step is recorded
+// under the person's name, in the same transaction (I-8). It trusts its caller to say who acts.
 //
 // Start here: Proposals, then Together for acts within the database.
 package proposal
@@ -28,14 +27,15 @@ import (
 // Lifetime is how long a proposal may be approved.
 const Lifetime = 72 * time.Hour
 
-// Bounds. What ended is kept for a month beside the record, which keeps it for good.
+// Bounds. Ended proposals are kept for a month in the database; the audit record keeps
+// them for good.
 const (
-	MaxBody = 2 << 20 // a whole policy, with what it changes
+	MaxBody = 2 << 20 // a whole policy, with its effects
 	MaxOpen = 100
 	kept    = 30 * 24 * time.Hour
 )
 
-// Errors that callers act on. With each of them nothing was changed.
+// Errors that callers handle. With each of them nothing was changed.
 var (
 	ErrAlone   = errors.New("this takes two members of staff, an operator and a security officer; nobody else who could approve it is active")
 	ErrRole    = errors.New("this takes an operator and a security officer; you are neither, or are not active")
@@ -71,9 +71,9 @@ func New(c Config) (*Proposals, error) {
 
 func kindPattern() *regexp.Regexp { return regexp.MustCompile(`^[a-z]+\.[a-z]+$`) }
 
-// Propose keeps an act for another member of staff to approve. The kind is a
-// noun.verb of the caller's; body is what is to be done, which List shows. Errors:
-// ErrBody, ErrRole, ErrAlone, ErrTooMany.
+// Propose saves an act for another member of staff to approve. The kind is a noun.verb
+// that the caller defines; body describes the act, and List shows it. Errors: ErrBody,
+// ErrRole, ErrAlone, ErrTooMany.
 func (p *Proposals) Propose(ctx context.Context, kind string, body []byte, by liuma.StaffID) (ID, error) {
 	if len(body) == 0 || len(body) > MaxBody || !kindPattern().MatchString(kind) {
 		return "", ErrBody
@@ -94,8 +94,8 @@ func (p *Proposals) Propose(ctx context.Context, kind string, body []byte, by li
 	return ID(made.ID), err
 }
 
-// mayPropose wants an active operator or security officer, and another who could
-// approve.
+// mayPropose requires an active operator or security officer, and another member who
+// could approve.
 func mayPropose(r store.Reader, by liuma.StaffID) error {
 	all, err := r.Members()
 	if err != nil {
@@ -125,14 +125,15 @@ func decides(m store.Member) bool {
 	return m.Active() && (m.Has(liuma.RoleOperator) || m.Has(liuma.RoleOfficer))
 }
 
-// pair reports whether the two are different people, and one of them an operator and
-// the other a security officer.
+// pair reports whether the two are different people, one an operator and the other a
+// security officer.
 func pair(a, b store.Member) bool {
 	return a.ID != b.ID && a.Active() && b.Active() &&
 		(a.Has(liuma.RoleOperator) && b.Has(liuma.RoleOfficer) || a.Has(liuma.RoleOfficer) && b.Has(liuma.RoleOperator))
 }
 
-// room drops what ended long ago and refuses too many that are open.
+// room deletes proposals that ended long ago, and refuses a new one if too many are
+// open.
 func room(tx store.Tx, now time.Time) error {
 	all, err := tx.Proposals()
 	if err != nil {
@@ -155,11 +156,10 @@ func room(tx store.Tx, now time.Time) error {
 	return nil
 }
 
-// Approve approves a proposal and returns its body, for an act outside the
-// database. The record says that it was approved before the act is done. A crash
-// between the two leaves it approved and not done: asked again by the same member
-// before its time is over, Approve returns the body again. Errors: ErrUnknown, ErrLate, ErrEnded, ErrSame,
-// ErrPair, ErrRole.
+// Approve approves a proposal and returns its body, for an act outside the database. The approval
+// is recorded before the act is done. A crash between the two leaves it approved and not done: if
+// the same member calls Approve again before the proposal's time is over, it returns the body
+// again. Errors: ErrUnknown, ErrLate, ErrEnded, ErrSame, ErrPair, ErrRole.
 func (p *Proposals) Approve(ctx context.Context, id ID, by liuma.StaffID) ([]byte, error) {
 	var body []byte
 	err := p.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
@@ -183,9 +183,9 @@ func (p *Proposals) Approve(ctx context.Context, id ID, by liuma.StaffID) ([]byt
 	return body, nil
 }
 
-// Together approves a proposal of a kind and carries it out in the same
-// transaction: a crash leaves both or neither. act returns words for the entry's note.
-// Errors: those of Approve, ErrKind, and act's.
+// Together approves a proposal of a kind and carries it out in the same transaction: a
+// crash leaves both done or neither. act returns words for the entry's note. Errors:
+// the errors of Approve, ErrKind, and the errors of act.
 func (p *Proposals) Together(ctx context.Context, id ID, kind string, by liuma.StaffID, act func(store.Tx, store.Proposal) (note string, err error)) error {
 	return p.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		row, err := p.row(tx, id)
@@ -215,8 +215,8 @@ func (p *Proposals) approve(tx store.Tx, row store.Proposal, by liuma.StaffID, n
 	return entry(row.Ended, by, audit.ProposalApproved, row, note), tx.UpdateProposal(row)
 }
 
-// approvable judges both members as they are now: who was suspended since has
-// proposed nothing.
+// approvable checks both members as they are now: a proposal of a member who was
+// suspended since then does not count.
 func (p *Proposals) approvable(tx store.Tx, row store.Proposal, by liuma.StaffID) error {
 	switch {
 	case row.State != store.ProposalOpen:
@@ -254,8 +254,8 @@ func mayDecide(r store.Reader, by liuma.StaffID) error {
 	return err
 }
 
-// Withdraw ends an open proposal undone; an operator or a security officer may,
-// whoever proposed it. Errors: ErrUnknown, ErrEnded, ErrRole.
+// Withdraw ends an open proposal without carrying it out. Any operator or security
+// officer may withdraw it, whoever proposed it. Errors: ErrUnknown, ErrEnded, ErrRole.
 func (p *Proposals) Withdraw(ctx context.Context, id ID, by liuma.StaffID) error {
 	return p.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		row, err := p.row(tx, id)
@@ -281,7 +281,7 @@ func (p *Proposals) row(r store.Reader, id ID) (store.Proposal, error) {
 	return row, err
 }
 
-// List lists what waits for an approval, the oldest first.
+// List returns the proposals that wait for an approval, the oldest first.
 func (p *Proposals) List(ctx context.Context) ([]store.Proposal, error) {
 	var open []store.Proposal
 	err := p.c.Store.View(ctx, func(r store.Reader) error {
@@ -297,8 +297,9 @@ func (p *Proposals) List(ctx context.Context) ([]store.Proposal, error) {
 	return open, err
 }
 
-// ApprovedBy lists what a member approved and whose time is not over, the oldest first:
-// of acts outside the database, what Approve would return to them again.
+// ApprovedBy returns the proposals that a member approved and whose time is not over,
+// the oldest first. For acts outside the database, Approve would return their bodies
+// again.
 func (p *Proposals) ApprovedBy(ctx context.Context, by liuma.StaffID) ([]store.Proposal, error) {
 	var approved []store.Proposal
 	err := p.c.Store.View(ctx, func(r store.Reader) error {
@@ -314,7 +315,7 @@ func (p *Proposals) ApprovedBy(ctx context.Context, by liuma.StaffID) ([]store.P
 	return approved, err
 }
 
-// Of returns one, ended or not. ErrUnknown.
+// Of returns one proposal, ended or not. It may return ErrUnknown.
 func (p *Proposals) Of(ctx context.Context, id ID) (row store.Proposal, err error) {
 	err = p.c.Store.View(ctx, func(r store.Reader) (err error) {
 		row, err = p.row(r, id)

@@ -1,13 +1,14 @@
-// Package ration counts the codes that people type without having signed in, by who sent
-// them, in the database: of freeze codes and of the codes of tickets a source may give so many wrong ones
-// an hour, and no more.
+// Package ration limits the codes that people enter without being signed in. It counts them in
+// the database by source: a source may enter only so many wrong freeze codes, or wrong codes of
+// tickets, an hour.
 //
-// It guarantees that all authorities on one database together take no more than that of a
-// source, also from two at once, and that a restart gives none back: a try is counted in
-// transactions of its own, and of tickets before the code is looked at. What it writes is bounded: a source that is slowed writes nothing, and of those that come after
-// Codes.Sources others within an hour none has a row of its own.
+// It guarantees that all authorities on one database together accept no more than that from a
+// source, even if two are asked at once, and that a restart gives no try back: a try is counted
+// in its own transaction and, for tickets, before the code is looked at. It bounds the rows that
+// it writes: a source that is refused writes nothing, and sources that come after Codes.Sources
+// others within an hour have no row of their own.
 //
-// It trusts the store's clock (H), and who names the source. Who deletes rows of the
+// It trusts the store's clock (H), and the caller to name the source. Whoever deletes rows of the
 // database gives tries back, as with every meter.
 //
 // Start here: Codes.Spend.
@@ -24,45 +25,47 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// Period is what codes are counted for: each hour of the store's clock by itself.
+// Period is the time for which codes are counted: each hour of the store's clock
+// separately.
 const Period = time.Hour
 
 // Codes is one kind of codes and its ration.
 type Codes struct {
 	Kind    string // of the meters
-	Source  uint64 // wrong ones of one source within the hour
-	Sources uint64 // that are counted at a time, each by itself
-	// Others is how many all other sources may give together. Zero: they are not counted.
+	Source  uint64 // wrong codes allowed from one source within the hour
+	Sources uint64 // sources that are counted separately at a time
+	// Others is how many wrong codes all other sources together may enter. Zero: they are
+	// not counted.
 	Others uint64
-	// Alarm is how many wrong ones within the hour, from all sources, are an alarm.
+	// Alarm is how many wrong codes within the hour, from all sources, raise an alarm.
 	Alarm uint64
 }
 
-// others stands for all sources that come after Sources others within the hour.
+// others is the index for all sources that come after Sources others within the hour.
 func others() vault.Index { return vault.Index{} }
 
-// kind is under which the tries of an hour are metered. Each hour has meters of its own, so
-// that what is given back late goes to the hour that it was taken from.
+// kind returns the meter kind for an hour's tries. Each hour has its own meters, so that a
+// try that is given back late is given back to the hour in which it was taken.
 func (c Codes) kind(of string, now time.Time) string {
 	return fmt.Sprintf("%s%s@%d", c.Kind, of, now.Unix()/int64(Period/time.Second))
 }
 
 const (
-	tried   = ""         // by source: those that were taken
-	right   = ":right"   // by source: those of them that were given back
-	sources = ":sources" // how many have a count of their own
-	all     = ":all"     // wrong ones of all
+	tried   = ""         // by source: tries that were counted
+	right   = ":right"   // by source: tries that were given back because the code was right
+	sources = ":sources" // how many sources have their own count
+	all     = ":all"     // wrong codes of all sources
 )
 
-// over is when the hour of a time ends.
+// over returns when the hour of a time ends.
 func over(now time.Time) time.Time { return now.UTC().Truncate(Period).Add(Period) }
 
-// place is where a source is counted within an hour.
+// place is the row in which a source is counted within an hour.
 type place struct {
 	key     vault.Index
 	most    uint64
 	counted bool
-	first   bool // it has no row of its own yet
+	first   bool // the source has no row of its own yet
 }
 
 func (c Codes) count(r store.Reader, of string, key vault.Index, now time.Time) (uint64, error) {
@@ -81,24 +84,25 @@ func (c Codes) placeOf(r store.Reader, source vault.Index, now time.Time) (place
 	return place{key: others(), most: c.Others, counted: c.Others > 0}, nil
 }
 
-// spent reports whether no more may be given at a place.
+// spent reports whether no more tries are allowed at a place.
 func (c Codes) spent(r store.Reader, p place, now time.Time) (bool, error) {
 	n, err := c.count(r, tried, p.key, now)
-	if err != nil || n < p.most { // those that were given back change nothing
+	if err != nil || n < p.most { // tries that were given back change nothing
 		return false, err
 	}
 	back, err := c.count(r, right, p.key, now)
 	return n-min(n, back) >= p.most, err
 }
 
-// Spend counts one try of a source. Until is zero if it was taken; otherwise the source may
-// give no more until then, and nothing was written. Two at once, here or at two authorities,
-// come one after the other.
+// Spend counts one try of a source. until is zero if the try was counted; otherwise the source
+// must wait until then, and nothing was written. Two tries at once, here or at two authorities,
+// are handled one after the other.
 //
-// A new source is counted among the sources first, in a transaction of its own, since the two
-// rows lie in two places. A crash after it leaves a source more than there is, which only has
-// others counted together earlier. A crash before the last commit counts nothing, and nobody has
-// looked at the code; after it the try stays counted, whatever became of the request.
+// A new source is first counted among the sources, in a separate transaction, because the two
+// rows are in two places. A crash after that counts one source too many, so that later sources
+// are counted together a little earlier. A crash before the last commit counts nothing, and
+// nobody has looked at the code; after it the try stays counted, whatever becomes of the
+// request.
 func (c Codes) Spend(ctx context.Context, st store.Store, source vault.Index, now time.Time) (t Taken, until time.Time, err error) {
 	var p place
 	over, full := over(now), false
@@ -119,7 +123,7 @@ func (c Codes) Spend(ctx context.Context, st store.Store, source vault.Index, no
 			if p, err = c.placeOf(tx, source, now); err != nil || !p.first {
 				return audit.Entry{}, err
 			}
-			return audit.Entry{}, tx.Meter(c.kind(sources, now), others(), now, 1) // it only says how many came
+			return audit.Entry{}, tx.Meter(c.kind(sources, now), others(), now, 1) // no audit entry: the meter only counts sources
 		})
 		if err != nil || !p.counted {
 			return Taken{}, time.Time{}, err
@@ -129,7 +133,7 @@ func (c Codes) Spend(ctx context.Context, st store.Store, source vault.Index, no
 		if full, err = c.spent(tx, p, now); err != nil || full {
 			return audit.Entry{}, err
 		}
-		return audit.Entry{}, tx.Meter(c.kind(tried, now), p.key, now, 1) // it only says how often something came
+		return audit.Entry{}, tx.Meter(c.kind(tried, now), p.key, now, 1) // no audit entry: the meter only counts tries
 	})
 	switch {
 	case err != nil:
@@ -140,15 +144,15 @@ func (c Codes) Spend(ctx context.Context, st store.Store, source vault.Index, no
 	return Taken{kind: c.kind(right, now), key: p.key, at: now}, time.Time{}, nil
 }
 
-// Taken is one try that was counted; the zero value is none.
+// Taken is one try that was counted; the zero value is no try.
 type Taken struct {
 	kind string
 	key  vault.Index
 	at   time.Time
 }
 
-// GiveBack takes a try out of the count: its code was right. A crash before the commit
-// leaves it counted.
+// GiveBack removes a try from the count, because its code was right. A crash before the
+// commit leaves it counted.
 func (t Taken) GiveBack(tx store.Tx) error {
 	if t.kind == "" {
 		return nil
@@ -156,16 +160,16 @@ func (t Taken) GiveBack(tx store.Tx) error {
 	return tx.Meter(t.kind, t.key, t.at, 1)
 }
 
-// Wrong counts the wrong ones of all sources for the alarm, in memory, and adds them to
-// those of other authorities when it is saved. They refuse nobody.
+// Wrong counts the wrong codes of all sources for the alarm, in memory; Save adds them
+// to the counts of other authorities. They do not cause refusals.
 type Wrong struct{ unsaved atomic.Uint64 }
 
-// Add counts one.
+// Add counts one wrong code.
 func (w *Wrong) Add() { w.unsaved.Add(1) }
 
-// Save adds up what was counted since the last call, and reports whether this made it an
-// alarm; of several authorities one hears of it. A crash before the commit loses what was
-// counted since the last call.
+// Save saves the number counted since the last call, and reports whether it raises the
+// alarm; of several authorities only one gets true. A crash before the commit loses the
+// number since the last call.
 func (w *Wrong) Save(ctx context.Context, st store.Store, c Codes, now time.Time) (alarm bool, err error) {
 	n := w.unsaved.Swap(0)
 	if n == 0 {
@@ -177,7 +181,7 @@ func (w *Wrong) Save(ctx context.Context, st store.Store, c Codes, now time.Time
 		if err != nil {
 			return audit.Entry{}, err
 		}
-		return audit.Entry{}, tx.Meter(c.kind(all, now), others(), now, n) // it only says how often something came
+		return audit.Entry{}, tx.Meter(c.kind(all, now), others(), now, n) // no audit entry: the meter only counts wrong codes
 	})
 	if err != nil {
 		w.unsaved.Add(n)

@@ -20,17 +20,17 @@ import (
 
 // Errors of archiving.
 var (
-	// ErrNothingToArchive: no digest that is old enough is outside of the archives.
+	// ErrNothingToArchive: no digest outside of the archives is old enough.
 	ErrNothingToArchive = errors.New("record: nothing to archive")
-	// ErrArchive: the signature is not that of the record's next archive.
+	// ErrArchive: this is not the signature of the record's next archive.
 	ErrArchive = errors.New("record: not the next archive of this record")
 )
 
 // ArchiveName is the name of an archive's file.
 func ArchiveName(number uint64) string { return fmt.Sprintf("archive-%08d.jsonl", number) }
 
-// ArchivesIn finds the archives of a directory by the names of their files, in the
-// order of their numbers. Files of other names are passed over.
+// ArchivesIn finds the archives in a directory by their file names, in the order
+// of their numbers. It ignores other files.
 func ArchivesIn(dir string) ([]audit.ArchiveFile, error) {
 	names, err := os.ReadDir(dir) // in the order of the names
 	if err != nil {
@@ -48,15 +48,15 @@ func ArchivesIn(dir string) ([]audit.ArchiveFile, error) {
 	return out, nil
 }
 
-// Plan says what the next archive would hold.
+// Plan describes the next archive.
 type Plan struct {
 	Number   uint64    // of the archive
 	Digest   uint64    // the last digest that it would hold
 	DigestAt time.Time // its time
 }
 
-// Plan finds the last digest before a time. A zero time is now less what the record
-// is kept for. ErrNothingToArchive.
+// Plan finds the last digest before a time. A zero time means now minus the time
+// for which the record is kept. It may return ErrNothingToArchive.
 func (d *Digester) Plan(ctx context.Context, before time.Time) (p Plan, err error) {
 	if before.IsZero() {
 		before = d.c.Now().Add(-d.c.Keep)
@@ -91,7 +91,7 @@ func (d *Digester) Plan(ctx context.Context, before time.Time) (p Plan, err erro
 	return p, err
 }
 
-// digestTime is when a digest was made.
+// digestTime returns when a digest was made.
 func digestTime(r store.Reader, number uint64) (time.Time, error) {
 	d, err := digestAt(r, number)
 	return d.At, err
@@ -120,9 +120,9 @@ func lastArchive(r store.Reader) (store.Archive, error) {
 	return last, err
 }
 
-// archive writes the next archive, up to a digest. It keeps nothing: the archive
-// counts when Keep has its signature. An archive of entries that are not an
-// unbroken chain is not signed (*audit.Finding).
+// archive writes the next archive, up to a digest. It records nothing: the
+// archive counts only after Keep has its signature. If its entries are not an
+// unbroken chain, the archive is not signed (*audit.Finding).
 func (d *Digester) archive(ctx context.Context, upTo uint64, w io.Writer) error {
 	content := sha256.New()
 	a := &archiving{d: d, ctx: ctx, w: io.MultiWriter(w, content), heads: map[audit.Stream]audit.Head{}, upTo: upTo,
@@ -150,14 +150,14 @@ type archiving struct {
 	ctx   context.Context
 	w     io.Writer
 	upTo  uint64
-	after uint64 // the last digest of the archive before
+	after uint64 // the last digest of the previous archive
 	heads map[audit.Stream]audit.Head
 	head  audit.Archive
 }
 
 func (a *archiving) view(f func(store.Reader) error) error { return a.d.c.Store.View(a.ctx, f) }
 
-// begin finds the archive before and writes the first line.
+// begin finds the previous archive and writes the first line.
 func (a *archiving) begin() error {
 	err := a.view(func(r store.Reader) error {
 		last, err := lastArchive(r)
@@ -204,7 +204,7 @@ func (a *archiving) digests() error {
 	return nil
 }
 
-// stream writes the entries of a stream from the archive before up to a head.
+// stream writes a stream's entries from the previous archive up to a head.
 func (a *archiving) stream(r store.Reader, to audit.Head) error {
 	from, err := digestedHead(r, to.Stream, a.after)
 	if err != nil {
@@ -235,10 +235,11 @@ func (a *archiving) stream(r store.Reader, to audit.Head) error {
 	return err
 }
 
-// Keep takes an archive for written and read back: from then on what it holds may
-// leave the database. Only a signature of this authority over the next archive is
-// taken. A crash before the commit leaves a file that Keep takes later; nothing
-// has left (I-16). ErrArchive.
+// Keep records that an archive was written and read back: from then on its
+// content may leave the database. It accepts only this authority's signature of
+// the record's next archive; otherwise it returns ErrArchive. A crash before the
+// commit leaves a file that a later Keep accepts; nothing has left the database
+// (I-16).
 func (d *Digester) Keep(ctx context.Context, token, actor string, reason audit.Reason) (store.Archive, error) {
 	keys := d.c.Signer.ReceiptKeys()
 	a, err := audit.ParseArchive(token, &keys)

@@ -14,19 +14,19 @@ import (
 	"github.com/liuma-pin/liuma/internal/tally"
 )
 
-// gathered is what a look at the record found.
+// gathered is the result of looking at the record.
 type gathered struct {
 	last     audit.SignedDigest
-	changes  []audit.Head // streams that grew, with whole chains
+	changes  []audit.Head // streams that grew, with unbroken chains
 	findings []*audit.Finding
-	// Of the record after the changes.
+	// Of the record, with the changes.
 	sum              audit.Sum
 	streams, entries uint64
-	// What the changes came to, for the tallies.
+	// What the changes add to the tallies.
 	counted tally.Count
 }
 
-// digest is the digest that follows the last one.
+// digest returns the digest that follows the last one.
 func (g *gathered) digest(issuer string, now time.Time) audit.Digest {
 	out := audit.Digest{Issuer: issuer, Number: g.last.Number + 1, At: time.UnixMilli(now.UnixMilli()).UTC(),
 		Streams: g.streams, Entries: g.entries, Changed: uint64(len(g.changes)), Changes: audit.ChangesHash(g.changes),
@@ -37,8 +37,8 @@ func (g *gathered) digest(issuer string, now time.Time) audit.Digest {
 	return out
 }
 
-// Check checks the entries since the last digest, and that the digests that
-// were shipped are those of the database. It makes no digest.
+// Check checks the entries since the last digest, and that the shipped digests are the
+// database's. It makes no digest.
 func (d *Digester) Check(ctx context.Context) error {
 	d.making.Lock()
 	defer d.making.Unlock()
@@ -54,8 +54,8 @@ func (d *Digester) Check(ctx context.Context) error {
 	return nil
 }
 
-// gather looks at every stream that grew since the last digest, which keys check,
-// in one snapshot.
+// gather looks, in one snapshot, at every stream that grew since the last digest. It
+// checks that digest with keys.
 func (d *Digester) gather(ctx context.Context, keys jose.JSONWebKeySet) (g gathered, err error) {
 	err = d.c.Store.View(ctx, func(r store.Reader) error {
 		last, err := d.lastBy(r, keys)
@@ -68,7 +68,7 @@ func (d *Digester) gather(ctx context.Context, keys jose.JSONWebKeySet) (g gathe
 	return g, err
 }
 
-// grew takes one stream.
+// grew checks one stream and adds it to the result.
 func (g *gathered) grew(r store.Reader, s audit.Stream) error {
 	from, err := digestedHead(r, s, g.last.Number)
 	if err != nil {
@@ -79,7 +79,7 @@ func (g *gathered) grew(r store.Reader, s audit.Stream) error {
 	case errors.Is(err, store.ErrNotFound):
 		g.find(audit.Place{Stream: s, Number: from.Number + 1}, audit.Missing)
 		return nil
-	case errors.Is(err, store.ErrSeal): // the row that holds the head; the other streams go on
+	case errors.Is(err, store.ErrSeal): // the row that holds the head was altered; the other streams go on
 		g.find(audit.Place{Stream: s, Number: from.Number + 1}, audit.Altered)
 		return nil
 	case err != nil:
@@ -95,7 +95,7 @@ func (g *gathered) grew(r store.Reader, s audit.Stream) error {
 		return err
 	}
 	if to.Number == from.Number {
-		return nil // its row was put on the list by hand
+		return nil // somebody put the stream on the list by hand
 	}
 	if from.Number > 0 {
 		g.sum.Remove(from)
@@ -109,8 +109,8 @@ func (g *gathered) grew(r store.Reader, s audit.Stream) error {
 	return nil
 }
 
-// regionOf is the region of a stream's card; empty for a process start, and for a card
-// that cannot be read.
+// regionOf returns the region of a stream's card; empty for a process start, and for a
+// card that cannot be read.
 func regionOf(r store.Reader, s audit.Stream) liuma.Region {
 	if s.Kind != audit.OfCard {
 		return ""
@@ -126,8 +126,8 @@ func (g *gathered) find(p audit.Place, f audit.Fault) {
 	g.findings = append(g.findings, &audit.Finding{Place: p, What: string(f)})
 }
 
-// verify checks the entries between two heads, and what a process start
-// follows. It shows each entry to visit.
+// verify checks the entries between two heads, and the entry that a process start
+// follows. It passes each entry to visit.
 func verify(r store.Reader, from, to audit.Head, visit func(audit.Recorded)) (*audit.Break, error) {
 	var failed error
 	var first audit.Recorded
@@ -165,8 +165,8 @@ func verify(r store.Reader, from, to audit.Head, visit func(audit.Recorded)) (*a
 	return nil, nil
 }
 
-// digestedHead is the head that the digests up to a number have, or zero if none
-// has the stream.
+// digestedHead returns the head that the digests up to a number have for the stream, or
+// zero if none lists it.
 func digestedHead(r store.Reader, s audit.Stream, upTo uint64) (audit.Head, error) {
 	h, err := r.DigestedHead(s, upTo)
 	if errors.Is(err, store.ErrNotFound) {
@@ -175,8 +175,7 @@ func digestedHead(r store.Reader, s audit.Stream, upTo uint64) (audit.Head, erro
 	return h, err
 }
 
-// undigested calls visit for every stream that has entries which no digest
-// covers.
+// undigested calls visit for every stream with entries that no digest covers.
 func undigested(r store.Reader, visit func(audit.Stream) error) error {
 	var after audit.Stream
 	for {
@@ -196,8 +195,7 @@ func undigested(r store.Reader, visit func(audit.Stream) error) error {
 	}
 }
 
-// entries calls visit for a stream's entries after a number, until it returns
-// false.
+// entries calls visit for a stream's entries after a number, until visit returns false.
 func entries(r store.Reader, s audit.Stream, after uint64, visit func(audit.Recorded) bool) error {
 	for {
 		list, err := r.Entries(s, after, page)
@@ -216,9 +214,9 @@ func entries(r store.Reader, s audit.Stream, after uint64, visit func(audit.Reco
 	}
 }
 
-// tell raises the alarm about what a check found: each time in the log and in
-// the state, and once in the record. A crash before the entry is kept loses
-// nothing, since the next start finds the same.
+// tell raises the alarm about a check's findings: each time in the log and in the
+// state, and once in the record. A crash before the entry is written loses nothing,
+// because the next start finds the same faults.
 func (d *Digester) tell(ctx context.Context, findings []*audit.Finding) {
 	d.mu.Lock()
 	d.state.Checked, d.state.Faults = d.c.Now().UTC(), nil

@@ -11,10 +11,10 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// Needs reports whether the last digest is checked with the key of a kid and no
-// other. Without that key no digest follows it. A last digest that no key of the
-// authority checks needs none: else whoever alters it could keep a stolen key from
-// being dropped.
+// Needs reports whether only the key with this kid can check the last digest.
+// Without that key no further digest can follow. If no key of the authority can
+// check the last digest, Needs returns false: otherwise somebody who alters that
+// digest could prevent the removal of a stolen key.
 func (d *Digester) Needs(ctx context.Context, kid string) (needs bool, err error) {
 	all := d.c.Signer.ReceiptKeys()
 	others := jose.JSONWebKeySet{Keys: slices.DeleteFunc(all.Keys, func(k jose.JSONWebKey) bool { return k.KeyID == kid })}
@@ -32,15 +32,17 @@ func (d *Digester) Needs(ctx context.Context, kid string) (needs bool, err error
 	return false, err
 }
 
-// Signed checks the last digest with the authority's keys. *audit.Finding.
+// Signed checks the last digest with the authority's keys. It may return a
+// *audit.Finding.
 func (d *Digester) Signed(ctx context.Context) error {
 	return d.c.Store.View(ctx, func(r store.Reader) error { _, err := d.last(r); return err })
 }
 
-// Resume makes the next digest where the key that signed the last one is gone:
-// dropped, or not in a key file that was put back. The operator gives the public
-// keys that were published then. They are taken for this one digest, beside the
-// authority's own, and the record says so, with the reason.
+// Resume makes the next digest if the key that signed the last one is gone: it
+// was dropped, or it is not in a key file that was put back. The operator gives
+// the public keys that were published then. They are accepted for this one
+// digest, in addition to the authority's own keys, and the record says so, with
+// the reason.
 func (d *Digester) Resume(ctx context.Context, given jose.JSONWebKeySet, actor string, reason audit.Reason) (audit.SignedDigest, error) {
 	keys := d.c.Signer.ReceiptKeys()
 	for _, k := range given.Keys {

@@ -11,20 +11,22 @@ import (
 
 // Query says which part of the record to export; the zero Query means all of it.
 type Query struct {
-	Stream audit.Stream // only this stream; zero: all
-	From   uint64       // of that stream, only entries from this number on
-	// Recent: only entries that no digest covers, or only the last one.
+	Stream audit.Stream // only this stream; zero: all streams
+	From   uint64       // of that stream, only the entries from this number on
+	// Recent: only the entries that no digest covers, or only the last entry.
 	Recent bool
-	// Archive: not an export, but the next archive, up to the digest of that number.
+	// Archive: the next archive, up to the digest with this number, instead of an
+	// export.
 	Archive uint64
 }
 
 // part reports whether q leaves anything out.
 func (q Query) part() bool { return q != Query{} }
 
-// Export writes the record as lines of JSON (docs/AUDIT.md), a whole one with
-// its digests. It reads in steps, so that it holds up nobody: entries that come
-// meanwhile may be in it or not, and every stream is whole up to its head.
+// Export writes the record as lines of JSON (docs/AUDIT.md); a whole export
+// includes the digests. It reads in steps, so that nobody waits for it: entries
+// that are written meanwhile may or may not be in it, and every stream is whole
+// up to its head.
 func (d *Digester) Export(ctx context.Context, q Query, w io.Writer) error {
 	d.leaving.RLock()
 	defer d.leaving.RUnlock()
@@ -69,8 +71,8 @@ type export struct {
 
 func (x *export) view(f func(store.Reader) error) error { return x.d.c.Store.View(x.ctx, f) }
 
-// digests writes the digests; where the first of them are archived, it begins with
-// the last of those and the cuts of all streams.
+// digests writes the digests. If the first digests are archived, it begins with
+// the last archived one and the cuts of all streams.
 func (x *export) digests() error {
 	if err := x.anchor(); err != nil {
 		return err
@@ -83,7 +85,7 @@ func (x *export) digests() error {
 		for n := x.begins + 1; n <= last.Number; n++ {
 			err := writeDigest(r, x.w, n)
 			if _, gone := errors.AsType[*audit.Finding](err); err != nil && !gone {
-				return err // one that is gone is left for whoever examines
+				return err // a missing digest is left for the examiner to find
 			}
 		}
 		return nil
@@ -105,7 +107,7 @@ func (x *export) anchor() error {
 			return err
 		}
 		if len(list) == 0 || list[0].Number != a.Digest {
-			return nil // left for whoever examines
+			return nil // left for the examiner to find
 		}
 		return audit.WriteLine(x.w, audit.Line{Digest: &audit.DigestLine{Token: list[0].Token}})
 	})
@@ -115,7 +117,8 @@ func (x *export) anchor() error {
 	return cuts(x.view, x.begins, func(h audit.Head) error { return audit.WriteLine(x.w, audit.Line{Change: audit.LineOfHead(h)}) })
 }
 
-// cut is the number of a stream's last archived entry that is not exported.
+// cut returns the number of a stream's last archived entry, which is not
+// exported.
 func (x *export) cut(r store.Reader, s audit.Stream) (uint64, error) {
 	if x.begins == 0 {
 		return 0, nil
@@ -155,8 +158,9 @@ func (x *export) streams() error {
 	}
 }
 
-// headless writes the streams whose end is gone with its row, as far as they have
-// entries since the last digest; what a digest lists is missed without them.
+// headless writes the streams whose heads were lost with their rows, as far as
+// they have entries since the last digest. Entries that a digest lists would
+// otherwise be missing.
 func (x *export) headless() error {
 	return x.view(func(r store.Reader) error {
 		return undigested(r, func(s audit.Stream) error {
@@ -197,8 +201,9 @@ func (x *export) recent() error {
 	})
 }
 
-// headOf is the head of a stream; that of a card whose row was altered has no
-// number, so that whoever examines the export finds its end missing.
+// headOf returns a stream's head. If the card's row was altered, the head has
+// no number, so that whoever examines the export finds the stream's end
+// missing.
 func headOf(r store.Reader, s audit.Stream) (audit.Head, error) {
 	h, err := r.Head(s)
 	if errors.Is(err, store.ErrSeal) {

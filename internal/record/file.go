@@ -12,11 +12,11 @@ import (
 	"github.com/liuma-pin/liuma/internal/diskfile"
 )
 
-// PutArchive writes the file of an archive to a directory, as write writes it, and
-// reads it back from there. If there is a file of that number, which was written
-// before and not kept, as a crash leaves it, that one is read and taken instead
-// (taken). A crash in PutArchive leaves at most a file whose name begins with a
-// dot, which the next one overwrites; the record has lost nothing (I-16).
+// PutArchive writes an archive's file to a directory, with write, and reads it
+// back from there. If the file already exists, written earlier but never recorded
+// because of a crash, it reads and returns that file instead (taken). A crash in
+// PutArchive leaves at most a file whose name begins with a dot, which the next
+// call overwrites; the record has lost nothing (I-16).
 func PutArchive(dir string, number uint64, write func(io.Writer) error) (a audit.SignedArchive, taken bool, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return a, false, fmt.Errorf("directory of archives: %w", err)
@@ -54,8 +54,8 @@ func fill(path string, write func(io.Writer) error) error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
-// readBack reads an archive as ReadArchive does. Whether its signature is the
-// authority's is checked by Keep.
+// readBack reads an archive as ReadArchive does. Keep checks whether the
+// signature is the authority's.
 func readBack(path string, number uint64) (audit.SignedArchive, error) {
 	f, err := os.Open(path)
 	if err != nil {

@@ -11,21 +11,21 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// Bounds of one call of Find: the caller goes on where it ended.
+// Limits of one call of Find; the caller continues where it ended.
 const (
-	findMost = 100    // entries that it returns
-	lookMost = 20_000 // entries that it looks at
+	findMost = 100    // entries returned
+	lookMost = 20_000 // entries looked at
 )
 
-// Search says which entries to find; what is empty is any.
+// Search says which entries to find; an empty member matches everything.
 type Search struct {
-	Stream       audit.Stream // of a card, say
+	Stream       audit.Stream // for example a card's
 	Actor        string
 	Event        audit.Event
 	Outcome      string
 	BusinessNo   liuma.BusinessNo
 	Since, Until time.Time   // from Since on, and before Until
-	After        audit.Place // go on after this one, as an earlier answer said
+	After        audit.Place // continue after this place, as an earlier answer said
 }
 
 func (q Search) matches(e audit.Recorded) bool {
@@ -34,16 +34,16 @@ func (q Search) matches(e audit.Recorded) bool {
 		!e.At.Before(q.Since) && (q.Until.IsZero() || e.At.Before(q.Until))
 }
 
-// Found is what a call of Find came by.
+// Found is the result of one call of Find.
 type Found struct {
 	Entries []audit.Recorded // in the order of streams and numbers
-	Looked  int              // at how many entries
-	Next    audit.Place      // where to go on; zero: the end was reached
+	Looked  int              // number of entries looked at
+	Next    audit.Place      // where to continue; zero: the end was reached
 }
 
-// Find looks through the entries of the database, stream by stream. It returns early,
-// with where to go on, after a hundred found or twenty thousand looked at, so that a
-// search holds up nobody. What is in archives is not looked at.
+// Find searches the entries of the database, stream by stream. It stops, and says where
+// to continue, after a hundred entries found or twenty thousand looked at, so that a
+// search delays nobody. It does not search archives.
 func (d *Digester) Find(ctx context.Context, q Search) (out Found, err error) {
 	err = d.c.Store.View(ctx, func(r store.Reader) error {
 		out = Found{}
@@ -61,7 +61,7 @@ func (d *Digester) Find(ctx context.Context, q Search) (out Found, err error) {
 	return out, err
 }
 
-// streams looks through the streams after the one that q goes on in.
+// streams searches the streams after the one where q continues.
 func (f *Found) streams(r store.Reader, q Search) error {
 	after := q.After.Stream
 	for {
@@ -81,7 +81,7 @@ func (f *Found) streams(r store.Reader, q Search) error {
 	}
 }
 
-// look looks through one stream after a number, and reports whether it has to stop.
+// look searches one stream after a number, and reports whether a limit was reached.
 func (f *Found) look(r store.Reader, q Search, s audit.Stream, after uint64) (full bool, err error) {
 	err = entries(r, s, after, func(e audit.Recorded) bool {
 		f.Looked++
@@ -96,19 +96,19 @@ func (f *Found) look(r store.Reader, q Search, s audit.Stream, after uint64) (fu
 	return full, err
 }
 
-// Checked is what an examination of one stream came to.
+// Checked is the result of examining one stream.
 type Checked struct {
-	Head  audit.Head   // that the stream's row says, and with which the chain was compared
-	From  uint64       // the first entry in the database; those before are in archives
+	Head  audit.Head   // in the stream's row; the chain was compared with it
+	From  uint64       // number of the first entry in the database; earlier ones are in archives
 	Break *audit.Break // nil: the chain is whole
-	// Digested is the last entry that a signed digest covers, which the chain was compared
-	// with as well; 0: none does yet.
+	// Digested is the number of the last entry that a signed digest covers; the chain was
+	// compared with that too. 0: no digest covers the stream yet.
 	Digested uint64
 }
 
-// CheckStream examines the chain of a stream from its first entry in the database to
-// its head, and compares it with the last digest that lists it. store.ErrNotFound: there
-// is no such stream.
+// CheckStream examines a stream's chain from its first entry in the database to its
+// head, and compares it with the last digest that lists the stream. It returns
+// store.ErrNotFound if there is no such stream.
 func (d *Digester) CheckStream(ctx context.Context, s audit.Stream) (out Checked, err error) {
 	err = d.c.Store.View(ctx, func(r store.Reader) error {
 		out = Checked{}

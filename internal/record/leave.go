@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// Kept is how long the database keeps the record where the configuration does not
-	// say, and KeptLeast the shortest time that may be configured.
+	// Kept is how long the database keeps the record by default, and KeptLeast the
+	// shortest time that may be configured.
 	Kept      = 3 * 365 * 24 * time.Hour
 	KeptLeast = 183 * 24 * time.Hour
 
@@ -24,8 +24,8 @@ const (
 	leaveRows  = 500
 )
 
-// Retain lets what archives hold leave the database when it was kept long enough,
-// until ctx ends: a step a second, beside the load.
+// Retain deletes archived entries from the database once they were kept long enough,
+// until ctx ends: one step a second, so that it does not disturb other work.
 func (d *Digester) Retain(ctx context.Context) {
 	t := time.NewTicker(leaveEvery)
 	defer t.Stop()
@@ -41,8 +41,8 @@ func (d *Digester) Retain(ctx context.Context) {
 	}
 }
 
-// RetainStep is one step of Retain, for tests that move the clock. It waits for
-// nobody: while the record is exported nothing leaves.
+// RetainStep is one step of Retain, for tests that move the clock. It does not wait:
+// while the record is being exported, nothing is deleted.
 func (d *Digester) RetainStep(ctx context.Context) error {
 	if !d.leaving.TryLock() {
 		return nil
@@ -78,7 +78,7 @@ func (d *Digester) RetainStep(ctx context.Context) error {
 	return d.dropped(ctx, a, "ok")
 }
 
-// dropped notes in the record that an archive's part of it leaves, or has left. A
+// dropped records that an archive's entries are leaving, or have left, the database. A
 // crash before the commit leaves the step to the next start (I-16).
 func (d *Digester) dropped(ctx context.Context, a store.Archive, outcome string) error {
 	return d.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
@@ -88,7 +88,7 @@ func (d *Digester) dropped(ctx context.Context, a store.Archive, outcome string)
 	})
 }
 
-// nextToLeave is the first archive whose part of the record has not left; zero:
+// nextToLeave returns the first archive whose entries have not left the database; zero:
 // there is none.
 func nextToLeave(r store.Reader) (next store.Archive, err error) {
 	err = archives(r, func(a store.Archive) bool {
@@ -100,7 +100,7 @@ func nextToLeave(r store.Reader) (next store.Archive, err error) {
 	return next, err
 }
 
-// anchor is the archive after which the record begins in the database, or zero.
+// anchor returns the archive after which the record in the database begins, or zero.
 func anchor(r store.Reader) (last store.Archive, err error) {
 	err = archives(r, func(a store.Archive) bool {
 		if a.LeavesAt.IsZero() {
@@ -112,7 +112,7 @@ func anchor(r store.Reader) (last store.Archive, err error) {
 	return last, err
 }
 
-// archives calls visit for the archives in their order, until it returns false.
+// archives calls visit for the archives in their order, until visit returns false.
 func archives(r store.Reader, visit func(store.Archive) bool) error {
 	var after uint64
 	for {
@@ -152,7 +152,7 @@ func cuts(view func(func(store.Reader) error) error, upTo uint64, visit func(aud
 		return err
 	}
 	waiting := slices.SortedFunc(maps.Keys(listed), audit.Stream.Compare)
-	some := func(upTo audit.Stream) error { // of the waiting ones, those before a stream
+	some := func(upTo audit.Stream) error { // of the waiting cuts, the ones before this stream
 		for len(waiting) > 0 && (upTo.IsZero() || waiting[0].Compare(upTo) < 0) {
 			if err := visit(listed[waiting[0]]); err != nil {
 				return err
@@ -186,8 +186,8 @@ func cuts(view func(func(store.Reader) error) error, upTo uint64, visit func(aud
 	}
 }
 
-// cutBefore reports whether an entry that another follows may be in an archive, and
-// whether the stream's cut says that it is another one.
+// cutBefore reports whether the entry that another one follows may be in an archive,
+// and whether the stream's cut shows that it is a different entry.
 func cutBefore(r store.Reader, follows audit.Recorded) (archived, other bool, err error) {
 	cut, err := r.DigestedHead(follows.After.Stream, 1)
 	if errors.Is(err, store.ErrNotFound) {

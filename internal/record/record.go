@@ -1,16 +1,15 @@
-// Package record looks after the audit record: it checks every entry once more
-// soon after it was written, signs a digest of the whole record every hour and
-// puts it where the operator can ship it off, adds what it newly covers to the
-// tallies, and searches and exports the record for those who examine it.
+// Package record maintains the audit record. It checks every entry once more soon after
+// it was written, signs a digest of the whole record every hour and writes it to a
+// directory from which the operator can ship it, adds the entries that the digest newly
+// covers to the tallies, and searches and exports the record for examiners.
 //
-// It guarantees that no digest covers an entry that was missing, altered or
-// added when the digest was made; that digests are numbered without gaps and
-// follow one another across crashes and restarts; that what a digest covers is
-// tallied once, in the transaction that keeps it; and that a fault is told in
-// the log, in the record and in the status, and stops nothing but the digests
-// of the stream that has it: the record says what happened, it decides nothing.
-// It trusts the store to be what it was since the last digest, as far as heads
-// and chains show, and the clock for nothing but the hour.
+// It guarantees that no digest covers an entry that was missing, altered or added when
+// the digest was made; that digests are numbered without gaps and follow one another
+// across crashes and restarts; that the entries of a digest are tallied once, in the
+// transaction that saves the digest; and that a fault is reported in the log, in
+// the record and in the status, and stops only the digests of the stream that has it,
+// because the record decides nothing. It trusts the store to be unchanged since the
+// last digest, as far as heads and chains show, and the clock only for the hour.
 //
 // Start here: Digester, then gather in check.go.
 package record
@@ -38,7 +37,7 @@ import (
 const Every = time.Hour
 
 const (
-	// lookEvery is how often Maintain looks whether a digest is due.
+	// lookEvery is how often Maintain checks whether a digest is due.
 	lookEvery = time.Minute
 	// endTime bounds the digest that is made when the process ends.
 	endTime = 10 * time.Second
@@ -60,10 +59,10 @@ type Config struct {
 	Signer Signer
 	Issuer string
 	Now    func() time.Time
-	// Directory is where each digest is written as a file, for the operator to
-	// ship off; empty: nowhere.
+	// Directory is where each digest is written as a file, for the operator to ship;
+	// empty: nowhere.
 	Directory string
-	// Keep is how long the database keeps what archives hold. Default Kept; at least
+	// Keep is how long the database keeps archived entries. Default Kept; at least
 	// KeptLeast.
 	Keep   time.Duration
 	Logger *slog.Logger // default: discard
@@ -89,22 +88,22 @@ func (c *Config) fill() error {
 type Digester struct {
 	c      Config
 	making sync.Mutex // held while a digest is made or shipped: one at a time
-	// leaving is held while archived entries leave, and shared by exports, which begin
-	// after an archive and must not see another one leave.
+	// leaving is held while archived entries are deleted, and shared by exports, which
+	// begin after an archive and must not see another archive's entries disappear.
 	leaving sync.RWMutex
 	mu      sync.Mutex
 	state   State           // guarded by mu
-	told    map[string]bool // findings that are in the record already; guarded by mu
+	told    map[string]bool // guarded by mu; findings that are already in the record
 }
 
-// State is how the record stands, as far as this process has looked.
+// State is the state of the record, as far as this process has looked.
 type State struct {
 	Checked time.Time // when entries were last checked; zero: not yet
-	// Faults are what the last check found, and what is wrong with the digests
-	// that were shipped. Empty: nothing.
+	// Faults are the findings of the last check, and the faults of the shipped digests.
+	// Empty: none.
 	Faults []string
-	// Shipping is why the last digest could not be written to the directory, or
-	// empty.
+	// Shipping is why the last digest could not be written to the directory; empty: it
+	// could.
 	Shipping string
 }
 
@@ -158,8 +157,8 @@ func (d *Digester) whenDue(ctx context.Context) {
 	}
 }
 
-// due reports whether the last digest, or before the first one the oldest
-// entry, is an hour old. A clock that was put back makes one due at once.
+// due reports whether the last digest or, before the first digest, the oldest entry is
+// an hour old. If the clock was put back, a digest is due at once.
 func (d *Digester) due(ctx context.Context) (bool, error) {
 	var since time.Time
 	err := d.c.Store.View(ctx, func(r store.Reader) error {
@@ -175,7 +174,7 @@ func (d *Digester) due(ctx context.Context) (bool, error) {
 	return err == nil && !since.IsZero() && (now.Sub(since) >= Every || now.Before(since.Add(-time.Minute))), err
 }
 
-// oldest is the time of the first entries of some undigested streams.
+// oldest returns the time of the first undigested entries of some streams.
 func oldest(r store.Reader) (at time.Time, err error) {
 	streams, err := r.Undigested(audit.Stream{}, page)
 	if err != nil {
@@ -198,7 +197,7 @@ func (d *Digester) last(r store.Reader) (audit.SignedDigest, error) {
 	return d.lastBy(r, d.c.Signer.ReceiptKeys())
 }
 
-// lastBy checks it with keys.
+// lastBy reads the last digest and checks it with keys.
 func (d *Digester) lastBy(r store.Reader, keys jose.JSONWebKeySet) (audit.SignedDigest, error) {
 	row, err := r.LastDigest()
 	if errors.Is(err, store.ErrNotFound) {
@@ -220,15 +219,15 @@ func (d *Digester) lastBy(r store.Reader, keys jose.JSONWebKeySet) (audit.Signed
 	return last, nil
 }
 
-// Digest checks the entries since the last digest, makes the next digest, and
-// writes it to the directory. Streams with a fault stay out of it. A last
-// digest that was altered is a *audit.Finding, and no digest follows it.
+// Digest checks the entries since the last digest, makes the next digest, and writes it
+// to the directory. Streams with a fault stay out of it. If the last digest was
+// altered, the error is a *audit.Finding, and no digest follows.
 func (d *Digester) Digest(ctx context.Context) (audit.SignedDigest, error) {
 	return d.make(ctx, d.c.Signer.ReceiptKeys(), d.entry(audit.RecordDigested, "ok"))
 }
 
-// make makes the next digest after one that keys check. Its entry's note begins
-// with the number.
+// make makes the next digest; keys must check the last one. The note of its entry
+// begins with the number.
 func (d *Digester) make(ctx context.Context, keys jose.JSONWebKeySet, e audit.Entry) (audit.SignedDigest, error) {
 	d.making.Lock()
 	defer d.making.Unlock()
@@ -246,10 +245,10 @@ func (d *Digester) make(ctx context.Context, keys jose.JSONWebKeySet, e audit.En
 	if err != nil {
 		return audit.SignedDigest{}, err
 	}
-	// A crash before the commit leaves the digest before this one, and the next
-	// covers both hours; one after it leaves a digest that is not yet in the
-	// directory, where the next start puts it (I-16). What it newly covers is added to
-	// the tallies with it, once.
+	// A crash before the commit leaves the previous digest, and the next one covers
+	// both hours. A crash after it leaves a digest that is not yet in the directory;
+	// the next start writes it there (I-16). The entries that the digest newly covers
+	// are added to the tallies in the same transaction, once.
 	lost := 0
 	note := e.Note
 	err = d.c.Store.Update(ctx, func(tx store.Tx) (_ audit.Entry, err error) {
@@ -270,7 +269,7 @@ func (d *Digester) make(ctx context.Context, keys jose.JSONWebKeySet, e audit.En
 	return signed, nil
 }
 
-// atEnd makes a digest if something happened since the last one.
+// atEnd makes a digest if entries were written since the last one.
 func (d *Digester) atEnd(ctx context.Context) error {
 	worth := false
 	err := d.c.Store.View(ctx, func(r store.Reader) error {

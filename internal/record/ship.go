@@ -17,8 +17,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// lastFile names the last digest that was written to the directory, so that
-// files may be moved away from it.
+// lastFile holds the number of the last digest that was written to the directory, so
+// that files may be moved away from there.
 const lastFile = "last"
 
 // FileName is the name of a digest's file in the directory.
@@ -31,13 +31,13 @@ func note(f *audit.Finding) string {
 	return fmt.Sprintf("entry=%d stream=%s", f.Number, f.Stream)
 }
 
-// errShip is a directory that cannot be written; digests stay in the database,
-// and the next round tries again.
+// errShip: the directory cannot be written. Digests stay in the database, and the next
+// round tries again.
 var errShip = errors.New("record: directory of digests")
 
-// ship writes the digests that are not yet in the directory. A file that is
-// there with other contents, or a later digest than the database has, shows
-// that the database was put back to an earlier state: that is an alarm.
+// ship writes the digests that are not yet in the directory. If a file there has other
+// contents, or there is a later digest than the database has, the database was put back
+// to an earlier state: that raises an alarm.
 func (d *Digester) ship(ctx context.Context) {
 	if d.c.Directory == "" {
 		return
@@ -74,7 +74,8 @@ func (d *Digester) shipAll(r store.Reader) error {
 	if err != nil {
 		return err
 	}
-	// The one that was last is compared again. What has left is in the archives.
+	// The last written digest is compared again. Digests that have left the database
+	// are in the archives.
 	for n := max(done, 1, begins.Digest+1); n <= last.Number; n++ {
 		if err := d.write(r, n, n == done); err != nil {
 			return err
@@ -83,7 +84,7 @@ func (d *Digester) shipAll(r store.Reader) error {
 	return nil
 }
 
-// shipped reads the number of the last digest that was written.
+// shipped returns the number of the last digest that was written.
 func (d *Digester) shipped() (uint64, error) {
 	raw, err := os.ReadFile(filepath.Join(d.c.Directory, lastFile))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -99,8 +100,8 @@ func (d *Digester) shipped() (uint64, error) {
 	return n, nil
 }
 
-// write writes the file of a digest, or compares it if it is there. One that
-// was written before and is gone was moved away, and is not made again.
+// write writes a digest's file, or compares it if it exists. A file that was written
+// before and is missing was moved away, and is not written again.
 func (d *Digester) write(r store.Reader, number uint64, before bool) error {
 	path := filepath.Join(d.c.Directory, FileName(number))
 	var want bytes.Buffer
@@ -178,8 +179,8 @@ func changes(r store.Reader, number uint64, visit func(audit.Head) error) error 
 	}
 }
 
-// ReadDirectory reads the shipped digests of a directory, in the order of their
-// file names. Files of other names are passed over.
+// ReadDirectory reads the shipped digests in a directory, in the order of their file
+// names. It ignores other files.
 func ReadDirectory(dir string) ([]audit.ShippedDigest, error) {
 	names, err := filepath.Glob(filepath.Join(dir, "digest-*.jsonl"))
 	if err != nil {

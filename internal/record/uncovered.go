@@ -8,10 +8,10 @@ import (
 	"github.com/liuma-pin/liuma/internal/tally"
 )
 
-// Uncovered counts the entries that no digest covers, for who shows the tallies: with
-// those of the same Reader each entry counts once. It looks at no more streams than
-// most, so that a busy hour holds up nobody; whole says that there were no more. It
-// checks no chain: the next digest does.
+// Uncovered counts the entries that no digest covers, for code that shows the tallies:
+// together with the tallies of the same Reader, each entry counts once. It looks at no
+// more than most streams, so that a busy hour delays nobody; whole reports that there
+// were no more. It checks no chain: the next digest does.
 func Uncovered(r store.Reader, most int) (counted tally.Count, whole bool, err error) {
 	var after audit.Stream
 	for left := most; left > 0; {

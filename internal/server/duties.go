@@ -17,13 +17,12 @@ const (
 	// seconds.
 	dutyFor   = 8 * time.Second
 	dutyEvery = 2 * time.Second
-	// dutyDeaf is how long the database may fail to say who has the duties before this
-	// process is no longer ready: ten rounds, as a failover of the database may take
-	// that long.
+	// dutySpare is how much earlier than the database this process considers its duty
+	// ended, so that two authorities do not both think that they have it.
 	dutySpare = time.Second
-	// dutyDeaf is how long the database may leave open who has the duties before this
-	// process is no longer ready: ten rounds, longer than a failover of the database
-	// usually takes.
+	// dutyDeaf is how long the database may fail to say who has the duties before this
+	// process is no longer ready: ten rounds, because a failover of the database may take
+	// that long.
 	dutyDeaf = 10 * dutyEvery
 )
 

@@ -126,8 +126,8 @@ func (s *System) beside(work ...func(context.Context)) {
 // Front returns the parts that the doors call.
 func (s *System) Front() Front { return Front{s.Authority, s.Ceremonies, s.duties} }
 
-// ready and keeps are what the doors are asked at ReadyPath: all who ask at once share one
-// look, whichever door they ask at.
+// ready and keeps answer the doors' ReadyPath. All callers that ask at the same time, at
+// whichever door, share one check.
 func (s *System) ready(ctx context.Context) error { return s.readiness.Ask(ctx, s.Front().Ready) }
 
 func (s *System) keeps(ctx context.Context) error { return s.keeping.Ask(ctx, s.Front().Keeps) }

@@ -15,24 +15,23 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// Settings choose how a connection is opened. A zero size leaves SQLite's
-// default.
+// Settings say how a connection is opened. A zero size leaves SQLite's default.
 type Settings struct {
 	ReadOnly        bool // refuses every write
-	CacheKiB        int  // of pages in memory
-	CheckpointPages int  // in the log, that start a checkpoint; of connections that write
+	CacheKiB        int  // size of the page cache
+	CheckpointPages int  // size of the log, in pages, that starts a checkpoint; for connections that write
 }
 
 // busyTimeout bounds the wait for a lock. The lease keeps other writers away,
-// so only a checkpoint has to wait, for a reader.
+// so only a checkpoint may have to wait, for a reader.
 const busyTimeout = 2 * time.Second
 
 // logKept is how many bytes of the log's file are kept for reuse after a
 // checkpoint.
 const logKept = 64 << 20
 
-// dataSource names the database file with the pragmas that every connection
-// needs.
+// dataSource returns the name of the database file with the pragmas that every
+// connection needs.
 func dataSource(path string, s Settings) string {
 	slashed := filepath.ToSlash(path)
 	if !strings.HasPrefix(slashed, "/") {
@@ -43,7 +42,7 @@ func dataSource(path string, s Settings) string {
 	pragma := func(name string, value any) { q.Add("_pragma", fmt.Sprintf("%s(%v)", name, value)) }
 	pragma("busy_timeout", busyTimeout.Milliseconds())
 	pragma("foreign_keys", "ON")
-	pragma("temp_store", "MEMORY") // nothing spills into a file of looser mode
+	pragma("temp_store", "MEMORY") // nothing is written to a temporary file that others could read
 	if s.CacheKiB > 0 {
 		pragma("cache_size", -s.CacheKiB)
 	}
@@ -64,7 +63,7 @@ func dataSource(path string, s Settings) string {
 
 // Connect opens one connection. A connection that writes is checked first:
 // SQLite ignores a setting that it does not support without an error, and
-// without these settings nothing would be durable.
+// without these settings writes would not be durable.
 func Connect(path string, s Settings) (driver.Conn, error) {
 	connector, err := sqlite.NewConnector(dataSource(path, s))
 	if err != nil {
@@ -83,7 +82,7 @@ func Connect(path string, s Settings) (driver.Conn, error) {
 			return nil, errors.Join(err, c.Close())
 		}
 	}
-	// The first read creates the log, so that Watch finds it.
+	// The first read creates the log, so that Watch can find it.
 	if _, err := setting(c, "schema_version"); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
@@ -109,11 +108,11 @@ func setting(c driver.Conn, pragma string) (_ string, err error) {
 	return fmt.Sprint(value[0]), nil
 }
 
-// Full reports whether err is SQLite's word that the disk has no room. SQLite
-// says so only of a write that it gave up: the mark that ends a transaction in
-// the log was not written whole, and a later start reads none of it. Other
-// errors of a disk (a sync that failed, a quota, memory shared between
-// connections that cannot grow) leave it open what was written.
+// Full reports whether err is SQLite's error that the disk is full. SQLite
+// returns it only for a write that it gave up: the mark that ends a transaction
+// in the log was not written completely, and a later start ignores it. After
+// other disk errors (a failed sync, a quota, shared memory that cannot grow) it
+// is unknown what was written.
 func Full(err error) bool {
 	e, ok := errors.AsType[*sqlite.Error](err)
 	return ok && e.Code() == sqlite3.SQLITE_FULL

@@ -1,11 +1,11 @@
 // Package sqlitefile opens the SQLite files of Liuma: the authority's database
 // and each keeper's ledger. It guarantees that one process at a time has the
-// file (a lock on a file beside it, which the operating system releases when
-// the process ends, also by a crash), that the file and its companions are
-// readable by their owner only, that every connection has the settings that
-// make it durable (write-ahead log, one sync a commit), and that a program
-// opens only a schema that is its own and that it knows. It trusts the file
-// system to keep synced data, and everyone who can write in the directory.
+// file (by a lock on a file beside it, which the operating system releases when
+// the process ends, even by a crash), that only the owner can read the file and
+// SQLite's files beside it, that every connection has the settings that make it
+// durable (write-ahead log, one sync for each commit), and that a program opens
+// only a schema of its own that it knows. It trusts the file system to keep
+// synced data, and everyone who can write in the directory.
 //
 // Start here: Take, then Connect.
 package sqlitefile
@@ -20,7 +20,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/diskfile"
 )
 
-// Errors that callers act on.
+// Errors that callers handle.
 var (
 	// ErrInUse means that another process, or another File, has the lease.
 	ErrInUse = errors.New("database file: in use by another process")
@@ -37,22 +37,22 @@ var (
 type File struct {
 	path  string
 	lease *os.File
-	// as are the watched files as they were when Watch was called; written by
-	// Watch only, before others use the File.
+	// as holds the state of the watched files when Watch was called; only Watch
+	// writes it, before others use the File.
 	as []os.FileInfo
 }
 
 // Take takes the lease on the database at path and makes the file, if there is
-// none, readable and writable by its owner only. ErrInUse: another process or
-// File has the lease. A crash afterwards leaves an empty file, which is an
-// empty database.
+// none, readable and writable by its owner only. It returns ErrInUse if another
+// process or File has the lease. A crash afterwards leaves an empty file, which
+// is an empty database.
 func Take(path string) (_ *File, err error) {
 	path, err = filepath.Abs(path)
 	if err != nil {
 		return nil, err
 	}
-	// The lock file is never removed: removing it would let a second process
-	// lock a new file of the same name.
+	// The lock file is never removed: otherwise a second process could lock a
+	// new file of the same name.
 	lease, err := os.OpenFile(path+".lock", os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
@@ -66,8 +66,8 @@ func Take(path string) (_ *File, err error) {
 	return &File{path: path, lease: lease}, nil
 }
 
-// Hold takes a lease without a database: on the work with other files of a
-// directory. ErrInUse: another process, or another Hold, has it.
+// Hold takes a lease without a database, for work on other files of a
+// directory. It returns ErrInUse if another process, or another Hold, has it.
 func Hold(path string) (release func() error, err error) {
 	lease, err := os.OpenFile(path+".lock", os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -80,7 +80,7 @@ func Hold(path string) (release func() error, err error) {
 }
 
 // makePrivate creates the file before SQLite does, with a mode that keeps
-// others out; SQLite gives the same mode to companions that it makes.
+// others out; SQLite gives the files that it makes beside it the same mode.
 func makePrivate(path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -100,14 +100,14 @@ func makePrivate(path string) error {
 // Path is the absolute path of the database.
 func (f *File) Path() string { return f.path }
 
-// watched are the files that must stay in their places: the database and its
-// log hold what was committed; by the index of the log (shared memory) every
-// connection finds it; and a lock file that was removed keeps nobody out.
+// watched returns the files that must stay in their places: the database and
+// its log hold the committed data; every connection finds the log by its index
+// (shared memory); and a lock file that was removed keeps nobody out.
 func (f *File) watched() []string {
 	return []string{f.path, f.path + "-wal", f.path + "-shm", f.lease.Name()}
 }
 
-// Watch remembers which files are open, for Check. It is called once, when a
+// Watch records which files are open, for Check. It is called once, after a
 // connection has made the log and its index.
 func (f *File) Watch() error {
 	for _, name := range f.watched() {
@@ -120,12 +120,12 @@ func (f *File) Watch() error {
 	return nil
 }
 
-// Check returns ErrMoved if one of the files is not where it was at Watch. It is
-// asked after every commit and before anybody is told of it: SQLite goes on
-// writing to files that were removed or replaced, and what is written there is
-// gone at the next start. Without the lock file, or its own index of the log, a
-// second process would write beside this one. Whoever gets an error serves
-// nobody until the file was opened again.
+// Check returns ErrMoved if one of the files is no longer where it was at Watch.
+// It is called after every commit, before anybody is told of the commit: SQLite
+// goes on writing to files that were removed or replaced, and that data would be
+// missing at the next start. Without the lock file or the log's index, a second
+// process could write at the same time. After an error the caller must serve
+// nobody until it has opened the file again.
 func (f *File) Check() error {
 	for i, name := range f.watched() {
 		info, err := os.Stat(name)

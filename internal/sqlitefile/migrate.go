@@ -10,18 +10,18 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
-// Schema describes the tables that a room keeps in its file.
+// Schema describes the tables that a package keeps in its file.
 type Schema struct {
-	// Application stands in the header of every file of the room; the first
-	// migration writes it (PRAGMA application_id).
+	// Application is in the header of each of the package's files; the first migration
+	// writes it (PRAGMA application_id).
 	Application int64
 	Migrations  fs.FS // in goose's format, at the root
 }
 
-// Migrate brings the schema up to date. It refuses a database of another
-// program (ErrForeign), and one of a later release (ErrTooNew). It runs before
-// any other connection is opened. A crash here leaves whole migrations done or
-// not done: each is one transaction.
+// Migrate brings the schema up to date. It refuses a database of another program
+// (ErrForeign), and one of a later release (ErrTooNew). It runs before any other
+// connection is opened. A crash here leaves each migration done or not done: each is
+// one transaction.
 func (f *File) Migrate(ctx context.Context, s Schema) (err error) {
 	db := Pool(f.path, Settings{CacheKiB: 8 << 10}, 1)
 	defer func() { err = errors.Join(err, db.Close()) }()
@@ -46,8 +46,8 @@ func (f *File) Migrate(ctx context.Context, s Schema) (err error) {
 	return err
 }
 
-// applied reports whether the file has every migration and no other: nothing is to be done,
-// as at nearly every start, and goose need not be asked, who reads much for it.
+// applied reports whether the file has exactly the program's migrations. This is so at
+// nearly every start, and then goose, which reads a lot, need not be called.
 func (s Schema) applied(ctx context.Context, db *sql.DB) (_ bool, err error) {
 	want, err := s.versions()
 	if err != nil {
@@ -79,7 +79,7 @@ func (s Schema) applied(ctx context.Context, db *sql.DB) (_ bool, err error) {
 	return len(want) == 0, rows.Err()
 }
 
-// versions are those of the migrations that the program knows.
+// versions returns the versions of the migrations that the program knows.
 func (s Schema) versions() (map[int64]bool, error) {
 	names, err := fs.Glob(s.Migrations, "*.sql")
 	if err != nil {

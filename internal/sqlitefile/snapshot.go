@@ -10,11 +10,12 @@ import (
 	"github.com/liuma-pin/liuma/internal/diskfile"
 )
 
-// Snapshot writes the state of the database at from, as of one moment, to a new
-// file, readable by its owner only. Another process may be writing meanwhile: it
-// is not held up, but its log grows until the snapshot is done. It ends early
-// when ctx does. What it could not complete it removes; a crash leaves a partial
-// file, which SQLite's own check refuses, and which no later Snapshot replaces.
+// Snapshot writes the state of the database at from, at one moment, to a new
+// file that only its owner can read. Another process may write meanwhile: it
+// does not have to wait, but its log grows until the snapshot is done. Snapshot
+// ends early when ctx does. It removes a file that it could not complete. A
+// crash leaves a partial file, which SQLite's own check refuses, and which no
+// later Snapshot replaces.
 func Snapshot(ctx context.Context, from, to string) (err error) {
 	if _, err := os.Stat(from); err != nil {
 		return fmt.Errorf("snapshot: %w", err)
@@ -36,8 +37,9 @@ func Snapshot(ctx context.Context, from, to string) (err error) {
 			err = errors.Join(fmt.Errorf("snapshot: %w", err), os.Remove(to))
 		}
 	}()
-	// Read only in effect: VACUUM INTO changes nothing in the database that it
-	// reads, but SQLite refuses it to a connection that is read-only by name.
+	// The connection is not marked read-only, because SQLite then refuses
+	// VACUUM INTO; but VACUUM INTO changes nothing in the database that it
+	// reads.
 	db := Pool(from, Settings{CacheKiB: 8 << 10}, 1)
 	_, err = db.ExecContext(ctx, "VACUUM INTO ?", to)
 	if err = errors.Join(err, db.Close()); err != nil {

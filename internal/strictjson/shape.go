@@ -10,11 +10,11 @@ import (
 	"unicode/utf8"
 )
 
-// Shape is an object with known members: strings, objects of such, and members
-// that are either. It is immutable.
+// Shape is an object with known members: strings, objects of the same kind, and
+// members that may be either. It is immutable.
 type Shape struct {
 	members  []Member
-	required uint64 // bit i: members[i] must be there
+	required uint64 // bit i: members[i] is required
 }
 
 // Member is one member of a Shape.
@@ -24,7 +24,7 @@ type Member struct {
 	Required bool
 	Object   *Shape // nil for a string
 	Text     Text   // of a string
-	Plain    int    // of a member that may be either: the field of its struct that takes a string
+	Plain    int    // for a member that may be either: the field of its struct that takes a string
 }
 
 // NewShape checks the members.
@@ -52,8 +52,8 @@ type Text struct {
 	choices  []string
 }
 
-// simpleClass matches patterns that only limit the characters. They are
-// checked by a table, since an envelope is long.
+// simpleClass matches patterns that only limit the characters. They are checked
+// with a table, because an envelope is long.
 var simpleClass = regexp.MustCompile(`^\^\[[^\]]+\]\+\$$`)
 
 // NewText makes a Text of shortest to longest characters that match a pattern,
@@ -82,8 +82,8 @@ func NewText(shortest, longest int, pattern string, choices []string) (Text, err
 	return t, nil
 }
 
-// Decode reads a document into the struct that into points to, which has the
-// fields that the members of s name.
+// Decode reads a document into the struct that into points to. The struct must
+// have the fields that the members of s name.
 func (s *Shape) Decode(data []byte, into any) *Fault {
 	if !utf8.Valid(data) {
 		return &Fault{UTF8, ""}
@@ -180,10 +180,10 @@ func (r *reader) value(m *Member, into reflect.Value, path string) *Fault {
 	return nil
 }
 
-// either reports a member that may be an object or a string.
+// either reports whether a member may be an object or a string.
 func (m *Member) either() bool { return m.Object != nil && m.Text.max > 0 }
 
-// otherwise tells a value of the wrong type from malformed input.
+// otherwise distinguishes a value of the wrong type from malformed input.
 func (r *reader) otherwise(c byte) Kind {
 	switch {
 	case strings.IndexByte(`"{[-tfn`, c) >= 0, c >= '0' && c <= '9':

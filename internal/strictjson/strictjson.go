@@ -1,15 +1,15 @@
-// Package strictjson reads JSON that strangers send. It guarantees that what it
-// accepts is UTF-8, holds one value and nothing after it, has each member of an
-// object once and by its exact name, nests no deeper than the caller allows and
-// holds no lone surrogate in a string: so no second reader of the same bytes
-// can read them differently. encoding/json does none of that: it takes the last
-// of two members, ignores the case of names, and turns invalid UTF-8 into
-// U+FFFD. A Fault names the place by the names of members and repeats nothing
-// else of the document. The package bounds no sizes: its callers bound what
-// they read.
+// Package strictjson reads JSON that strangers send. It guarantees that an
+// accepted document is UTF-8, holds one value and nothing after it, has each
+// member of an object once and with its exact name, nests no deeper than the
+// caller allows, and has no lone surrogate in a string: so every other reader
+// of the same bytes reads the same. encoding/json does not guarantee that: it
+// takes the last of two members, ignores the case of names, and turns invalid
+// UTF-8 into U+FFFD. A Fault names the place by the names of members and
+// repeats nothing else of the document. The package does not limit sizes: its
+// callers must limit how much they read.
 //
 // Shape reads an object of known members into a struct; Parse reads any value,
-// for callers with a schema of their own; Object reads a few named strings;
+// for callers with their own schema; Object reads a few named strings;
 // Canonical accepts only the bytes that this release would have written.
 //
 // Start here: Shape.Decode in shape.go; Parse in value.go.
@@ -50,8 +50,8 @@ func (f *Fault) Error() string {
 	return string(f.Kind) + " at " + f.Path
 }
 
-// SafeName returns a member's name if it cannot be personal data, else a
-// question mark: a name or number in the wrong place must not be logged.
+// SafeName returns a member's name if it cannot be personal data, and otherwise
+// a question mark: a name or number in the wrong place must not be logged.
 func SafeName(name string) string {
 	if name == "" || len(name) > 32 {
 		return "?"
@@ -74,7 +74,7 @@ func join(path, name string) string {
 	return path + "." + name
 }
 
-// reader walks one document, which is known to be UTF-8.
+// reader reads one document, which is already known to be UTF-8.
 type reader struct {
 	data []byte
 	at   int
@@ -91,7 +91,7 @@ func (r *reader) space() {
 	}
 }
 
-// take consumes c after any space, or reports that it is not next.
+// take consumes c after any white space, or reports that it is not next.
 func (r *reader) take(c byte) bool {
 	r.space()
 	if r.at < len(r.data) && r.data[r.at] == c {
@@ -101,7 +101,7 @@ func (r *reader) take(c byte) bool {
 	return false
 }
 
-// text reads a JSON string. An escaped lone surrogate is refused, since it
+// text reads a JSON string. An escaped lone surrogate is refused, because it
 // stands for no character.
 func (r *reader) text() (string, bool) {
 	if r.at >= len(r.data) || r.data[r.at] != '"' {
@@ -124,7 +124,7 @@ func (r *reader) text() (string, bool) {
 	return "", false
 }
 
-// escaped goes on with a string at its first backslash.
+// escaped continues with a string at its first backslash.
 func (r *reader) escaped(begin int) (string, bool) {
 	out := append([]byte(nil), r.data[begin:r.at]...)
 	for r.at < len(r.data) {

@@ -12,10 +12,10 @@ import (
 
 // Parse reads one value: map[string]any, []any, string, json.Number, bool or
 // nil. Objects and arrays may nest to depth. A string with U+FFFD is refused
-// like one with a lone surrogate: it shows that an earlier program could not
-// read the original. The kinds are UTF8, Syntax (also for an empty document,
-// and for bytes after the value), Deep and Duplicate; if there is a Syntax
-// fault anywhere, it is the one returned.
+// like one with a lone surrogate, because it shows that an earlier program
+// could not read the original. The kinds are UTF8, Syntax (also for an empty
+// document, and for bytes after the value), Deep and Duplicate; if there is a
+// Syntax fault anywhere, it is the one returned.
 func Parse(data []byte, depth int) (any, *Fault) {
 	if !utf8.Valid(data) {
 		return nil, &Fault{Kind: UTF8}
@@ -27,7 +27,8 @@ func Parse(data []byte, depth int) (any, *Fault) {
 	return r.any(depth)
 }
 
-// any reads the next value of a document that is known to be well-formed.
+// any reads the next value of a document that is already known to be
+// well-formed.
 func (r *reader) any(depth int) (any, *Fault) {
 	r.space()
 	switch c := r.data[r.at]; c {
@@ -125,11 +126,11 @@ func Object(data []byte, names ...string) (map[string]string, *Fault) {
 	return texts, nil
 }
 
-// ErrNotCanonical says that this release would write the document differently.
+// ErrNotCanonical means that this release would write the document differently.
 var ErrNotCanonical = errors.New("strictjson: not as this release writes it")
 
-// Canonical reads a value and takes it only as this release writes it, byte
-// for byte. It is for two ends of the same release.
+// Canonical reads a value and accepts it only in the form in which this release
+// writes it, byte for byte. It is for two ends of the same release.
 func Canonical[T any](data []byte) (T, error) {
 	var v T
 	dec := json.NewDecoder(bytes.NewReader(data))

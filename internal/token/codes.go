@@ -9,7 +9,8 @@ import (
 	"github.com/miekg/pkcs11"
 )
 
-// codeOf is the code of the library's error; CKR_OK where it is none.
+// codeOf returns the code of the library's error; CKR_OK if err is not from the
+// library.
 func codeOf(err error) uint {
 	if code, ok := errors.AsType[pkcs11.Error](err); ok {
 		return uint(code)
@@ -25,7 +26,8 @@ func wrongPIN(code uint) bool {
 	return false
 }
 
-// badParameters says that the token knows the operation, and not in this form.
+// badParameters reports that the token knows the operation, but not in this
+// form.
 func badParameters(code uint) bool {
 	switch code {
 	case pkcs11.CKR_ARGUMENTS_BAD, pkcs11.CKR_MECHANISM_INVALID, pkcs11.CKR_MECHANISM_PARAM_INVALID:
@@ -34,10 +36,10 @@ func badParameters(code uint) bool {
 	return false
 }
 
-// translate says what an error of the library means, and whether the connection has
-// to be made anew. What a token answers to a request it understood leaves the
-// connection as it is; after anything else nobody knows what still holds, also not
-// whether the handles of keys do.
+// translate returns the meaning of the library's error, and whether the connection
+// must be made again. If the token refused a request that it understood, the
+// connection is still usable; after any other error nothing is certain, not even
+// whether key handles are still valid.
 func translate(err error) (_ error, lost bool) {
 	code := codeOf(err)
 	if code == pkcs11.CKR_OK {

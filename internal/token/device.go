@@ -17,32 +17,33 @@ import (
 const (
 	defaultSessions = 8
 	defaultWait     = 2 * time.Second
-	// connectEvery is how often a token that is away is looked for.
+	// connectEvery is how often the device tries to find a token that is not
+	// reachable.
 	connectEvery = time.Second
 )
 
-// device is a token behind a PKCS#11 library. A session is one goroutine's while it
-// is used, so sessions are taken from a pool and put back.
+// device is a token behind a PKCS#11 library. One goroutine at a time may use a
+// session, so sessions are taken from a pool and put back.
 type device struct {
 	cfg  Config
 	ctx  *pkcs11.Ctx
-	pool chan *session // all sessions that nobody uses
-	// connecting is held by whoever connects anew.
+	pool chan *session // all sessions that are not in use
+	// connecting is held while connecting again.
 	connecting chan struct{}
 
 	mu         sync.Mutex
 	generation uint64                       // guarded by mu: counts connections
-	lost       bool                         // guarded by mu: the connection has to be made anew
+	lost       bool                         // guarded by mu: the connection must be made again
 	closed     bool                         // guarded by mu
-	refused    error                        // guarded by mu: the PIN was wrong; never tried again
+	refused    error                        // guarded by mu: the PIN was wrong; it is never tried again
 	triedAt    time.Time                    // guarded by mu
 	away       error                        // guarded by mu: why the last try failed
 	slot       uint                         // guarded by mu
-	objects    map[object]objectList        // guarded by mu: handles of this connection
-	stay       map[pkcs11.ObjectHandle]bool // guarded by mu: private keys of it that cannot be taken out
+	objects    map[object]objectList        // guarded by mu: key handles of this connection
+	stay       map[pkcs11.ObjectHandle]bool // guarded by mu: this connection's private keys that cannot be extracted
 
-	// These belong to whoever holds connecting.
-	initialized bool // by this device, which then finalizes
+	// The holder of connecting owns these.
+	initialized bool // this device initialized the library, and must finalize it
 	keep        pkcs11.SessionHandle
 }
 
@@ -95,7 +96,8 @@ func (d *device) loggedIn(h pkcs11.SessionHandle) error {
 	return err
 }
 
-// ask lets the token do what may be done twice: if it was away, once more.
+// ask runs an operation that may be done twice: if the token was not reachable,
+// it tries once more.
 func (d *device) ask(f func(pkcs11.SessionHandle) error) error {
 	err := d.once(f)
 	if errors.Is(err, ErrAway) {
@@ -104,7 +106,7 @@ func (d *device) ask(f func(pkcs11.SessionHandle) error) error {
 	return err
 }
 
-// once lets the token do something, with a session of its own.
+// once runs one operation, with a session of its own.
 func (d *device) once(f func(pkcs11.SessionHandle) error) error {
 	s, err := d.take()
 	if err != nil {
@@ -112,7 +114,7 @@ func (d *device) once(f func(pkcs11.SessionHandle) error) error {
 	}
 	defer func() { d.pool <- s }()
 	if err := f(s.handle); err != nil {
-		// An operation may still be under way in it.
+		// An operation may still be running in this session.
 		s.open = false
 		_ = d.ctx.CloseSession(s.handle) // it may be gone
 		return d.judge(s.generation, err)
@@ -120,7 +122,7 @@ func (d *device) once(f func(pkcs11.SessionHandle) error) error {
 	return nil
 }
 
-// judge translates an error of the library, and notes that the connection is lost.
+// judge translates an error of the library, and records if the connection is lost.
 func (d *device) judge(generation uint64, err error) error {
 	err, lost := translate(err)
 	if lost {
@@ -170,8 +172,9 @@ func (d *device) take() (*session, error) {
 	}
 }
 
-// reconnect makes the connection anew, unless somebody else just did or tried. It
-// takes all sessions out of the pool first, so that nobody is in the library.
+// reconnect makes the connection again, unless another goroutine just did or
+// tried. It first takes all sessions out of the pool, so that nobody is using the
+// library.
 func (d *device) reconnect() error {
 	wait := time.NewTimer(d.cfg.Wait)
 	defer wait.Stop()
@@ -215,7 +218,7 @@ func (d *device) reconnect() error {
 	return nil
 }
 
-// drain takes every session out of the pool; back puts them there again.
+// drain takes every session out of the pool; back returns them.
 func (d *device) drain(end <-chan time.Time) (back func(), err error) {
 	var all []*session
 	back = func() {
@@ -228,23 +231,23 @@ func (d *device) drain(end <-chan time.Time) (back func(), err error) {
 		case s := <-d.pool:
 			s.open = false
 			all = append(all, s)
-		case <-end: // the token does not come back to who asked it
+		case <-end: // the token does not answer some caller
 			return back, fmt.Errorf("%w: a call has not come back", ErrAway)
 		}
 	}
 	return back, nil
 }
 
-// connect loads the tokens anew, finds ours and logs in. The session that logged in
-// is kept: a token logs out with its last one. The caller holds connecting, and all
-// sessions.
+// connect loads the tokens again, finds the right one and logs in. The session that
+// logged in stays open: a token logs out when its last session closes. The caller
+// holds connecting, and all sessions.
 func (d *device) connect() (slot uint, err error) {
 	d.disconnect()
 	switch err := d.ctx.Initialize(); {
 	case err == nil:
 		d.initialized = true
 	case errors.Is(err, pkcs11.Error(pkcs11.CKR_CRYPTOKI_ALREADY_INITIALIZED)):
-		// Another token of this process has it.
+		// Another token of this process has initialized the library.
 	default:
 		return 0, fmt.Errorf("%w: %w", ErrModule, err)
 	}
@@ -268,7 +271,7 @@ func (d *device) connect() (slot uint, err error) {
 	return 0, fmt.Errorf("%w: %w", ErrAway, err)
 }
 
-// find looks for the one token of the label.
+// find looks for the one token with the label.
 func (d *device) find() (slot uint, info pkcs11.TokenInfo, err error) {
 	slots, err := d.ctx.GetSlotList(true)
 	if err != nil {
@@ -278,7 +281,7 @@ func (d *device) find() (slot uint, info pkcs11.TokenInfo, err error) {
 	for _, s := range slots {
 		i, err := d.ctx.GetTokenInfo(s)
 		if err != nil || i.Label != d.cfg.Label {
-			continue // another token's trouble is not ours
+			continue // faults of another token do not matter
 		}
 		slot, info = s, i
 		found++
@@ -292,7 +295,7 @@ func (d *device) find() (slot uint, info pkcs11.TokenInfo, err error) {
 	return slot, info, nil
 }
 
-// disconnect leaves the library, if it was this device that entered it.
+// disconnect finalizes the library, if this device initialized it.
 func (d *device) disconnect() {
 	if d.initialized {
 		_ = d.ctx.Finalize() // there may be nothing left to finalize
@@ -305,7 +308,7 @@ func (d *device) disconnect() {
 	d.keep = 0
 }
 
-// Close implements Token. A call that does not come back keeps the library loaded.
+// Close implements Token. If a call never returns, the library stays loaded.
 func (d *device) Close() error {
 	d.mu.Lock()
 	closed := d.closed

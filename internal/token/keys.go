@@ -22,8 +22,8 @@ const wrappingBits = 3072
 // p256OID is CKA_EC_PARAMS of P-256: the object identifier 1.2.840.10045.3.1.7.
 func p256OID() []byte { return []byte{0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07} }
 
-// stays are the attributes of every private key of Liuma's: it lives in the token
-// and never leaves it.
+// stays returns the attributes of each private key that Liuma makes: the key is
+// in the token and never leaves it.
 func stays(name string) []*pkcs11.Attribute {
 	return []*pkcs11.Attribute{
 		pkcs11.NewAttribute(pkcs11.CKA_TOKEN, true), pkcs11.NewAttribute(pkcs11.CKA_PRIVATE, true), pkcs11.NewAttribute(pkcs11.CKA_LABEL, name),
@@ -35,8 +35,8 @@ func shown(name string) []*pkcs11.Attribute {
 	return []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_TOKEN, true), pkcs11.NewAttribute(pkcs11.CKA_LABEL, name)}
 }
 
-// WrappingKey implements Token. Which hash the token can do OAEP with is tried out:
-// it is not to be seen in its list of mechanisms.
+// WrappingKey implements Token. It tries which hash the token can use for OAEP,
+// because the token's list of mechanisms does not show that.
 func (d *device) WrappingKey(name string) (WrappingKey, error) {
 	k := WrappingKey{Token: d.cfg.Label}
 	err := d.once(func(h pkcs11.SessionHandle) error {
@@ -77,7 +77,7 @@ func (d *device) makeWrappingKey(h pkcs11.SessionHandle, name string) error {
 	return err
 }
 
-// opens tries whether the token opens what is encrypted to k.
+// opens tries whether the token can open a secret encrypted to k.
 func (d *device) opens(name string, k WrappingKey) error {
 	secret := make([]byte, 32)
 	rand.Read(secret)
@@ -119,7 +119,7 @@ func (d *device) Decrypt(name string, hash crypto.Hash, sealed []byte) (out []by
 	if err != nil {
 		return nil, err
 	}
-	if len(sealed) < minBits/8 { // the library does not bear an empty one
+	if len(sealed) < minBits/8 { // the library cannot handle an empty one
 		return nil, fmt.Errorf("%w: %d bytes were encrypted to no key", ErrCannot, len(sealed))
 	}
 	err = d.ask(func(h pkcs11.SessionHandle) error {
@@ -136,8 +136,8 @@ func (d *device) Decrypt(name string, hash crypto.Hash, sealed []byte) (out []by
 	return out, err
 }
 
-// unopened tells data that does not open from a token that is away: of the former,
-// SoftHSM says no more than CKR_GENERAL_ERROR.
+// unopened distinguishes data that does not open from a token that is not
+// reachable: for the former, SoftHSM returns only CKR_GENERAL_ERROR.
 func (d *device) unopened(h pkcs11.SessionHandle, err error) error {
 	if codeOf(err) != pkcs11.CKR_GENERAL_ERROR || d.loggedIn(h) != nil {
 		return err
@@ -167,7 +167,7 @@ func (d *device) NewSigningKey(name string) (public *ecdsa.PublicKey, err error)
 	return public, err
 }
 
-// parsePoint reads CKA_EC_POINT: an octet string around the point, or, of some
+// parsePoint reads CKA_EC_POINT: an octet string around the point or, from some
 // tokens, the point alone.
 func parsePoint(b []byte) (*ecdsa.PublicKey, error) {
 	var inner []byte
@@ -223,7 +223,8 @@ func mechanism(kind uint) []*pkcs11.Mechanism {
 	return []*pkcs11.Mechanism{pkcs11.NewMechanism(kind, nil)}
 }
 
-// oaepWith is RSA-OAEP with a hash, for its mask as well.
+// oaepWith returns the mechanism RSA-OAEP with a hash, which is also used for
+// its mask.
 func oaepWith(hash crypto.Hash) ([]*pkcs11.Mechanism, error) {
 	var alg, mgf uint
 	switch hash {

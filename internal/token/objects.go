@@ -17,7 +17,8 @@ type object struct {
 
 type objectList []pkcs11.ObjectHandle
 
-// list finds the keys of a name. Handles hold for one connection, so they are kept.
+// list finds the keys with a name. Handles are valid for one connection, so they
+// are kept that long.
 func (d *device) list(h pkcs11.SessionHandle, o object) (objectList, error) {
 	d.mu.Lock()
 	kept := d.objects[o]
@@ -61,7 +62,7 @@ func (d *device) forget(name string) {
 	}
 }
 
-// one finds the key of a name, of which there must not be two.
+// one finds the key with a name; it is an error if there are two.
 func (d *device) one(h pkcs11.SessionHandle, o object) (pkcs11.ObjectHandle, error) {
 	found, err := d.list(h, o)
 	switch {
@@ -75,8 +76,8 @@ func (d *device) one(h pkcs11.SessionHandle, o object) (pkcs11.ObjectHandle, err
 	return found[0], nil
 }
 
-// private finds a private key, and refuses one that could be taken out: somebody put
-// it there in the place of Liuma's.
+// private finds a private key, and refuses one that could be extracted: somebody
+// else put it in the place of Liuma's key.
 func (d *device) private(h pkcs11.SessionHandle, name string) (pkcs11.ObjectHandle, error) {
 	key, err := d.one(h, object{pkcs11.CKO_PRIVATE_KEY, name})
 	if err != nil {
@@ -85,7 +86,7 @@ func (d *device) private(h pkcs11.SessionHandle, name string) (pkcs11.ObjectHand
 	d.mu.Lock()
 	stays := d.stay[key]
 	d.mu.Unlock()
-	if stays { // for ever: a token lets no key become extractable
+	if stays { // for ever: a token never makes a key extractable again
 		return key, nil
 	}
 	sensitive, err := d.flag(h, key, pkcs11.CKA_SENSITIVE)
@@ -105,7 +106,7 @@ func (d *device) private(h pkcs11.SessionHandle, name string) (pkcs11.ObjectHand
 	return key, nil
 }
 
-// share finds a share key, and refuses one whose bytes the token would show.
+// share finds a share key, and refuses one whose bytes the token would reveal.
 func (d *device) share(h pkcs11.SessionHandle, name string) (pkcs11.ObjectHandle, error) {
 	key, err := d.one(h, object{pkcs11.CKO_SECRET_KEY, name})
 	if err != nil {
@@ -134,7 +135,7 @@ func (d *device) attribute(h pkcs11.SessionHandle, key pkcs11.ObjectHandle, kind
 	return got[0].Value, nil
 }
 
-// free refuses a name that is taken.
+// free refuses a name that is already used.
 func (d *device) free(h pkcs11.SessionHandle, class uint, name string) error {
 	found, err := d.list(h, object{class, name})
 	if err == nil && len(found) > 0 {

@@ -2,5 +2,5 @@
 
 package token
 
-// Open says that this program has no PKCS#11.
+// Open fails: this program was built without PKCS#11.
 func Open(Config) (Token, error) { return nil, ErrNotBuilt }

@@ -10,8 +10,8 @@ import (
 	"github.com/miekg/pkcs11"
 )
 
-// open are the attributes of a share key while its ceremony goes on: the token shows
-// it to nobody, but wraps it to another token's key.
+// open returns the attributes of a share key during its ceremony: the token reveals
+// it to nobody, but can wrap it to another token's key.
 func open(name string) []*pkcs11.Attribute {
 	return []*pkcs11.Attribute{
 		pkcs11.NewAttribute(pkcs11.CKA_CLASS, pkcs11.CKO_SECRET_KEY), pkcs11.NewAttribute(pkcs11.CKA_KEY_TYPE, pkcs11.CKK_GENERIC_SECRET),
@@ -33,7 +33,7 @@ func (d *device) NewShareKey(name string) error {
 }
 
 // WrapShareKey implements ShareKeys. The other token's key is in this token only
-// while it is used.
+// during the call.
 func (d *device) WrapShareKey(name string, to WrappingKey) (wrapped []byte, err error) {
 	oaep, err := oaepWith(to.Hash)
 	if err != nil {
@@ -61,14 +61,14 @@ func (d *device) WrapShareKey(name string, to WrappingKey) (wrapped []byte, err 
 	return wrapped, err
 }
 
-// UnwrapShareKey implements ShareKeys. Not every token tells the size of what it
-// unwrapped, so that a share key is known by its fingerprint alone.
+// UnwrapShareKey implements ShareKeys. Not every token reports the size of an
+// unwrapped key, so a share key is recognised only by its fingerprint.
 func (d *device) UnwrapShareKey(name, wrappingKey string, hash crypto.Hash, wrapped []byte) error {
 	oaep, err := oaepWith(hash)
 	if err != nil {
 		return err
 	}
-	if len(wrapped) < minBits/8 { // the library does not bear an empty one
+	if len(wrapped) < minBits/8 { // the library cannot handle an empty one
 		return fmt.Errorf("%w: %d bytes are no wrapped key", ErrCannot, len(wrapped))
 	}
 	return d.once(func(h pkcs11.SessionHandle) error {
@@ -84,8 +84,8 @@ func (d *device) UnwrapShareKey(name, wrappingKey string, hash crypto.Hash, wrap
 	})
 }
 
-// SealShareKey implements ShareKeys. A token lets CKA_EXTRACTABLE go to false, and
-// never back.
+// SealShareKey implements ShareKeys. A token lets CKA_EXTRACTABLE change to false,
+// and never back.
 func (d *device) SealShareKey(name string) error {
 	return d.once(func(h pkcs11.SessionHandle) error {
 		key, err := d.share(h, name)
@@ -110,7 +110,8 @@ func (d *device) Sealed(name string) (sealed bool, err error) {
 	return sealed, err
 }
 
-// MAC implements ShareKeys. It may be asked twice: it gives the same each time.
+// MAC implements ShareKeys. It may be repeated, because the result is always
+// the same.
 func (d *device) MAC(name string, message []byte) (out [sha256.Size]byte, err error) {
 	err = d.ask(func(h pkcs11.SessionHandle) error {
 		key, err := d.one(h, object{pkcs11.CKO_SECRET_KEY, name})

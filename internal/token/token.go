@@ -1,12 +1,13 @@
-// Package token is a hardware security module, reached by PKCS#11: keys that are
-// made in it, used in it and never come out. It guarantees that a private key or a
-// sealed share key of Liuma's is sensitive and not extractable, that a token which
-// was away is found again without a restart, that nobody waits for one without an
-// end, and that a wrong PIN is given to a token once and not until it locks. It
-// trusts the vendor's library, which runs within this process, and the token.
+// Package token uses a hardware security module through PKCS#11: keys are made in it,
+// used in it and never leave it. It guarantees that Liuma's private keys and sealed
+// share keys are sensitive and not extractable, that a token which was not reachable is
+// found again without a restart, that nobody waits for a token for ever, and that a
+// wrong PIN is given to a token only once, so that the token does not lock. It trusts
+// the vendor's library, which runs within this process, and the token.
 //
-// A token does not tell a good caller from a bad one: who holds this process may ask
-// it for every MAC, one by one, at its pace (docs/HSM.md, "What it does not stop").
+// A token cannot distinguish good callers from bad ones: somebody who controls this
+// process can ask it for any MAC, one by one, at the token's speed (docs/HSM.md, "What
+// it does not stop").
 //
 // The library is C, so programs that speak to a token are built with cgo and
 // `-tags pkcs11`; without the tag Open says so (ErrNotBuilt).
@@ -24,12 +25,12 @@ import (
 	"time"
 )
 
-// Config says which token is opened, and how.
+// Config says which token to open, and how.
 type Config struct {
 	Module string // path of the vendor's PKCS#11 library
-	Label  string // of the token, as it was given when the token was initialized
+	Label  string // of the token, given when the token was initialized
 	PIN    PIN    // of the token's user
-	// Sessions is how many calls the token works on at once; default 8.
+	// Sessions is how many calls the token handles at once; default 8.
 	Sessions int
 	// Wait is how long a call waits for a session; default 2 s.
 	Wait   time.Duration
@@ -53,31 +54,32 @@ func (PIN) LogValue() slog.Value { return slog.StringValue(redacted) }
 // MarshalJSON writes the placeholder.
 func (PIN) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
 
-// Token is a token that this process is logged in at. Keys have names, which are
-// their labels in the token. All methods may be called by many goroutines.
+// Token is a token at which this process is logged in. Keys have names, which are their
+// labels in the token. All methods may be called by many goroutines.
 //
-// A method that finds the token gone connects anew, once a second at most, and asks
-// once more; the errors of a token that stays away are ErrAway, ErrBusy and ErrNoToken.
+// A method that finds the token gone connects again, at most once a second, and repeats
+// the operation once. The errors for a token that stays unreachable are ErrAway,
+// ErrBusy and ErrNoToken.
 type Token interface {
-	// Check reports whether the token answers; nil: it does.
+	// Check returns nil if the token answers.
 	Check() error
 	// Label is the token's own name.
 	Label() string
 
-	// WrappingKey returns the public half of the RSA key that things are wrapped to;
-	// it is made if it is not there.
+	// WrappingKey returns the public half of the RSA key to which secrets are wrapped;
+	// the key is made if it does not exist.
 	WrappingKey(name string) (WrappingKey, error)
-	// Decrypt opens what was encrypted to a wrapping key.
+	// Decrypt opens a secret that was encrypted to a wrapping key.
 	Decrypt(name string, hash crypto.Hash, sealed []byte) ([]byte, error)
 
-	// NewSigningKey makes a P-256 key. ErrExists: the name is taken.
+	// NewSigningKey makes a P-256 key. It returns ErrExists if the name is used.
 	NewSigningKey(name string) (*ecdsa.PublicKey, error)
 	// Sign signs a SHA-256 digest: r and s, 32 bytes each.
 	Sign(name string, digest []byte) ([]byte, error)
 
 	ShareKeys
 
-	// Destroy removes every key of a name; removing none is no error.
+	// Destroy removes every key with a name; it is no error if there is none.
 	Destroy(name string) error
 	// Close ends all sessions.
 	Close() error
@@ -87,17 +89,17 @@ type Token interface {
 type ShareKeys interface {
 	// NewShareKey makes a share key that can be wrapped until SealShareKey.
 	NewShareKey(name string) error
-	// WrapShareKey encrypts a share key to another token's wrapping key.
-	// ErrUnextractable: it was sealed.
+	// WrapShareKey encrypts a share key to another token's wrapping key. It returns
+	// ErrUnextractable if the share key was sealed.
 	WrapShareKey(name string, to WrappingKey) ([]byte, error)
-	// UnwrapShareKey takes a share key in that was wrapped to the wrapping key here.
+	// UnwrapShareKey imports a share key that was wrapped to this token's wrapping key.
 	// It can be wrapped again until SealShareKey.
 	UnwrapShareKey(name, wrappingKey string, hash crypto.Hash, wrapped []byte) error
 	// SealShareKey makes a share key unextractable, for ever.
 	SealShareKey(name string) error
-	// Sealed reports whether a share key cannot be extracted any more.
+	// Sealed reports whether a share key can no longer be extracted.
 	Sealed(name string) (bool, error)
-	// MAC is HMAC-SHA256 under a share key.
+	// MAC returns HMAC-SHA256 with a share key.
 	MAC(name string, message []byte) ([32]byte, error)
 }
 
@@ -120,14 +122,14 @@ var (
 	ErrCannot        = errors.New("token: the token cannot do that")
 )
 
-// ShareKey is a share key in a token, which was sealed. It is a split.ShareMAC.
+// ShareKey is a sealed share key in a token. It is a split.ShareMAC.
 type ShareKey struct {
 	token ShareKeys
 	name  string
 }
 
-// OpenShareKey takes a share key for use. One that can still be extracted is refused
-// (ErrWeakKey): its ceremony has not ended.
+// OpenShareKey opens a share key for use. It refuses a key that can still be extracted
+// (ErrWeakKey), because its ceremony has not ended.
 func OpenShareKey(t ShareKeys, name string) (ShareKey, error) {
 	sealed, err := t.Sealed(name)
 	if err != nil {

@@ -4,7 +4,7 @@ import (
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha1" //nolint:gosec // OAEP with it is what some tokens can; see Encrypt
+	"crypto/sha1" //nolint:gosec // some tokens support OAEP only with it; see Encrypt
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
@@ -14,11 +14,11 @@ import (
 	"hash"
 )
 
-// WrappingKey is the public half of a token's RSA key, and the hash that the token
-// can do OAEP with: SHA-256, or SHA-1 where it can no other (SoftHSM). With either,
-// OAEP is not known to be weak: it asks no resistance to collisions of its hash.
-// Which of the two it is was tried out in the token, not taken from a wish, and
-// stands in the file that the key travels in.
+// WrappingKey is the public half of a token's RSA key, and the hash with which the
+// token can do OAEP: SHA-256, or SHA-1 if the token supports nothing else
+// (SoftHSM). OAEP is not known to be weak with either, because it does not need a
+// collision-resistant hash. Which of the two it is was tried with the token, not
+// configured, and is stored in the file in which the key travels.
 type WrappingKey struct {
 	Token  string // label of the token
 	Public *rsa.PublicKey
@@ -30,7 +30,7 @@ const (
 	minBits       = 2048
 )
 
-// ErrWrappingKey is a file that holds no wrapping key.
+// ErrWrappingKey: the file holds no wrapping key.
 var ErrWrappingKey = errors.New("token: not the public wrapping key of a token")
 
 // Encode writes the key as PEM, to be carried to another machine.
@@ -42,7 +42,7 @@ func (k WrappingKey) Encode() ([]byte, error) {
 	return pem.EncodeToMemory(&pem.Block{Type: wrappingBlock, Bytes: der, Headers: map[string]string{"Token": k.Token, "OAEP": k.Hash.String()}}), nil
 }
 
-// ParseWrappingKey reads what Encode wrote.
+// ParseWrappingKey reads a key that Encode wrote.
 func ParseWrappingKey(b []byte) (WrappingKey, error) {
 	block, rest := pem.Decode(b)
 	if block == nil || block.Type != wrappingBlock || len(block.Headers) != 2 || len(rest) != 0 {
@@ -63,7 +63,7 @@ func ParseWrappingKey(b []byte) (WrappingKey, error) {
 	return WrappingKey{Token: block.Headers["Token"], Public: public, Hash: h}, nil
 }
 
-// HashNamed is the hash of OAEP with this name.
+// HashNamed returns the hash of OAEP with this name.
 func HashNamed(name string) (crypto.Hash, bool) {
 	for _, h := range []crypto.Hash{crypto.SHA256, crypto.SHA1} {
 		if h.String() == name {
@@ -90,7 +90,7 @@ func (k WrappingKey) Encrypt(secret []byte) ([]byte, error) {
 	return rsa.EncryptOAEP(h, rand.Reader, k.Public, secret, nil)
 }
 
-// Fingerprint identifies the key, to be compared by people who read it aloud.
+// Fingerprint identifies the key. People read it aloud to compare it.
 func (k WrappingKey) Fingerprint() string {
 	der, err := x509.MarshalPKIXPublicKey(k.Public)
 	if err != nil {

@@ -1,18 +1,18 @@
-// Package admission is how a keeper lets somebody call it: who wants to asks with a
-// request, the keeper's administrator hears its fingerprint read aloud and grants roles,
-// and the keeper, which is the issuer of the certificates of its callers, answers with an
-// admission.
+// Package admission is how a keeper admits its callers. Somebody who wants to call a
+// keeper sends it a request. The keeper's administrator hears the request's fingerprint
+// read aloud and grants roles. The keeper, which issues the certificates of its callers,
+// answers with an admission.
 //
 // It guarantees that a certificate has the roles that the administrator granted, whatever
-// the request wanted; that nobody new is admitted unless the fingerprint that was heard is
-// that of the request; that whom the list of callers does not name, or names as dismissed,
-// ended or with other roles, is refused, although the issuer signed the certificate; and
-// that a dismissed key is never admitted again. It trusts whoever reads and hears the
-// fingerprint, the clock, and the issuer's key. It does not trust a request or an
-// admission: each is read strictly, and has one spelling.
+// the request asked for; that a new caller is admitted only if the fingerprint that was
+// heard is the request's; that a caller is refused if the list of callers does not name
+// it, or names it as dismissed, ended or with other roles, even if the issuer signed its
+// certificate; and that a dismissed key is never admitted again. It trusts the people who
+// read and hear the fingerprint, the clock, and the issuer's key. It does not trust a
+// request or an admission: each is read strictly, and has only one valid encoding.
 //
-// A caller has a key of its own, which never leaves it. No issuer is shared: each keeper
-// signs for its own door alone, so that no administration can admit somebody at another.
+// A caller has its own key, which never leaves it. No issuer is shared: each keeper signs
+// only for its own door, so that no administration can admit somebody at another keeper.
 //
 // Start here: Request, Callers.Admit, then Admission.TLS.
 package admission
@@ -52,17 +52,18 @@ var (
 )
 
 const (
-	// DefaultTerm is how long an admission lasts.
+	// DefaultTerm is how long an admission lasts by default.
 	DefaultTerm = 400 * 24 * time.Hour
-	// skew is how far a certificate begins before it was made, for the other side's clock.
+	// skew is how long before its making a certificate becomes valid, in case the other
+	// side's clock is behind.
 	skew = time.Minute
-	// maxFile is longer than any request or admission.
+	// maxFile is larger than any request or admission.
 	maxFile = 16 << 10
 )
 
 var nameForm = regexp.MustCompile(`^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$`)
 
-// ValidName refuses what is no name of a caller or a keeper.
+// ValidName refuses a string that cannot be the name of a caller or a keeper.
 func ValidName(name string) error {
 	if !nameForm.MatchString(name) {
 		return ErrName
@@ -70,11 +71,11 @@ func ValidName(name string) error {
 	return nil
 }
 
-// Fingerprint tells a request or a keeper's issuer from every other. It is read aloud
-// where both sides know each other's voice.
+// Fingerprint identifies a request or a keeper's issuer. People who know each other's
+// voice read it aloud.
 type Fingerprint = written.Fingerprint
 
-// fingerprint hashes the parts under a label, each with its length before it.
+// fingerprint hashes the parts under a label, each preceded by its length.
 func fingerprint(label string, parts ...[]byte) Fingerprint {
 	h := sha256.New()
 	for _, p := range append([][]byte{[]byte(label)}, parts...) {
@@ -84,8 +85,8 @@ func fingerprint(label string, parts ...[]byte) Fingerprint {
 	return Fingerprint(h.Sum(nil))
 }
 
-// DecodeFile reads a file of a keeper: known members alone, and one spelling but for the
-// blanks between them. The format is named in the error.
+// DecodeFile reads a file of a keeper. It accepts only known members, and only one
+// encoding except for white space. Its errors name the format.
 func DecodeFile(data []byte, format string, into any) error {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
@@ -102,8 +103,8 @@ func DecodeFile(data []byte, format string, into any) error {
 	return nil
 }
 
-// EncodeFile writes what DecodeFile reads, of a type that holds nothing that JSON cannot
-// say.
+// EncodeFile encodes a value for DecodeFile. Its type must be one that JSON can always
+// encode.
 func EncodeFile(v any) []byte {
 	data, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {

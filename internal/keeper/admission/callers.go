@@ -16,22 +16,22 @@ const (
 	// maxCallers is how many admissions a list holds.
 	maxCallers     = 1000
 	maxCallersFile = 1 << 20
-	// overlap is how long an older certificate of a caller goes on beside a newer one.
+	// overlap is how long a caller's older certificate stays valid beside a newer one.
 	overlap = 30 * 24 * time.Hour
 )
 
-// Caller is one admission, as the keeper that gave it keeps it.
+// Caller is one admission, as the keeper that gave it stores it.
 type Caller struct {
 	Name      string
 	Roles     wire.Role
 	Number    string // of the certificate
 	Key       string // a hash of the public key
 	From      time.Time
-	Until     time.Time // its certificate's end, or earlier: when a newer one took its place
-	Dismissed time.Time // zero: it is not
+	Until     time.Time // when its certificate ends, or ended early because a newer one replaced it
+	Dismissed time.Time // zero: not dismissed
 }
 
-// State is nil while the caller may call.
+// State returns nil while the caller may call, and otherwise why not.
 func (c Caller) State(now time.Time) error {
 	switch {
 	case !c.Dismissed.IsZero():
@@ -42,8 +42,9 @@ func (c Caller) State(now time.Time) error {
 	return nil
 }
 
-// Callers is a keeper's list of whom it admitted, oldest first. A certificate that it
-// does not name is no one's, whoever signed it. The zero Callers admits nobody.
+// Callers is a keeper's list of the callers that it admitted, oldest first. A
+// certificate that is not in it is refused, whoever signed it. The zero Callers admits
+// nobody.
 type Callers struct{ list []Caller }
 
 // callersFile is the file of a list.
@@ -90,7 +91,7 @@ func ParseCallers(data []byte) (Callers, error) {
 	return c, nil
 }
 
-// add reports false for a certificate that is there already.
+// add returns false if the certificate is already in the list.
 func (c *Callers) add(e Caller) bool {
 	if slices.ContainsFunc(c.list, func(o Caller) bool { return o.Number == e.Number }) {
 		return false
@@ -108,23 +109,23 @@ func (c Callers) Encode() []byte {
 	return EncodeFile(f)
 }
 
-// List is every admission, oldest first.
+// List returns every admission, oldest first.
 func (c Callers) List() []Caller { return slices.Clone(c.list) }
 
 // Grant is what the keeper's administrator decides about a request.
 type Grant struct {
 	Roles wire.Role
 	// Heard is the fingerprint as it was read aloud. It may be empty for a caller that
-	// was admitted before by this name with this key.
+	// was admitted before with the same name and key.
 	Heard string
 	// Until is when the admission ends; DefaultTerm from now if zero.
 	Until time.Time
 }
 
-// Admit admits who made a request, with the roles of the grant, and notes it in the list,
-// which the caller keeps before it hands the admission out. Who is admitted already gets a
-// newer certificate: the older ones end thirty days later, or at once where they have a
-// role that was not granted again.
+// Admit admits the caller who made a request, with the roles of the grant, and adds it to
+// the list. Save the list before you hand the admission out. A caller who is already
+// admitted gets a newer certificate: its older ones end thirty days later, or at once if
+// they have a role that was not granted again.
 func (c *Callers) Admit(i *Issuer, at Place, r *Request, g Grant, now time.Time) (*Admission, error) {
 	if err := at.Validate(); err != nil {
 		return nil, err
@@ -161,7 +162,7 @@ func (c *Callers) Admit(i *Issuer, at Place, r *Request, g Grant, now time.Time)
 	return a, nil
 }
 
-// mayAdmit refuses a key that was dismissed, a second key of a name, and a new key
+// mayAdmit refuses a key that was dismissed, a second key for a name, and a new key
 // whose fingerprint was not heard.
 func (c *Callers) mayAdmit(r *Request, heard string, now time.Time) error {
 	if len(c.list) >= maxCallers {
@@ -174,7 +175,7 @@ func (c *Callers) mayAdmit(r *Request, heard string, now time.Time) error {
 			return ErrDismissed
 		case state == nil && same != (e.Name == r.Name):
 			return ErrTaken
-		case same && e.Name == r.Name: // an ended one too: its digits were heard
+		case same && e.Name == r.Name: // also if it has ended: its fingerprint was heard then
 			known = true
 		}
 	}
@@ -187,9 +188,10 @@ func (c *Callers) mayAdmit(r *Request, heard string, now time.Time) error {
 	return nil
 }
 
-// renew ends the older certificates of a name, and forgets those that had ended.
+// renew ends the older certificates of a name, and removes those that had already
+// ended.
 func (c *Callers) renew(name string, roles wire.Role, now time.Time) {
-	c.list = slices.DeleteFunc(slices.Clone(c.list), func(e Caller) bool { // a copy of the list goes on as it was
+	c.list = slices.DeleteFunc(slices.Clone(c.list), func(e Caller) bool { // copies of the list must not change
 		return e.Name == name && errors.Is(e.State(now), ErrEnded)
 	})
 	now = now.UTC().Truncate(time.Second)
@@ -207,10 +209,10 @@ func (c *Callers) renew(name string, roles wire.Role, now time.Time) {
 	}
 }
 
-// Dismiss refuses a caller from now on, with all its certificates and for good: a key
-// that was dismissed is not admitted again.
+// Dismiss refuses a caller from now on, with all its certificates and for ever: a
+// dismissed key is not admitted again.
 func (c *Callers) Dismiss(name string, now time.Time) error {
-	c.list = slices.Clone(c.list) // a copy of the list goes on as it was
+	c.list = slices.Clone(c.list) // copies of the list must not change
 	found := false
 	for k, e := range c.list {
 		if e.Name == name && e.Dismissed.IsZero() {
@@ -223,9 +225,10 @@ func (c *Callers) Dismiss(name string, now time.Time) error {
 	return nil
 }
 
-// Allowed refuses a connection whose certificate is not that of a caller which may call,
-// with the key and the roles that stand in the list: who has the issuer's key can make a
-// certificate with the number of one that was admitted, which is no secret.
+// Allowed refuses a connection unless its certificate belongs to a caller in the list
+// who may call. Key and roles must be as in the list: somebody with the issuer's key
+// could make a certificate with the number of an admitted one, because numbers are not
+// secret.
 func (c Callers) Allowed(cert *x509.Certificate, now time.Time) error {
 	n := number(cert)
 	at := slices.IndexFunc(c.list, func(e Caller) bool { return e.Number == n })

@@ -16,7 +16,7 @@ import (
 
 const admissionFormat = "liuma-admission/1"
 
-// Place says which keeper it is and where it is called.
+// Place says which keeper this is and at which address it is called.
 type Place struct {
 	Keeper  keeper.ID
 	Member  int
@@ -24,7 +24,7 @@ type Place struct {
 	Address string // host:port
 }
 
-// Validate refuses a place that is none.
+// Validate refuses an invalid place.
 func (p Place) Validate() error {
 	if err := ValidName(string(p.Keeper)); err != nil {
 		return err
@@ -35,7 +35,7 @@ func (p Place) Validate() error {
 	return validAddress(p.Address)
 }
 
-// validAddress wants a host and a port that somebody can call.
+// validAddress requires a host and a port that can be called.
 func validAddress(address string) error {
 	host, port, err := net.SplitHostPort(address)
 	if n, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil || n == 0 || host == "" || len(host) > 253 {
@@ -49,8 +49,8 @@ func validAddress(address string) error {
 	return nil
 }
 
-// Admission is a keeper's answer to a request: where it is, by what it is known, and the
-// certificate by which it knows the caller.
+// Admission is a keeper's answer to a request: the keeper's address, the certificate of
+// its issuer, and the caller's certificate.
 type Admission struct {
 	Place
 	Name  string // of the caller
@@ -72,7 +72,8 @@ type admissionFile struct {
 	Certificate []byte    `json:"certificate"` // the caller's
 }
 
-// ParseAdmission reads an admission. It does not say that it has not ended: TLS does.
+// ParseAdmission reads an admission. It does not check whether the admission has ended:
+// TLS does.
 func ParseAdmission(data []byte) (*Admission, error) {
 	if len(data) > maxFile {
 		return nil, fmt.Errorf("%w: too long", ErrFormat)
@@ -98,8 +99,8 @@ func ParseAdmission(data []byte) (*Admission, error) {
 	return a, a.read()
 }
 
-// read checks the certificates against each other, and takes from the caller's what it
-// says.
+// read checks the certificates against each other, and takes the members of Admission
+// from the caller's certificate.
 func (a *Admission) read() (err error) {
 	if err := rootOf(a.Keeper, a.root); err != nil {
 		return err
@@ -117,7 +118,7 @@ func (a *Admission) read() (err error) {
 	return ValidName(a.Name)
 }
 
-// issued refuses a certificate that the issuer did not sign for a caller.
+// issued refuses a certificate unless the issuer signed it for a caller.
 func issued(root, cert *x509.Certificate, at time.Time) error {
 	pool := x509.NewCertPool()
 	pool.AddCert(root)
@@ -136,12 +137,12 @@ func (a *Admission) Encode() []byte {
 	})
 }
 
-// Fingerprint is that of the keeper's issuer: the same in every admission of it, and
-// read aloud by its administrator. Address, member and shape are not under it: who
-// alters them makes calls fail, and no more.
+// Fingerprint returns the fingerprint of the keeper's issuer. It is the same in all
+// admissions of that keeper, and its administrator reads it aloud. It does not cover
+// address, member and shape: changing them only makes calls fail.
 func (a *Admission) Fingerprint() Fingerprint { return IssuerFingerprint(a.root) }
 
-// Check refuses an admission that has ended or not begun, or is of another key.
+// Check refuses an admission that has ended or not begun, or that is for another key.
 func (a *Admission) Check(key crypto.PublicKey, now time.Time) error {
 	ours, err := publicKey(key)
 	if err != nil {
@@ -161,8 +162,8 @@ func (a *Admission) Check(key crypto.PublicKey, now time.Time) error {
 	return nil
 }
 
-// TLS is what wire.ClientConfig takes: the caller's certificate with its key, which may
-// lie in a token, and the keeper's issuer and name.
+// TLS returns the settings for wire.ClientConfig: the caller's certificate with its
+// key, which may be in a token, and the keeper's issuer and name.
 func (a *Admission) TLS(key crypto.Signer) (*tls.Config, error) {
 	if err := a.Check(key.Public(), time.Now()); err != nil {
 		return nil, err

@@ -15,8 +15,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/keeper/wire"
 )
 
-// issuerTerm is how long a keeper's issuer lasts. A new one means that every caller is
-// admitted anew.
+// issuerTerm is how long a keeper's issuer is valid. After it is replaced, every caller
+// must be admitted again.
 const issuerTerm = 20 * 365 * 24 * time.Hour
 
 // Issuer signs the certificates of one keeper's door and of its callers.
@@ -64,7 +64,7 @@ func ParseIssuer(id keeper.ID, certificate, key []byte) (*Issuer, error) {
 	return &Issuer{keeper: id, cert: cert, key: k}, nil
 }
 
-// Certificate is what callers know the keeper by.
+// Certificate returns the certificate by which callers recognise the keeper.
 func (i *Issuer) Certificate() *x509.Certificate { return i.cert }
 
 // Encode writes the issuer's certificate and its key, which is a secret.
@@ -73,7 +73,7 @@ func (i *Issuer) Encode() (certificate, key []byte, err error) {
 	return EncodeCertificate(i.cert), key, err
 }
 
-// Door signs a certificate for the keeper's own door. It lasts until a moment.
+// Door signs a certificate for the keeper's own door. It is valid until the given time.
 func (i *Issuer) Door(key crypto.PublicKey, now, until time.Time) (*x509.Certificate, error) {
 	tmpl, err := i.leaf(string(i.keeper), now, until)
 	if err != nil {
@@ -117,7 +117,7 @@ func (i *Issuer) sign(tmpl *x509.Certificate, key crypto.PublicKey) (*x509.Certi
 	return x509.ParseCertificate(der)
 }
 
-// template is a certificate with a number of its own.
+// template returns a certificate with a fresh serial number.
 func template(name string, now, until time.Time) (*x509.Certificate, error) {
 	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
 	if err != nil {
@@ -129,13 +129,13 @@ func template(name string, now, until time.Time) (*x509.Certificate, error) {
 	}, nil
 }
 
-// doorName is the name in the certificate of a keeper's door. It is no address: the
-// keeper may move.
+// doorName is the name in the certificate of a keeper's door. It is not an address,
+// because the keeper may move.
 func doorName(id keeper.ID) string { return string(id) + ".keeper.liuma.internal" }
 
 func issuerName(id keeper.ID) string { return "liuma keeper " + string(id) }
 
-// rootOf refuses a certificate that is not the issuer of a keeper.
+// rootOf refuses a certificate that is not the issuer of the keeper.
 func rootOf(id keeper.ID, cert *x509.Certificate) error {
 	_, err := publicKey(cert.PublicKey)
 	if err != nil || !cert.IsCA || !cert.MaxPathLenZero || cert.Subject.CommonName != issuerName(id) || cert.CheckSignatureFrom(cert) != nil {
@@ -144,7 +144,8 @@ func rootOf(id keeper.ID, cert *x509.Certificate) error {
 	return nil
 }
 
-// IssuerFingerprint is by what the administrator of a caller knows a keeper.
+// IssuerFingerprint is the fingerprint by which a caller's administrator recognises a
+// keeper.
 func IssuerFingerprint(root *x509.Certificate) Fingerprint {
 	return fingerprint("liuma/1/keeper-issuer", root.Raw)
 }
@@ -154,7 +155,7 @@ func EncodeCertificate(cert *x509.Certificate) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: certificateBlock, Bytes: cert.Raw})
 }
 
-// ParseCertificate reads what EncodeCertificate wrote.
+// ParseCertificate reads a certificate that EncodeCertificate wrote.
 func ParseCertificate(data []byte) (*x509.Certificate, error) {
 	der, err := onlyBlock(data, certificateBlock)
 	if err != nil {

@@ -35,7 +35,7 @@ func EncodeKey(key *ecdsa.PrivateKey) ([]byte, error) {
 	return pem.EncodeToMemory(&pem.Block{Type: keyBlock, Bytes: der}), nil
 }
 
-// ParseKey reads what EncodeKey wrote.
+// ParseKey reads a key that EncodeKey wrote.
 func ParseKey(data []byte) (*ecdsa.PrivateKey, error) {
 	der, err := onlyBlock(data, keyBlock)
 	if err != nil {
@@ -44,7 +44,7 @@ func ParseKey(data []byte) (*ecdsa.PrivateKey, error) {
 	defer clear(der)
 	parsed, err := x509.ParsePKCS8PrivateKey(der)
 	if err != nil {
-		return nil, fmt.Errorf("%w: no private key", ErrFormat) // the cause could quote it
+		return nil, fmt.Errorf("%w: no private key", ErrFormat) // the cause could quote the key
 	}
 	key, ok := parsed.(*ecdsa.PrivateKey)
 	if !ok || key.Curve != elliptic.P256() {
@@ -53,7 +53,8 @@ func ParseKey(data []byte) (*ecdsa.PrivateKey, error) {
 	return key, nil
 }
 
-// onlyBlock is what stands in a file that holds one PEM block and nothing else.
+// onlyBlock returns the content of a file that holds one PEM block and nothing
+// else.
 func onlyBlock(data []byte, kind string) ([]byte, error) {
 	block, rest := pem.Decode(data)
 	if block == nil || block.Type != kind || len(block.Headers) != 0 || len(rest) != 0 {
@@ -62,7 +63,8 @@ func onlyBlock(data []byte, kind string) ([]byte, error) {
 	return block.Bytes, nil
 }
 
-// publicKey is the P-256 key of a certificate, a request or a signer, as its bytes.
+// publicKey returns the bytes of the P-256 key of a certificate, a request or a
+// signer.
 func publicKey(key crypto.PublicKey) ([]byte, error) {
 	ec, ok := key.(*ecdsa.PublicKey)
 	if !ok || ec.Curve != elliptic.P256() {

@@ -18,8 +18,8 @@ import (
 
 const requestFormat = "liuma-request/1"
 
-// Request is what somebody sends who wants to call a keeper. What it wants is a wish: the
-// keeper's administrator grants.
+// Request is sent by somebody who wants to call a keeper. Its roles are only a wish: the
+// keeper's administrator decides.
 type Request struct {
 	Name  string
 	Wants wire.Role
@@ -27,8 +27,8 @@ type Request struct {
 	file  requestFile
 }
 
-// requestFile is the file of a request. The signature in it shows that who made it has
-// the key.
+// requestFile is the file of a request. Its signature shows that the sender has the
+// key.
 type requestFile struct {
 	Format string   `json:"format"`
 	Name   string   `json:"name"`
@@ -36,7 +36,7 @@ type requestFile struct {
 	CSR    []byte   `json:"csr"` // PKCS #10, with the name
 }
 
-// NewRequest asks for roles for a key, which may lie in a token.
+// NewRequest asks for roles for a key, which may be in a token.
 func NewRequest(name string, wants wire.Role, key crypto.Signer) (*Request, error) {
 	if err := ValidName(name); err != nil {
 		return nil, err
@@ -88,7 +88,7 @@ func ParseRequest(data []byte) (*Request, error) {
 	return &Request{Name: f.Name, Wants: wants, key: key, file: f}, nil
 }
 
-// publicKey is the key that asks.
+// publicKey returns the key of the request.
 func (r *Request) publicKey() (*ecdsa.PublicKey, error) {
 	key, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), r.key)
 	if err != nil {
@@ -100,7 +100,7 @@ func (r *Request) publicKey() (*ecdsa.PublicKey, error) {
 // keyHash names the key in the list of callers.
 func (r *Request) keyHash() string { return hashOf(r.key) }
 
-// hashOf is how a key stands in the list of callers.
+// hashOf is the form of a key in the list of callers.
 func hashOf(key []byte) string {
 	sum := sha256.Sum256(key)
 	return hex.EncodeToString(sum[:])
@@ -109,7 +109,7 @@ func hashOf(key []byte) string {
 // Encode writes the request's file. Nothing in it is secret.
 func (r *Request) Encode() []byte { return EncodeFile(r.file) }
 
-// Fingerprint covers the name, what is wanted and the key.
+// Fingerprint covers the name, the roles asked for and the key.
 func (r *Request) Fingerprint() Fingerprint {
 	return fingerprint("liuma/1/request", []byte(r.Name), []byte(strings.Join(r.Wants.Names(), " ")), r.key)
 }

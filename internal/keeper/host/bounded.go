@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// bounded is a listener that has so many connections open at once and closes every
-// further one as it comes.
+// bounded is a listener with a limit on open connections; it closes every further
+// connection as it comes.
 type bounded struct {
 	net.Listener
 	places chan struct{}
@@ -23,12 +23,12 @@ func (b *bounded) Accept() (net.Conn, error) {
 		case b.places <- struct{}{}:
 			return &placed{Conn: c, leave: sync.OnceFunc(func() { <-b.places })}, nil
 		default:
-			_ = c.Close() // nothing was said on it
+			_ = c.Close() // nothing was sent on it
 		}
 	}
 }
 
-// placed is a connection that has a place.
+// placed is a connection that holds one of the places.
 type placed struct {
 	net.Conn
 	leave func()

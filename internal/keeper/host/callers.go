@@ -11,8 +11,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/keeper/admission"
 )
 
-// ErrNoIssuerKey: the issuer's key was taken away from the directory, so that nobody is
-// admitted there.
+// ErrNoIssuerKey: the issuer's key is not in the directory, for example because it is
+// kept elsewhere, so nobody can be admitted here.
 var ErrNoIssuerKey = errors.New("host: the issuer's key is not in this directory")
 
 // issuer reads the keeper's issuer with its key.
@@ -50,9 +50,10 @@ func (d *Dir) Callers() (admission.Callers, error) {
 	return admission.ParseCallers(data)
 }
 
-// Admit admits who made a request; see admission.Callers.Admit.
+// Admit admits the caller who made a request; see admission.Callers.Admit.
 //
-// A crash in here leaves a caller in the list who never got the admission: admit again.
+// A crash in here leaves a caller in the list who never got the admission: admit it
+// again.
 func (d *Dir) Admit(r *admission.Request, g admission.Grant, now time.Time) (a *admission.Admission, err error) {
 	err = d.change(func() error {
 		issuer, err := d.issuer()
@@ -71,7 +72,7 @@ func (d *Dir) Admit(r *admission.Request, g admission.Grant, now time.Time) (a *
 	return a, err
 }
 
-// Dismiss refuses a caller from now on. A keeper that serves takes it in with Reload.
+// Dismiss refuses a caller from now on. A running keeper applies it with Reload.
 func (d *Dir) Dismiss(name string, now time.Time) error {
 	return d.change(func() error {
 		list, err := d.Callers()
@@ -85,8 +86,8 @@ func (d *Dir) Dismiss(name string, now time.Time) error {
 	})
 }
 
-// RenewDoor makes a new certificate and key for the keeper's door, and says when it ends.
-// A keeper that serves takes them in with Reload.
+// RenewDoor makes a new certificate and key for the keeper's door, and returns when the
+// certificate ends. A running keeper uses them after Reload.
 func (d *Dir) RenewDoor(now time.Time) (until time.Time, err error) {
 	until = now.Add(doorTerm)
 	return until, d.change(func() error {
@@ -98,8 +99,8 @@ func (d *Dir) RenewDoor(now time.Time) (until time.Time, err error) {
 	})
 }
 
-// renewDoor writes certificate and key as one file: two could be of different pairs after
-// a crash.
+// renewDoor writes certificate and key as one file: after a crash, two files could belong
+// to different pairs.
 func (d *Dir) renewDoor(issuer *admission.Issuer, now, until time.Time) error {
 	key, err := admission.NewKey()
 	if err != nil {

@@ -18,11 +18,12 @@ import (
 
 const (
 	// actsFile has a line for each act of the administrator that the ledger does not
-	// show by itself. It is only appended to.
+	// record itself. Lines are only appended.
 	actsFile = "acts.jsonl"
-	// spokenTime is how a moment is read aloud: year, month, day, hour and minute, in UTC.
+	// spokenTime is the form in which a time is read aloud: year, month, day, hour and
+	// minute, in UTC.
 	spokenTime = "200601021504"
-	// heardWithin is how long the reading of a time may take.
+	// heardWithin is how long reading the time aloud may take.
 	heardWithin = 2 * time.Minute
 	// mostWords bounds a reason, in characters.
 	mostWords = 200
@@ -30,23 +31,26 @@ const (
 
 // Errors of AcceptClock, beside those of package clock.
 var (
-	// ErrAct: a name or the reason is missing, too long, or has control signs in it.
+	// ErrAct: a name or the reason is missing, too long, or contains control
+	// characters.
 	ErrAct = errors.New("host: an act wants who does it, the other keeper whose administrator says so, and why")
-	// ErrHeardTime: the other keeper's clock, as it was heard, is not this one's.
+	// ErrHeardTime: the time that was heard from the other keeper differs from this
+	// machine's clock.
 	ErrHeardTime = errors.New("host: the time that was heard is not within two minutes of this machine's clock")
 )
 
-// ClockAct is the word of two persons that this machine's clock is right although the
-// ledger's time is behind it: who runs this keeper, and who runs another one and reads
-// their clock aloud. An administration has one of them, so the second is another's.
+// ClockAct records that two persons say that this machine's clock is right although the
+// ledger's time is behind it: the administrator of this keeper, and the administrator
+// of another keeper, who reads that keeper's clock aloud. Each administration runs one
+// keeper, so the second person belongs to another administration.
 type ClockAct struct {
 	By    string    `json:"by"`
-	With  keeper.ID `json:"with"`  // the other's keeper
-	Heard string    `json:"heard"` // SpokenTime there, as it was typed
+	With  keeper.ID `json:"with"`  // the other administrator's keeper
+	Heard string    `json:"heard"` // SpokenTime there, as it was typed here
 	Why   string    `json:"why"`
 }
 
-// SpokenTime is what is read aloud of a clock: twelve digits in three groups.
+// SpokenTime is a clock's time as people read it aloud: twelve digits in three groups.
 func SpokenTime(at time.Time) string {
 	d := at.UTC().Format(spokenTime)
 	return d[:4] + " " + d[4:8] + " " + d[8:]
@@ -58,14 +62,15 @@ func (a ClockAct) check(own keeper.ID, wall time.Time) error {
 		return ErrAct
 	}
 	heard, err := time.Parse(spokenTime, written.Number(a.Heard))
-	// The minute that was read may be over by a second or by all of it.
+	// The other administrator read whole minutes, so up to a minute more may have
+	// passed.
 	if err != nil || wall.Sub(heard) > heardWithin+time.Minute || heard.Sub(wall) > heardWithin {
 		return ErrHeardTime
 	}
 	return nil
 }
 
-// line brings what a person wrote to one line; "" where it is none.
+// line brings a person's text to one line; "" if it is not valid.
 func line(text string) string {
 	l, ok := written.Line(text, mostWords)
 	if !ok {
@@ -74,12 +79,12 @@ func line(text string) string {
 	return l
 }
 
-// AcceptClock moves the ledger's time up to the machine's clock: what it judges by it, such
-// as the end of a lock, is as if the time in between had passed. Errors: ErrAct,
-// ErrHeardTime, clock.ErrNotAhead, clock.ErrBehind.
+// AcceptClock moves the ledger's time up to the machine's clock. Locks and waits then end
+// as if the time in between had passed. Errors: ErrAct, ErrHeardTime, clock.ErrNotAhead,
+// clock.ErrBehind.
 //
-// The act is written down first. A crash after that leaves an act that was not done; it is
-// done again, and stands there twice.
+// The act is recorded first. A crash after that leaves a recorded act that was not done; it
+// is done again, and then recorded twice.
 func (h *Host) AcceptClock(ctx context.Context, a ClockAct) error {
 	n, err := h.seat.sits()
 	if err != nil {
@@ -108,8 +113,8 @@ func (h *Host) AcceptClock(ctx context.Context, a ClockAct) error {
 	return nil
 }
 
-// record appends a line to the acts, durably. A line that a crash cut off stays, and the
-// next one begins below it.
+// record appends a line to the acts, durably. If a crash cut a line off, it stays, and
+// the next line begins below it.
 func (d *Dir) record(act any) error {
 	data, err := json.Marshal(act)
 	if err != nil {

@@ -1,16 +1,17 @@
-// Package host is a keeper on a machine of its own: its directory, the door by which
-// those whom it admitted call it, and the door by which its administrator looks after it.
+// Package host is a keeper on a machine of its own: its directory, the door for the
+// callers that it admitted, and the door for its administrator.
 //
-// It guarantees that nobody is served whom the list of callers does not name, and that a
-// caller who is dismissed loses the connections that are open as well; that the keeper's
-// door shows itself to its own machine's account alone; that a keeper whose clock, disk or
-// ledger is wrong, or which has no ledger, says so and serves nobody wrongly; and that no
-// card, tag, key or fingerprint of a PIN is in a log line, a status or a metric. It trusts
-// whoever can read or write in the directory, which has mode 0700, the machine's clock
-// within the bounds of package ledger, and package admission about who is who.
+// It guarantees that it serves only callers in the list of callers, and that a caller who
+// is dismissed loses its open connections as well; that only the keeper's own account on
+// its machine can use the administrator's door; that a keeper whose clock, disk or ledger
+// is wrong, or which has no ledger, says so and serves nobody wrongly; and that no card,
+// tag, key or fingerprint of a PIN is in a log line, a status or a metric. It trusts
+// everybody who can read or write in the directory (its mode is 0700), the machine's clock
+// within the bounds of package ledger, and package admission to identify callers.
 //
-// docs/KEEPERS.md is how it is run; docs/decisions/0061-each-keeper-admits-its-callers.md
-// says why each keeper is the issuer of its callers.
+// docs/KEEPERS.md says how to run it;
+// docs/decisions/0061-each-keeper-admits-its-callers.md says why each keeper is the
+// issuer of its callers.
 //
 // Start here: Dir, then Host.Serve.
 package host
@@ -33,28 +34,28 @@ import (
 	"github.com/liuma-pin/liuma/internal/sqlitefile"
 )
 
-// Names in a keeper's directory, beside those of package keeper.
+// Names in a keeper's directory, beside the names of package keeper.
 const (
 	hostFile      = "host.json"
 	issuerFile    = "issuer.pem"
 	issuerKeyFile = "issuer.key"
-	doorFile      = "server.pem" // with its key
+	doorFile      = "server.pem" // with the door's key
 	callersFile   = "callers.json"
 	peersDir      = "peers"
 	socketName    = "keeper.sock"
 
-	// The leases: on the files above, and on serving.
+	// The leases: for changing the files above, and for serving.
 	changing = "host"
 	serving  = "serve"
 )
 
 const (
 	hostFormat = "liuma-host/1"
-	// maxFile is more than any of the files has.
+	// maxFile is more than the size of any of the files.
 	maxFile = 1 << 20
 	// doorTerm is how long the certificate of the keeper's door lasts.
 	doorTerm = 400 * 24 * time.Hour
-	// holdFor is how long a change waits for another one.
+	// holdFor is how long a change waits for another process's change.
 	holdFor = 5 * time.Second
 )
 
@@ -67,15 +68,16 @@ var (
 	ErrBusy   = errors.New("host: another process changes this directory")
 )
 
-// Config says which keeper it is and where it is called. It is host.json.
+// Config says which keeper this is and at which address it is reached. It is host.json.
 type Config struct {
-	admission.Place        // Address is what callers call
+	admission.Place        // Address is the one that callers use
 	Listen          string // host:port that the keeper's door listens at
 	Metrics         string // host:port of the metrics; empty: there are none
 	PKCS11          *PKCS11
 }
 
-// PKCS11 is the token that has the share keys; nil in a Config: keeper.json has them.
+// PKCS11 names the token that has the share keys; nil in a Config if they are in
+// keeper.json.
 type PKCS11 struct {
 	Module  string   `json:"module"`
 	Token   string   `json:"token"`
@@ -121,7 +123,7 @@ type Dir struct {
 }
 
 // Create makes a keeper's directory, if there is none: its issuer, the certificate of its
-// door, and an empty list of callers. The keeper's keys are another matter.
+// door, and an empty list of callers. It does not make the keeper's keys.
 //
 // A crash in here leaves a directory without host.json: begin again.
 func Create(path string, c Config, now time.Time) (*Dir, error) {
@@ -168,7 +170,7 @@ func Open(path string) (*Dir, error) {
 	if err != nil {
 		return nil, fmt.Errorf("host: %w", err)
 	}
-	_ = dir.Close() // it was only looked at
+	_ = dir.Close() // it was only checked
 	d := &Dir{path: path}
 	data, err := d.read(hostFile)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -188,10 +190,10 @@ func Open(path string) (*Dir, error) {
 	return d, d.validate()
 }
 
-// Path is where the directory is.
+// Path returns the directory's path.
 func (d *Dir) Path() string { return d.path }
 
-// read reads a file that only its owner can reach.
+// read reads a file that only its owner can access.
 func (d *Dir) read(name string) ([]byte, error) {
 	f, err := keeper.OpenPrivate(filepath.Join(d.path, name), 0)
 	if err != nil {
@@ -205,9 +207,9 @@ func (d *Dir) read(name string) ([]byte, error) {
 	return data, nil
 }
 
-// change keeps other processes from the directory's files while f changes them, so that
-// none takes back what another one wrote. What a crash left of a write goes first: it may
-// hold a key.
+// change holds a lease while f changes the directory's files, so that no process undoes
+// another's change. First it removes the remains of a write that a crash cut off, because
+// they may contain a key.
 func (d *Dir) change(f func() error) error {
 	for end := time.Now().Add(holdFor); ; time.Sleep(50 * time.Millisecond) {
 		release, err := sqlitefile.Hold(filepath.Join(d.path, changing))
@@ -226,7 +228,7 @@ func (d *Dir) change(f func() error) error {
 	}
 }
 
-// sweep removes what writes of these files left that a crash cut off.
+// sweep removes the remains of writes of these files that a crash cut off.
 func (d *Dir) sweep() error {
 	err := d.disk.Sweep(d.path, hostFile, issuerFile, issuerKeyFile, doorFile, callersFile)
 	entries, none := os.ReadDir(filepath.Join(d.path, peersDir))

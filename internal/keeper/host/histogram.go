@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// histogram counts values by the smallest bound that they do not pass. Safe for concurrent
-// use.
+// histogram counts values by the smallest bound that they do not exceed. It is safe for
+// concurrent use.
 type histogram struct {
 	bounds []float64 // rising
 
 	mu  sync.Mutex
-	n   []uint64 // guarded by mu: by bound; the last is beyond all of them
+	n   []uint64 // guarded by mu: by bound; the last counts values above all bounds
 	sum float64  // guarded by mu
 }
 
@@ -42,7 +42,7 @@ func (h *histogram) add(v float64) {
 // since adds the time since a moment.
 func (h *histogram) since(began time.Time) { h.add(time.Since(began).Seconds()) }
 
-// histogram writes one; label is empty, or name and value.
+// histogram writes a histogram; label is empty, or a name and a value.
 func (e *exposition) histogram(name string, h *histogram, label ...string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -27,14 +27,14 @@ import (
 // ErrServed: another process serves the directory.
 var ErrServed = errors.New("host: this keeper is served by another process")
 
-// Options are what a Host needs beside its directory. Logger is required.
+// Options are what a Host needs in addition to its directory. Logger is required.
 type Options struct {
 	Logger  *slog.Logger
 	Machine clock.Machine // this machine's clocks when nil
-	Release string        // of the program, as it is told to callers
-	// Custodian has the share keys; nil: they are in keeper.json.
+	Release string        // of the program, as callers are told
+	// Custodian holds the share keys; nil: they are in keeper.json.
 	Custodian keeper.Custodian
-	// Dial, if set, makes the connections by which other keepers are asked for the time.
+	// Dial, if set, makes the connections for asking other keepers for their time.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
@@ -42,7 +42,7 @@ type Options struct {
 type Host struct {
 	dir     *Dir
 	log     *slog.Logger
-	lines   *book // what the log left out
+	lines   *book // counts the log lines that were left out
 	open    keeper.OpenConfig
 	machine clock.Machine
 	release string
@@ -51,32 +51,32 @@ type Host struct {
 	seat    *seat
 	server  *wire.Server
 	root    *x509.Certificate
-	place   fs.FileInfo // of the directory; set before it is served
+	place   fs.FileInfo // the directory's identity; set before it is served
 	files   atomic.Pointer[files]
-	free    func() error    // gives the lease on serving back
+	free    func() error    // gives back the lease for serving
 	base    context.Context // of repairs; ended by stop
 	stop    context.CancelFunc
 
 	mending sync.Mutex // held while a repair runs
 	mu      sync.Mutex
 	repair  RepairStatus // guarded by mu
-	unread  error        // guarded by mu: why the files were not taken in
+	unread  error        // guarded by mu: why changed files were not read
 }
 
-// files are what is read from the directory while the keeper serves.
+// files are read from the directory again while the keeper serves.
 type files struct {
 	callers admission.Callers
 	door    tls.Certificate
-	as      []fs.FileInfo // as they were when they were read
+	as      []fs.FileInfo // their state when they were read
 }
 
 // connections is how many callers may be connected at once: many more than there are
-// authorities and peers, since one that hangs keeps its place for a while.
+// authorities and peers, because a caller that hangs keeps its place for a while.
 const connections = 64
 
-// Start opens the keeper in a directory. A keeper without its ledger, or with one that is
-// of no use, is served as one that is gone, so that it can be repaired; one without keys,
-// or whose ledger another process has, is an error.
+// Start opens the keeper in a directory. A keeper with a missing or useless ledger is
+// served as gone, so that it can be repaired. A keeper without keys, or whose ledger
+// another process has, is an error.
 func Start(ctx context.Context, dir *Dir, o Options) (h *Host, err error) {
 	if o.Machine == nil {
 		o.Machine = clock.System()
@@ -130,7 +130,7 @@ func (h *Host) begin(ctx context.Context) (err error) {
 	return err
 }
 
-// sitDown opens the node; a ledger that is of no use leaves the seat empty.
+// sitDown opens the node; if the ledger is useless, the seat stays empty.
 func (h *Host) sitDown(ctx context.Context) error {
 	if err := h.dir.ownKeys(h.open.Custodian); err != nil {
 		return err
@@ -147,8 +147,8 @@ func (h *Host) sitDown(ctx context.Context) error {
 	return h.seat.empty(err)
 }
 
-// ownKeys refuses a key file that is not that of this keeper: kept here, it could give one
-// directory every share key (I-5).
+// ownKeys refuses a key file that belongs to another keeper: if it stayed here, every
+// share key could come into one directory (I-5).
 func (d *Dir) ownKeys(c keeper.Custodian) error {
 	f, err := keeper.OpenKeyFile(d.disk, d.path, c)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -168,7 +168,8 @@ func (d *Dir) ownKeys(c keeper.Custodian) error {
 	return nil
 }
 
-// allow asks the list of callers about the other side of a connection.
+// allow checks the certificate of the other side of a connection against the list of
+// callers.
 func (h *Host) allow(cert *x509.Certificate) error {
 	if err := h.files.Load().callers.Allowed(cert, h.now()); err != nil {
 		return fmt.Errorf("%s: %w", cert.Subject.CommonName, err)
@@ -176,9 +177,9 @@ func (h *Host) allow(cert *x509.Certificate) error {
 	return nil
 }
 
-// Reload takes in the list of callers and the certificate of the door. Whoever is not
-// allowed any more is refused from here on, also on connections that are open. What cannot
-// be read leaves what was read before.
+// Reload reads the list of callers and the door's certificate again. A caller who is no
+// longer allowed is refused from then on, also on open connections. If a file cannot be
+// read, its previous content stays in use.
 func (h *Host) Reload() error {
 	next, err := h.takeIn()
 	h.mu.Lock()
@@ -192,11 +193,12 @@ func (h *Host) Reload() error {
 	return nil
 }
 
-// ErrReplaced: another directory lies in the place of the one that is served.
+// ErrReplaced: another directory has taken the place of the served one.
 var ErrReplaced = errors.New("host: another directory lies in the keeper's place; put the right one back, or restart")
 
-// takeIn reads the directory's files, of the directory that was opened: the ledger is still
-// that one's, and another's list of callers is none of this keeper's.
+// takeIn reads the directory's files. It refuses another directory in the same place: the
+// ledger still belongs to the one that was opened, and another's list of callers does not
+// apply to this keeper.
 func (h *Host) takeIn() (*files, error) {
 	info, err := os.Stat(h.dir.path)
 	switch {
@@ -210,8 +212,9 @@ func (h *Host) takeIn() (*files, error) {
 	return h.dir.load()
 }
 
-// takeKeys takes in key sets that were added while the keeper served. Without its ledger
-// there is no node to take them: it is opened with them, once it is repaired.
+// takeKeys takes in key sets that were added while the keeper served. Without a ledger
+// there is no node to take them: the node is opened with them once the ledger is
+// repaired.
 func (h *Host) takeKeys() error {
 	n, err := h.seat.sits()
 	if err != nil {
@@ -227,7 +230,7 @@ func (h *Host) takeKeys() error {
 	return nil
 }
 
-// recheck ends the connections of callers that may not call any more.
+// recheck ends the connections of callers that are no longer allowed.
 func (h *Host) recheck() {
 	if h.server == nil {
 		return
@@ -237,7 +240,7 @@ func (h *Host) recheck() {
 	}
 }
 
-// load reads what is taken in while the keeper serves.
+// load reads the files that may change while the keeper serves.
 func (d *Dir) load() (f *files, err error) {
 	f = &files{}
 	if f.as, err = d.stat(); err != nil {
@@ -250,7 +253,7 @@ func (d *Dir) load() (f *files, err error) {
 	return f, err
 }
 
-// stat says which files lie in the directory.
+// stat returns the state of these files in the directory.
 func (d *Dir) stat() (infos []fs.FileInfo, err error) {
 	for _, name := range []string{callersFile, doorFile} {
 		info, err := os.Stat(filepath.Join(d.path, name))
@@ -262,7 +265,8 @@ func (d *Dir) stat() (infos []fs.FileInfo, err error) {
 	return infos, nil
 }
 
-// changed reports whether other files lie in the directory than those that were read.
+// changed reports whether the files in the directory differ from the ones that were
+// read.
 func (h *Host) changed() bool {
 	infos, err := h.dir.stat()
 	if err != nil {

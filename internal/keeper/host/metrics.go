@@ -30,12 +30,12 @@ func sorted(t map[count]uint64) (list []number) {
 	return list
 }
 
-// metricRoutes are what a collector may ask.
+// metricRoutes are the requests that a collector may make.
 func (h *Host) metricRoutes() http.Handler {
 	m := http.NewServeMux()
 	m.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-		_, _ = io.WriteString(w, h.metrics(r.Context())) // who does not read it loses it
+		_, _ = io.WriteString(w, h.metrics(r.Context())) // a collector that does not read it loses it
 	})
 	m.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plainAnswer(w, http.StatusOK, "alive") })
 	m.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
@@ -48,14 +48,15 @@ func (h *Host) metricRoutes() http.Handler {
 	return m
 }
 
-// plainAnswer says in a word how the keeper stands; why is in its log and status.
+// plainAnswer gives the keeper's state in one word; the reason is in its log and
+// status.
 func plainAnswer(w http.ResponseWriter, status int, word string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = io.WriteString(w, word+"\n") // who does not read it loses it
+	_, _ = io.WriteString(w, word+"\n") // a caller that does not read it loses it
 }
 
-// exposition is text in the format of Prometheus, version 0.0.4.
+// exposition is text in the exposition format of Prometheus, version 0.0.4.
 type exposition struct{ strings.Builder }
 
 // family begins a metric.
@@ -78,13 +79,13 @@ func (e *exposition) value(name string, n any, labels ...string) {
 	fmt.Fprintf(e, "liuma_keeper_%s %v\n", name, n)
 }
 
-// one is a metric of one number.
+// one writes a metric that is a single number.
 func (e *exposition) one(name, kind, help string, n any) {
 	e.family(name, kind, help)
 	e.value(name, n)
 }
 
-// metrics are the keeper's numbers.
+// metrics returns all metrics of the keeper.
 func (h *Host) metrics(ctx context.Context) string {
 	var e exposition
 	s := h.Status(ctx)
@@ -118,7 +119,7 @@ func (h *Host) metrics(ctx context.Context) string {
 	return e.String()
 }
 
-// timings are how long requests took, and how many guesses shared a write.
+// timings writes how long requests took, and how many guesses shared a write.
 func (h *Host) timings(e *exposition) {
 	e.family("request_seconds", "histogram", "How long the keeper worked on a request, by what was asked; the time on the network is not in it.")
 	for _, what := range timed() {
@@ -129,7 +130,7 @@ func (h *Host) timings(e *exposition) {
 	e.one("log_lines_left_out_total", "counter", "Log lines that were left out since many alike came within a minute.", h.lines.left())
 }
 
-// counters are what was asked since the process began.
+// counters writes how many requests of each kind came since the process began.
 func (h *Host) counters(e *exposition, asked map[count]uint64) {
 	of := func(what string) uint64 { return asked[count{what, ""}] }
 	e.one("spends_total", "counter", "Guesses that were counted and evaluated.", of("spends"))
@@ -169,7 +170,8 @@ func (h *Host) counters(e *exposition, asked map[count]uint64) {
 	}
 }
 
-// lastOf is, of each caller that was not dismissed, the admission that ends last.
+// lastOf returns, for each caller that was not dismissed, the admission that ends
+// last.
 func lastOf(callers []CallerStatus) (last []CallerStatus) {
 	for _, c := range callers {
 		if c.State == CallerDismissed {

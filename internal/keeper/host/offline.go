@@ -5,10 +5,11 @@ import (
 	"errors"
 )
 
-// RepairStopped repairs a keeper that nobody serves, as BeginRepair does one that is
-// served: it opens no door meanwhile. A keeper that is served is ErrServed. seen is the
-// highest sequence that somebody had from the keeper; too low a one shows when it is
-// served, and the repair is done once more. rows is as in BeginRepair.
+// RepairStopped repairs a keeper that no process serves, as BeginRepair does for a
+// served one; it opens no door meanwhile. If the keeper is served, the error is
+// ErrServed. seen is the highest sequence that anybody received from the keeper. If it
+// is too low, that shows when the keeper is served again, and the repair is done once
+// more. rows is as in BeginRepair.
 //
 // A crash in here, or the end of ctx, leaves a ledger that says that its repair has not
 // ended, and serves nobody: repair it again.
@@ -22,7 +23,7 @@ func RepairStopped(ctx context.Context, dir *Dir, o Options, seen, rows uint64) 
 	if err := h.BeginRepair(seen, rows); err != nil {
 		return RepairStatus{}, errors.Join(err, h.close())
 	}
-	h.mending.Lock() // until it has ended
+	h.mending.Lock() // waits until the repair has ended
 	h.mu.Lock()
 	done := h.repair
 	h.mu.Unlock()

@@ -18,14 +18,14 @@ import (
 	"github.com/liuma-pin/liuma/internal/keeper/wire"
 )
 
-// ErrNotAPeer is an admission at a keeper that is no other one of the same shape.
+// ErrNotAPeer: the admission is not from another keeper of the same shape.
 var ErrNotAPeer = errors.New("host: not an admission at another keeper of this shape")
 
-// peerKeyFile is the key by which this keeper calls others.
+// peerKeyFile is the key with which this keeper calls others.
 const peerKeyFile = "key.pem"
 
-// Request asks another keeper to admit this one. All requests have one key, which the
-// first one makes.
+// Request asks another keeper to admit this one. All requests use the same key, which
+// the first request makes.
 func (d *Dir) Request(wants wire.Role) (r *admission.Request, err error) {
 	err = d.change(func() error {
 		key, err := d.peerKey()
@@ -66,9 +66,9 @@ func (d *Dir) newPeerKey() (*ecdsa.PrivateKey, error) {
 	return key, d.disk.Write(filepath.Join(d.path, peersDir), peerKeyFile, secret)
 }
 
-// Accept keeps the admission that another keeper gave this one. heard is the fingerprint
-// of the other keeper's issuer, as it was read aloud; it may be empty where one by the
-// same issuer is there already.
+// Accept stores the admission that another keeper gave this one. heard is the
+// fingerprint of the other keeper's issuer, as it was read aloud. It may be empty if an
+// admission by the same issuer is already stored.
 func (d *Dir) Accept(a *admission.Admission, heard string, now time.Time) error {
 	return d.change(func() error {
 		if a.Keeper == d.Keeper || a.Shape != d.Shape || a.Member == d.Member {
@@ -97,7 +97,7 @@ func (d *Dir) Accept(a *admission.Admission, heard string, now time.Time) error 
 	})
 }
 
-// peer reads one admission at another keeper.
+// peer reads the admission at one other keeper.
 func (d *Dir) peer(name string) (*admission.Admission, error) {
 	data, err := d.read(filepath.Join(peersDir, name))
 	if err != nil {
@@ -106,7 +106,7 @@ func (d *Dir) peer(name string) (*admission.Admission, error) {
 	return admission.ParseAdmission(data)
 }
 
-// Peers are the admissions of this keeper at others, by their names.
+// Peers returns the admissions of this keeper at others, by their names.
 func (d *Dir) Peers() (peers []*admission.Admission, err error) {
 	entries, err := os.ReadDir(filepath.Join(d.path, peersDir))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -125,13 +125,13 @@ func (d *Dir) Peers() (peers []*admission.Admission, err error) {
 	return peers, nil
 }
 
-// Call is a client of another keeper, by this one's admission there. The caller closes
-// it.
+// Call returns a client of another keeper, using this keeper's admission there. The
+// caller closes it.
 func (d *Dir) Call(a *admission.Admission, logger *slog.Logger) (*wire.Client, error) {
 	return d.client(a, nil, logger)
 }
 
-// dial makes a connection; nil: as everybody does.
+// dial makes a connection; nil: the usual way.
 type dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 func (d *Dir) client(a *admission.Admission, by dial, logger *slog.Logger) (*wire.Client, error) {

@@ -10,27 +10,27 @@ import (
 	"github.com/liuma-pin/liuma/internal/keeper/wire"
 )
 
-// ErrRepairing: a repair is under way.
+// ErrRepairing: a repair is running.
 var ErrRepairing = errors.New("host: the keeper is being repaired")
 
-// errUnrepaired is why the seat is empty after a repair that failed.
+// errUnrepaired is the reason for an empty seat after a failed repair.
 var errUnrepaired = errors.New("host: not repaired")
 
-// RepairStatus is the last repair since the process began.
+// RepairStatus describes the last repair since the process began.
 type RepairStatus struct {
 	Began time.Time   `json:"began"`
 	Ended time.Time   `json:"ended,omitzero"`  // zero while it is under way
-	From  []keeper.ID `json:"from"`            // whose rows it takes
-	Rows  uint64      `json:"rows"`            // that were taken in
-	Aside string      `json:"aside,omitempty"` // in the keeper's directory: what was there of the ledger
-	Why   string      `json:"why,omitempty"`   // with Ended: why it failed
+	From  []keeper.ID `json:"from"`            // the keepers whose rows it takes
+	Rows  uint64      `json:"rows"`            // rows taken in so far
+	Aside string      `json:"aside,omitempty"` // in the keeper's directory: where the old ledger was moved
+	Why   string      `json:"why,omitempty"`   // with Ended: why it failed; empty: it did not
 }
 
-// BeginRepair takes in the rows of the other keepers that admitted this one, highest counts
-// winning, and gives the ledger a new incarnation and a sequence above seen and above every
-// one that a caller named. The keeper serves nobody meanwhile. A ledger that is lost, or of
-// no use, is made anew. rows is how many rows one keeper may give beyond what the others
-// lead to expect; see keeper.Node.Repair; 0: as many as there.
+// BeginRepair takes in the rows of the other keepers that admitted this one, where the
+// highest counts win, and gives the ledger a new incarnation and a sequence above seen and
+// above every sequence that a caller named. The keeper serves nobody meanwhile. A lost or
+// useless ledger is replaced by a new one. rows is how many rows one keeper may give beyond
+// the number that the others lead to expect (keeper.Node.Repair); 0: the default there.
 func (h *Host) BeginRepair(seen, rows uint64) error {
 	if !h.mending.TryLock() {
 		return ErrRepairing
@@ -63,13 +63,15 @@ func (h *Host) BeginRepair(seen, rows uint64) error {
 	return nil
 }
 
-// endRepair cuts a repair off, which can be begun again, and lets no other begin.
+// endRepair cuts a running repair off, which can be started again later, and prevents
+// new ones.
 func (h *Host) endRepair() {
 	h.stop()
 	h.mending.Lock()
 }
 
-// peers are the other keepers that admitted this one. The caller hangs up.
+// peers returns clients of the other keepers that admitted this one. The caller closes
+// them.
 func (h *Host) peers() (peers []*wire.Client, err error) {
 	admitted, err := h.dir.Peers()
 	if err != nil {
@@ -94,9 +96,9 @@ func hangUp(peers []*wire.Client) {
 	}
 }
 
-// mend does the repair, and leaves a node in the seat, or none.
+// mend does the repair, and leaves a repaired node in the seat, or none.
 func (h *Host) mend(ctx context.Context, seen, rows uint64, peers []*wire.Client) error {
-	if err := h.seat.empty(ErrRepairing); err != nil { // a poisoned ledger closes like this
+	if err := h.seat.empty(ErrRepairing); err != nil { // closing a poisoned ledger returns an error
 		h.log.WarnContext(ctx, "the ledger that is to be repaired was not closed well", "err", err)
 	}
 	n, err := h.usable(ctx)
@@ -114,15 +116,16 @@ func (h *Host) mend(ctx context.Context, seen, rows uint64, peers []*wire.Client
 		return h.notRepaired(errors.Join(err, n.Close()))
 	}
 	h.seat.fill(n)
-	// What the others counted meanwhile. Without it the keeper serves, and lacks that.
+	// Takes in what the others counted meanwhile. If this fails, the keeper serves
+	// without it.
 	if err := n.Level(ctx, sources...); err != nil {
 		h.log.WarnContext(ctx, "the repaired keeper lacks what was counted meanwhile: repair it once more", "err", err)
 	}
 	return nil
 }
 
-// usable is the node with the ledger that is there, if it is whole, and else with an empty
-// one.
+// usable returns a node with the existing ledger, if it is whole, and otherwise with an
+// empty one.
 func (h *Host) usable(ctx context.Context) (*keeper.Node, error) {
 	if err := h.dir.ownKeys(h.open.Custodian); err != nil {
 		return nil, err
@@ -151,7 +154,7 @@ func (h *Host) notRepaired(err error) error {
 	return errors.Join(err, h.seat.empty(err))
 }
 
-// repaired notes how the repair ended.
+// repaired records how the repair ended.
 func (h *Host) repaired(err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -15,20 +15,20 @@ import (
 	"github.com/liuma-pin/liuma/internal/ledger"
 )
 
-// seat is the node's place at the door. It answers for the node in it, or says that there
-// is none (keeper.ErrGone), and counts what was asked and how it ended.
+// seat is the node's place behind the door. It passes requests to the node in it, or
+// answers that there is none (keeper.ErrGone), and counts requests and their results.
 type seat struct {
 	id      keeper.ID
-	log     *slog.Logger // nil: nothing is said of single requests
+	log     *slog.Logger // nil: single requests are not logged
 	tally   tally
-	took    map[string]*histogram // by what was asked, of timed
-	batches *histogram            // guesses by write
-	seen    atomic.Uint64         // the highest sequence that a caller said it had from this keeper
-	apart   atomic.Int64          // when a request was last refused for its clock, in Unix seconds
+	took    map[string]*histogram // by kind of request, for the kinds in timed
+	batches *histogram            // guesses in each write
+	seen    atomic.Uint64         // the highest sequence that a caller claims to have received from this keeper
+	apart   atomic.Int64          // when a request was last refused because of its clock, in Unix seconds
 
 	mu   sync.RWMutex
 	node *keeper.Node // guarded by mu; nil: the seat is empty
-	why  error        // guarded by mu; with an empty seat
+	why  error        // guarded by mu; why the seat is empty
 }
 
 var (
@@ -36,7 +36,8 @@ var (
 	_ wire.Rows     = (*seat)(nil)
 )
 
-// timed are the requests whose time is counted, as a tally names them.
+// timed lists the kinds of requests whose duration is measured, by their names in a
+// tally.
 func timed() []string { return []string{"spends", "proposals", "commits", "settlements", "heads"} }
 
 func newSeat(id keeper.ID, log *slog.Logger) *seat {
@@ -47,16 +48,16 @@ func newSeat(id keeper.ID, log *slog.Logger) *seat {
 	return s
 }
 
-// mostSeen is more than any keeper counts. What is above it was made up, and a repair does
-// not follow it.
+// mostSeen is more than any keeper counts. A sequence above it was made up, and a repair
+// does not follow it.
 const mostSeen = 1 << 62
 
-// mostHeard is what a caller's word is worth in that: a write a microsecond for
-// nine years. A caller that lies so raises the sequence to this and no further, and the
-// administrator can still name one above it.
+// mostHeard is the highest sequence that is believed on a caller's word alone: one
+// write each microsecond for nine years. A caller that lies can raise the sequence no
+// further than this, and the administrator can still name a higher one.
 const mostHeard = 1 << 48
 
-// sits is the node in the seat, or why there is none.
+// sits returns the node in the seat, or why there is none.
 func (s *seat) sits() (*keeper.Node, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -85,7 +86,7 @@ func (s *seat) empty(why error) error {
 	return n.Close()
 }
 
-// heard notes what a request says of this keeper.
+// heard records the sequence that a request claims to have received from this keeper.
 func (s *seat) heard(h keeper.Header) {
 	for old := s.seen.Load(); h.Seen > old && h.Seen < mostHeard; old = s.seen.Load() {
 		if s.seen.CompareAndSwap(old, h.Seen) {
@@ -94,7 +95,7 @@ func (s *seat) heard(h keeper.Header) {
 	}
 }
 
-// asked has the node answer a request, and counts it.
+// asked lets the node answer a request, and counts it.
 func asked[A any](ctx context.Context, s *seat, what string, h keeper.Header, ask func(*keeper.Node) (A, error), refusal func(A) *ledger.Refusal) (a A, err error) {
 	s.heard(h)
 	if took := s.took[what]; took != nil {
@@ -120,18 +121,19 @@ func asked[A any](ctx context.Context, s *seat, what string, h keeper.Header, as
 	return a, err
 }
 
-// say writes a line about a request that the authority named, so that who has its id there
-// finds here what the keeper said. Others are counted alone.
+// say writes a log line about a request that carries an id from the authority, so that
+// somebody who has that id can find the keeper's answer here. Other requests are only
+// counted.
 func (s *seat) say(ctx context.Context, what, why string) {
 	if id := liuma.RequestOf(ctx); s.log != nil && id != (liuma.RequestID{}) {
 		s.log.InfoContext(ctx, what, "request", id.String()[:requestDigits], "why", why)
 	}
 }
 
-// requestDigits is how much of a request's id comes over the wire, in hexadecimal.
+// requestDigits is how many hexadecimal digits of a request's id come over the network.
 const requestDigits = 12
 
-// never is the refusal of an answer that has none.
+// never is for kinds of answers that have no refusal.
 func never[A any](A) *ledger.Refusal { return nil }
 
 // ID implements keeper.Keeper.
@@ -214,7 +216,7 @@ func (s *seat) Scan(ctx context.Context, after liuma.CardID, visit func(ledger.R
 	}
 	return n.Scan(ctx, after, func(r ledger.Row) error {
 		if err := visit(r); err != nil {
-			return err // also the end of a page, which is no fault
+			return err // also errPage, at the end of a page, which is no fault
 		}
 		s.tally.add("scanned", "")
 		return nil

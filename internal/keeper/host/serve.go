@@ -14,26 +14,26 @@ import (
 )
 
 const (
-	// lookEvery is how often it is looked whether callers have ended and files have
-	// changed.
+	// lookEvery is how often the keeper checks for expired callers and changed files.
 	lookEvery = time.Second
-	// tellEvery is how often the log says what was asked.
+	// tellEvery is how often the log says how many requests came.
 	tellEvery = time.Minute
-	// shutFor is how long the doors beside the keeper's may take to end.
+	// shutFor is how long the other doors may take to close.
 	shutFor = 2 * time.Second
 	// httpConnections is how many connections the metrics and the administrator's door
-	// have each. Whoever opens more gets none, and takes no descriptor from the ledger.
+	// may have, each. Further connections are closed, so that they use up no file
+	// descriptors that the ledger needs.
 	httpConnections = 32
 )
 
-// Addresses are where a Host listens.
+// Addresses are the addresses at which a Host listens.
 type Addresses struct {
 	Door    string
-	Metrics string // empty: there are none
+	Metrics string // empty: no metrics
 }
 
-// Serve answers until ctx ends: what was begun is counted and answered to its end, the
-// ledger is closed, and its lease given back. ready hears once where it listens. A Host
+// Serve answers until ctx ends. Then it completes the requests that have begun, closes
+// the ledger, and gives back its lease. ready is called once with the addresses. A Host
 // serves once.
 func (h *Host) Serve(ctx context.Context, ready func(Addresses)) (err error) {
 	ctx, stop := context.WithCancel(ctx)
@@ -53,7 +53,7 @@ func (h *Host) Serve(ctx context.Context, ready func(Addresses)) (err error) {
 	left := len(doors)
 	select {
 	case <-ctx.Done():
-	case err = <-ended: // none ends by itself
+	case err = <-ended: // none of them ends by itself
 		left--
 	}
 	stop()
@@ -66,7 +66,7 @@ func (h *Host) Serve(ctx context.Context, ready func(Addresses)) (err error) {
 	return errors.Join(err, h.close())
 }
 
-// close ends a repair, and gives the ledger and the directory back.
+// close ends a repair, and closes the ledger and the directory.
 func (h *Host) close() error {
 	h.endRepair()
 	err := errors.Join(h.seat.empty(keeper.ErrClosed), h.free())
@@ -74,7 +74,7 @@ func (h *Host) close() error {
 	return err
 }
 
-// listening is one door: serve returns nil after shut.
+// listening is one open door; serve returns nil after shut.
 type listening struct {
 	serve func() error
 	shut  func()
@@ -120,7 +120,7 @@ func (h *Host) listen(ctx context.Context) (doors []listening, at Addresses, err
 	return append(doors, h.overHTTP(ctx, metrics, h.metricRoutes())), at, nil
 }
 
-// overHTTP is a door of a few small requests.
+// overHTTP makes a door for a few small requests.
 func (h *Host) overHTTP(ctx context.Context, l net.Listener, routes http.Handler) listening {
 	l = &bounded{Listener: l, places: make(chan struct{}, httpConnections)}
 	s := &http.Server{
@@ -139,19 +139,19 @@ func (h *Host) overHTTP(ctx context.Context, l net.Listener, routes http.Handler
 			ctx, cancel := context.WithTimeout(context.Background(), shutFor)
 			defer cancel()
 			if s.Shutdown(ctx) != nil {
-				_ = s.Close() // who holds a connection open is not waited for
+				_ = s.Close() // clients that keep a connection open are not waited for
 			}
-			_ = l.Close() // if it was never served
+			_ = l.Close() // in case it was never served
 		},
 	}
 }
 
-// watch takes in what changes while the keeper serves: time, and files.
+// watch applies changes while the keeper serves: of the time and of files.
 func (h *Host) watch(ctx context.Context) {
 	look, tell := time.NewTicker(lookEvery), time.NewTicker(tellEvery)
 	defer look.Stop()
 	defer tell.Stop()
-	said := "" // what could not be read is logged once, not at every look
+	said := "" // an unreadable file is logged once, not at every look
 	for {
 		select {
 		case <-ctx.Done():
@@ -177,7 +177,7 @@ func (h *Host) watch(ctx context.Context) {
 	}
 }
 
-// tell logs how often what was asked.
+// tell logs how many requests of each kind came.
 func (h *Host) tell(what string) {
 	var args []any
 	for _, n := range sorted(h.seat.tally.read()) {

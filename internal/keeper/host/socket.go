@@ -24,16 +24,17 @@ import (
 var (
 	// ErrNotServed: no process serves the directory.
 	ErrNotServed = errors.New("host: no keeper serves in this directory")
-	// ErrPath: the path of the socket is longer than systems allow.
+	// ErrPath: the path of the socket is longer than operating systems allow.
 	ErrPath = errors.New("host: the directory's path is too long for a socket; start in the directory, or choose a shorter one")
-	// ErrSocket: something that is no socket has its name.
+	// ErrSocket: a file that is not a socket has the socket's name.
 	ErrSocket = errors.New("host: something that is no socket has the name of the administrator's door")
 )
 
-// maxPath is how long a socket's path may be on every system that has them.
+// maxPath is the length of a socket's path that every supported system allows.
 const maxPath = 100
 
-// socketPath is where the door of a directory is, by the shorter of two names.
+// socketPath returns the path of a directory's socket, absolute or relative, whichever
+// is shorter.
 func socketPath(dir string) (string, error) {
 	abs, err := filepath.Abs(filepath.Join(dir, socketName))
 	if err != nil {
@@ -50,9 +51,9 @@ func socketPath(dir string) (string, error) {
 	return "", ErrPath
 }
 
-// listenSocket makes the socket. The process has the lease on serving, so one that is
-// there was left by a dead process. Until the mode is set the directory's keeps others
-// out.
+// listenSocket makes the socket. The process has the lease for serving, so an existing
+// socket was left by a dead process. Until the socket's mode is set, the directory's
+// mode keeps others out.
 func listenSocket(dir string) (net.Listener, error) {
 	path, err := socketPath(dir)
 	if err != nil {
@@ -76,14 +77,15 @@ func listenSocket(dir string) (net.Listener, error) {
 	return l, nil
 }
 
-// problem is an answer that is none. Its text is for logs and for the administrator of
-// this keeper; its code is for programs.
+// problem is the answer to a request that failed. Its text is for logs and for this
+// keeper's administrator; its code is for programs.
 type problem struct {
 	Code  string `json:"code"`
 	Error string `json:"error"`
 }
 
-// codes are the errors that arrive as they were, by their codes.
+// codes lists the errors that the asker gets back as the same error values, by their
+// codes.
 func codes() map[string]error {
 	return map[string]error{
 		"repairing": ErrRepairing, "peers": keeper.ErrPeers, "format": admission.ErrFormat, "mode": ErrMode, "owner": keeper.ErrOwner,
@@ -102,7 +104,8 @@ func refused(w http.ResponseWriter, status int, err error) {
 	answer(w, status, p)
 }
 
-// socketRoutes are what the administrator may ask on the keeper's machine.
+// socketRoutes are the requests that the administrator may make on the keeper's
+// machine.
 func (h *Host) socketRoutes() http.Handler {
 	m := http.NewServeMux()
 	m.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) {
@@ -128,7 +131,7 @@ func (h *Host) socketRoutes() http.Handler {
 	return m
 }
 
-// wanting is a route that reads a request and has it done.
+// wanting makes a route that decodes a request and calls do.
 func wanting[Q any](done int, do func(context.Context, Q) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var q Q
@@ -146,9 +149,9 @@ func wanting[Q any](done int, do func(context.Context, Q) error) http.HandlerFun
 	}
 }
 
-// repairRequest asks for a repair. Seen is the highest sequence that somebody had from
-// this keeper, if it is known; what callers say is known anyway. Rows is how many rows
-// one keeper may give more than the others.
+// repairRequest asks for a repair. Seen is the highest sequence that anybody received
+// from this keeper, if it is known; the keeper also knows what its callers claimed.
+// Rows is how many rows one keeper may give beyond the others.
 type repairRequest struct {
 	Seen uint64 `json:"seen"`
 	Rows uint64 `json:"rows"`
@@ -157,42 +160,42 @@ type repairRequest struct {
 func answer(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(v) // who does not read it loses it
+	_ = json.NewEncoder(w).Encode(v) // a client that does not read it loses it
 }
 
-// Asker asks the keeper that serves a directory, on its machine.
+// Asker sends requests to the keeper that serves a directory, on the same machine.
 type Asker struct{ dir string }
 
-// Ask makes the way to the keeper that serves in d.
+// Ask returns an Asker for the keeper that serves d.
 func (d *Dir) Ask() Asker { return Asker{d.path} }
 
-// Status asks how the keeper stands.
+// Status asks for the keeper's state.
 func (a Asker) Status(ctx context.Context) (s Status, err error) {
 	err = a.ask(ctx, http.MethodGet, "/status", nil, &s)
 	return s, err
 }
 
-// Reload has the keeper take in the files that were changed.
+// Reload makes the keeper read its changed files.
 func (a Asker) Reload(ctx context.Context) error {
 	return a.ask(ctx, http.MethodPost, "/reload", nil, nil)
 }
 
-// TakeKeys has the keeper take in the key sets that were added to keeper.json.
+// TakeKeys makes the keeper take in the key sets that were added to keeper.json.
 func (a Asker) TakeKeys(ctx context.Context) error {
 	return a.ask(ctx, http.MethodPost, "/keys", nil, nil)
 }
 
-// Repair has the keeper begin its repair; Status says how far it is.
+// Repair makes the keeper begin its repair; Status shows the progress.
 func (a Asker) Repair(ctx context.Context, seen, rows uint64) error {
 	return a.ask(ctx, http.MethodPost, "/repair", repairRequest{seen, rows}, nil)
 }
 
-// AcceptClock has the keeper take the machine's clock; see Host.AcceptClock.
+// AcceptClock makes the keeper accept the machine's clock; see Host.AcceptClock.
 func (a Asker) AcceptClock(ctx context.Context, act ClockAct) error {
 	return a.ask(ctx, http.MethodPost, "/clock", act, nil)
 }
 
-// ask makes one request. ErrNotServed: nobody listens.
+// ask makes one request. It returns ErrNotServed if no process listens.
 func (a Asker) ask(ctx context.Context, method, path string, body, into any) error {
 	socket, err := socketPath(a.dir)
 	if err != nil {

@@ -8,32 +8,33 @@ import (
 )
 
 const (
-	// sameLines is how many log lines of one sentence a minute has.
+	// sameLines is how many log lines with the same message are written in sparedFor.
 	sameLines = 10
-	// sparedFor is that minute.
 	sparedFor = time.Minute
 )
 
-// sparing is a log that nobody fills from outside: of each sentence it writes so many lines
-// a minute, and counts the others. The next line of the sentence has their number, as
-// left_out. A refused handshake is one line; who makes a thousand a second fills no disk.
+// sparing is a log that nobody outside can flood: for each message it writes only sameLines
+// lines a minute, and counts the rest. The next line with that message carries their
+// number, as left_out. For example, a refused handshake is one line, and a thousand
+// handshakes a second do not fill the disk.
 type sparing struct {
 	slog.Handler
 	book *book
 }
 
-// book is what was written. Sentences stand in the code, so there are few.
+// book remembers what was written. Messages are constants in the code, so there are
+// few.
 type book struct {
 	mu      sync.Mutex
 	lines   map[string]*said // guarded by mu
 	leftOut uint64           // guarded by mu: since the process began
 }
 
-// said is one sentence within a minute.
+// said counts one message within a minute.
 type said struct {
 	since  time.Time
 	times  int
-	untold int // lines that were left out and not told of
+	untold int // lines that were left out and not yet reported
 }
 
 func spare(h slog.Handler) *sparing { return &sparing{h, &book{lines: map[string]*said{}}} }
@@ -51,7 +52,7 @@ func (s *sparing) Handle(ctx context.Context, r slog.Record) error {
 	return s.Handler.Handle(ctx, r)
 }
 
-// takes reports whether a line is written, and how many before it were left out.
+// takes reports whether to write a line, and how many earlier lines were left out.
 func (b *book) takes(r slog.Record) (left int, write bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -74,7 +75,7 @@ func (b *book) takes(r slog.Record) (left int, write bool) {
 	return left, true
 }
 
-// left is how many lines were left out since the process began.
+// left returns how many lines were left out since the process began.
 func (b *book) left() uint64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -13,8 +13,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/keeper/admission"
 )
 
-// Status is how a keeper stands, for its administrator. Nothing in it is secret, or about
-// a card.
+// Status is a keeper's state, for its administrator. Nothing in it is secret or about a
+// card.
 type Status struct {
 	Keeper      keeper.ID         `json:"keeper"`
 	Member      int               `json:"member"`
@@ -33,7 +33,7 @@ type Status struct {
 	Callers     []CallerStatus    `json:"callers"`
 	Peers       []PeerStatus      `json:"peers"`
 	Connections map[string]int    `json:"connections"` // by role
-	Asked       map[string]uint64 `json:"asked"`       // since it began
+	Asked       map[string]uint64 `json:"asked"`       // since the process began
 	Repair      *RepairStatus     `json:"repair,omitempty"`
 	Warnings    []Warning         `json:"warnings"`
 }
@@ -41,10 +41,10 @@ type Status struct {
 // ClockStatus are the keeper's times.
 type ClockStatus struct {
 	Wall time.Time `json:"wall"`
-	High time.Time `json:"high"` // the time that locks and waits are judged by
+	High time.Time `json:"high"` // the time by which locks and waits are measured
 }
 
-// IssuerStatus is by what callers know the keeper.
+// IssuerStatus describes the keeper's issuer, by which callers recognise the keeper.
 type IssuerStatus struct {
 	Fingerprint string    `json:"fingerprint"`
 	Until       time.Time `json:"until"`
@@ -72,16 +72,16 @@ type Warning string
 // The warnings.
 const (
 	DoorEnds       Warning = "door_ends"   // the door's certificate has ended, or ends within 30 days
-	IssuerEnds     Warning = "issuer_ends" // within a year
+	IssuerEnds     Warning = "issuer_ends" // the issuer's certificate ends within a year
 	CallerEnds     Warning = "caller_ends" // the last certificate of a caller, within 30 days
 	PeerEnds       Warning = "peer_ends"   // an admission at another keeper, within 30 days
 	FilesUnread    Warning = "files_unread"
 	ClocksApart    Warning = "clocks_apart" // a caller's clock differed within the last ten minutes
-	TimeLags       Warning = "time_lags"    // the ledger's time is far behind the clock: after a standstill
+	TimeLags       Warning = "time_lags"    // the ledger's time is far behind the clock: the machine was off
 	NobodyAdmitted Warning = "nobody"       // nobody is admitted
 )
 
-// warnings are all of them.
+// warnings lists all of them.
 func warnings() []Warning {
 	return []Warning{DoorEnds, IssuerEnds, CallerEnds, PeerEnds, FilesUnread, ClocksApart, TimeLags, NobodyAdmitted}
 }
@@ -93,7 +93,7 @@ const (
 	lagMost   = 10 * time.Minute
 )
 
-// Status says how the keeper stands.
+// Status returns the keeper's state.
 func (h *Host) Status(ctx context.Context) Status {
 	f, now := h.files.Load(), h.now()
 	s, unreadPeers := h.dir.standing(f, h.root, now)
@@ -120,8 +120,8 @@ func (h *Host) Status(ctx context.Context) Status {
 	return s
 }
 
-// Standing is what the directory itself says, whether or not a keeper serves it: who it is,
-// the ends of certificates and admissions, and the warnings about these.
+// Standing returns what the directory alone shows, whether or not a keeper serves it: the
+// keeper's identity, the ends of certificates and admissions, and warnings about these.
 func (d *Dir) Standing(now time.Time) (Status, error) {
 	f, err := d.load()
 	if err != nil {
@@ -137,8 +137,8 @@ func (d *Dir) Standing(now time.Time) (Status, error) {
 	return s, nil
 }
 
-// standing is the part of a status that needs no keeper. The error is about admissions at
-// other keepers, and the rest is there without them.
+// standing returns the part of a status that needs no running keeper. The error concerns
+// admissions at other keepers; the rest of the status is valid without them.
 func (d *Dir) standing(f *files, root *x509.Certificate, now time.Time) (Status, error) {
 	s := Status{
 		Keeper: d.Keeper, Member: d.Member, Shape: fmt.Sprintf("%d/%d", d.Shape.T, d.Shape.N), Address: d.Address,
@@ -153,7 +153,7 @@ func (d *Dir) standing(f *files, root *x509.Certificate, now time.Time) (Status,
 	return s, err
 }
 
-// ofNode fills in what the node says.
+// ofNode fills in the part that the node reports.
 func (h *Host) ofNode(ctx context.Context, s *Status) {
 	n, err := h.seat.sits()
 	if err == nil {
@@ -170,7 +170,7 @@ func (h *Host) ofNode(ctx context.Context, s *Status) {
 	}
 }
 
-// warnOfEnds looks at the ends of certificates.
+// warnOfEnds adds warnings about certificates that end soon.
 func (s *Status) warnOfEnds(now time.Time) {
 	s.warn(s.Door.Before(now.Add(endsSoon)), DoorEnds)
 	s.warn(s.Issuer.Until.Before(now.Add(issuerEnd)), IssuerEnds)
@@ -194,7 +194,7 @@ const (
 	CallerDismissed = "dismissed"
 )
 
-// CallersOf is a list of callers, as a status has it.
+// CallersOf converts a list of callers to the form of a status.
 func CallersOf(list admission.Callers, now time.Time) []CallerStatus {
 	out := []CallerStatus{}
 	for _, c := range list.List() {

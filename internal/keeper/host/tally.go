@@ -10,10 +10,11 @@ import (
 	"github.com/liuma-pin/liuma/internal/ledger"
 )
 
-// count names one number of a tally: what was counted and, where it has kinds, which.
+// count names one number of a tally: the kind of event and, if the event has several,
+// its subkind.
 type count struct{ what, kind string }
 
-// tally counts what was asked since the process began. Nothing in it is about a card.
+// tally counts requests since the process began. Nothing in it is about a card.
 type tally struct {
 	mu sync.Mutex
 	n  map[count]uint64 // guarded by mu
@@ -28,25 +29,25 @@ func (t *tally) add(what, kind string) {
 	t.n[count{what, kind}]++
 }
 
-// read is a copy of the numbers.
+// read returns a copy of the numbers.
 func (t *tally) read() map[count]uint64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return maps.Clone(t.n)
 }
 
-// states are all of them, the first when all is well.
+// states lists all states; the first means that all is well.
 func states() []State {
 	return []State{Serves, Gone, RolledBack, Repairing, Unrepaired, Poisoned, Full, ClockOff, ShareKeys, Faulty}
 }
 
-// State is how a keeper stands. Its text is a code; the sentences are in the catalogue.
+// State is a keeper's state. Its text is a code; the sentences are in the catalogue.
 type State string
 
 // The states.
 const (
 	Serves     State = "serves"
-	Gone       State = "gone"        // its ledger or its keys are not there, or not its own
+	Gone       State = "gone"        // its ledger or its keys are missing, or are another keeper's
 	RolledBack State = "rolled_back" // its ledger is an older copy
 	Repairing  State = "repairing"
 	Unrepaired State = "unrepaired" // a repair was begun and did not end
@@ -57,7 +58,7 @@ const (
 	Faulty     State = "faulty"     // anything else
 )
 
-// stateOf is what an error of the node says about it.
+// stateOf returns the state of the keeper that an error of the node shows.
 func stateOf(err error) State {
 	switch {
 	case err == nil:
@@ -82,8 +83,8 @@ func stateOf(err error) State {
 	return Faulty
 }
 
-// failureOf names an error of a request in a metric: by the state that it shows, or by what
-// was wrong with the request.
+// failureOf names a request's error in a metric: by the state that it shows, or by the
+// fault in the request.
 func failureOf(err error) string {
 	switch {
 	case errors.Is(err, keeper.ErrMetered):

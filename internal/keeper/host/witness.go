@@ -12,14 +12,15 @@ import (
 )
 
 const (
-	// witnessEvery is how often the other keepers are asked while this one's time lags.
+	// witnessEvery is how often the other keepers are asked for their clocks while this
+	// one's time lags.
 	witnessEvery = time.Minute
 	// witnessTime is how long they have to answer.
 	witnessTime = 3 * time.Second
 )
 
-// watchTime lets the ledger's time, which does not know how long the machine was off, jump
-// to the clock where the other keepers have it as well.
+// watchTime lets the ledger's time jump to the machine's clock if the other keepers have
+// the same time. The ledger itself cannot know how long the machine was off.
 func (h *Host) watchTime(ctx context.Context) {
 	t := time.NewTicker(witnessEvery)
 	defer t.Stop()
@@ -33,7 +34,7 @@ func (h *Host) watchTime(ctx context.Context) {
 	}
 }
 
-// witness asks the others once, if the time lags.
+// witness asks the other keepers once, if the time lags.
 func (h *Host) witness(ctx context.Context) {
 	n, err := h.seat.sits()
 	if err != nil || n.Times().Lag() < clock.MaxBehind {
@@ -49,8 +50,8 @@ func (h *Host) witness(ctx context.Context) {
 	}
 }
 
-// otherClocks is what the keepers say of themselves that admitted this one and are on other
-// machines, by the addresses of the connections.
+// otherClocks returns the reports of the keepers that admitted this one and that are on
+// other machines, according to the connections' addresses.
 func (h *Host) otherClocks(ctx context.Context) []*keeper.About {
 	peers, err := h.dir.Peers()
 	if err != nil {
@@ -71,7 +72,7 @@ func (h *Host) otherClocks(ctx context.Context) []*keeper.About {
 func (h *Host) otherClock(ctx context.Context, a *admission.Admission) *keeper.About {
 	c, err := h.dir.client(a, h.dial, h.log)
 	if err != nil {
-		return nil // it is told elsewhere that an admission has ended
+		return nil // an expired admission is reported elsewhere
 	}
 	defer func() { _ = c.Close() }() // it was only read from
 	said, here, err := c.AboutFrom(ctx)

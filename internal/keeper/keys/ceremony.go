@@ -14,16 +14,16 @@ import (
 )
 
 // Begin makes a keeper's directory and begins its first key ceremony. keySet is the
-// number of the key set, on which the members agree; 0 is 1.
+// number of the key set, on which the members agree; 0 means 1.
 //
-// A crash in here leaves no keeper, or an identity without a ceremony, or one that
-// has begun: Begin goes on from the first two, Status from the last.
+// A crash in here leaves no keeper, an identity without a ceremony, or a ceremony that
+// has begun. From the first two Begin continues; from the last, Status.
 func (d Desk) Begin(w Who, keySet uint32) (Where, error) {
 	return d.made(w, func(f *keeper.KeyFile) (Where, error) { return d.start(f, w, max(keySet, 1)) })
 }
 
-// Rotate begins the ceremony of another key set. The key sets that are there go on.
-// keySet is its number, above all that this keeper has; 0 is the next one.
+// Rotate begins the ceremony for another key set. Existing key sets stay in use. keySet
+// is its number, which must be above all that this keeper has; 0 means the next number.
 func (d Desk) Rotate(keySet uint32) (Where, error) {
 	return d.within(func() (Where, error) {
 		if err := d.free(); err != nil {
@@ -53,8 +53,8 @@ func (d Desk) Rotate(keySet uint32) (Where, error) {
 	})
 }
 
-// start begins a ceremony. What an earlier one left to be carried would only be
-// mistaken for its own.
+// start begins a ceremony. It first removes files that an earlier ceremony left to be
+// carried, because they could be mistaken for files of this one.
 func (d Desk) start(f *keeper.KeyFile, w Who, keySet uint32) (Where, error) {
 	m, err := keeper.NewMember(keySet, w.Shape, w.Member, w.ID, f.Custody())
 	if err != nil {
@@ -70,9 +70,9 @@ func (d Desk) start(f *keeper.KeyFile, w Who, keySet uint32) (Where, error) {
 	return d.where(f, m)
 }
 
-// Take takes in files of the other members, in whatever order they are given. A file
-// that was taken before is none too many. One that comes too early is an OrderError,
-// and those before it are taken; any other fault leaves all as it was.
+// Take takes in files of the other members, in any order. A file that was taken before
+// does no harm. A file that comes too early gives an OrderError, and the files before
+// it are taken; after any other fault nothing has changed.
 func (d Desk) Take(files ...[]byte) (Where, error) {
 	var list []message
 	for _, data := range files {
@@ -108,7 +108,8 @@ func (d Desk) Take(files ...[]byte) (Where, error) {
 	})
 }
 
-// inCeremony runs do with the ceremony under way; an OrderError if there is none.
+// inCeremony runs do with the running ceremony; it returns an OrderError if there is
+// none.
 func (d Desk) inCeremony(do func(*keeper.KeyFile, *keeper.Member) (Where, error)) (Where, error) {
 	return d.opened(func(f *keeper.KeyFile) (Where, error) {
 		m, err := d.underWay(f)
@@ -157,8 +158,8 @@ func take(f *keeper.KeyFile, m *keeper.Member, file message) error {
 	return check(m, file.prints)
 }
 
-// ownFile lets this keeper's own file of this ceremony pass: files of all members may lie
-// in one place. Another one with this keeper's number is none of its own.
+// ownFile accepts this keeper's own file of this ceremony, because the files of all
+// members may be in one place. A different file with this keeper's number is refused.
 func ownFile(m *keeper.Member, file message) error {
 	own := m.Hello()
 	h := file.hello
@@ -167,7 +168,7 @@ func ownFile(m *keeper.Member, file message) error {
 	}
 	if meeting, err := m.Meeting(); err == nil && file.ID == own.ID &&
 		(file.offers != nil && file.offers.Meeting == meeting || file.prints != nil && file.prints.Meeting == meeting) {
-		return nil // nothing in it is taken
+		return nil // it contains nothing to take
 	}
 	return fmt.Errorf("%w: a file of member %d, which is this keeper's number", ErrTwice, file.Member)
 }
@@ -195,11 +196,11 @@ func meet(m *keeper.Member, f *helloFile) error {
 	return m.Meet(f.message())
 }
 
-// accept takes in those offers of a file that are for this member.
+// accept takes in the offers of a file that are for this member.
 func accept(m *keeper.Member, f *offersFile) error {
 	own := m.Hello()
 	if stage, from := m.Stage(); stage != keeper.AwaitsOffers || !slices.Contains(from, f.Member) {
-		return nil // taken before, or none of them is for this member
+		return nil // taken before, or none of the offers is for this member
 	}
 	for _, o := range f.Offers {
 		if o.To != own.Member {
@@ -230,7 +231,7 @@ func check(m *keeper.Member, f *printsFile) error {
 	return nil
 }
 
-// view says how the ceremony stands.
+// view describes the state of the ceremony.
 func view(f *keeper.KeyFile, m *keeper.Member) Where {
 	h, ids := m.Hello(), m.Members()
 	stage, from := m.Stage()
@@ -242,8 +243,8 @@ func view(f *keeper.KeyFile, m *keeper.Member) Where {
 	return w
 }
 
-// where says how a ceremony stands that was saved, and writes what is to be carried
-// now.
+// where describes the state of a saved ceremony, and writes the files that must be
+// carried now.
 func (d Desk) where(f *keeper.KeyFile, m *keeper.Member) (Where, error) {
 	w := view(f, m)
 	stage, _ := m.Stage()
@@ -258,7 +259,7 @@ func (d Desk) where(f *keeper.KeyFile, m *keeper.Member) (Where, error) {
 	for _, write := range files {
 		what, body, err := write(m, who)
 		if errors.Is(err, keeper.ErrKept) {
-			continue // locked: everybody has had their offers, or there would be no digits
+			continue // the keys are locked: all members have had their offers, or there would be no digits
 		}
 		if err != nil {
 			return Where{}, err
@@ -282,8 +283,8 @@ func (d Desk) where(f *keeper.KeyFile, m *keeper.Member) (Where, error) {
 	return w, nil
 }
 
-// present writes a file that is to be carried, unless it is there and whole. Sealed
-// share keys differ each time, and a file that was carried stays as it was.
+// present writes a file that is to be carried, unless it exists and is whole. Sealed
+// share keys differ each time, so a file that was already carried must not be replaced.
 func (d Desk) present(name string, body any) (string, error) {
 	path := filepath.Join(d.Dir, CarryDir, name)
 	if data, err := os.ReadFile(path); err == nil {
@@ -302,7 +303,8 @@ func writeHello(m *keeper.Member, _ Who) (string, any, error) {
 	return kindHello, helloOf(m.Hello()), nil
 }
 
-// writeOffers has nothing to write for a member that makes no share key.
+// writeOffers makes the offers file; it returns nothing for a member that makes no
+// share key.
 func writeOffers(m *keeper.Member, w Who) (string, any, error) {
 	meeting, err := m.Meeting()
 	if err != nil {
@@ -335,11 +337,11 @@ func writePrints(m *keeper.Member, w Who) (string, any, error) {
 	return kindPrints, f, nil
 }
 
-// Finish takes the key set into use, once heard are the digits that another member
-// read. The keeper's ledger is made with its first key set.
+// Finish takes the key set into use. heard are the digits that another member read
+// aloud. The first key set also makes the keeper's ledger.
 //
-// A crash in here leaves the ceremony as it was, with or without an empty ledger, or
-// a keeper that has the key set.
+// A crash in here leaves the ceremony as it was, with or without an empty ledger, or a
+// keeper that has the key set.
 func (d Desk) Finish(ctx context.Context, heard string) (Where, error) {
 	return d.inCeremony(func(f *keeper.KeyFile, m *keeper.Member) (Where, error) {
 		w, err := d.where(f, m)
@@ -367,7 +369,7 @@ func (d Desk) Finish(ctx context.Context, heard string) (Where, error) {
 		if err := d.Disk.Remove(d.Dir, stateFile); err != nil {
 			return Where{}, err
 		}
-		// What is to be carried stays: another member may still want it, and hear the
+		// The files to be carried stay: another member may still need them, and the
 		// digits.
 		out := quiet(f)
 		out.Digits = w.Digits

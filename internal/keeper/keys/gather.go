@@ -9,8 +9,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/split"
 )
 
-// TakeGift takes in the share keys that a member gave. heard are the digits that its
-// people read.
+// TakeGift takes in the share keys that a member gave. heard are the digits that the
+// member's people read aloud.
 func (d Desk) TakeGift(file []byte, heard string) (Where, error) {
 	m, err := parse(file)
 	if err != nil {
@@ -35,7 +35,7 @@ func (d Desk) TakeGift(file []byte, heard string) (Where, error) {
 		if err != nil {
 			return Where{}, err
 		}
-		// A member may give anew: the last one counts.
+		// A member may give again: the last gift counts.
 		a.Gifts = slices.DeleteFunc(a.Gifts, func(g gotGift) bool { return g.Member == m.Member })
 		a.Gifts = append(a.Gifts, got)
 		if err := a.agree(f); err != nil {
@@ -48,7 +48,8 @@ func (d Desk) TakeGift(file []byte, heard string) (Where, error) {
 	})
 }
 
-// inAsking runs do with what the keeper asked for; an OrderError if it did not.
+// inAsking runs do with the keeper's pending request for share keys; it returns an
+// OrderError if there is none.
 func (d Desk) inAsking(do func(*keeper.KeyFile, *askState) (Where, error)) (Where, error) {
 	return d.opened(func(f *keeper.KeyFile) (Where, error) {
 		a, err := d.asking(f)
@@ -63,7 +64,8 @@ func (d Desk) inAsking(do func(*keeper.KeyFile, *askState) (Where, error)) (Wher
 	})
 }
 
-// openGift opens the share keys of a gift: exactly those that both members hold.
+// openGift opens the share keys of a gift. They must be exactly the keys that both
+// members hold.
 func openGift(f *keeper.KeyFile, a *askState, m message, asked keeper.Hash) (gotGift, error) {
 	got := gotGift{Member: m.Member, ID: m.ID}
 	if len(m.gift.Sets) == 0 {
@@ -115,8 +117,8 @@ func openKey(f *keeper.KeyFile, keySet uint32, k givenKey, info []byte) ([]byte,
 	return key.Save()
 }
 
-// agree is ErrDiffer where two members gave different keys, or say different things
-// of a key set, or one differs from what the keeper has.
+// agree returns ErrDiffer if two members gave different keys or different facts about a
+// key set, or if one differs from what the keeper has.
 func (a *askState) agree(f *keeper.KeyFile) error {
 	type place struct {
 		keySet uint32
@@ -155,11 +157,11 @@ func (a *askState) agree(f *keeper.KeyFile) error {
 	return nil
 }
 
-// Gather ends the asking: the key sets that came whole are taken into use. Members of
-// whom nothing came are waited for unless they are named in without, as lost too;
-// every key must have come from somebody, and from two where two are left.
+// Gather ends the request for share keys: the key sets that are complete are taken into
+// use. It waits for every member that gave nothing, unless without names the member as
+// lost too. Every key must have come from some member, and from two if two are left.
 //
-// A crash in here leaves the asking as it was, or a keeper that has the key sets.
+// A crash in here leaves the request as it was, or a keeper that has the key sets.
 func (d Desk) Gather(without ...int) (Where, error) {
 	return d.inAsking(func(f *keeper.KeyFile, a *askState) (Where, error) {
 		w := viewAsking(f, a)
@@ -198,8 +200,9 @@ func (d Desk) Gather(without ...int) (Where, error) {
 	})
 }
 
-// whole are the key sets that the keeper lacks and of which every key came from each
-// member that gave one and holds it, and those that did not come whole.
+// whole returns the key sets that the keeper lacks and for which every member that gave
+// a gift gave all keys that it holds, and the numbers of the key sets that are
+// incomplete.
 func (a *askState) whole(f *keeper.KeyFile) (sets []keeper.NewSet, left []uint32, err error) {
 	shape, own := a.Ask.shape(), a.Ask.Member
 	numbers := map[uint32]bool{}
@@ -223,7 +226,7 @@ func (a *askState) whole(f *keeper.KeyFile) (sets []keeper.NewSet, left []uint32
 			set.Members = g.Sets[i].Members
 			for _, k := range g.Sets[i].Keys {
 				if set.Keys[k.Subset] != nil {
-					continue // the same (agree)
+					continue // both are the same (agree)
 				}
 				if set.Keys[k.Subset], err = f.Custody().Load(k.Key); err != nil {
 					return sets, left, ErrFile

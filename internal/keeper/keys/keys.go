@@ -1,21 +1,22 @@
-// Package keys makes key sets among keepers of several administrations, by files
-// that people carry and digits that they read to one another, and brings a lost
-// keeper its share keys back.
+// Package keys makes key sets among keepers of several administrations, by files that
+// people carry and digits that they read to one another. It also brings a lost keeper's
+// share keys back.
 //
-// It guarantees that no process ever holds all share keys of a key set (I-5): each
+// It guarantees that no process ever holds all share keys of a key set (I-5): each key
 // is made by one member and sealed to the others; that a keeper takes a key set into
-// use only after the digits were typed that another member read, which cover the
-// identities of all members, the key set, its shape and the fingerprints of all
-// share keys (R-56), and seals a key that is in use only to an identity whose digits
-// were typed; that a step out of order is refused and names the next one; and that a
-// crash between or within steps leaves a directory that goes on or begins anew.
+// use only after somebody typed the digits that another member read, which cover the
+// identities of all members, the key set, its shape and the fingerprints of all share
+// keys (R-56), and seals a key that is in use only to an identity whose digits were
+// typed; that a step out of order is refused with the name of the next one; and that a
+// crash between or within steps leaves a directory that can continue or begin again.
 //
-// It trusts the people to read and to type what they hear, the voice or the room in
-// which they do so, and everyone who can read the keeper's directory. It does not
-// trust who carries the files: that one may read, keep back, swap and repeat them.
+// It trusts the people to read correctly and to type what they hear, the voice or the
+// room in which they do so, and everyone who can read the keeper's directory. It does
+// not trust the people who carry the files: they may read, keep back, swap and repeat
+// them.
 //
-// docs/KEEPERS.md has the runbook; docs/decisions/0062 says why so and how many
-// digits.
+// docs/KEEPERS.md has the runbook; docs/decisions/0062 gives the reasons and the number
+// of digits.
 //
 // Start here: Desk, then ceremony.go and replace.go.
 package keys
@@ -36,48 +37,48 @@ import (
 
 // Names in a keeper's directory.
 const (
-	stateFile  = "ceremony.json" // of a ceremony under way; secret
-	askFile    = "asking.json"   // of a keeper that asks the others for share keys; secret
-	lockFile   = "keys"          // with .lock: one at a time works on the keys
+	stateFile  = "ceremony.json" // of a running ceremony; secret
+	askFile    = "asking.json"   // of a keeper that is asking the others for share keys; secret
+	lockFile   = "keys"          // with .lock: one process at a time works on the keys
 	keeperFile = "keeper.json"
 
-	// CarryDir is where files are put that are to be carried to other members.
+	// CarryDir holds the files that people must carry to other members.
 	CarryDir = "carry"
 )
 
 // Errors of this package, beside those of package keeper.
 var (
-	// ErrOrder is a step out of order; OrderError names the next one.
+	// ErrOrder: this is not the next step; OrderError names it.
 	ErrOrder = errors.New("keys: not the next step")
-	// ErrFile is a file that is none of a ceremony, or damaged.
+	// ErrFile: the file is not one of a key ceremony, or is damaged.
 	ErrFile = errors.New("keys: not a file of a key ceremony, or damaged")
-	// ErrState is a ceremony or an asking of the directory that is damaged: Cancel it.
+	// ErrState: the ceremony or the request in the directory is damaged: call Cancel.
 	ErrState = errors.New("keys: what is under way here is damaged")
-	// ErrOther is a file of another ceremony, or one of members that were given other
+	// ErrOther: the file is of another ceremony, or of members that were given other
 	// files than this one.
 	ErrOther = errors.New("keys: of another ceremony")
-	// ErrTwice is a file of a member of whom another one was taken before.
+	// ErrTwice: a different file of the same member was taken before.
 	ErrTwice = errors.New("keys: another file of this member was taken before")
-	// ErrSet is a file about another key set or shape than this keeper's.
+	// ErrSet: the file is about another key set or shape than this keeper's.
 	ErrSet = errors.New("keys: of another key set or shape")
-	// ErrReading are digits that differ from those of this keeper.
+	// ErrReading: the digits differ from this keeper's.
 	ErrReading = errors.New("keys: other digits than this keeper's")
-	// ErrDiffer are members that hold different keys, or say different things of them.
+	// ErrDiffer: members hold different keys, or give different facts about them.
 	ErrDiffer = errors.New("keys: members hold different keys")
 	// ErrServes: the keeper that is to be replaced still answers.
 	ErrServes = errors.New("keys: the keeper that is to be replaced answers")
-	// ErrAlone is a shape of one keeper, which has no others to make keys with or to
+	// ErrAlone: in a shape of one keeper there are no others to make keys with or to
 	// get them from.
 	ErrAlone = errors.New("keys: a keeper alone")
-	// ErrLacking: no key set came whole.
+	// ErrLacking: no key set is complete.
 	ErrLacking = errors.New("keys: share keys are lacking")
-	// ErrName is an id that is no name of a keeper.
+	// ErrName: the id is not a valid name of a keeper.
 	ErrName = errors.New("keys: not a name of a keeper")
 	// ErrBusy: another process works on the keys of the directory.
 	ErrBusy = errors.New("keys: another process works on this directory")
 )
 
-// OrderError says where the directory stands, and so what comes next.
+// OrderError gives the directory's state, and with it the next step.
 type OrderError struct{ Where Where }
 
 // Error implements error.
@@ -88,52 +89,52 @@ func (e *OrderError) Error() string {
 // Unwrap makes it an ErrOrder.
 func (e *OrderError) Unwrap() error { return ErrOrder }
 
-// Stage is how far a directory is. Its text names what the directory waits for.
+// Stage is the progress of a directory. Its text names what the directory waits for.
 type Stage string
 
 // The stages.
 const (
-	Nothing  Stage = "begin"   // no ceremony, and no key set
-	Hellos   Stage = "hellos"  // of the other members
-	Offers   Stage = "offers"  // of members that make share keys for this one
-	Prints   Stage = "prints"  // of the other members
-	Reading  Stage = "reading" // the digits are to be compared
-	Gifts    Stage = "gifts"   // a lost keeper waits for share keys of the others
-	Gathered Stage = "finish"  // and has all of them
-	Ready    Stage = "ready"   // key sets, and nothing under way
+	Nothing  Stage = "begin"   // no ceremony and no key set
+	Hellos   Stage = "hellos"  // waits for hellos of the other members
+	Offers   Stage = "offers"  // waits for offers of the members that make share keys for this one
+	Prints   Stage = "prints"  // waits for fingerprints of the other members
+	Reading  Stage = "reading" // the digits must be compared
+	Gifts    Stage = "gifts"   // a lost keeper waits for the others' share keys
+	Gathered Stage = "finish"  // a lost keeper has all of them
+	Ready    Stage = "ready"   // has key sets, and nothing is running
 )
 
-// Where says how a directory stands. Nothing in it is secret.
+// Where describes the state of a directory. Nothing in it is secret.
 type Where struct {
 	Stage  Stage
 	ID     keeper.ID
-	KeySet uint32 // of the ceremony under way
+	KeySet uint32 // of the running ceremony
 	Shape  split.Shape
 	Member int
-	Waits  []Party  // whose file is waited for
+	Waits  []Party  // the members whose files are still needed
 	Others []Party  // the other members
 	Carry  []string // files for the other members, by path
-	// Digits are to be compared: with Reading and after Finish by all members; with Gifts
-	// and after Give they are for the one who gets the file.
+	// Digits must be compared: by all members, with Reading and after Finish; by the
+	// receiver of the file, with Gifts and after Give.
 	Digits string
-	Sets   []keeper.SetInfo // that the keeper holds
-	Left   []uint32         // after Finish: key sets that did not come whole
+	Sets   []keeper.SetInfo // the key sets that the keeper holds
+	Left   []uint32         // after Finish: incomplete key sets
 }
 
-// Party is a member; ID is empty while it is not known.
+// Party is a member; ID is empty if it is not known yet.
 type Party struct {
 	Member int
 	ID     keeper.ID
 }
 
-// Who is a keeper that begins.
+// Who is a keeper that begins a ceremony or asks for keys.
 type Who struct {
 	ID     keeper.ID
 	Member int
 	Shape  split.Shape
 }
 
-// nameForm are the names of keepers: they stand in names of files.
+// nameForm is the form of keepers' names, which are part of file names.
 var nameForm = regexp.MustCompile(`^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$`)
 
 func (w Who) check() error {
@@ -155,21 +156,21 @@ func (w Who) check() error {
 // Desk works on the keys of one keeper's directory.
 type Desk struct {
 	Dir       string
-	Custodian keeper.Custodian // has the share keys; nil: they are in keeper.json
+	Custodian keeper.Custodian // holds the share keys; nil: they are in keeper.json
 	Disk      diskfile.Disk    // for tests of crashes
 
 	steps int // of hashing before the digits; 0: stretch. Only tests of hundreds of ceremonies take fewer
 }
 
-// hold keeps other processes from the directory's keys, and clears away what a crash
-// left of a write. Nothing is made or removed in a directory that others can reach: what is
-// there may be theirs.
+// hold keeps other processes away from the directory's keys, and removes the remains of
+// writes that a crash cut off. It makes and removes nothing in a directory that others can
+// access: the files there may be theirs.
 func (d Desk) hold() (release func(), err error) {
 	own, err := keeper.OpenPrivate(d.Dir, fs.ModeDir)
 	if err != nil {
 		return nil, fmt.Errorf("keys: %w", err)
 	}
-	_ = own.Close() // it was only looked at
+	_ = own.Close() // it was only checked
 	free, err := sqlitefile.Hold(filepath.Join(d.Dir, lockFile))
 	switch {
 	case errors.Is(err, sqlitefile.ErrInUse):
@@ -185,7 +186,7 @@ func (d Desk) hold() (release func(), err error) {
 	return release, nil
 }
 
-// within runs f while it holds the directory.
+// within runs f while it holds the lease on the directory.
 func (d Desk) within(f func() (Where, error)) (Where, error) {
 	release, err := d.hold()
 	if err != nil {
@@ -195,7 +196,7 @@ func (d Desk) within(f func() (Where, error)) (Where, error) {
 	return f()
 }
 
-// made makes the directory of a keeper without keys, where there is none yet, and runs do
+// made makes the directory of a keeper without keys, if there is none yet, and runs do
 // with its key file.
 func (d Desk) made(w Who, do func(*keeper.KeyFile) (Where, error)) (Where, error) {
 	if err := w.check(); err != nil {
@@ -217,8 +218,8 @@ func (d Desk) made(w Who, do func(*keeper.KeyFile) (Where, error)) (Where, error
 	})
 }
 
-// opened holds the directory and runs do with the key file that is there; an OrderError if
-// there is none.
+// opened holds the lease and runs do with the existing key file; it returns an OrderError
+// if there is none.
 func (d Desk) opened(do func(*keeper.KeyFile) (Where, error)) (Where, error) {
 	return d.within(func() (Where, error) {
 		f, err := keeper.OpenKeyFile(d.Disk, d.Dir, d.Custodian)
@@ -233,7 +234,7 @@ func (d Desk) opened(do func(*keeper.KeyFile) (Where, error)) (Where, error) {
 	})
 }
 
-// carry writes a file for the other members. It is for everybody's eyes.
+// carry writes a file for the other members. It contains no secrets.
 func (d Desk) carry(name string, data []byte) (path string, err error) {
 	dir := filepath.Join(d.Dir, CarryDir)
 	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
@@ -246,13 +247,13 @@ func (d Desk) carry(name string, data []byte) (path string, err error) {
 		return "", err
 	}
 	path = filepath.Join(dir, name)
-	if err := os.Chmod(path, 0o644); err != nil { //nolint:gosec // what is carried is no secret, and whoever copies it keeps its mode
+	if err := os.Chmod(path, 0o644); err != nil { //nolint:gosec // the file is no secret, and copies keep its mode
 		return "", fmt.Errorf("keys: %w", err)
 	}
 	return path, nil
 }
 
-// clearCarry removes what was put there to be carried.
+// clearCarry removes the files that were waiting to be carried.
 func (d Desk) clearCarry() error {
 	err := os.RemoveAll(filepath.Join(d.Dir, CarryDir))
 	if err != nil {
@@ -261,8 +262,8 @@ func (d Desk) clearCarry() error {
 	return nil
 }
 
-// Status says how the directory stands, and makes files that are to be carried anew
-// where they are missing.
+// Status returns the directory's state, and writes missing files that must be carried
+// again.
 func (d Desk) Status() (Where, error) {
 	if _, err := os.Lstat(d.Dir); errors.Is(err, fs.ErrNotExist) {
 		return Where{Stage: Nothing}, nil
@@ -296,7 +297,7 @@ func (d Desk) status() (Where, error) {
 	return quiet(f), nil
 }
 
-// quiet is a directory in which nothing is under way.
+// quiet is the state of a directory in which nothing is running.
 func quiet(f *keeper.KeyFile) Where {
 	w := Where{Stage: Nothing, ID: f.ID(), Sets: f.KeySets()}
 	if n := len(w.Sets); n > 0 {
@@ -307,7 +308,7 @@ func quiet(f *keeper.KeyFile) Where {
 	return w
 }
 
-// others are the other members of a shape.
+// others returns the other members of a shape.
 func others(own int, ids []keeper.ID, shape split.Shape) (out []Party) {
 	for i := 1; i <= shape.N; i++ {
 		if i == own {
@@ -322,7 +323,7 @@ func others(own int, ids []keeper.ID, shape split.Shape) (out []Party) {
 	return out
 }
 
-// free is an OrderError while a ceremony is under way, or while the keeper asks the
+// free returns an OrderError while a ceremony is running, or while the keeper asks the
 // others for share keys.
 func (d Desk) free() error {
 	w, err := d.status()
@@ -335,7 +336,7 @@ func (d Desk) free() error {
 	return nil
 }
 
-// outOfOrder is the OrderError that says how the directory stands.
+// outOfOrder returns the OrderError with the directory's state.
 func (d Desk) outOfOrder() error {
 	w, err := d.status()
 	if err != nil {
@@ -344,8 +345,8 @@ func (d Desk) outOfOrder() error {
 	return &OrderError{w}
 }
 
-// Cancel ends what is under way without a result. Share keys that were made for it
-// are forgotten; those that are in use stay.
+// Cancel ends the running ceremony or request without a result. Share keys that were
+// made for it are forgotten; keys in use stay.
 func (d Desk) Cancel() (Where, error) {
 	return d.within(func() (Where, error) {
 		if err := d.drop(); err != nil {
@@ -363,15 +364,15 @@ func (d Desk) Cancel() (Where, error) {
 	})
 }
 
-// drop destroys the share keys of a ceremony under way where they are in a device. What
-// is damaged names no keys: those that it had made were never used.
+// drop destroys the share keys of a running ceremony if they are in a device. If the
+// ceremony's file is damaged it names no keys, but keys made for it were never used.
 func (d Desk) drop() error {
 	f, err := keeper.OpenKeyFile(d.Disk, d.Dir, d.Custodian)
 	if errors.Is(err, keeper.ErrShareKeys) {
 		return err
 	}
 	if err != nil {
-		return nil //nolint:nilerr // status says it
+		return nil //nolint:nilerr // status reports it
 	}
 	defer f.Wipe()
 	m, err := d.underWay(f)
@@ -385,10 +386,10 @@ func (d Desk) drop() error {
 	return m.Drop()
 }
 
-// fileOf is the name of a file that is carried.
+// fileOf returns the name of a file to be carried.
 func fileOf(id keeper.ID, what string, keySet uint32) string {
 	return fmt.Sprintf("%s-%s-%d.json", id, what, keySet)
 }
 
-// fileOfAsking is the name of a file that asks or gives.
+// fileOfAsking returns the name of a file that asks for keys or gives them.
 func fileOfAsking(id keeper.ID, what string) string { return fmt.Sprintf("%s-%s.json", id, what) }

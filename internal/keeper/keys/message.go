@@ -10,12 +10,12 @@ import (
 	"github.com/liuma-pin/liuma/internal/split"
 )
 
-// Files that are carried have one spelling: that of marshal. A file of another one is
-// refused, and so is a member that is unknown, twice or missing.
+// Files that are carried have only one valid encoding, which marshal makes. Any other
+// encoding is refused, and so is a JSON member that is unknown, repeated or missing.
 const (
 	messageFormat = "liuma-key-ceremony/1"
-	// maxMessage is above the largest, the offers of member 1 of 3 of 5 with
-	// twelve sealed keys.
+	// maxMessage is above the size of the largest file: the offers of member 1 in shape
+	// 3 of 5, with twelve sealed keys.
 	maxMessage = 64 << 10
 )
 
@@ -28,7 +28,7 @@ const (
 	kindGift   = "gift"
 )
 
-// head opens every file.
+// head is the beginning of every file.
 type head struct {
 	Format string    `json:"format"`
 	Kind   string    `json:"kind"`
@@ -46,7 +46,7 @@ func headOf(kind string, w Who) head {
 	return head{Format: messageFormat, Kind: kind, ID: w.ID, Member: w.Member, T: w.Shape.T, N: w.Shape.N}
 }
 
-// helloFile says who a member is in one ceremony.
+// helloFile introduces a member in one ceremony.
 type helloFile struct {
 	head
 	KeySet   uint32     `json:"key_set"`
@@ -54,7 +54,7 @@ type helloFile struct {
 	Nonce    shortBytes `json:"nonce"`
 }
 
-// offersFile has all share keys that a member made, each sealed to another one.
+// offersFile has all share keys that a member made, each sealed to another member.
 type offersFile struct {
 	head
 	KeySet  uint32      `json:"key_set"`
@@ -84,12 +84,12 @@ type shown struct {
 // askMessage asks for the share keys of a member.
 type askMessage struct {
 	head
-	Joins    bool       `json:"joins"` // a keeper that is there and lacks a key set
+	Joins    bool       `json:"joins"` // the keeper exists and lacks a key set
 	Identity []byte     `json:"identity"`
 	Nonce    shortBytes `json:"nonce"`
 }
 
-// giftMessage has the share keys that a member holds together with the one that asked.
+// giftMessage has the share keys that both the giver and the asking member hold.
 type giftMessage struct {
 	head
 	Ask  keeper.Hash `json:"ask"`
@@ -123,7 +123,7 @@ func (b *shortBytes) UnmarshalText(text []byte) error {
 	return err
 }
 
-// marshal is the one spelling of a file.
+// marshal makes the only valid encoding of a file.
 func marshal(v any) ([]byte, error) {
 	data, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
@@ -132,7 +132,8 @@ func marshal(v any) ([]byte, error) {
 	return append(data, '\n'), nil
 }
 
-// read reads a file of one kind. With an error it returns what it could read, for wiping.
+// read reads a file of one kind. With an error it returns what it could read, so that the
+// caller can wipe it.
 func read[T any](data []byte) (v *T, err error) {
 	v = new(T)
 	dec := json.NewDecoder(bytes.NewReader(data))
@@ -148,7 +149,7 @@ func read[T any](data []byte) (v *T, err error) {
 	return v, nil
 }
 
-// message is a file that was read: one of the five.
+// message is a file that was read; one of its five pointers is set.
 type message struct {
 	head
 	hello  *helloFile
@@ -185,13 +186,13 @@ func parse(data []byte) (m message, err error) {
 	if err != nil {
 		return m, err
 	}
-	if err := m.who().check(); err != nil { // what every file says of its sender
+	if err := m.who().check(); err != nil { // part of every file: the sender
 		return m, fmt.Errorf("%w: %w", ErrFile, err)
 	}
 	return m, nil
 }
 
-// hellos come before offers, and offers before fingerprints.
+// rank orders files: hellos before offers, and offers before fingerprints.
 func (m message) rank() int {
 	switch {
 	case m.hello != nil:
@@ -202,12 +203,12 @@ func (m message) rank() int {
 	return 2
 }
 
-// message is what the file says.
+// message returns the file's content.
 func (f *helloFile) message() keeper.Hello {
 	return keeper.Hello{KeySet: f.KeySet, Shape: f.shape(), Member: f.Member, ID: f.ID, Public: f.Identity, Nonce: f.Nonce}
 }
 
-// Check refuses what is no file of a key ceremony, or is damaged.
+// Check refuses data that is not a file of a key ceremony, or is damaged.
 func Check(data []byte) error {
 	_, err := parse(data)
 	return err

@@ -12,12 +12,12 @@ import (
 	"github.com/liuma-pin/liuma/internal/split"
 )
 
-// A lost keeper's share keys are all held by others as well. A new machine asks for
-// them with an identity of its own; each other member seals those that it holds
-// together with the lost one, after the digits of the asking were compared; and the
-// new machine takes each gift after its digits were compared, and a key that two
-// members hold only where both gave the same. A keeper that missed a key set while it
-// was away asks in the same way.
+// Other members also hold each of a lost keeper's share keys. A new machine asks for
+// them with a new identity. Each other member seals the keys that it shared with the
+// lost keeper, after people have compared the digits of the request. The new machine
+// takes each gift after its digits were compared; if two members hold a key, both must
+// have given the same one. A keeper that missed a key set while it was away asks in the
+// same way.
 const (
 	askLabel     = "liuma/1/key-ask"
 	giftLabel    = "liuma/1/key-gift"
@@ -31,7 +31,7 @@ type askState struct {
 	Gifts  []gotGift  `json:"gifts"`
 }
 
-// gotGift is a gift that was taken in.
+// gotGift is a gift that was received.
 type gotGift struct {
 	Member int       `json:"member"`
 	ID     keeper.ID `json:"id"`
@@ -55,7 +55,7 @@ func (a *askState) wipe() {
 	}
 }
 
-// asking is what the keeper asked for; nil if it did not.
+// asking returns the keeper's pending request for share keys; nil if there is none.
 func (d Desk) asking(f *keeper.KeyFile) (*askState, error) {
 	data, err := d.secret(askFile)
 	if data == nil || err != nil {
@@ -79,11 +79,11 @@ func (d Desk) saveAsking(a *askState) error {
 	return d.Disk.Write(d.Dir, askFile, data)
 }
 
-// Replace makes a directory for a keeper that takes a lost one's place, and asks for
-// its share keys.
+// Replace makes a directory for a keeper that takes a lost keeper's place, and asks for
+// that keeper's share keys.
 //
-// A crash in here leaves no keeper, or an identity that has asked for nothing: call
-// it again.
+// A crash in here leaves no keeper, or an identity that has asked for nothing: call it
+// again.
 func (d Desk) Replace(w Who) (Where, error) {
 	return d.made(w, func(f *keeper.KeyFile) (Where, error) { return d.ask(f, w, false) })
 }
@@ -106,8 +106,8 @@ func (d Desk) Join() (Where, error) {
 	})
 }
 
-// TakeOver makes a directory for a keeper on a new machine, and takes its key sets over
-// from a copy of the lost one's keeper.json whose share keys are in a device; see
+// TakeOver makes a directory for a keeper on a new machine, and takes over its key sets
+// from a copy of the lost machine's keeper.json, whose share keys are in a device; see
 // keeper.KeyFile.TakeOver.
 func (d Desk) TakeOver(w Who, lost []byte, move func(to keeper.Custody, saved []byte) (keeper.HeldKey, error)) (Where, error) {
 	return d.made(w, func(f *keeper.KeyFile) (Where, error) {
@@ -133,7 +133,8 @@ func (d Desk) ask(f *keeper.KeyFile, w Who, joins bool) (Where, error) {
 	return d.whereAsking(f, a)
 }
 
-// whereAsking says how the asking stands, and writes what is to be carried.
+// whereAsking describes the state of the request, and writes the files that must be
+// carried.
 func (d Desk) whereAsking(f *keeper.KeyFile, a *askState) (Where, error) {
 	w := viewAsking(f, a)
 	data, err := marshal(a.Ask)
@@ -166,12 +167,13 @@ func viewAsking(f *keeper.KeyFile, a *askState) Where {
 	return w
 }
 
-// Ask is what a file that asks for share keys says, for who decides about it.
+// Ask is the content of a file that asks for share keys, for the person who decides
+// about it.
 type Ask struct {
 	ID     keeper.ID
 	Member int
 	Shape  split.Shape
-	Joins  bool // a keeper that is there and lacks a key set
+	Joins  bool // the keeper exists and lacks a key set
 }
 
 // ReadAsk reads a file that asks for share keys.
@@ -186,11 +188,12 @@ func ReadAsk(data []byte) (Ask, error) {
 	return Ask{ID: m.ID, Member: m.Member, Shape: m.shape(), Joins: m.ask.Joins}, nil
 }
 
-// Give seals the share keys that this keeper holds together with the one that asks to
-// that one's identity. heard are the digits that its people read. serves says whether
-// the lost keeper still answers, as far as it can be known; nil: it cannot.
+// Give seals the share keys that this keeper and the asking keeper both hold to the
+// asking keeper's identity. heard are the digits that the asking keeper's people read
+// aloud. serves reports whether the lost keeper still answers, as far as this keeper
+// can know; nil: it cannot know.
 //
-// It changes nothing here but the file that is to be carried, and may be repeated.
+// It changes nothing here except the file to be carried, and may be repeated.
 func (d Desk) Give(ctx context.Context, file []byte, heard string, serves func(context.Context, keeper.ID) bool) (Where, error) {
 	m, err := parse(file)
 	if err != nil {
@@ -221,8 +224,7 @@ func (d Desk) Give(ctx context.Context, file []byte, heard string, serves func(c
 	})
 }
 
-// mayAsk is an error where the one that asks is no other member of this keeper's
-// shape.
+// mayAsk returns an error unless the sender is another member of this keeper's shape.
 func mayAsk(m message, own Where) error {
 	switch {
 	case own.Shape.N == 1:
@@ -261,7 +263,7 @@ func (d Desk) give(f *keeper.KeyFile, w Where, m message, asked keeper.Hash) (Wh
 	return w, nil
 }
 
-// giveSet seals those keys of a key set that both hold, and no others (I-5).
+// giveSet seals the keys of a key set that both keepers hold, and no others (I-5).
 func giveSet(f *keeper.KeyFile, set keeper.SetInfo, m message, asked keeper.Hash) (givenSet, error) {
 	out := givenSet{KeySet: set.ID, Members: set.Members}
 	held, err := f.Keys(set.ID)
@@ -291,8 +293,8 @@ func wipeAll(held map[split.Subset]keeper.HeldKey) {
 	}
 }
 
-// sealing is the text that a given key is bound to. The hash of the asking has the
-// identity, the member and the shape.
+// sealing returns the text that a given key is bound to. The hash of the request covers
+// the identity, the member and the shape.
 func sealing(asked keeper.Hash, keySet uint32, s split.Subset, from int) []byte {
 	b := binary.BigEndian.AppendUint32([]byte(sealingLabel), keySet)
 	b = append(b, byte(s), byte(from))

@@ -11,7 +11,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/split"
 )
 
-// stateFormat is the form of ceremony.json and asking.json.
+// stateFormat is the format of ceremony.json and asking.json.
 const stateFormat = "liuma-key-work/1"
 
 // ceremonyState is ceremony.json. It holds share keys.
@@ -45,7 +45,7 @@ func (s ceremonyState) wipe() {
 	}
 }
 
-// save writes a ceremony under way.
+// save saves a running ceremony.
 func (d Desk) save(m *keeper.Member) error {
 	draft, err := m.Draft()
 	if err != nil {
@@ -78,8 +78,8 @@ func helloOf(h keeper.Hello) helloFile {
 	}
 }
 
-// secret reads a file of the directory that holds secrets; nil if there is none. The
-// caller clears it.
+// secret reads a secret file of the directory; nil if there is none. The caller
+// clears it.
 func (d Desk) secret(name string) ([]byte, error) {
 	f, err := keeper.OpenPrivate(filepath.Join(d.Dir, name), 0)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -97,8 +97,9 @@ func (d Desk) secret(name string) ([]byte, error) {
 	return data, nil
 }
 
-// underWay is the ceremony of the directory; nil if there is none. One whose key set
-// the keeper has is finished: a crash came before its file was removed.
+// underWay returns the directory's running ceremony; nil if there is none. A
+// ceremony whose key set the keeper already has is finished: a crash prevented the
+// removal of its file.
 func (d Desk) underWay(f *keeper.KeyFile) (*keeper.Member, error) {
 	data, err := d.secret(stateFile)
 	if data == nil || err != nil {

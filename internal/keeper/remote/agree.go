@@ -5,16 +5,16 @@ import (
 	"github.com/liuma-pin/liuma/internal/split"
 )
 
-// strangers says of each keeper that said something whether its share keys are not those
-// of the others. Where that cannot be told, nobody is a stranger.
+// strangers reports, for each keeper that reported its keys, whether its share keys
+// differ from the others'. If that cannot be decided, no keeper is a stranger.
 func strangers(said []*keeper.About, shape split.Shape) []bool {
 	out, _ := keeper.Strangers(len(said), shape.T,
 		func(i int) bool { return said[i] != nil }, func(i, j int) bool { return agree(*said[i], *said[j]) })
 	return out
 }
 
-// agree reports whether two keepers have the same share key wherever both hold one. One of
-// them may have a key set that the other does not have yet.
+// agree reports whether two keepers have the same share keys wherever both hold one. One
+// of them may have a key set that the other does not have yet.
 func agree(a, b keeper.About) bool {
 	for _, x := range a.KeySets {
 		if y, both := b.Holds(x.ID); both && !sameKeys(x, y) {
@@ -27,7 +27,7 @@ func agree(a, b keeper.About) bool {
 func sameKeys(x, y keeper.HeldKeySet) bool {
 	for _, p := range x.Prints {
 		for _, q := range y.Prints {
-			if p.Subset == q.Subset && p.Sum != q.Sum { // fingerprints are no secret
+			if p.Subset == q.Subset && p.Sum != q.Sum { // fingerprints are not secret
 				return false
 			}
 		}
@@ -35,8 +35,8 @@ func sameKeys(x, y keeper.HeldKeySet) bool {
 	return true
 }
 
-// common is the highest key set that all of these hold with the same share keys, or only,
-// if that is not zero and they do; 0: there is none.
+// common returns the highest key set that all of these keepers hold with the same share
+// keys; 0 if there is none. If only is not zero, it considers only that key set.
 func common(there []keeper.About, only uint32) (best uint32) {
 	for _, s := range there[0].KeySets {
 		if s.ID > best && (only == 0 || s.ID == only) && heldByAll(there, s.ID) {

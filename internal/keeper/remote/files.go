@@ -14,7 +14,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/keeper/admission"
 )
 
-// maxFile is longer than any key or admission.
+// maxFile is larger than any key or admission.
 const maxFile = 64 << 10
 
 // ReadAdmission reads an admission's file.
@@ -30,8 +30,9 @@ func ReadAdmission(path string) (*admission.Admission, error) {
 	return a, nil
 }
 
-// ReadKey reads the authority's key, which nobody but its owner may be able to read
-// (keeper.ErrMode). What was looked at is what is read. Root may read it for its owner.
+// ReadKey reads the authority's key. Only its owner may be able to read the file
+// (keeper.ErrMode). It checks the open file, so the checked file is the one that is
+// read. Root may read it for its owner.
 func ReadKey(path string) (*ecdsa.PrivateKey, error) {
 	f, err := diskfile.Open(path)
 	if err != nil {
@@ -56,7 +57,7 @@ func ReadKey(path string) (*ecdsa.PrivateKey, error) {
 	return key, nil
 }
 
-// MakeKey reads the authority's key, or makes it where there is none yet.
+// MakeKey reads the authority's key, or makes it if there is none yet.
 func MakeKey(path string) (key *ecdsa.PrivateKey, made bool, err error) {
 	if key, err = ReadKey(path); !errors.Is(err, fs.ErrNotExist) {
 		return key, false, err
@@ -72,8 +73,8 @@ func MakeKey(path string) (key *ecdsa.PrivateKey, made bool, err error) {
 	return key, true, WriteFile(path, data)
 }
 
-// WriteFile puts a file of mode 0600 in the place of one that may be there, in one step
-// and durably, with its directory where that is missing.
+// WriteFile writes a file of mode 0600, in one step and durably, and replaces an
+// existing one. It makes the directory if it is missing.
 func WriteFile(path string, data []byte) error {
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o700); err != nil {

@@ -1,15 +1,15 @@
-// Package remote is the authority's side of keepers on machines of their own: where they
-// are, by which admissions they are called, whether each is the one that belongs there,
-// and which key set new versions are made with.
+// Package remote is the authority's side of keepers on other machines: their addresses,
+// the admissions with which they are called, whether each is the right keeper, and which
+// key set new versions are made with.
 //
-// It guarantees that a keeper's id is the one in the admission by which it is called, and
-// never what it sends; that a keeper which says that it is another one, or whose share
-// keys are not those of the others, is asked nothing (it is greeted anew on every
-// connection); and that new versions are made with a key set only if all keepers that can
-// be reached, and at least a quorum, hold it with the same share keys.
+// It guarantees that a keeper's id comes from the admission with which it is called,
+// never from what the keeper sends; that a keeper which claims to be another one, or
+// whose share keys differ from the others', gets no requests (each new connection asks
+// the keeper again); and that new versions are made with a key set only if all keepers
+// that can be reached, and at least a quorum, hold it with the same share keys.
 //
-// It trusts the admissions and the authority's key, as they lie in their files. Of what a
-// keeper says of itself it believes nothing that the others do not say as well.
+// It trusts the files with the admissions and the authority's key. It believes what a
+// keeper says about itself only if the other keepers confirm it.
 //
 // Start here: Open, then Keepers.Look.
 package remote
@@ -32,7 +32,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/split"
 )
 
-// ErrSettings: the settings do not make a quorum. What is wrong stands in it.
+// ErrSettings: the settings do not make a quorum. The error's text says what is wrong.
 var ErrSettings = errors.New("remote: the settings of the keepers do not make a quorum")
 
 // Place is one keeper, as the configuration names it.
@@ -47,10 +47,10 @@ type Config struct {
 	Shape  split.Shape
 	Places []Place // all of them, in any order
 	Key    string  // file with the authority's key
-	// KeySet is the one that new versions are made with; 0: the highest that may be.
+	// KeySet is the key set to make new versions with; 0: the highest that all hold.
 	KeySet uint32
-	// Machine is this machine's start (clock.Clock.Start); a keeper that has the same is no
-	// witness of the time. Zero: no keeper is one.
+	// Machine identifies this machine's start (clock.Clock.Start). A keeper with the same
+	// value cannot be a witness of the time. Zero: no keeper can.
 	Machine [clock.StartSize]byte
 	// Dial, if set, makes the connections.
 	Dial   func(ctx context.Context, network, address string) (net.Conn, error)
@@ -63,7 +63,7 @@ type Keepers struct {
 	posts []*post // by member number
 
 	mu     sync.Mutex
-	keySet uint32 // guarded by mu: in use; 0: not known yet
+	keySet uint32 // guarded by mu: the one in use; 0: not known yet
 }
 
 // post is one keeper.
@@ -72,27 +72,27 @@ type post struct {
 	member int
 	client *wire.Client
 
-	// The rest is guarded by Keepers.mu.
-	said  *keeper.About // last; nil: nothing, or as another keeper
-	out   error         // why it is asked nothing; nil: it may be asked
-	here  bool          // it answered when it was last looked at
-	took  time.Duration // that answer
-	until time.Time     // its admission's end
+	// The other fields are guarded by Keepers.mu.
+	said  *keeper.About // its last report; nil: none, or it claimed to be another keeper
+	out   error         // why it gets no requests; nil: it may get them
+	here  bool          // it answered the last look
+	took  time.Duration // how long that answer took
+	until time.Time     // when its admission ends
 }
 
-// State is what is known of one keeper beside its Condition.
+// State is what is known of one keeper in addition to its Condition.
 type State struct {
 	ID        keeper.ID
 	Member    int
 	Address   string
 	Until     time.Time     // when the admission ends
-	RoundTrip time.Duration // of the last look; zero: it did not answer
-	Release   string        // of its program, as it says
-	KeySets   []uint32      // that it holds, as it says
+	RoundTrip time.Duration // of the last look; zero: no answer
+	Release   string        // of the keeper's program, as it reports
+	KeySets   []uint32      // that it holds, as it reports
 }
 
-// Open reads the admissions and the key. It does not connect. ErrSettings, or an error of
-// package admission or of a file: they cannot be used.
+// Open reads the admissions and the key. It does not connect. Errors: ErrSettings, or an
+// error of package admission or of reading a file.
 func Open(c Config) (*Keepers, error) {
 	if err := c.Shape.Validate(); err != nil {
 		return nil, err
@@ -129,7 +129,7 @@ func (k *Keepers) place(at Place, a *admission.Admission, key *ecdsa.PrivateKey)
 		return fmt.Errorf("%w: member %d twice", ErrSettings, a.Member)
 	}
 	if err := a.Check(key.Public(), time.Now()); errors.Is(err, admission.ErrOtherKey) {
-		return err // one that has ended is renewed while the server runs
+		return err // an expired admission can be renewed while the server runs
 	}
 	p := &post{Place: at, member: a.Member, until: a.Until}
 	renew := func() (*tls.Config, error) {
@@ -152,7 +152,7 @@ func (k *Keepers) place(at Place, a *admission.Admission, key *ecdsa.PrivateKey)
 	return nil
 }
 
-// settings reads the admission anew: it may have been renewed since.
+// settings reads the admission again, because it may have been renewed.
 func (p *post) settings(key *ecdsa.PrivateKey, shape split.Shape) (*tls.Config, time.Time, error) {
 	a, err := ReadAdmission(p.Admission)
 	if err != nil {
@@ -168,8 +168,8 @@ func (p *post) settings(key *ecdsa.PrivateKey, shape split.Shape) (*tls.Config, 
 	return t, a.Until, err
 }
 
-// Fits refuses an admission of another keeper than the one that is named, of another
-// shape, or without the authority's role.
+// Fits refuses an admission of another keeper than id, of another shape, or without the
+// role authority.
 func Fits(a *admission.Admission, id keeper.ID, shape split.Shape) error {
 	switch {
 	case a.Keeper != id:
@@ -193,7 +193,7 @@ func (k *Keepers) Close() error {
 	return errors.Join(errs...)
 }
 
-// Keepers are all n, in the order of their member numbers.
+// Keepers returns all n keepers, in the order of their member numbers.
 func (k *Keepers) Keepers() []keeper.Keeper {
 	out := make([]keeper.Keeper, len(k.posts))
 	for i, p := range k.posts {
@@ -202,14 +202,14 @@ func (k *Keepers) Keepers() []keeper.Keeper {
 	return out
 }
 
-// KeySet is the key set that new versions are made with; 0 while it is not known.
+// KeySet returns the key set that new versions are made with; 0 while it is not known.
 func (k *Keepers) KeySet() uint32 {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.keySet
 }
 
-// States are what is known of each, in the order of their member numbers.
+// States returns what is known of each keeper, in the order of their member numbers.
 func (k *Keepers) States() []State {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -229,8 +229,9 @@ func (k *Keepers) States() []State {
 	return out
 }
 
-// Look asks every keeper what it is, and settles who is left out and which key set is in
-// use. It takes as long as the slowest, or until ctx ends.
+// Look asks every keeper for its identity and keys, and decides which keepers are left
+// out and which key set is in use. It takes as long as the slowest answer, or until ctx
+// ends.
 func (k *Keepers) Look(ctx context.Context) {
 	var all sync.WaitGroup
 	for _, p := range k.posts {
@@ -250,8 +251,8 @@ func (k *Keepers) Look(ctx context.Context) {
 	k.choose()
 }
 
-// choose takes a higher key set into use, and never goes back to a lower one: versions
-// that are made need only that a quorum holds theirs.
+// choose takes a higher key set into use, and never returns to a lower one. Existing
+// versions need only that a quorum holds their own key set.
 func (k *Keepers) choose() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -272,8 +273,8 @@ func (k *Keepers) choose() {
 	k.keySet = found
 }
 
-// heard takes what a keeper says of itself. An error: it is asked nothing more on this
-// connection. Others that are found to be strangers by it lose theirs.
+// heard handles a keeper's report. If it returns an error, this connection is not used.
+// Other keepers that the report shows to be strangers lose their connections.
 func (k *Keepers) heard(p *post, a keeper.About) error {
 	k.mu.Lock()
 	found := k.settle(p, a)
@@ -285,8 +286,8 @@ func (k *Keepers) heard(p *post, a keeper.About) error {
 	return out
 }
 
-// settle notes what a keeper says of itself, and returns those that are strangers by it
-// and were not before. The caller holds k.mu.
+// settle records a keeper's report, and returns the keepers that have become strangers
+// through it. The caller holds k.mu.
 func (k *Keepers) settle(p *post, a keeper.About) (found []*post) {
 	p.said = &a
 	if a.ID != p.ID || a.Member != p.member || a.Shape != k.c.Shape {
@@ -305,7 +306,7 @@ func (k *Keepers) settle(p *post, a keeper.About) (found []*post) {
 	out := strangers(said, k.c.Shape)
 	for i, o := range k.posts {
 		if o.said == nil {
-			continue // it stays as it was until it says something
+			continue // unchanged until it reports something
 		}
 		was := o.out
 		o.out = nil

@@ -8,11 +8,11 @@ import (
 	"github.com/liuma-pin/liuma/internal/keeper"
 )
 
-// Clocks asks the keepers for their clocks, to tell whether this machine's is right, and
-// says how many of them must agree with it: a quorum, in which at least one is honest. A
-// keeper whose connection ends on this machine is no witness, and none that
-// keeper.Witnesses leaves out. It takes as long as the slowest, or until ctx ends. Nothing
-// that was said before is used.
+// Clocks asks the keepers for their clocks, to check this machine's clock, and returns how
+// many of them must agree with it: a quorum, of which at least one is honest. A keeper
+// whose connection ends on this machine is no witness, and neither is one that
+// keeper.Witnesses leaves out. It takes as long as the slowest answer, or until ctx ends.
+// Earlier reports are not used.
 func (k *Keepers) Clocks(ctx context.Context) (clocks []time.Time, quorum int) {
 	said := make([]*keeper.About, len(k.posts))
 	var all sync.WaitGroup

@@ -17,10 +17,11 @@ const (
 	checkLabel = "liuma/1/share-check"
 )
 
-// boundMessage is what a share key vouches for when it is sealed.
+// boundMessage is the text that a MAC by the share key confirms when the key is
+// sealed.
 func boundMessage(info []byte) []byte { return fields([]byte(boundLabel), info) }
 
-// checkMessage tells the key that keeper.json names from another one in its place.
+// checkMessage is the text whose MAC identifies the key that keeper.json names.
 func checkMessage() []byte { return fields([]byte(checkLabel)) }
 
 func fields(list ...[]byte) (b []byte) {
@@ -31,7 +32,7 @@ func fields(list ...[]byte) (b []byte) {
 	return b
 }
 
-// splitSealed parts the MAC from the wrapped key.
+// splitSealed separates the MAC from the wrapped key.
 func splitSealed(b []byte) (bound, wrapped []byte, ok bool) {
 	if len(b) <= sha256.Size {
 		return nil, nil, false
@@ -39,10 +40,11 @@ func splitSealed(b []byte) (bound, wrapped []byte, ok bool) {
 	return b[:sha256.Size], b[sha256.Size:], true
 }
 
-// savedIdentity is what keeper.json keeps of an identity, behind keeper.DeviceMark.
+// savedIdentity is the form of an identity that keeper.json stores, after
+// keeper.DeviceMark.
 type savedIdentity struct {
 	ID       keeper.ID `json:"id"`
-	Identity []byte    `json:"identity"` // opens the outer seal, and no share key
+	Identity []byte    `json:"identity"` // opens the outer seal, but no share key
 	Wraps    string    `json:"wraps"`    // the token's public wrapping key, as PEM
 }
 
@@ -67,14 +69,14 @@ func parseIdentity(saved []byte) (s savedIdentity, err error) {
 	return s, nil
 }
 
-// savedKey is what keeper.json keeps of a share key.
+// savedKey is the form of a share key that keeper.json stores.
 type savedKey struct {
 	Name   string      `json:"name"`
 	Check  keeper.Hash `json:"check"`
 	Spares []spared    `json:"spares"`
 }
 
-// spared is a share key as it was wrapped to a spare token.
+// spared is a share key wrapped to a spare token.
 type spared struct {
 	Token   string `json:"token"`
 	Key     string `json:"key"` // fingerprint of the spare token's wrapping key
@@ -97,7 +99,7 @@ func parseKey(saved []byte) (k savedKey, err error) {
 	return k, nil
 }
 
-// read reads JSON that is spelt as this package writes it.
+// read reads JSON in the encoding that this package writes.
 func read(data []byte, into any) error {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
@@ -115,10 +117,10 @@ func read(data []byte, into any) error {
 	return nil
 }
 
-// encodePublic is what a member with a token shows: its identity, and the token's
-// wrapping key with the hash that the token can do.
+// encodePublic returns the public half that a member with a token shows: its
+// identity, and the token's wrapping key with the hash that the token supports.
 func encodePublic(identity []byte, wraps token.WrappingKey) []byte {
-	wraps.Token = "" // its label is nobody's business
+	wraps.Token = "" // others need not know the token's label
 	key, err := wraps.Encode()
 	if err != nil {
 		return nil // Check refuses it

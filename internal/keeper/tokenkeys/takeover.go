@@ -9,8 +9,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/token"
 )
 
-// Mover brings share keys from a spare token into the token that serves from now on. They
-// are wrapped from one to the other; the spare keeps none of them.
+// Mover moves share keys from a spare token into the token that serves from now on. The
+// spare token wraps them to the new token, and keeps none of them.
 type Mover struct {
 	spare Token
 	opens token.WrappingKey
@@ -22,8 +22,8 @@ func NewMover(spare Token) (Mover, error) {
 	return Mover{spare: spare, opens: k}, err
 }
 
-// Move brings the key that was saved into another custody. A crash in here leaves a copy
-// under a passing name in the spare token, which goes when the key is moved again.
+// Move brings a saved key into another custody. A crash in here leaves a copy under a
+// temporary name in the spare token; it is removed when the key is moved again.
 func (m Mover) Move(into keeper.Custody, saved []byte) (_ keeper.HeldKey, err error) {
 	to, ok := into.(custody)
 	if !ok {
@@ -66,7 +66,7 @@ func (m Mover) Move(into keeper.Custody, saved []byte) (_ keeper.HeldKey, err er
 	}
 	key := &held{custody: to, saved: next}
 	if key.Check() == nil {
-		return key, nil // moved and locked before a crash
+		return key, nil // it was moved and locked before a crash
 	}
 	wrapped, err := m.spare.WrapShareKey(passing, to.wraps)
 	if err != nil {

@@ -1,20 +1,22 @@
 // Package tokenkeys keeps a keeper's share keys in a token: it is a keeper.Custodian.
 //
 // It guarantees that no share key's bytes come into this process's memory or into a file
-// a key is made in the token or unwrapped into it, leaves it only wrapped to the
-// token of another member or to a spare one, and for nobody once it was locked, which is
-// done before it is taken into use; that what is opened was sealed, by one who had the key
-// itself, for the meeting, the sender and the receiver that it names; and that a key which
-// is another one than keeper.json says, or can still be taken out, is not used.
+// a key is made in the token or unwrapped into it, and leaves it only wrapped to
+// another member's token or to a spare one. Once it is locked, which happens before it is
+// used, it cannot leave at all. It guarantees that a sealed key that it opens was sealed
+// by somebody who had the key itself, for the meeting, the sender and the receiver that it
+// names; and that a key which differs from the one in keeper.json, or can still be taken
+// out, is not used.
 //
-// It trusts the token, and the people of the other members that theirs is one: nothing in
-// a public key proves where its private half is. It does not trust who carries the files.
+// It trusts the token, and the people of the other members to use a real token too: a
+// public key does not show where its private half is. It does not trust the people who
+// carry the files.
 //
-// What a member seals has two layers. WrapKey binds no text, so within there is, beside
-// what the token wrapped, a MAC under the share key itself over the text that the offer is
-// bound to: who replays a wrapped key of another ceremony cannot make it. Around both is
-// the seal of keeper.SealTo, bound to the same text, by which RSA alone does not decide
-// about files that somebody kept for years. docs/HSM.md has the runbook.
+// A sealed key has two layers. WrapKey binds no text, so the inner layer has, beside the
+// wrapped key, a MAC made with the share key itself over the text that the offer is bound
+// to: somebody who replays a wrapped key from another ceremony cannot make that MAC. The
+// outer layer is keeper.SealTo, bound to the same text, so that files that somebody kept
+// for years are not protected by RSA alone. docs/HSM.md has the runbook.
 //
 // Start here: Custodian.
 package tokenkeys
@@ -28,31 +30,33 @@ import (
 	"github.com/liuma-pin/liuma/internal/token"
 )
 
-// Token is what is asked of a token.
+// Token is the part of a token that this package uses.
 type Token interface {
 	token.ShareKeys
 	WrappingKey(name string) (token.WrappingKey, error)
 	Destroy(name string) error
 }
 
-// SpareKeyName is the key in a spare token that share keys are wrapped to.
+// SpareKeyName is the key in a spare token to which share keys are wrapped.
 const SpareKeyName = "liuma keeper spare"
 
 // Errors of this package, beside those of packages keeper and token.
 var (
-	// ErrTaken: the token has a locked key of that name, which may be in use.
+	// ErrTaken: the token already has a locked key of that name, which may be in use.
 	ErrTaken = errors.New("tokenkeys: the token has a locked share key of that key set already")
-	// ErrOther: a key or a wrapping key in the token is not the one that keeper.json names.
+	// ErrOther: a share key or wrapping key in the token is not the one that keeper.json
+	// names.
 	ErrOther = errors.New("tokenkeys: the token holds another key than keeper.json says")
-	// ErrUnbound: what was sealed is of another meeting, or its sender had not the key.
+	// ErrUnbound: the sealed key is from another meeting, or its sender did not have
+	// the key.
 	ErrUnbound = errors.New("tokenkeys: a share key that was sealed for something else")
 	// ErrNotSpare: the keys of the backup were wrapped to another spare token, or to none.
 	ErrNotSpare = errors.New("tokenkeys: the share keys were not wrapped to this spare token")
-	// ErrSaved is a saved name of a key that is none.
+	// ErrSaved: the saved form of a key is not valid.
 	ErrSaved = errors.New("tokenkeys: damaged")
 )
 
-// Custodian keeps share keys in Token, and wraps each to the Spares as well.
+// Custodian keeps share keys in Token, and wraps each of them to the Spares as well.
 type Custodian struct {
 	Token  Token
 	Spares []token.WrappingKey
@@ -60,7 +64,7 @@ type Custodian struct {
 
 var _ keeper.Custodian = Custodian{}
 
-// wrappingName is the key in a keeper's token that others wrap to.
+// wrappingName is the key in a keeper's token to which others wrap keys.
 func wrappingName(id keeper.ID) string { return "liuma keeper " + string(id) + " wrapping" }
 
 // keyName is a share key's name in the token.
@@ -69,7 +73,7 @@ func keyName(id keeper.ID, s keeper.Slot) string {
 }
 
 // Make implements keeper.Custodian. A crash in here leaves a wrapping key in the token,
-// which is used the next time.
+// which the next call uses.
 func (c Custodian) Make(id keeper.ID) (keeper.Custody, error) {
 	wraps, err := c.Token.WrappingKey(wrappingName(id))
 	if err != nil {
@@ -100,7 +104,7 @@ func (c Custodian) Find(saved []byte) (keeper.Custody, error) {
 	return custody{Custodian: c, id: s.ID, identity: identity, wraps: wraps}, nil
 }
 
-// custody is one keeper's.
+// custody is the custody of one keeper.
 type custody struct {
 	Custodian
 	id       keeper.ID
@@ -146,8 +150,8 @@ func (c custody) Generate(s keeper.Slot) (keeper.HeldKey, error) {
 	return c.taken(name)
 }
 
-// clear makes room for a key: one that was left by a crash or by a ceremony that was
-// begun anew goes; one that was locked may be in use and stays.
+// clear makes room for a key. It destroys a key that a crash or an abandoned ceremony
+// left. A locked key may be in use and stays.
 func (c custody) clear(name string) error {
 	switch locked, err := c.Token.Sealed(name); {
 	case errors.Is(err, token.ErrNoKey):
@@ -160,8 +164,8 @@ func (c custody) clear(name string) error {
 	return away(c.Token.Destroy(name))
 }
 
-// taken completes a key that came into the token: it is wrapped to the spare tokens while
-// that can be done. A key of which that fails is destroyed.
+// taken completes a key that has come into the token: it wraps the key to the spare
+// tokens while that is still possible. If wrapping fails, it destroys the key.
 func (c custody) taken(name string) (keeper.HeldKey, error) {
 	k := &held{custody: c, saved: savedKey{Name: name}}
 	var err error
@@ -196,7 +200,7 @@ func (c custody) Open(sealed, info []byte, to keeper.Slot) (keeper.HeldKey, erro
 		return nil, err
 	}
 	if err := c.Token.UnwrapShareKey(name, wrappingName(c.id), c.wraps.Hash, wrapped); err != nil {
-		if errors.Is(err, token.ErrCannot) { // it answered, and that is no key
+		if errors.Is(err, token.ErrCannot) { // the token answered that this is no key
 			return nil, fmt.Errorf("%w: %w", ErrUnbound, err)
 		}
 		return nil, away(err)
@@ -252,7 +256,7 @@ func (k *held) Seal(to, info []byte) ([]byte, error) {
 	return keeper.SealTo(identity, info, append(bound[:], wrapped...))
 }
 
-// Save implements keeper.HeldKey: the key's name, and not the key.
+// Save implements keeper.HeldKey. It returns the key's name, not the key.
 func (k *held) Save() ([]byte, error) { return encodeKey(k.saved) }
 
 // Lock implements keeper.HeldKey.
@@ -280,11 +284,11 @@ func (k *held) Check() error {
 // Drop implements keeper.HeldKey.
 func (k *held) Drop() error { return away(k.Token.Destroy(k.saved.Name)) }
 
-// Wipe implements keeper.HeldKey: there is nothing of the key in this process.
+// Wipe implements keeper.HeldKey. This process has nothing of the key.
 func (*held) Wipe() {}
 
-// away marks what the token said, so that whoever asked for a share key knows that it is
-// the token's trouble and not the file's.
+// away marks a token's error, so that the caller knows that the token is at fault and
+// not the file.
 func away(err error) error {
 	if err == nil || errors.Is(err, keeper.ErrShareKeys) || errors.Is(err, ErrUnbound) || errors.Is(err, ErrOther) {
 		return err

@@ -14,14 +14,14 @@ import (
 
 // other is the other side of a connection.
 type other struct {
-	from  string // where it comes from; see hostOf
+	from  string // source address; see hostOf
 	since time.Time
-	cert  *x509.Certificate // nil before it is known
+	cert  *x509.Certificate // nil until it is known
 	stop  context.CancelFunc
 }
 
-// hostOf is where a connection comes from: its address without the port, and of IPv6 the
-// network of 64 bits, since whoever has one address there has all of them.
+// hostOf returns the source of a connection: its address without the port. For IPv6 it
+// is the 64-bit network, because whoever has one address in it has all of them.
 func hostOf(conn net.Conn) string { return sourceOf(conn.RemoteAddr().String()) }
 
 func sourceOf(address string) string {
@@ -40,9 +40,9 @@ func sourceOf(address string) string {
 	return network.String()
 }
 
-// makeRoom ends a handshake that is under way if there are too many: the oldest of where
-// most of them come from. Whoever holds handshakes up so pushes out their own, and a
-// caller, whose handshake takes moments, comes through. The caller holds mu.
+// makeRoom ends a pending handshake if there are too many: the oldest one from the
+// source with the most. So somebody who delays handshakes pushes out their own, and a
+// caller's handshake, which takes moments, succeeds. The caller holds mu.
 func (s *Server) makeRoom() {
 	under, per := 0, map[string]int{}
 	for _, o := range s.open {
@@ -66,11 +66,11 @@ func (s *Server) makeRoom() {
 	_ = oldest.Close() // its goroutine ends with it
 }
 
-// place refuses a caller that has too many connections, and everybody where there are too
-// many: no caller keeps the others out. The caller holds mu.
+// place refuses a caller that has too many connections, and every caller if there are too
+// many in all: no caller can keep the others out. The caller holds mu.
 func (s *Server) place(conn net.Conn, cert *x509.Certificate) error {
 	if _, there := s.open[conn]; !there {
-		return ErrClosed // it was ended to make room
+		return ErrClosed // it was closed to make room
 	}
 	all, own := 0, 0
 	for _, o := range s.open {
@@ -91,11 +91,11 @@ func (s *Server) place(conn net.Conn, cert *x509.Certificate) error {
 	return nil
 }
 
-// errCrowd ends a connection of which there are too many.
+// errCrowd ends a connection because there are too many.
 var errCrowd = errors.New("wire: too many connections")
 
-// withRole refuses, while the other side can still be told, a certificate without a role
-// or one that is not allowed.
+// withRole refuses a certificate without a role, or one that is not allowed, during the
+// handshake, when the other side can still be told.
 func withRole(allow func(*x509.Certificate) error) func(tls.ConnectionState) error {
 	return func(state tls.ConnectionState) error {
 		if _, err := RolesOf(state); err != nil {
@@ -105,8 +105,8 @@ func withRole(allow func(*x509.Certificate) error) func(tls.ConnectionState) err
 	}
 }
 
-// callsOf is how many requests of a connection are worked on at once: few of one that
-// only reads.
+// callsOf is how many requests of a connection are handled at once; few for a
+// connection that only reads.
 func callsOf(roles Role) int {
 	if roles&(Authority|Closer) != 0 {
 		return maxCalls
@@ -114,8 +114,8 @@ func callsOf(roles Role) int {
 	return maxReading
 }
 
-// known notes who is at the other side of a connection, and asks once more whether it is
-// allowed: a Recheck before this has not seen it.
+// known records the certificate of the other side of a connection, and checks again
+// whether it is allowed: an earlier Recheck could not see it.
 func (s *Server) known(conn net.Conn, o other) error {
 	s.mu.Lock()
 	err := s.place(conn, o.cert)
@@ -129,9 +129,9 @@ func (s *Server) known(conn net.Conn, o other) error {
 	return s.c.Allow(o.cert)
 }
 
-// Recheck ends the connections whose certificates are not allowed any more, and says how
-// many. No request is taken from them after it has returned; one that was taken before is
-// counted, and its answer is lost.
+// Recheck ends the connections whose certificates are no longer allowed, and returns how
+// many. After it has returned, no request is taken from them. An earlier request is still
+// counted, but its answer is lost.
 func (s *Server) Recheck() (ended int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -145,7 +145,8 @@ func (s *Server) Recheck() (ended int) {
 	return ended
 }
 
-// Connections is how many there are of each role; one with several roles counts for each.
+// Connections returns the number of connections for each role; a connection with several
+// roles counts for each.
 func (s *Server) Connections() map[Role]int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

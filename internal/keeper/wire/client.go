@@ -18,42 +18,43 @@ import (
 	"github.com/liuma-pin/liuma/internal/ledger"
 )
 
-// ClientConfig says where a keeper is. All but Greet, Dial and Logger are required, and one
-// of TLS and Renew.
+// ClientConfig describes how to reach a keeper. All members except Greet, Dial and Logger
+// are required, and one of TLS and Renew.
 type ClientConfig struct {
 	ID      keeper.ID
 	Address string // host:port
-	// TLS has the certificate with the roles of this side and, in RootCAs and ServerName,
-	// who the keeper must be.
+	// TLS has the certificate with this side's roles and, in RootCAs and ServerName, the
+	// expected identity of the keeper.
 	TLS *tls.Config
-	// Renew, if set, is asked before each connection in the place of TLS, so that a
-	// certificate which was renewed meanwhile is used.
+	// Renew, if set, is called before each connection and replaces TLS, so that a
+	// certificate that was renewed meanwhile is used.
 	Renew func() (*tls.Config, error)
-	// Greet, if set, hears what the keeper says of itself on every new connection before
-	// anything else is asked on it. Its error ends the connection.
+	// Greet, if set, gets the keeper's report about itself on every new connection
+	// before any other request. Its error ends the connection.
 	Greet  func(keeper.About) error
 	Dial   func(ctx context.Context, network, address string) (net.Conn, error)
 	Logger *slog.Logger
 }
 
 // Client is a keeper on another machine. It keeps one connection, which the first call
-// makes and which is made anew after it was lost; a call that finds none and cannot make
-// one fails with ErrDown, having sent nothing. Safe for concurrent use.
+// makes; after a loss the next call makes a new one. A call that finds no connection and
+// cannot make one fails with ErrDown and has sent nothing. It is safe for concurrent
+// use.
 type Client struct {
 	c    ClientConfig
-	dial chan struct{} // capacity 1: who holds it may dial
+	dial chan struct{} // capacity 1: held while dialling
 
 	mu     sync.Mutex
 	line   *line     // guarded by mu; nil: none
 	downAt time.Time // guarded by mu: when dialling last failed
-	why    error     // guarded by mu: how
+	why    error     // guarded by mu: and why
 	closed bool      // guarded by mu
 }
 
 var _ keeper.Keeper = (*Client)(nil)
 
-// redialAfter is how long calls fail at once after a dial that failed, so that a keeper
-// which is away costs nobody a wait.
+// redialAfter is how long calls fail at once after a failed dial, so that an
+// unreachable keeper makes nobody wait.
 const redialAfter = 500 * time.Millisecond
 
 // NewClient checks the Config. It does not connect.
@@ -74,7 +75,7 @@ var errIncomplete = errors.New("wire: a client needs a keeper's name and address
 
 func whole(t *tls.Config) bool { return t != nil && len(t.Certificates) > 0 && t.RootCAs != nil }
 
-// settings are what the next connection is made with.
+// settings returns the TLS settings for the next connection.
 func (c *Client) settings() (*tls.Config, error) {
 	t := c.c.TLS
 	if c.c.Renew != nil {
@@ -106,8 +107,8 @@ func (c *Client) Close() error {
 	return nil
 }
 
-// Drop ends the connection that there is, so that the next request makes a new one and
-// greets the keeper anew.
+// Drop ends the existing connection, so that the next request makes a new one and Greet
+// is called again.
 func (c *Client) Drop(why error) {
 	c.mu.Lock()
 	l := c.line
@@ -117,8 +118,8 @@ func (c *Client) Drop(why error) {
 	}
 }
 
-// connected is the connection, made if there is none. While another call tries anew to
-// reach a keeper that could not be reached, this one fails at once.
+// connected returns the connection, and makes one if there is none. While another call
+// tries again to reach a keeper that could not be reached, it fails at once.
 func (c *Client) connected(ctx context.Context) (*line, error) {
 	for {
 		c.mu.Lock()
@@ -145,7 +146,7 @@ func (c *Client) connected(ctx context.Context) (*line, error) {
 	}
 }
 
-// connect makes a connection in the place of one that ended. The caller may dial.
+// connect replaces a connection that ended. The caller holds dial.
 func (c *Client) connect(ctx context.Context, old *line) error {
 	c.mu.Lock()
 	again := c.line != old || c.closed // another call was faster
@@ -170,7 +171,7 @@ func (c *Client) connect(ctx context.Context, old *line) error {
 	return nil
 }
 
-// open makes a connection and hears what the keeper says of itself.
+// open makes a connection and asks for the keeper's report about itself.
 func (c *Client) open(ctx context.Context) (*line, error) {
 	conn, until, err := c.handshake(ctx)
 	if err != nil {
@@ -196,8 +197,8 @@ func (c *Client) open(ctx context.Context) (*line, error) {
 	return l, nil
 }
 
-// handshake connects, and wants the keeper that the settings name. The connection is good
-// until the first of the certificates ends.
+// handshake connects, and checks that the keeper is the one in the settings. The
+// connection may be used until the first of the certificates ends.
 func (c *Client) handshake(ctx context.Context) (_ net.Conn, until time.Time, err error) {
 	settings, err := c.settings()
 	if err != nil {
@@ -213,7 +214,7 @@ func (c *Client) handshake(ctx context.Context) (_ net.Conn, until time.Time, er
 		err = ErrVersion
 	}
 	if err == nil {
-		err = hello(conn) // a keeper that refuses the certificate says so here
+		err = hello(conn) // a keeper that refuses the certificate fails here
 	}
 	if err != nil {
 		_ = raw.Close() // it is given up
@@ -222,7 +223,8 @@ func (c *Client) handshake(ctx context.Context) (_ net.Conn, until time.Time, er
 	return conn, endOf(conn.ConnectionState().PeerCertificates, settings.Certificates[0].Leaf), nil
 }
 
-// endOf is when the first of the certificates ends; own is nil where it was not read.
+// endOf returns when the first of the certificates ends; own is nil if it was not
+// parsed.
 func endOf(theirs []*x509.Certificate, own *x509.Certificate) (until time.Time) {
 	for _, cert := range append(theirs[:1:1], own) {
 		if cert != nil && (until.IsZero() || cert.NotAfter.Before(until)) {
@@ -232,7 +234,7 @@ func endOf(theirs []*x509.Certificate, own *x509.Certificate) (until time.Time) 
 	return until
 }
 
-// judged adds to an error of a handshake what it says about certificates.
+// judged adds to a handshake's error what it shows about certificates.
 func judged(err error) error {
 	var unknown x509.UnknownAuthorityError
 	var host x509.HostnameError
@@ -271,13 +273,14 @@ func callOn[A any](ctx context.Context, l *line, k kind, b body, read func(*read
 	return a, nil
 }
 
-// About asks the keeper what it is.
+// About asks for the keeper's report about itself.
 func (c *Client) About(ctx context.Context) (keeper.About, error) {
 	return call(ctx, c, about, nil, (*reader).about)
 }
 
-// AboutFrom is About, and whether the keeper is on this machine, as far as the addresses
-// of the connection tell: it ends at a loopback, or at the address that it begins at.
+// AboutFrom is like About, and also reports whether the keeper is on this machine, as
+// far as the connection's addresses show: it ends at a loopback address, or at the
+// address where it begins.
 func (c *Client) AboutFrom(ctx context.Context) (a keeper.About, here bool, err error) {
 	l, err := c.connected(ctx)
 	if err != nil {
@@ -287,7 +290,7 @@ func (c *Client) AboutFrom(ctx context.Context) (a keeper.About, here bool, err 
 	return a, sameMachine(l.conn.LocalAddr(), l.conn.RemoteAddr()), err
 }
 
-// sameMachine is true too where an address is no IP address.
+// sameMachine also returns true if an address is not an IP address.
 func sameMachine(local, remote net.Addr) bool {
 	from, err := netip.ParseAddrPort(local.String())
 	if err != nil {
@@ -391,7 +394,7 @@ func (c *Client) ofCard(ctx context.Context, k kind, h keeper.Header, card liuma
 	return call(ctx, c, k, b, (*reader).answer)
 }
 
-// Scan reads all rows after a card, page by page, as a peer does for its repair
+// Scan reads all rows after a card, page by page, as another keeper does for its repair
 // (keeper.RowSource).
 func (c *Client) Scan(ctx context.Context, after liuma.CardID, visit func(ledger.Row) error) error {
 	for {
@@ -401,7 +404,7 @@ func (c *Client) Scan(ctx context.Context, after liuma.CardID, visit func(ledger
 		}
 		for _, row := range p.rows {
 			if bytes.Compare(row.Card[:], after[:]) <= 0 {
-				return ErrFrame // one that turns back would be read for ever
+				return ErrFrame // a keeper that goes backwards would be read for ever
 			}
 			if err := visit(row); err != nil {
 				return err
@@ -412,7 +415,7 @@ func (c *Client) Scan(ctx context.Context, after liuma.CardID, visit func(ledger
 			return nil
 		}
 		if len(p.rows) == 0 {
-			return ErrFrame // a keeper that promises more and gives none would be asked for ever
+			return ErrFrame // a keeper that promises more rows and gives none would be asked for ever
 		}
 	}
 }

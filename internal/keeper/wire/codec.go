@@ -11,8 +11,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/split"
 )
 
-// body is a frame's body while it is written. It only grows; the largest request is
-// bounded by its lists.
+// body is a frame's body while it is being written. It only grows; the bounds of its
+// lists bound the largest request.
 type body []byte
 
 func (b *body) u8(v uint8)   { *b = append(*b, v) }
@@ -46,14 +46,14 @@ func (b *body) when(t time.Time) {
 // span writes a duration in milliseconds.
 func (b *body) span(d time.Duration) { b.u64(uint64(d.Milliseconds())) } //nolint:gosec // as above
 
-// reader reads a body strictly. After its first fault all that it gives is zero, and end
+// reader reads a body strictly. After its first fault all reads return zero, and end
 // returns the fault.
 type reader struct {
 	b    []byte
 	fail bool
 }
 
-// end is ErrFrame unless the body was read whole and without a fault.
+// end returns ErrFrame unless the body was read completely and without a fault.
 func (r *reader) end() error {
 	if r.fail || len(r.b) != 0 {
 		return ErrFrame
@@ -105,8 +105,8 @@ func (r *reader) flag() bool {
 	return v == 1
 }
 
-// text reads a name or a code. It may come to a terminal or into a log, so nothing is in
-// it but printable signs of ASCII.
+// text reads a name or a code. It may be shown on a terminal or in a log, so only
+// printable ASCII is accepted.
 func (r *reader) text() string {
 	b := r.take(int(r.u8()))
 	for _, c := range b {
@@ -134,7 +134,7 @@ func (r *reader) into(out []byte) {
 	}
 }
 
-// longestTime keeps moments within what time.Time and JSON can show: the year 9999.
+// longestTime keeps times within what time.Time and JSON can show: the year 9999.
 const longestTime = 253402300799999
 
 func (r *reader) when() time.Time {
@@ -184,5 +184,5 @@ func (r *reader) small() int {
 	return int(v)
 }
 
-// malformed is why a frame of a type was refused.
+// malformed is the error for a malformed frame of a type.
 func malformed(t kind) error { return fmt.Errorf("%w: type %d", ErrFrame, t) }

@@ -9,9 +9,9 @@ import (
 	"github.com/liuma-pin/liuma/internal/split"
 )
 
-// faults are the errors that a keeper answers with, by their numbers on the wire. The
-// place of an error in the list is its number: new ones are added at the end. Of an error
-// that is not here only that there was one is told.
+// faults are the errors that a keeper can send. An error's index in the list is its
+// number on the wire: new ones are added at the end. For any other error the receiver
+// only learns that there was one.
 func faults() []error {
 	return []error{
 		ErrKeeper, ErrFrame, ErrRole, ErrBusy, keeper.ErrKeySet, keeper.ErrRequest, keeper.ErrMetered, keeper.ErrGone, keeper.ErrClosed, keeper.ErrNoRows,
@@ -21,7 +21,7 @@ func faults() []error {
 	}
 }
 
-// numberOf is the number of an error on the wire.
+// numberOf returns an error's number on the wire.
 func numberOf(err error) uint8 {
 	for i, known := range faults() {
 		if errors.Is(err, known) {
@@ -31,7 +31,7 @@ func numberOf(err error) uint8 {
 	return 0
 }
 
-// faultOf is the error of a number.
+// faultOf returns the error with a number.
 func faultOf(n uint8) error {
 	if all := faults(); int(n) < len(all) {
 		return all[n]

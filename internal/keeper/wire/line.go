@@ -21,9 +21,9 @@ type line struct {
 	ctx  context.Context
 	stop context.CancelCauseFunc
 
-	// until is when the first of the two certificates ends; zero: it is not known.
+	// until is when the first of the two certificates ends; zero: not known.
 	until time.Time
-	// asked are the questions that were handed over to be written, pings among them.
+	// asked counts the frames that were passed to the writer, including pings.
 	asked atomic.Uint64
 
 	mu    sync.Mutex
@@ -39,14 +39,14 @@ func newLine(conn net.Conn, until time.Time) *line {
 
 func (l *line) alive() bool { return l.ctx.Err() == nil }
 
-// end gives the connection up. Whoever waits for an answer gets ErrLost.
+// end closes the connection. Calls that wait for an answer get ErrLost.
 func (l *line) end(why error) {
 	l.stop(why)
 	_ = l.conn.Close() // it is given up
 }
 
-// run reads answers until the connection ends, while others are written and the keeper is
-// asked whether it is there.
+// run reads answers until the connection ends, while frames are written and pings check
+// that the keeper is there.
 func (l *line) run() error {
 	go func() {
 		if err := send(l.ctx, l.conn, l.out, nil); err != nil {
@@ -65,8 +65,8 @@ func (l *line) run() error {
 	return err
 }
 
-// read takes answers. Each question has one: a keeper that sends more would have this side
-// read without end.
+// read takes answers. Each frame sent has one answer: a keeper that sends more would make
+// this side read for ever.
 func (l *line) read() error {
 	r := bufio.NewReaderSize(l.conn, 32<<10)
 	for got := uint64(1); ; got++ {
@@ -90,15 +90,15 @@ func (l *line) read() error {
 	}
 }
 
-// errUnasked ends a connection on which more is answered than was asked.
+// errUnasked ends a connection with more answers than requests.
 var errUnasked = fmt.Errorf("%w: an answer that nobody asked for", ErrFrame)
 
-// errOver ends a connection that has outlasted a certificate: it was good for so long, and
-// whoever has stolen its key is not to go on with what was begun.
+// errOver ends a connection that is older than a certificate's end: it was valid only
+// until then, and somebody who has stolen its key must not be able to continue.
 var errOver = fmt.Errorf("wire: the certificate of one side has ended: %w", keeper.ErrCertificate)
 
-// ping keeps a quiet connection known to be alive: without answers read gives up. It ends
-// one whose certificate has ended.
+// ping shows that a quiet connection is alive: without answers, read gives up. It also
+// ends a connection whose certificate has ended.
 func (l *line) ping() {
 	t := time.NewTicker(pingEvery)
 	defer t.Stop()
@@ -110,8 +110,8 @@ func (l *line) ping() {
 				return
 			}
 			select {
-			case l.out <- l.question(frame{kind: ping}): // number 0, which no call has
-			default: // the connection is anything but quiet
+			case l.out <- l.question(frame{kind: ping}): // number 0, which no call uses
+			default: // the connection is busy, so no ping is needed
 			}
 		case <-l.ctx.Done():
 			return
@@ -119,10 +119,10 @@ func (l *line) ping() {
 	}
 }
 
-// ask sends one request and waits for its answer. It is the only place that sends one,
-// and it does so once.
+// ask sends one request and waits for its answer. It is the only place that sends a
+// request, and it sends it once.
 //
-// A connection that ends while it waits leaves it unknown whether the keeper counted.
+// If the connection ends while ask waits, it is unknown whether the keeper counted.
 func (l *line) ask(ctx context.Context, k kind, b body) ([]byte, error) {
 	answer := make(chan frame, 1)
 	l.mu.Lock()
@@ -140,7 +140,7 @@ func (l *line) ask(ctx context.Context, k kind, b body) ([]byte, error) {
 	}()
 	select {
 	case l.out <- l.question(frame{id: id, kind: k, body: b}):
-	default: // as many as there may be calls wait to be written
+	default: // the queue is full: the largest number of calls is waiting to be written
 		return nil, ErrBusy
 	}
 	select {
@@ -153,26 +153,27 @@ func (l *line) ask(ctx context.Context, k kind, b body) ([]byte, error) {
 	}
 }
 
-// question counts a frame that is handed over to be written, so that its answer is one that
-// was asked for. One that finds no room is counted too: that lets one answer more pass.
+// question counts a frame that is passed to the writer, so that its answer is expected. A
+// frame that finds no room is counted too; that only permits one extra answer.
 func (l *line) question(f frame) frame {
 	l.asked.Add(1)
 	return f
 }
 
-// number is the next request's number: what it is answered by, and in its upper part the
-// door's request that it is made for (requestNumber). The caller holds mu.
+// number returns the next request's number. Its answer carries the same number. The
+// upper part names the door's request for which it is made (requestNumber). The caller
+// holds mu.
 func (l *line) number(ctx context.Context) uint64 {
 	for {
 		l.next++
 		id := requestNumber(liuma.RequestOf(ctx), l.next)
-		if _, taken := l.calls[id]; id != 0 && !taken { // 0 is a ping's
+		if _, taken := l.calls[id]; id != 0 && !taken { // 0 is for pings
 			return id
 		}
 	}
 }
 
-// answerOf is the body of an answer to a request of a type, or the fault in it.
+// answerOf returns the body of the answer to a request of type k, or the error in it.
 func answerOf(k kind, f frame) ([]byte, error) {
 	switch {
 	case f.kind == fault && len(f.body) == 1:

@@ -9,8 +9,8 @@ import (
 // kind is the type of a frame.
 type kind uint8
 
-// The types. An answer has the request's type with answered set; a fault is the answer of
-// a request that failed.
+// The types of frames. An answer has the request's type with answered set; a fault is the
+// answer to a request that failed.
 const (
 	ping        kind = 0
 	attempt     kind = 1
@@ -31,8 +31,8 @@ const (
 	fault    kind = 0xff
 )
 
-// mostShares is how many share keys a keeper of the largest shape holds: six of the ten
-// subsets of 3 of 5. A byte more than that is no keeper's answer.
+// mostShares bounds the shares in an answer. A keeper of the largest shape, 3 of 5,
+// holds six of the ten share keys, so no correct answer exceeds it.
 const mostShares = 16
 
 func (b *body) header(h keeper.Header) { b.when(h.Now); b.u64(h.Seen) }
@@ -88,7 +88,7 @@ func (b *body) settlements(list []ledger.Settlement) {
 	}
 }
 
-// settlements reads proofs, whose spends have one order (ledger.Settlement.Validate
+// settlements reads proofs. Their spends have one order (ledger.Settlement.Validate
 // refuses others).
 func (r *reader) settlements() []ledger.Settlement {
 	n := r.count(keeper.MaxSettlements)
@@ -104,7 +104,7 @@ func (r *reader) settlements() []ledger.Settlement {
 			r.fail = true
 		}
 		for range spends {
-			if r.fail { // nothing more is kept of a body that is refused
+			if r.fail { // keep nothing more of a body that is refused
 				return nil
 			}
 			s.Spends = append(s.Spends, ledger.SettledSpend{Keeper: r.text(), Incarnation: r.incarnation(), S: r.u64()})
@@ -178,8 +178,8 @@ func (r *reader) shares() []split.Share {
 	return out
 }
 
-// row writes a row behind its card. A row without a version, which a keeper answers for a
-// card that it does not know, has an empty encoding.
+// row writes a row after its card. A row without a version, which a keeper returns for an
+// unknown card, has an empty encoding.
 func (b *body) row(row ledger.Row) error {
 	b.raw(row.Card[:])
 	if row == (ledger.Row{Card: row.Card}) {
@@ -195,7 +195,7 @@ func (b *body) row(row ledger.Row) error {
 	return nil
 }
 
-// row reads a row, which has one encoding (ledger.ParseRow refuses others).
+// row reads a row. A row has one encoding (ledger.ParseRow refuses others).
 func (r *reader) row() ledger.Row {
 	card, n := r.card(), r.u16()
 	b := r.take(n)
@@ -307,7 +307,8 @@ func (r *reader) statusAnswer() keeper.StatusAnswer {
 	return keeper.StatusAnswer{Answer: r.answer(), Row: r.row()}
 }
 
-// mostKeySets is how many key sets a keeper tells of: a rotation a month for five years.
+// mostKeySets is how many key sets a keeper reports: one rotation a month for five
+// years.
 const mostKeySets = 64
 
 func (b *body) about(a keeper.About) {
@@ -331,8 +332,8 @@ func (b *body) about(a keeper.About) {
 	}
 }
 
-// about reads what a keeper says of itself. Each key set has a fingerprint for every
-// subset that the member is in, in their order, and no other.
+// about reads a keeper's report about itself. Each key set has exactly one fingerprint
+// for every subset that the member is in, in the subsets' order.
 func (r *reader) about() keeper.About {
 	a := keeper.About{ID: keeper.ID(r.text()), Member: int(r.u8()), Shape: split.Shape{T: int(r.u8()), N: int(r.u8())}, Release: r.text(), Wall: r.when()}
 	r.into(a.Machine[:])

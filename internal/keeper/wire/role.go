@@ -15,21 +15,23 @@ type Role uint8
 const (
 	// Authority may have guesses counted and PINs set, and read the rows of cards.
 	Authority Role = 1 << iota
-	// Closer may retire cards and move tags: of an authority that does so.
+	// Closer may retire cards and move tags; for an authority that does so.
 	Closer
 	// Peer is another keeper: it may read rows, for its repair.
 	Peer
-	// Administrator is the keeper's own: it may read rows and undo a retirement.
+	// Administrator is the keeper's own administrator, who may read rows and undo a
+	// retirement.
 	Administrator
 )
 
-// roleSpace opens the names (URI, RFC 5280) by which a certificate gives roles.
+// roleSpace is the prefix of the names (URI, RFC 5280) with which a certificate grants
+// roles.
 const roleSpace = "liuma:role:"
 
-// roleNames are the names after roleSpace, each at the place of its bit.
+// roleNames are the names after roleSpace, in the order of the bits.
 func roleNames() []string { return []string{"authority", "closer", "peer", "administrator"} }
 
-// RoleNamed is the role of a name: authority, closer, peer or administrator.
+// RoleNamed returns the role with a name: authority, closer, peer or administrator.
 func RoleNamed(name string) (Role, error) {
 	for i, n := range roleNames() {
 		if n == name {
@@ -39,7 +41,7 @@ func RoleNamed(name string) (Role, error) {
 	return 0, fmt.Errorf("%w: %q", ErrRole, name)
 }
 
-// Names are the names of the roles, in the order of their bits.
+// Names returns the names of the roles, in the order of their bits.
 func (r Role) Names() (names []string) {
 	for i, n := range roleNames() {
 		if r&(1<<i) != 0 {
@@ -49,7 +51,7 @@ func (r Role) Names() (names []string) {
 	return names
 }
 
-// URIs are the names by which a certificate gives the roles.
+// URIs returns the names with which a certificate grants the roles.
 func (r Role) URIs() (uris []*url.URL) {
 	for _, n := range r.Names() {
 		scheme, rest, _ := strings.Cut(roleSpace+n, ":")
@@ -58,8 +60,8 @@ func (r Role) URIs() (uris []*url.URL) {
 	return uris
 }
 
-// RolesOf reads the roles from the certificate of a connection. A certificate without
-// one, or with a role that is not known, gives ErrRole.
+// RolesOf reads the roles from a connection's certificate. It returns ErrRole for a
+// certificate without a role, or with an unknown one.
 func RolesOf(s tls.ConnectionState) (Role, error) {
 	if len(s.PeerCertificates) == 0 {
 		return 0, fmt.Errorf("%w: no certificate", ErrRole)
@@ -86,8 +88,8 @@ func RolesIn(cert *x509.Certificate) (roles Role, err error) {
 	return roles, nil
 }
 
-// may are the roles of which one is needed for a type of request; zero: there is no such
-// request.
+// may returns the roles of which one is needed for a type of request; zero: there is no
+// such request.
 func may(k kind) Role {
 	switch k {
 	case ping:

@@ -21,9 +21,10 @@ import (
 	"github.com/liuma-pin/liuma/internal/ledger"
 )
 
-// Rows is what a keeper gives to its peers and its administrator (keeper.Node).
+// Rows is the part of a keeper that its peers and its administrator use (keeper.Node).
 type Rows interface {
-	// About says what the keeper is. The authority asks it as well.
+	// About returns the keeper's report about itself. The authority asks for it as
+	// well.
 	About(ctx context.Context) (keeper.About, error)
 	Scan(ctx context.Context, after liuma.CardID, visit func(ledger.Row) error) error
 }
@@ -33,18 +34,18 @@ type Rows interface {
 type ServerConfig struct {
 	Keeper keeper.Keeper
 	Rows   Rows
-	// TLS has the keeper's certificate and the pool of its parties' issuers; the server
-	// sets the rest (TLS 1.3, a verified certificate of the other side with a role, no
-	// tickets).
+	// TLS has the keeper's certificate and the pool of its callers' issuers. The server
+	// sets the rest (TLS 1.3, a verified certificate with a role from the other side,
+	// no tickets).
 	TLS *tls.Config
-	// Allow may refuse the certificate of the other side, which TLS has verified; nil:
-	// none is refused. Recheck asks it again.
+	// Allow may refuse the other side's certificate, which TLS has verified; nil: none
+	// is refused. Recheck calls it again.
 	Allow  func(*x509.Certificate) error
 	Logger *slog.Logger
-	// Release is the keeper's program, as it is told to who asks.
+	// Release is the release of the keeper's program, which callers are told.
 	Release string
-	// Connections is how many callers may be connected at once; 16 if zero. One key has
-	// a quarter of them, and as many again may be in their handshakes.
+	// Connections is how many callers may be connected at once; 16 if zero. One key may
+	// have a quarter of them. The same number of handshakes may be pending in addition.
 	Connections int
 	// Call is how long one request may take; 5 s if zero.
 	Call time.Duration
@@ -56,7 +57,7 @@ type Server struct {
 	tls   *tls.Config
 	base  context.Context // of the requests; ended by Close
 	stop  context.CancelFunc
-	scans chan struct{} // those under way
+	scans chan struct{} // the scans that are running
 
 	mu     sync.Mutex
 	open   map[net.Conn]other // guarded by mu
@@ -86,7 +87,7 @@ func NewServer(c ServerConfig) (*Server, error) {
 	return s, nil
 }
 
-// Serve takes connections from l until Close, and returns ErrClosed then.
+// Serve takes connections from l until Close, and then returns ErrClosed.
 func (s *Server) Serve(l net.Listener) error {
 	stop := context.AfterFunc(s.base, func() { _ = l.Close() })
 	defer func() {
@@ -97,7 +98,7 @@ func (s *Server) Serve(l net.Listener) error {
 		conn, err := l.Accept()
 		if s.base.Err() != nil {
 			if err == nil {
-				_ = conn.Close() // nothing was said on it
+				_ = conn.Close() // nothing was sent on it
 			}
 			return ErrClosed
 		}
@@ -112,14 +113,14 @@ func (s *Server) Serve(l net.Listener) error {
 		}
 		pause = 0
 		if !s.take(conn) {
-			_ = conn.Close() // nothing was said on it
+			_ = conn.Close() // nothing was sent on it
 		}
 	}
 }
 
-// passes reports whether taking a connection failed for a reason that goes away: the
-// machine has no room for another one, or the other side was gone before. A keeper that
-// ended by it would be stopped by whoever opens many connections.
+// passes reports whether accepting a connection failed for a temporary reason: the
+// machine has no room for another connection, or the other side had already left. If
+// such an error ended the keeper, anybody who opens many connections could stop it.
 func passes(err error) bool {
 	if ne, ok := errors.AsType[net.Error](err); ok && ne.Timeout() {
 		return true
@@ -128,7 +129,7 @@ func passes(err error) bool {
 		func(no syscall.Errno) bool { return errors.Is(err, no) })
 }
 
-// wait waits, or until the server is closed.
+// wait waits for d, or until the server is closed.
 func (s *Server) wait(d time.Duration) {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -138,7 +139,7 @@ func (s *Server) wait(d time.Duration) {
 	}
 }
 
-// take serves a connection in a goroutine of its own; false: the server is closed.
+// take serves a connection in its own goroutine; false: the server is closed.
 func (s *Server) take(conn net.Conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -161,8 +162,8 @@ func (s *Server) take(conn net.Conn) bool {
 	return true
 }
 
-// Close ends all connections, and waits for the requests under way: what was begun is
-// counted, and its answer is lost.
+// Close ends all connections, and waits for running requests: they are still counted,
+// but their answers are lost.
 func (s *Server) Close() error {
 	s.mu.Lock()
 	s.closed = true
@@ -175,7 +176,7 @@ func (s *Server) Close() error {
 	return nil
 }
 
-// serve speaks with one party.
+// serve talks to one caller.
 func (s *Server) serve(raw net.Conn) error {
 	conn := tls.Server(raw, s.tls)
 	ctx, cancel := context.WithTimeout(s.base, handshakeTime)
@@ -205,7 +206,7 @@ func (s *Server) serve(raw net.Conn) error {
 	written := make(chan error, 1)
 	go func() {
 		err := send(p.ctx, conn, p.out, func(f frame) { p.held.Add(-int64(len(f.body))) })
-		p.stop() // nobody takes answers any more: none of them is waited for
+		p.stop() // nobody takes answers any more, so no call waits to hand one over
 		written <- err
 	}()
 	err = p.read(conn)
@@ -214,7 +215,7 @@ func (s *Server) serve(raw net.Conn) error {
 	return errors.Join(err, <-written)
 }
 
-// hello exchanges the versions.
+// hello exchanges the protocol versions.
 func hello(conn net.Conn) error {
 	if err := conn.SetDeadline(time.Now().Add(handshakeTime)); err != nil {
 		return err
@@ -232,8 +233,8 @@ func hello(conn net.Conn) error {
 	return conn.SetDeadline(time.Time{})
 }
 
-// send writes frames as they come, and flushes when no other waits. gone hears of each
-// that is written; it may be nil.
+// send writes frames as they come, and flushes when no other frame waits. It calls
+// gone, if not nil, for each frame that was written.
 func send(ctx context.Context, conn net.Conn, out <-chan frame, gone func(frame)) error {
 	w := bufio.NewWriterSize(conn, 32<<10)
 	for {
@@ -272,12 +273,12 @@ type party struct {
 	ctx    context.Context
 	stop   context.CancelFunc
 	calls  sync.WaitGroup
-	held   atomic.Int64 // bytes of the requests that are worked on, and of the answers that wait to be written
+	held   atomic.Int64 // bytes of requests being handled and of answers waiting to be written
 }
 
-// read takes requests until the connection ends. A request over the bound, or that the
-// role may not make, is answered with a fault; a malformed frame ends the connection,
-// since nothing after it can be read.
+// read takes requests until the connection ends. A request over the bound, or one that
+// the role may not make, is answered with a fault. A malformed frame ends the
+// connection, because nothing after it can be read.
 func (p *party) read(conn net.Conn) error {
 	r := bufio.NewReaderSize(conn, 32<<10)
 	for {
@@ -286,7 +287,7 @@ func (p *party) read(conn net.Conn) error {
 		}
 		f, err := readFrame(r)
 		if err == nil {
-			err = p.ctx.Err() // it was read before the connection was ended
+			err = p.ctx.Err() // it was read before the connection ended
 		}
 		if err != nil {
 			return err
@@ -302,7 +303,7 @@ func (p *party) read(conn net.Conn) error {
 	}
 }
 
-// begin works on a request; false: too many are under way, or too large ones.
+// begin starts a request; false: too many are running, or they are too large.
 func (p *party) begin(f frame) bool {
 	n := int64(len(f.body))
 	if p.held.Add(n) > maxHeld {
@@ -324,7 +325,8 @@ func (p *party) begin(f frame) bool {
 	return true
 }
 
-// reply hands a frame to the writer; one that does not read loses it with its connection.
+// reply passes a frame to the writer. A caller that does not read loses it with the
+// connection.
 func (p *party) reply(f frame) {
 	p.held.Add(int64(len(f.body)))
 	select {
@@ -337,8 +339,8 @@ func faultFrame(id uint64, err error) frame {
 	return frame{id: id, kind: fault, body: []byte{numberOf(err)}}
 }
 
-// answer makes one call. The connection's end does not end it: what was begun is counted
-// to the end.
+// answer makes one call. The end of the connection does not stop it: a request that has
+// begun is completed.
 func (p *party) answer(f frame) frame {
 	request := requestIn(f.id)
 	ctx, cancel := context.WithTimeout(liuma.WithRequest(p.server.base, request), p.server.c.Call)
@@ -356,7 +358,7 @@ func (p *party) answer(f frame) frame {
 	return frame{id: f.id, kind: f.kind | answered, body: b}
 }
 
-// call reads a request and has the keeper answer it.
+// call decodes a request and lets the keeper answer it.
 func (s *Server) call(ctx context.Context, f frame) (body, error) {
 	r, k, b := &reader{b: f.body}, s.c.Keeper, body{}
 	switch f.kind {
@@ -412,7 +414,7 @@ func (s *Server) call(ctx context.Context, f frame) (body, error) {
 	return b, err
 }
 
-// handle reads a request, makes the call and writes the answer.
+// handle decodes a request, makes the call and encodes the answer.
 func handle[Q, A any](r *reader, read func(*reader) Q, call func(Q) (A, error), write func(*body, A)) (body, error) {
 	q := read(r)
 	if err := r.end(); err != nil {

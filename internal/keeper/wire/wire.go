@@ -1,23 +1,23 @@
-// Package wire carries requests to a keeper on another machine, and its answers back:
-// frames of its own over TLS 1.3 with certificates on both sides.
+// Package wire carries requests to a keeper on another machine, and its answers back,
+// in frames over TLS 1.3 with certificates on both sides.
 //
 // It guarantees that a request is written to the connection at most once and never
 // repeated, on this connection or another (an Attempt that was counted without an answer
-// is a lost guess, and a repeated one would be a second); that an answer goes to the
-// request with its number and to no other; that a party may do only what the role in its
-// certificate allows; and that nothing is allocated, waited for or kept beyond the bounds
-// below, whatever the other side sends. An error of the keeper arrives as the same
-// sentinel, without words of its own.
+// is one lost guess; repeated, it would be two); that an answer goes to the request with
+// its number and to no other; that a party may do only what the role in its certificate
+// allows; and that nothing is allocated, waited for or kept beyond the bounds below,
+// whatever the other side sends. An error of the keeper arrives as the same error value,
+// without further text.
 //
-// It trusts TLS for secrecy and for the names of the parties, and whoever issued the
-// certificates. It does not trust what a party sends: every body is read strictly, and
-// points are checked before anything is counted.
+// It trusts TLS for secrecy and for the names of the parties, and the issuers of the
+// certificates. It does not trust the data that a party sends: every body is read
+// strictly, and points are checked before anything is counted.
 //
 // A frame is its length (u32, of the rest), the number of its request (u64), its type
 // (u8) and a body. Each side first sends one byte, the version. Numbers are big-endian,
 // times are milliseconds since 1970, points are 65 bytes uncompressed.
 //
-// Start here: Client and Server, then messages.go for what the bodies hold.
+// Start here: Client and Server, then messages.go for the bodies.
 package wire
 
 import (
@@ -28,7 +28,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/keeper"
 )
 
-// version is the first byte of each side.
+// version is the first byte that each side sends.
 const version = 1
 
 // ALPN is the name of the protocol in the TLS handshake.
@@ -36,19 +36,19 @@ const ALPN = "liuma-keeper/1"
 
 // Bounds of a connection. A party that needs more is refused, not served slowly.
 const (
-	// maxFrame is the largest frame after its length. keeper.MaxSettlements of the
-	// largest fit, which take 48,000 bytes.
+	// maxFrame is the largest length of a frame. keeper.MaxSettlements of the largest
+	// settlements, which take 48,000 bytes, fit into it.
 	maxFrame = 64 << 10
-	// maxCalls is how many requests of one connection are worked on at once, and how
-	// many a client has under way.
+	// maxCalls is how many requests of one connection are handled at once, and how many
+	// calls a client may have pending.
 	maxCalls = 2048
-	// maxReading is how many of a connection without the roles authority and closer are.
+	// maxReading is the same for a connection without the roles authority and closer.
 	maxReading = 16
-	// maxHeld is how many bytes the requests of one connection have that are worked on,
-	// together with those of its answers that wait to be written.
+	// maxHeld bounds, for one connection, the bytes of requests being handled together
+	// with the bytes of answers waiting to be written.
 	maxHeld = 4 << 20
-	// maxScans is how many pages of rows are read at once, so that a peer which asks for
-	// more and more takes no guess's time.
+	// maxScans is how many pages of rows are read at once, so that a peer that asks
+	// again and again takes no time away from guesses.
 	maxScans = 2
 	// maxHeads is how many heads one request holds.
 	maxHeads = 256
@@ -59,15 +59,19 @@ const (
 // Times of a connection.
 const (
 	handshakeTime = 5 * time.Second
-	// pingEvery is how often a quiet side of the client asks whether the keeper is there.
+	// pingEvery is how often the client checks on a quiet connection that the keeper is
+	// there.
 	pingEvery = 5 * time.Second
-	// silence is after how long without a byte a connection is given up, by either side.
+	// silence is how long either side waits without receiving a byte before it gives up
+	// the connection.
 	silence = 15 * time.Second
-	// writeTime bounds one write, so that a party that does not read holds nobody up.
+	// writeTime bounds one write, so that a party that does not read delays nobody
+	// else.
 	writeTime = 5 * time.Second
 )
 
-// Errors of a connection. After ErrLost the keeper may have done what was asked.
+// Errors of a connection. After ErrLost the keeper may or may not have done the
+// request.
 var (
 	ErrLost    = errors.New("wire: the connection was lost before the answer")
 	ErrDown    = errors.New("wire: the keeper cannot be reached; nothing was sent")

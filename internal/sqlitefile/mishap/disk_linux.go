@@ -9,14 +9,14 @@ import (
 	"testing"
 )
 
-// Disk is a small file system of its own.
+// Disk is a small separate file system.
 type Disk struct {
 	Dir string // where it is mounted
 	t   testing.TB
 }
 
-// SmallDisk mounts a file system of so many MiB until the test ends. It takes
-// root; without it the test is skipped.
+// SmallDisk mounts a file system of so many MiB until the test ends. It needs
+// root; without root the test is skipped.
 func SmallDisk(t testing.TB, mib int) *Disk {
 	t.Helper()
 	d := &Disk{Dir: t.TempDir(), t: t}
@@ -37,7 +37,7 @@ func SmallDisk(t testing.TB, mib int) *Disk {
 
 func (d *Disk) filler() string { return filepath.Join(d.Dir, "filler") }
 
-// Fill takes all the room that is left, to the last page.
+// Fill takes all the remaining room, to the last page.
 func (d *Disk) Fill() {
 	d.t.Helper()
 	f, err := os.OpenFile(d.filler(), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
@@ -57,7 +57,7 @@ func (d *Disk) Fill() {
 	}
 }
 
-// Free gives back what Fill took.
+// Free releases the room that Fill took.
 func (d *Disk) Free() {
 	d.t.Helper()
 	if err := os.Remove(d.filler()); err != nil {

@@ -4,10 +4,10 @@ package mishap
 
 import "testing"
 
-// Disk is a small file system of its own; there is none here.
+// Disk is a small separate file system; this system has none.
 type Disk struct{ Dir string }
 
-// SmallDisk skips the test: only Linux mounts one at once.
+// SmallDisk skips the test: only Linux can mount one quickly.
 func SmallDisk(t testing.TB, _ int) *Disk {
 	t.Skip("a small disk takes Linux and root")
 	return nil

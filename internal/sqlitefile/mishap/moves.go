@@ -1,7 +1,7 @@
-// Package mishap does to a database file what befalls it while a server has it
-// open: files are moved, the disk gets full. It guarantees that the tests of
-// both SQLite rooms, the authority's and the ledger's, meet the same mishaps. It
-// trusts nothing, and no program imports it.
+// Package mishap does harm to a database file while a server has it open: files
+// are moved, the disk becomes full. It guarantees that the tests of both SQLite
+// packages, the authority's and the ledger's, use the same mishaps. It trusts
+// nothing, and no program imports it.
 //
 // Start here: Moves, then SmallDisk.
 package mishap
@@ -12,12 +12,12 @@ import (
 	"path/filepath"
 )
 
-// Move takes files away from under an open database, or puts others in their
-// place. putBack restores the names as they were.
+// Move takes files away from an open database, or replaces them. putBack
+// restores the old names.
 type Move func(path string) (putBack func() error, err error)
 
-// Moves are all that a database must notice, by name. The database must be in a
-// directory of its own, which is moved as well.
+// Moves lists, by name, the moves that a database must notice. The database
+// must be in a directory of its own, because that is moved as well.
 func Moves() map[string]Move {
 	moves := map[string]Move{
 		"directory renamed":  func(path string) (func() error, error) { return away(filepath.Dir(path)) },
@@ -38,8 +38,8 @@ func away(path string) (func() error, error) {
 	return func() error { return os.Rename(keptAs(path), path) }, os.Rename(path, keptAs(path))
 }
 
-// remove keeps the file by another name only so that it can be put back: for
-// who has it open there is no difference.
+// remove keeps the file under another name only so that it can be put back: a
+// process that has it open sees no difference.
 func remove(path string) (func() error, error) {
 	err := errors.Join(os.Link(path, keptAs(path)), os.Remove(path))
 	return func() error { return os.Rename(keptAs(path), path) }, err

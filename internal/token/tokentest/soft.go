@@ -13,22 +13,22 @@ import (
 	"github.com/liuma-pin/liuma/internal/token"
 )
 
-// Soft is a token in memory, which can be away or full. It has what a vault, and a
-// keeper, ask of one.
+// Soft is a token in memory, which tests can make unreachable or full. It has what a
+// vault and a keeper need of a token.
 type Soft struct {
 	label string
 	hash  crypto.Hash
-	wraps *rsa.PrivateKey // of the name "liuma vault"; others are drawn when they are asked for
+	wraps *rsa.PrivateKey // with the name "liuma vault"; other keys are made when they are asked for
 
 	mu    sync.Mutex
 	more  map[string]*rsa.PrivateKey   // guarded by mu: wrapping keys of other names
 	away  error                        // guarded by mu
 	signs map[string]*ecdsa.PrivateKey // guarded by mu
-	asked int                          // guarded by mu: signatures
+	asked int                          // guarded by mu: number of signatures
 
 	shares map[string]*softShare // guarded by mu
-	room   int                   // guarded by mu: for how many share keys more; below 0: without end
-	used   int                   // guarded by mu: calls about share keys
+	room   int                   // guarded by mu: room for more share keys; below 0: unlimited
+	used   int                   // guarded by mu: number of calls about share keys
 }
 
 // NewSoft makes a token.
@@ -41,18 +41,19 @@ func NewSoft(t testing.TB, label string) *Soft {
 	return &Soft{label: label, hash: crypto.SHA256, wraps: key, more: map[string]*rsa.PrivateKey{}, signs: map[string]*ecdsa.PrivateKey{}, shares: map[string]*softShare{}, room: -1}
 }
 
-// TakeOut takes the token out, so that it answers with err; nil puts it back.
+// TakeOut makes the token unreachable, so that it answers with err; nil makes it
+// reachable again.
 func (s *Soft) TakeOut(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.away = err
 }
 
-// Label is the name of the token.
+// Label returns the name of the token.
 func (s *Soft) Label() string { return s.label }
 
-// WrappingKey is the wrapping key of a name; those of day keys are made when they are
-// asked for.
+// WrappingKey returns the wrapping key with a name; wrapping keys of day keys are made
+// when they are asked for.
 func (s *Soft) WrappingKey(name string) (token.WrappingKey, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -70,7 +71,8 @@ func (s *Soft) WrappingKey(name string) (token.WrappingKey, error) {
 	return token.WrappingKey{Token: s.label, Public: &key.PublicKey, Hash: s.hash}, nil
 }
 
-// wrapping is the wrapping key of a name; nil: it was not made. The caller holds mu.
+// wrapping returns the wrapping key with a name; nil: it was not made. The caller holds
+// mu.
 func (s *Soft) wrapping(name string) *rsa.PrivateKey {
 	if !strings.HasPrefix(name, "liuma day ") {
 		return s.wraps
@@ -78,14 +80,14 @@ func (s *Soft) wrapping(name string) *rsa.PrivateKey {
 	return s.more[name]
 }
 
-// Wrapping counts the wrapping keys in it.
+// Wrapping counts the wrapping keys in the token.
 func (s *Soft) Wrapping() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return 1 + len(s.more)
 }
 
-// Decrypt opens what was encrypted to the wrapping key.
+// Decrypt opens a secret that was encrypted to the wrapping key.
 func (s *Soft) Decrypt(name string, hash crypto.Hash, sealed []byte) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -115,7 +117,7 @@ func (s *Soft) NewSigningKey(name string) (*ecdsa.PublicKey, error) {
 	return &key.PublicKey, err
 }
 
-// Sign signs a digest, and counts that it was asked to.
+// Sign signs a digest, and counts the call.
 func (s *Soft) Sign(name string, digest []byte) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -137,7 +139,7 @@ func (s *Soft) Sign(name string, digest []byte) ([]byte, error) {
 	return out, nil
 }
 
-// Destroy removes the keys of a name.
+// Destroy removes the keys with a name.
 func (s *Soft) Destroy(name string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -150,14 +152,14 @@ func (s *Soft) Destroy(name string) error {
 	return nil
 }
 
-// Keys counts the signing keys in it.
+// Keys counts the signing keys in the token.
 func (s *Soft) Keys() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.signs)
 }
 
-// Asked counts the signatures that it was asked for.
+// Asked counts the signatures that were asked for.
 func (s *Soft) Asked() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

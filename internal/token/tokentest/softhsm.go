@@ -1,6 +1,6 @@
-// Package tokentest makes tokens for tests: of SoftHSM in a temporary directory, and in
-// memory, for programs without PKCS#11. It
-// guarantees that no token of the machine is touched. It trusts SoftHSM.
+// Package tokentest makes tokens for tests: tokens of SoftHSM in a temporary directory,
+// and tokens in memory, for programs without PKCS#11. It guarantees that the machine's
+// own tokens are not touched. It trusts SoftHSM.
 //
 // Start here: New, NewSoft.
 package tokentest
@@ -16,17 +16,17 @@ import (
 	"github.com/liuma-pin/liuma/internal/token"
 )
 
-// PIN is the PIN of every token here.
+// PIN is the PIN of every token of this package.
 const PIN = "271828"
 
-// SoftHSM is a machine's tokens.
+// SoftHSM holds a test's tokens.
 type SoftHSM struct {
 	Module string
 	Dir    string // where the tokens are
 	t      testing.TB
 }
 
-// New makes a place for tokens, and has the process use it alone.
+// New makes a place for tokens, and makes the process use only that.
 func New(t testing.TB) *SoftHSM {
 	t.Helper()
 	module := ""
@@ -62,12 +62,12 @@ func (s *SoftHSM) Init(label string) {
 	}
 }
 
-// Config opens a token.
+// Config returns the configuration that opens a token.
 func (s *SoftHSM) Config(label string) token.Config {
 	return token.Config{Module: s.Module, Label: label, PIN: token.NewPIN(PIN), Logger: slog.New(slog.DiscardHandler)}
 }
 
-// Open opens a token, which the test closes in the end.
+// Open opens a token, and closes it when the test ends.
 func (s *SoftHSM) Open(label string) token.Token {
 	s.t.Helper()
 	tok, err := token.Open(s.Config(label))
@@ -82,7 +82,7 @@ func (s *SoftHSM) Open(label string) token.Token {
 	return tok
 }
 
-// TakeOut takes all tokens out of the machine; the function puts them back.
+// TakeOut removes all tokens from the machine; putBack restores them.
 func (s *SoftHSM) TakeOut() (putBack func()) {
 	s.t.Helper()
 	aside := s.Dir + ".out"

@@ -18,22 +18,22 @@ type softShare struct {
 	sealed bool
 }
 
-// SetRoom says for how many share keys more the token has room; below 0: without end.
+// SetRoom sets for how many more share keys the token has room; below 0: unlimited.
 func (s *Soft) SetRoom(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.room = n
 }
 
-// ShareNames lists the share keys in it.
+// ShareNames lists the share keys in the token.
 func (s *Soft) ShareNames() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Sorted(maps.Keys(s.shares))
 }
 
-// Bytes are those of a share key, which a token shows to nobody: for a test that looks
-// whether they are anywhere else.
+// Bytes returns the bytes of a share key, which a real token shows to nobody: for tests
+// that check that they are nowhere else.
 func (s *Soft) Bytes(name string) []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -47,7 +47,7 @@ func (s *Soft) Used() int {
 	return s.used
 }
 
-// put takes a share key in.
+// put stores a share key.
 func (s *Soft) put(name string, key []byte) error {
 	switch {
 	case s.shares[name] != nil:
@@ -99,7 +99,7 @@ func (s *Soft) WrapShareKey(name string, to token.WrappingKey) ([]byte, error) {
 	return to.Encrypt(k.key)
 }
 
-// UnwrapShareKey takes a share key in.
+// UnwrapShareKey imports a share key.
 func (s *Soft) UnwrapShareKey(name, _ string, hash crypto.Hash, wrapped []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
