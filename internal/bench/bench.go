@@ -34,9 +34,9 @@ var ErrStandby = errors.New("bench: a standby follows a PostgreSQL server; it go
 // ErrKeptServer means that only files can be kept.
 var ErrKeptServer = errors.New("bench: the PostgreSQL server goes with this process; --keep is for files")
 
-// ErrBeside means that a second database is measured beside the first in the embedded
-// shape only.
-var ErrBeside = errors.New("bench: --beside is for one keeper in the process and a file, and warm")
+// ErrBeside means that a second database is measured beside the first with one keeper in
+// the process and warm only.
+var ErrBeside = errors.New("bench: --beside is for one keeper in the process, and warm")
 
 // Config is the size and duration of a measurement.
 type Config struct {
@@ -90,7 +90,7 @@ func (c *Config) validate() error {
 		return ErrCold
 	case c.Keep && c.Postgres:
 		return ErrKeptServer
-	case c.Beside > 0 && !c.embedded():
+	case c.Beside > 0 && !c.paired():
 		return ErrBeside
 	case c.Binary == "" || c.Dir == "" || c.Cards < 1 || c.Beside < 0 || c.Slices < 1 || c.For < time.Second || c.Clients < 1:
 		return errors.New("bench: want a binary, a directory, at least one card, one slice and one second")
@@ -98,10 +98,9 @@ func (c *Config) validate() error {
 	return nil
 }
 
-// embedded says that the bars are about this: one process, one keeper, a file, warm.
-func (c *Config) embedded() bool {
-	return c.Shape == embedded && !c.Remote && !c.Postgres && !c.Cold
-}
+// paired says that another database can be measured in turn with the first: one keeper in the
+// process, warm.
+func (c *Config) paired() bool { return c.Shape == embedded && !c.Remote && !c.Cold }
 
 // expected is the highest rate that verifications are prepared for; a faster
 // machine stops when they are used up.
