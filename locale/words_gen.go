@@ -5971,6 +5971,11 @@ func (w Shown) BenchOpen() string { return w.say("shown.bench.open") }
 // BenchFew says "shown.bench.few".
 func (w Shown) BenchFew(cards string) string { return w.say("shown.bench.few", "{cards}", cards) }
 
+// BenchFewDatabase says "shown.bench.few_database".
+func (w Shown) BenchFewDatabase(cards string) string {
+	return w.say("shown.bench.few_database", "{cards}", cards)
+}
+
 // BenchFilled says "shown.bench.filled".
 func (w Shown) BenchFilled() string { return w.say("shown.bench.filled") }
 

@@ -46,6 +46,9 @@ func (f *figures) load(r bench.Result) {
 	f.row(f.say.BenchAsker(), r.Asker, 0, "%s", f.say.BenchTogetherCost())
 	if r.Beside != nil {
 		f.row(f.say.BenchFew(num(r.Beside.Cards)), r.Beside.CPU, 0, "%s", f.say.BenchKeeperCost())
+		if r.Beside.Database != nil {
+			f.row(f.say.BenchFewDatabase(num(r.Beside.Cards)), *r.Beside.Database, 0, "%s", f.say.BenchKeeperCost())
+		}
 	}
 	if r.Filling.Cards > 0 {
 		fmt.Fprintf(f, "%s %9.0f  %s\n", padded(f.say.BenchFilled(), 20), r.Filling.PerSecond,

@@ -111,7 +111,6 @@ func TestConfig(t *testing.T) {
 		{func(c *Config) { c.Standby = true }, ErrStandby},
 		{func(c *Config) { c.Cold, c.Postgres = true, true }, ErrCold},
 		{func(c *Config) { c.Keep, c.Postgres = true, true }, ErrKeptServer},
-		{func(c *Config) { c.Beside, c.Postgres = 1000, true }, ErrBeside},
 		{func(c *Config) { c.Beside, c.Cold = 1000, true }, ErrBeside},
 		{func(c *Config) { c.Beside, c.Shape = 1000, "2/3" }, ErrBeside},
 		{func(c *Config) { c.Cards = 0 }, nil},

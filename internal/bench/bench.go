@@ -34,8 +34,9 @@ var ErrStandby = errors.New("bench: a standby follows a PostgreSQL server; it go
 // ErrKeptServer means that only file databases can be kept.
 var ErrKeptServer = errors.New("bench: the PostgreSQL server goes with this process; --keep is for files")
 
-// ErrBeside means that a second database can be measured only in the embedded shape.
-var ErrBeside = errors.New("bench: --beside is for one keeper in the process and a file, and warm")
+// ErrBeside means that a second database is measured beside the first with one keeper in
+// the process and warm only.
+var ErrBeside = errors.New("bench: --beside is for one keeper in the process, and warm")
 
 // Config is the size and duration of a measurement.
 type Config struct {
@@ -89,7 +90,7 @@ func (c *Config) validate() error {
 		return ErrCold
 	case c.Keep && c.Postgres:
 		return ErrKeptServer
-	case c.Beside > 0 && !c.embedded():
+	case c.Beside > 0 && !c.paired():
 		return ErrBeside
 	case c.Binary == "" || c.Dir == "" || c.Cards < 1 || c.Beside < 0 || c.Slices < 1 || c.For < time.Second || c.Clients < 1:
 		return errors.New("bench: want a binary, a directory, at least one card, one slice and one second")
@@ -97,11 +98,9 @@ func (c *Config) validate() error {
 	return nil
 }
 
-// embedded reports whether this is the shape of the limits: one process, one keeper, a
-// file, warm.
-func (c *Config) embedded() bool {
-	return c.Shape == embedded && !c.Remote && !c.Postgres && !c.Cold
-}
+// paired reports whether another database can be measured in turn with the first: one keeper in the
+// process, warm.
+func (c *Config) paired() bool { return c.Shape == embedded && !c.Remote && !c.Cold }
 
 // expected is the highest rate for which verifications are prepared; a faster machine
 // stops when they are used up.

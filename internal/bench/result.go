@@ -64,6 +64,9 @@ type Beside struct {
 	Rate  Figure `json:"verifications_per_second"`
 	CPU   Figure `json:"cpu_us_per_verification"`
 	Ratio Figure `json:"cpu_of_the_first_to_it"`
+	// The same of the PostgreSQL server; nil where the database is a file.
+	Database      *Figure `json:"cpu_us_per_verification_database,omitempty"`
+	DatabaseRatio *Figure `json:"database_cpu_of_the_first_to_it,omitempty"`
 }
 
 // result puts the slices together.
@@ -91,6 +94,11 @@ func (m *measured) result(s *subject) (r Result, err error) {
 	if m.beside != nil {
 		r.Beside = &Beside{Cards: c.Beside, Rate: figure(m.beside, func(s sliced) float64 { return s.rate }),
 			CPU: figure(m.beside, func(s sliced) float64 { return s.cpu }), Ratio: m.pairs(func(i int) float64 { return m.load[i].cpu / m.beside[i].cpu })}
+		if c.Postgres {
+			of := figure(m.beside, func(s sliced) float64 { return s.database })
+			ratio := m.pairs(func(i int) float64 { return m.load[i].database / m.beside[i].database })
+			r.Beside.Database, r.Beside.DatabaseRatio = &of, &ratio
+		}
 	}
 	r.Bars = r.bars()
 	return r, nil

@@ -358,8 +358,7 @@ func (m *member) round(ctx context.Context) (ended []store.Peer, err error) {
 	return ended, nil
 }
 
-// renew checks the connection of the locks, and makes another where it is lost. The
-// caller holds mu.
+// renew checks the connection of the locks, and makes another where it is lost. The caller holds mu.
 func (m *member) renew(ctx context.Context) (err error) {
 	if m.conn != nil && m.conn.Ping(ctx) == nil {
 		return nil
@@ -399,9 +398,8 @@ func (m *member) renew(ctx context.Context) (err error) {
 	return nil
 }
 
-// missed is since when a process counts as gone that is seen to have no connection now. Where
-// this one has just lost its own, all have, as in a failover: whoever is back first gives the
-// others three times as long to come back. The caller holds mu.
+// missed is since when a process counts as gone that has no connection now. Where this one has just lost its own, all
+// have, as in a failover: whoever is back first gives the others three times as long. The caller holds mu.
 func (m *member) missed(now time.Time) time.Time {
 	if !m.anew.IsZero() && now.Sub(m.anew) < m.absence {
 		return now.Add(2 * m.absence)
