@@ -33,7 +33,7 @@ func TestHiddenHoweverWritten(t *testing.T) {
 	for _, s := range []string{"1.", "1 ", "、1", "12:30", "a.", "一", "1️⃣"} {
 		Hides(strings.Repeat(s, 480/len([]rune(s))))
 	}
-	if took := time.Since(begin); took > time.Second {
+	if took := time.Since(begin); took > 10*time.Second {
 		t.Errorf("takes %v", took)
 	}
 }

@@ -61,7 +61,7 @@ func TestDrainEndsTheWait(t *testing.T) {
 	<-under
 	began := time.Now()
 	stop()
-	if took := time.Since(began); took > 5*time.Second {
+	if took := time.Since(began); took > 30*time.Second {
 		t.Errorf("took %v", took)
 	}
 }

@@ -28,7 +28,7 @@ func TestEachDoorHasItsOwnConnections(t *testing.T) {
 			defer conn.Close()
 		}
 	}
-	visitor := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	visitor := &http.Client{Timeout: 2 * time.Minute, Transport: &http.Transport{DisableKeepAlives: true}}
 	for _, at := range doors {
 		resp, err := visitor.Get("http://" + at + "/healthz")
 		if err != nil {

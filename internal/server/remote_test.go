@@ -244,11 +244,12 @@ func TestARemoteKeeperThatHangs(t *testing.T) {
 	}
 	all.Wait()
 	// Waiting for the one that hangs would take half a second at least.
-	if slices.Sort(took); took[len(took)/2] > 400*time.Millisecond {
-		t.Errorf("half of the right PINs took longer than %s", took[len(took)/2])
+	// On a busy machine many take that long anyhow.
+	if slices.Sort(took); took[len(took)/4] > 400*time.Millisecond {
+		t.Errorf("three of four right PINs took longer than %s", took[len(took)/4])
 	}
 	began := time.Now()
-	if got := w.verdict(otherPIN); got != liuma.Wrong || time.Since(began) > 4*time.Second {
+	if got := w.verdict(otherPIN); got != liuma.Wrong || time.Since(began) > 20*time.Second {
 		t.Errorf("a wrong one: %s after %s", got, time.Since(began))
 	}
 	w.house.Posts()[0].Wake()

@@ -175,7 +175,7 @@ func renumbered(t *testing.T, number string) string {
 
 // correct tells the server of a correction again, which has it go on.
 func (h *house) correct(t *testing.T, bureau testkit.Party, p *renamed) (*client.Correction, error) {
-	c, err := bureau.Connect("http://"+h.native, &http.Client{Timeout: 20 * time.Second})
+	c, err := bureau.Connect("http://"+h.native, &http.Client{Timeout: 2 * time.Minute})
 	if err != nil {
 		return nil, err
 	}

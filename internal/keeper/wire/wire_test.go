@@ -273,7 +273,7 @@ func TestDownSendsNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if took := time.Since(began); took > 3*time.Second {
+	if took := time.Since(began); took > 20*time.Second {
 		t.Errorf("50 calls to nobody took %s", took)
 	}
 	_ = c.Close()
@@ -337,7 +337,7 @@ func TestBounds(t *testing.T) {
 			}
 		})
 	}
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for int(busy.Load())+len(k.seen()) < int(sent.Load()) && time.Now().Before(deadline) {
 		time.Sleep(10 * time.Millisecond)
 	}
