@@ -16,6 +16,7 @@ import (
 
 // sheetHTML is the paper: A4, with the address where envelopes have a window, no script,
 // and nothing loaded from elsewhere.
+//
 //go:embed sheet.html
 var sheetHTML string
 

@@ -11,6 +11,7 @@ import (
 
 // The list is derived from data/pwdb-6digit-counts.tsv; the notice in
 // data/LICENSE-Pwdb-Public.txt applies to both. The program never writes to them.
+//
 //go:embed data/common.list
 var commonList string
 

@@ -10,6 +10,7 @@ import (
 // and its readings, with commas between. It is searched as text, so that a program which
 // reads no pinyin pays nothing for it: the library from which it is made fills a map of
 // 44,000 entries at every start.
+//
 //go:embed readings.txt
 var readingTable string
 
