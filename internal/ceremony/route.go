@@ -58,6 +58,7 @@ type pushing struct {
 	secret  string // of the address
 	expires time.Time
 	home    vault.Home // where a new ceremony will lie
+	under   string     // the ceremony that is there under the number
 	burntAt uint64     // where there is evidence: what it was burnt for (fresh)
 
 	// What the transaction found or made.
@@ -89,7 +90,7 @@ func (s *Ceremonies) pushFirst(ctx context.Context, p *pushing, spent error) err
 	if spent != nil || !s.store.Spreads() {
 		return nil //nolint:nilerr // refused by the push itself, unless the ceremony is there and its number with it
 	}
-	home, err := s.homeFor(ctx, p.caller, p.push)
+	home, err := s.homeFor(ctx, p)
 	if err != nil || home == (vault.Home{}) {
 		return err
 	}
@@ -106,7 +107,7 @@ func (s *Ceremonies) burnPushed(ctx context.Context, p *pushing, spent error) er
 	}
 	digest := pushDigest(p.push)
 	err := s.store.View(ctx, func(r store.Reader) error {
-		p.burntAt = 0
+		p.burntAt, p.under = 0, ""
 		there, err := r.Request(p.caller.Channel(), p.push.BusinessNo)
 		switch {
 		case errors.Is(err, store.ErrNotFound):
@@ -116,6 +117,7 @@ func (s *Ceremonies) burnPushed(ctx context.Context, p *pushing, spent error) er
 		case there.Digest != digest || there.Ceremony == "":
 			return liuma.FailField(liuma.CodeBusinessNoUsed, "business_no", nil)
 		}
+		p.under = there.Ceremony
 		c, err := r.Ceremony(there.Ceremony)
 		if errors.Is(err, store.ErrNotFound) {
 			return liuma.FailField(liuma.CodeBusinessNoUsed, "business_no", nil)
@@ -132,7 +134,11 @@ func (s *Ceremonies) burnPushed(ctx context.Context, p *pushing, spent error) er
 
 // homeFor is where a new ceremony will lie. Zero: its handle leads nowhere, which
 // ownHandles refuses.
-func (s *Ceremonies) homeFor(ctx context.Context, c authority.Caller, q Push) (home vault.Home, err error) {
+func (s *Ceremonies) homeFor(ctx context.Context, p *pushing) (home vault.Home, err error) {
+	c, q := p.caller, p.push
+	if q.Action == liuma.ActionEnroll && p.d.Proofs.Evidence != nil {
+		return s.homeOfApplicant(ctx, p)
+	}
 	err = s.store.View(ctx, func(r store.Reader) error {
 		switch {
 		case q.Subject.Card != "":
@@ -160,17 +166,73 @@ func (s *Ceremonies) homeFor(ctx context.Context, c authority.Caller, q Push) (h
 	return home, err
 }
 
-// newCardIn draws a new card for who applies. In a ceremony it is the one with which the
-// ceremony lies, unless that is there already.
+// homeOfApplicant is the card that an application will make, claimed for who was confirmed
+// by evidence: before that nobody learns by how long a claim takes that a person is
+// registered, or has a card. Of who is not registered nothing is kept, and who has a card
+// already applies in vain, or for another one.
+func (s *Ceremonies) homeOfApplicant(ctx context.Context, p *pushing) (vault.Home, error) {
+	holder := s.vault.Index(vault.IndexIDNumber, p.d.Proofs.Evidence.IDNumber)
+	_, err := s.registered(ctx, holder)
+	if errors.Is(err, store.ErrNotFound) {
+		return vault.Home(liuma.NewCardID()), nil
+	}
+	if err != nil {
+		return vault.Home{}, err
+	}
+	card, err := s.claimCard(ctx, p.under, holder)
+	if err != nil {
+		return vault.Home{}, err
+	}
+	err = s.store.View(ctx, func(r store.Reader) error {
+		_, err := r.Card(card)
+		return err
+	})
+	if err == nil {
+		card = liuma.NewCardID()
+	} else if errors.Is(err, store.ErrNotFound) {
+		err = nil
+	}
+	return vault.Home(card), err
+}
+
+func (s *Ceremonies) registered(ctx context.Context, holder vault.Index) (who store.Person, err error) {
+	err = s.store.View(ctx, func(r store.Reader) (err error) {
+		who, _, err = s.registry.Of(r, holder)
+		return err
+	})
+	return who, err
+}
+
+// claimCard claims a holder for the card that an application will make: the one with which
+// its ceremony lies, unless another has been claimed. It is zero where rows lie together.
+func (s *Ceremonies) claimCard(ctx context.Context, ceremony string, holder vault.Index) (liuma.CardID, error) {
+	if !s.store.Spreads() {
+		return liuma.CardID{}, nil
+	}
+	card := liuma.CardID(s.routeOf(ceremony))
+	if card.IsZero() {
+		card = liuma.NewCardID()
+	}
+	return s.engine.ClaimHolder(ctx, holder, card)
+}
+
+// newCardIn draws a new card for who applies. Where the holder was claimed it is the card of
+// the claim; if that is there already, the one with which the ceremony lies takes the claim
+// over, or one of its own.
 func (s *Ceremonies) newCardIn(r store.Reader, q asking, who applicant) (store.Card, error) {
 	card := s.newCard(who)
-	home := liuma.CardID(s.routeOf(q.row.Ceremony))
-	if home.IsZero() {
-		return card, nil
+	for _, id := range []liuma.CardID{who.card, liuma.CardID(s.routeOf(q.row.Ceremony))} {
+		if id.IsZero() {
+			continue
+		}
+		_, err := r.Card(id)
+		if errors.Is(err, store.ErrNotFound) {
+			card.ID = id
+			return card, nil
+		}
+		if err != nil {
+			return card, err
+		}
 	}
-	_, err := r.Card(home)
-	if errors.Is(err, store.ErrNotFound) {
-		card.ID, err = home, nil
-	}
-	return card, err
+	return card, nil
 }
