@@ -3,7 +3,7 @@
 
 -- Keys and unique indexes that do not have the column by which rows are placed.
 ALTER TABLE codes DROP CONSTRAINT codes_key_fkey; -- comes again below, with the column
-ALTER TABLE cards DROP CONSTRAINT cards_holder_key; -- keepers hold one live card to a holder's tag, and an enrolment asks them
+ALTER TABLE cards DROP CONSTRAINT cards_holder_key; -- the holder's row in holders is one, and names the only card that may be inserted
 CREATE INDEX cards_holder_key ON cards (holder);
 ALTER TABLE ceremonies DROP CONSTRAINT ceremonies_code_key; -- at least 128 random bits each; the number is taken by the ceremony's request
 CREATE INDEX ceremonies_code_key ON ceremonies (code);
@@ -69,6 +69,7 @@ SELECT create_distributed_table('digest_changes', 'stream', colocate_with => 'au
 SELECT create_distributed_table('evidence', 'key', colocate_with => 'none');
 SELECT create_distributed_table('former_contacts', 'home', colocate_with => 'audit');
 SELECT create_distributed_table('freeze_codes', 'home', colocate_with => 'audit');
+SELECT create_distributed_table('holders', 'key', colocate_with => 'none');
 SELECT create_distributed_table('holds', 'key', colocate_with => 'none');
 SELECT create_distributed_table('intents', 'key', colocate_with => 'audit');
 SELECT create_distributed_table('letters', 'key', colocate_with => 'none');

@@ -267,6 +267,11 @@ func (a *Authority) erase(ctx context.Context, actor string, holder vault.Index,
 		if err := a.letGo(tx, e, let); err != nil {
 			return audit.Entry{}, err
 		}
+		if let { // an application that came to nothing may have claimed a card
+			if err := tx.DropHolder(holder); err != nil {
+				return audit.Entry{}, err
+			}
+		}
 		v = e.view(EraseDone, let)
 		out := a.Entry(actor, audit.PersonErased, e.card.ID, "", "ok")
 		out.Note = reason.Note("")

@@ -77,6 +77,7 @@ type applicant struct {
 	listed string         // the phone that the registry has for the person
 	person store.Person
 	proof  *evidence.Proof
+	card   liuma.CardID // that was claimed for the holder; zero where nothing is claimed
 }
 
 // Enroll gives a holder the electronic card and sets its first PIN: Subject has
@@ -109,6 +110,9 @@ func (s *Ceremonies) enroll(ctx context.Context, q asking) (authority.Verificati
 	defer release()
 	if err := s.keptElsewhere(ctx, q, who); err != nil {
 		return authority.Verification{}, err
+	}
+	if who.card, err = s.claimCard(ctx, q.row.Ceremony, who.holder); err != nil {
+		return authority.Verification{}, liuma.Outward(err)
 	}
 	in, err := s.openCard(ctx, q, who)
 	if err != nil {

@@ -60,6 +60,7 @@ type pushing struct {
 	secret  string // of the address
 	expires time.Time
 	home    vault.Home // where a new ceremony will be stored
+	under   string     // the ceremony that stands under the business number already
 	burntAt uint64     // with evidence: the ceremony's revision that it was burnt for (fresh)
 
 	// Found or made by the transaction.
@@ -93,7 +94,7 @@ func (s *Ceremonies) pushFirst(ctx context.Context, p *pushing, spent error) err
 	if spent != nil || !s.store.Spreads() {
 		return nil //nolint:nilerr // refused by the push itself, unless the ceremony is there and its number with it
 	}
-	home, err := s.homeFor(ctx, p.caller, p.push)
+	home, err := s.homeFor(ctx, p)
 	if err != nil || home == (vault.Home{}) {
 		return err
 	}
@@ -110,7 +111,7 @@ func (s *Ceremonies) burnPushed(ctx context.Context, p *pushing, spent error) er
 	}
 	digest := pushDigest(p.push)
 	err := s.store.View(ctx, func(r store.Reader) error {
-		p.burntAt = 0
+		p.burntAt, p.under = 0, ""
 		there, err := r.Request(p.caller.Channel(), p.push.BusinessNo)
 		switch {
 		case errors.Is(err, store.ErrNotFound):
@@ -120,6 +121,7 @@ func (s *Ceremonies) burnPushed(ctx context.Context, p *pushing, spent error) er
 		case there.Digest != digest || there.Ceremony == "":
 			return liuma.FailField(liuma.CodeBusinessNoUsed, "business_no", nil)
 		}
+		p.under = there.Ceremony
 		c, err := r.Ceremony(there.Ceremony)
 		if errors.Is(err, store.ErrNotFound) {
 			return liuma.FailField(liuma.CodeBusinessNoUsed, "business_no", nil)
@@ -136,7 +138,11 @@ func (s *Ceremonies) burnPushed(ctx context.Context, p *pushing, spent error) er
 
 // homeFor is where a new ceremony will be stored. Zero: its handle leads nowhere;
 // ownHandles refuses such a push.
-func (s *Ceremonies) homeFor(ctx context.Context, c authority.Caller, q Push) (home vault.Home, err error) {
+func (s *Ceremonies) homeFor(ctx context.Context, p *pushing) (home vault.Home, err error) {
+	c, q := p.caller, p.push
+	if q.Action == liuma.ActionEnroll && p.d.Proofs.Evidence != nil {
+		return s.homeOfApplicant(ctx, p)
+	}
 	err = s.store.View(ctx, func(r store.Reader) error {
 		switch {
 		case q.Subject.Card != "":
@@ -164,17 +170,74 @@ func (s *Ceremonies) homeFor(ctx context.Context, c authority.Caller, q Push) (h
 	return home, err
 }
 
-// newCardIn draws a new card for an applicant. In a ceremony the card gets the ID that the
-// ceremony is stored under, unless a card has that ID already.
+// homeOfApplicant is the card that an application will make, claimed for the person whom the
+// evidence confirmed. Without evidence nothing is claimed, or the time that it takes would
+// tell who is registered and who has a card. For a person who is not registered nothing is
+// kept, and one who has a card already applies in vain, or for another one.
+func (s *Ceremonies) homeOfApplicant(ctx context.Context, p *pushing) (vault.Home, error) {
+	holder := s.vault.Index(vault.IndexIDNumber, p.d.Proofs.Evidence.IDNumber)
+	_, err := s.registered(ctx, holder)
+	if errors.Is(err, store.ErrNotFound) {
+		return vault.Home(liuma.NewCardID()), nil
+	}
+	if err != nil {
+		return vault.Home{}, err
+	}
+	card, err := s.claimCard(ctx, p.under, holder)
+	if err != nil {
+		return vault.Home{}, err
+	}
+	err = s.store.View(ctx, func(r store.Reader) error {
+		_, err := r.Card(card)
+		return err
+	})
+	if err == nil {
+		card = liuma.NewCardID()
+	} else if errors.Is(err, store.ErrNotFound) {
+		err = nil
+	}
+	return vault.Home(card), err
+}
+
+func (s *Ceremonies) registered(ctx context.Context, holder vault.Index) (who store.Person, err error) {
+	err = s.store.View(ctx, func(r store.Reader) (err error) {
+		who, _, err = s.registry.Of(r, holder)
+		return err
+	})
+	return who, err
+}
+
+// claimCard claims a holder for the card that an application will make, and returns the card
+// that is claimed: the card under whose ID the ceremony is stored, or one claimed before. It
+// is zero in a store that keeps all rows together.
+func (s *Ceremonies) claimCard(ctx context.Context, ceremony string, holder vault.Index) (liuma.CardID, error) {
+	if !s.store.Spreads() {
+		return liuma.CardID{}, nil
+	}
+	card := liuma.CardID(s.routeOf(ceremony))
+	if card.IsZero() {
+		card = liuma.NewCardID()
+	}
+	return s.engine.ClaimHolder(ctx, holder, card)
+}
+
+// newCardIn draws a new card for an applicant. If the holder was claimed, the card gets the ID
+// of the claim; if that card is there already, the ID under which the ceremony is stored, or a
+// new one.
 func (s *Ceremonies) newCardIn(r store.Reader, q asking, who applicant) (store.Card, error) {
 	card := s.newCard(who)
-	home := liuma.CardID(s.routeOf(q.row.Ceremony))
-	if home.IsZero() {
-		return card, nil
+	for _, id := range []liuma.CardID{who.card, liuma.CardID(s.routeOf(q.row.Ceremony))} {
+		if id.IsZero() {
+			continue
+		}
+		_, err := r.Card(id)
+		if errors.Is(err, store.ErrNotFound) {
+			card.ID = id
+			return card, nil
+		}
+		if err != nil {
+			return card, err
+		}
 	}
-	_, err := r.Card(home)
-	if errors.Is(err, store.ErrNotFound) {
-		card.ID, err = home, nil
-	}
-	return card, err
+	return card, nil
 }

@@ -24,8 +24,7 @@ func exceptions() (out []homes.Exception) {
 		told = "what tells a holder counts to the ration of the number that it goes to, and reads the name, in the transaction that it tells of"
 	)
 	for act, tables := range map[string]map[string]string{
-		"native: to the lock":   {"ticks": told, "rations": told, "persons": told},
-		"native: with evidence": {"cards": "the card of a document is found by its holder, on all machines"},
+		"native: to the lock": {"ticks": told, "rations": told, "persons": told},
 	} {
 		for _, table := range slices.Sorted(maps.Keys(tables)) {
 			out = append(out, homes.Exception{Act: act, Table: table, Why: tables[table]})

@@ -214,7 +214,7 @@ func earlier(t *testing.T, c postgres.Config) {
 	}
 	conn := admin(t, c.DSN)
 	for _, back := range []string{
-		"DROP TABLE numbers", "DROP TABLE keyring", "DELETE FROM goose_db_version WHERE version_id >= 5", "UPDATE serving SET schema = 3, serves_from = 2",
+		"DROP TABLE numbers", "DROP TABLE holders", "DROP TABLE keyring", "DELETE FROM goose_db_version WHERE version_id >= 5", "UPDATE serving SET schema = 3, serves_from = 2",
 		"ALTER TABLE requests DROP COLUMN home", "ALTER TABLE messages DROP COLUMN home", "ALTER TABLE freeze_codes DROP COLUMN home",
 		"ALTER TABLE former_contacts DROP COLUMN home", "ALTER TABLE ticks DROP COLUMN home",
 		"ALTER TABLE ceremonies DROP COLUMN home", "ALTER TABLE codes DROP COLUMN home",

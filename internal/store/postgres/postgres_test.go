@@ -116,3 +116,5 @@ func TestClaimedNumbers(t *testing.T) { storetest.ClaimedNumbers(t, open) }
 func TestTriesAfterTheirCeremony(t *testing.T) { storetest.TriesAfterTheirCeremony(t, open) }
 
 func TestBurntEvidence(t *testing.T) { storetest.BurntEvidence(t, open) }
+
+func TestClaimedHolders(t *testing.T) { storetest.ClaimedHolders(t, open) }

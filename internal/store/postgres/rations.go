@@ -80,6 +80,9 @@ func (t *change) claim(of *table, r rows.Row) {
 	if of.Name != cardsTable {
 		return
 	}
+	if o := t.ops[placeOf(of.Name, r.Key)]; o != nil && o.fresh {
+		t.claimed = append(t.claimed, claimLock(of, "key", r.Key))
+	}
 	for i, c := range of.Columns {
 		old := t.reads[placeOf(of.Name, r.Key)]
 		if c.Unique && r.Looks[i] != nil && !(old.found && rows.Same(old.row.Looks[i], r.Looks[i])) {

@@ -159,7 +159,7 @@ func TestMigrationsSayWhomTheyServe(t *testing.T) {
 		knows  int64
 		nobody bool // can know it
 	}
-	for current, want := range map[int64]need{7: {5, false}, 5: {5, false}, 4: {5, true}, 2: {5, true}} {
+	for current, want := range map[int64]need{8: {10, true}, 5: {10, true}, 2: {10, true}} {
 		n, nobody, err := postgres.Needed(c, current)
 		if got := (need{n, nobody}); err != nil || got != want {
 			t.Errorf("after %d: %v, want %v: %v", current, got, want, err)

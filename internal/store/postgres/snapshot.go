@@ -303,6 +303,9 @@ func all[T any](r *snapshot, scan func(pgx.CollectableRow) (T, error), text stri
 	return vs, nil
 }
 
+// StaysAbsent changes nothing for who only reads.
+func (r *snapshot) StaysAbsent(*rows.Table, []byte) {}
+
 func (r *snapshot) KeepersSeen() (map[string]uint64, error) {
 	seen := map[string]uint64{}
 	err := r.ask(query{"SELECT keeper, sequence FROM keepers_seen", nil, func(from pgx.CollectableRow) error {

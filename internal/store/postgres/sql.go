@@ -34,6 +34,7 @@ type table struct {
 func unwatched() map[string]string {
 	return map[string]string{
 		"numbers": "a claim says where a request is, and never changes",
+		"holders": "a claim that is gone by is met at the key of the card that it names, or is compared when it is written",
 		"claims":  "a claim changes together with its card, whose revision is compared",
 		"meters":  "who counts writes the row, and compares it",
 		"clock":   "who saves the time writes the row, and compares it",

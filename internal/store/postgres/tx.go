@@ -147,6 +147,12 @@ func (t *change) List(table *rows.Table, q rows.Query) ([]rows.Row, error) {
 	return merged(table, q, found, ours), nil
 }
 
+// StaysAbsent notes a row that was looked for in vain.
+func (t *change) StaysAbsent(table *rows.Table, key []byte) {
+	of := t.s.tables[table.Name]
+	t.absent = append(t.absent, missing{of, "key", key, claimLock(of, "key", key)})
+}
+
 // expect reads the rows that a function is likely to read. What is expected to be new is
 // taken for absent: the database refuses a second one, and the function runs again.
 func (t *change) expect(e store.Expected, again bool) error {
@@ -272,7 +278,7 @@ func (t *change) look(of *table, r rows.Row, old []rows.Value) error {
 		queries = append(queries, query{text, args, keep})
 	}
 	for i, c := range of.Columns {
-		if !c.Unique || r.Looks[i] == nil || old != nil && rows.Same(old[i], r.Looks[i]) {
+		if !c.Unique || of.Name == cardsTable || r.Looks[i] == nil || old != nil && rows.Same(old[i], r.Looks[i]) {
 			continue
 		}
 		for _, o := range t.opsOf(of) {

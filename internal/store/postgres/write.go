@@ -114,12 +114,19 @@ func (t *change) queue(b *pgx.Batch) {
 // again.
 func (t *change) queueAbsent(b *pgx.Batch) {
 	var numbers []int32
-	for _, a := range t.absent {
+	left := slices.DeleteFunc(slices.Clone(t.absent), func(a missing) bool {
+		key, ok := a.value.([]byte)
+		return ok && a.column == "key" && t.ops[placeOf(a.of.Name, key)] != nil // it is inserted here
+	})
+	if len(left) == 0 {
+		return
+	}
+	for _, a := range left {
 		numbers = append(numbers, a.number)
 	}
 	slices.Sort(numbers)
 	b.Queue(lockAbsent, slices.Compact(numbers))
-	for _, a := range t.absent {
+	for _, a := range left {
 		b.Queue("SELECT CASE WHEN count(*) = 0 THEN 1 ELSE liuma_conflict() END FROM "+a.of.Name+" WHERE "+a.column+" = $1", a.value)
 	}
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/store"
-	"github.com/liuma-pin/liuma/internal/vault"
 )
 
 // whole is the body of a card's row: all that is known of the card. So nothing
@@ -75,33 +74,6 @@ func (r *Reader) keep(w whole, rev uint64) (*cardState, error) {
 
 func (r *Reader) Card(id liuma.CardID) (store.Card, error) {
 	c, err := r.card(id)
-	if err != nil {
-		return store.Card{}, err
-	}
-	return c.Card, nil
-}
-
-func (r *Reader) CardByHolder(h vault.Index) (store.Card, error) {
-	if r.ended {
-		return store.Card{}, errEnded
-	}
-	q := is("holder", h[:])
-	q.Limit = 1
-	found, err := r.from.List(&r.codec.cards.Table, q)
-	if err != nil {
-		return store.Card{}, err
-	}
-	if len(found) == 0 {
-		return store.Card{}, store.ErrNotFound
-	}
-	w, err := open[whole](r.codec, &r.codec.cards.Table, found[0])
-	if err != nil {
-		return store.Card{}, err
-	}
-	if c, ok := r.cards[w.Card.ID]; ok {
-		return c.Card, nil // as this transaction has edited it
-	}
-	c, err := r.keep(w, found[0].Rev)
 	if err != nil {
 		return store.Card{}, err
 	}
@@ -216,6 +188,9 @@ func (t *Tx) InsertCard(c store.Card) error {
 	w := whole{Card: c}
 	w.Card.Rev = 0
 	state := &cardState{whole: w}
+	if err := t.takeHolder(c.Holder, c.ID, false); err != nil {
+		return err
+	}
 	if err := t.writeCard(state); err != nil {
 		return err
 	}
@@ -237,6 +212,12 @@ func (t *Tx) UpdateCard(c store.Card) error {
 		// The look-up changes, and only the database knows whether it is free.
 		moved := *there
 		moved.Card = c
+		if err := t.takeHolder(c.Holder, c.ID, true); err != nil {
+			return err
+		}
+		if err := t.leaveHolder(there.Card.Holder, c.ID); err != nil {
+			return err
+		}
 		if err := t.writeCard(&moved); err != nil {
 			return err
 		}

@@ -39,7 +39,7 @@ func Layouts() map[string]Layout {
 	}
 	with(Layout{Column: "key", Group: "card"}, "intents", "closings", "notice_contacts", "person_changes")
 	with(Layout{Column: "stream", Group: "card"}, "audit", "undigested", "cuts", "digest_changes")
-	all["cards"] = Layout{Column: "key", Group: "card", Unique: []string{"holder"}, Why: "keepers hold one live card to a holder's tag, and an enrolment asks them"}
+	all["cards"] = Layout{Column: "key", Group: "card", Unique: []string{"holder"}, Why: "the holder's row in holders is one, and names the only card that may be inserted"}
 	all["starts"] = Layout{Column: "key", Group: "card", Unique: []string{"start"}, Why: "it counts process starts for whoever reads the record"}
 	homed := func(name, why string) {
 		all[name] = Layout{Column: "home", Group: "card", Unique: []string{"key"}, Why: why}
@@ -49,7 +49,7 @@ func Layouts() map[string]Layout {
 	homed("freeze_codes", "54 random bits; of two codes that are the same a look-up finds one")
 	homed("former_contacts", "a key begins with its home")
 	// Claims, taken before the card's transaction, and what is found by its own key alone.
-	with(Layout{Column: "key"}, "numbers", "claims", "evidence", "meters", "letters", "look_ups", "staff_sessions", "conflicts",
+	with(Layout{Column: "key"}, "numbers", "claims", "holders", "evidence", "meters", "letters", "look_ups", "staff_sessions", "conflicts",
 		"holds", "sums")
 	all["pad_offers"] = Layout{Column: "key", Unique: []string{"pad"}, Why: "a device that offers itself twice waits under two numbers, and each is its own"}
 	// Read by all, or by one process, and seldom written.

@@ -114,6 +114,9 @@ func (t *Tx) EraseCard(id liuma.CardID, at time.Time) error {
 			return err
 		}
 	}
+	if err := t.leaveHolder(c.Card.Holder, id); err != nil {
+		return err
+	}
 	if err := t.DeleteCodesOf(id); err != nil {
 		return err
 	}

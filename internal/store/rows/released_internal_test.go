@@ -22,7 +22,7 @@ var updateReleased = flag.Bool("update", false, "add the bodies of tables that t
 
 // bodies is a value of every type that is a row's body, with no member empty.
 func bodies() map[string]any {
-	all := map[string]any{"cards": &whole{}, "claims": &claim{}, "requests": &store.Request{}, "intents": &store.Intent{},
+	all := map[string]any{"cards": &whole{}, "claims": &claim{}, "holders": &holderClaim{}, "requests": &store.Request{}, "intents": &store.Intent{},
 		"persons": &store.Person{}, "clients": &store.Client{}, "evidence": &usedEvidence{}, "seal_keys": &store.SealKey{},
 		"starts": &start{}, "ceremonies": &store.Ceremony{}, "codes": &store.Code{}, "ticks": &mark{},
 		"freeze_codes": &store.FreezeCode{}, "messages": &store.Message{}, "shared": &shared{},

@@ -87,7 +87,7 @@ func resealedOf[T any](k *kind[T]) resealed {
 // resealedTables lists them in the order of a pass: Tables without the row that
 // counts the pass, which each step writes, and without those that no root key seals.
 func (t *tables) resealedTables() []resealed {
-	return []resealed{resealedOf(&t.cards), resealedOf(&t.claims), resealedOf(&t.numbers), resealedOf(&t.requests), resealedOf(&t.intents),
+	return []resealed{resealedOf(&t.cards), resealedOf(&t.claims), resealedOf(&t.holders), resealedOf(&t.numbers), resealedOf(&t.requests), resealedOf(&t.intents),
 		resealedOf(&t.persons), resealedOf(&t.clients), resealedOf(&t.evidence), resealedOf(&t.sealKeys),
 		resealedOf(&t.starts), resealedOf(&t.ceremonies), resealedOf(&t.codes), resealedOf(&t.ticks),
 		resealedOf(&t.freezeCodes), resealedOf(&t.messages), resealedOf(&t.clock), resealedOf(&t.sweeps), resealedOf(&t.archives),

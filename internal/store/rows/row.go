@@ -91,6 +91,9 @@ type Source interface {
 	// row in a homed table; nil: it is not known, and all machines are asked.
 	Get(t *Table, home, key []byte) (Row, error)
 	List(t *Table, q Query) ([]Row, error)
+	// StaysAbsent has a transaction that writes be kept only if a row that it has looked for
+	// in vain by its key is not there at the commit either, unless it inserts it.
+	StaysAbsent(t *Table, key []byte)
 	// Count counts the rows that have a value in a column; all rows for "".
 	Count(t *Table, column string) (int64, error)
 	Entries(s audit.Stream, after uint64, limit int) ([]audit.Recorded, error)

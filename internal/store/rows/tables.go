@@ -24,6 +24,7 @@ type kind[T any] struct {
 type tables struct {
 	cards       kind[whole]
 	claims      kind[claim]
+	holders     kind[holderClaim]
 	numbers     kind[number]
 	requests    kind[store.Request]
 	intents     kind[store.Intent]
@@ -80,7 +81,7 @@ func Exempt() map[string]string {
 // Tables lists all tables of sealed rows.
 func Tables() []Table {
 	t := newTables()
-	return []Table{t.cards.Table, t.claims.Table, t.numbers.Table, t.requests.Table, t.intents.Table, t.persons.Table, t.clients.Table,
+	return []Table{t.cards.Table, t.claims.Table, t.holders.Table, t.numbers.Table, t.requests.Table, t.intents.Table, t.persons.Table, t.clients.Table,
 		t.evidence.Table, t.sealKeys.Table, t.starts.Table, t.ceremonies.Table, t.codes.Table, t.ticks.Table,
 		t.freezeCodes.Table, t.messages.Table, t.clock.Table, t.sharedRow.Table, t.resealing.Table,
 		t.meters.Table, t.sweeps.Table, t.archives.Table, t.conflicts.Table, t.changes.Table,
@@ -174,6 +175,7 @@ func newTables() *tables {
 	t.archives = kind[store.Archive]{Table: Table{Name: "archives", Columns: []Column{{Name: "digest", Number: true, Unique: true}}},
 		looks: func(a *store.Archive) []Value { return []Value{int64(a.Digest)} }}
 	t.numbers = numberTable()
+	t.holders = holderTable()
 	t.claims = kind[claim]{Table: Table{Name: "claims"}, looks: noLooks[claim]}
 	t.resealing = kind[store.Resealing]{Table: Table{Name: "resealing"}, looks: noLooks[store.Resealing]}
 	t.sharedRow = kind[shared]{Table: Table{Name: "shared"}, looks: noLooks[shared]}

@@ -179,6 +179,9 @@ func (r *snapshot) Count(t *rows.Table, column string) (n int64, err error) {
 	return n, err
 }
 
+// StaysAbsent has nothing to do: one transaction writes at a time.
+func (r *snapshot) StaysAbsent(*rows.Table, []byte) {}
+
 func (r *snapshot) KeepersSeen() (map[string]uint64, error) {
 	seen := map[string]uint64{}
 	err := r.each(func(row *row) error {

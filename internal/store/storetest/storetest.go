@@ -70,6 +70,7 @@ func Run(t *testing.T, open Open) {
 		{"DeleteMessage", deleteMessage},
 		{"Evidence", evidence},
 		{"ClaimedNumbers", ClaimedNumbers},
+		{"ClaimedHolders", ClaimedHolders},
 		{"DroppedHandles", DroppedHandles},
 		{"TriesAfterTheirCeremony", TriesAfterTheirCeremony},
 		{"BurntEvidence", BurntEvidence},
