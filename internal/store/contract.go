@@ -112,9 +112,8 @@ type Store interface {
 	// import of a million people then holds for half as long. It writes nothing; see
 	// InsertDraft.
 	Draft(Person) (Draft, error)
-	// Spreads reports whether rows lie by their homes, so that TakeNumber has to say first,
-	// in a transaction of its own, where a request will be, and TakeHolder which card will be
-	// the holder's. Where it is false, they write nothing.
+	// Spreads reports whether rows lie by their homes, so that TakeNumber and TakeHolder have
+	// to claim first. Where it is false, they write nothing.
 	Spreads() bool
 	Close() error
 }
@@ -193,8 +192,7 @@ type Reader interface {
 // SeeStaffSession, SeeDeskPad, those of SumWriter, PadOfferWriter and KeyringWriter, and ResealStep counts as a change that needs an entry; a write that was refused with ErrExists, ErrNotFound, ErrConflict or ErrDecided
 // changed nothing, and the transaction may go on. Methods that update or delete
 // one row return ErrNotFound if it is not there; methods that delete many
-// (Delete…Of, Delete…Ticks, Prune…) may find none. Times are kept to the
-// millisecond, finer parts are dropped.
+// (Delete…Of, Delete…Ticks, Prune…) may find none. Times are kept to the millisecond.
 type Tx interface {
 	Reader
 	CeremonyWriter
@@ -214,23 +212,14 @@ type Tx interface {
 	SumWriter
 	PadOfferWriter
 	KeyringWriter
+	HolderWriter
 
 	// RaiseShared lifts Shared above a number, for a database that was restored
 	// and is taken for good.
 	RaiseShared(above uint64) error
 
-	// TakeHolder claims a holder for a card that is not there yet, in a transaction of its own
-	// and before InsertCard, and returns the card that the claim names: that one is to be
-	// inserted, or is there already. A holder that has been claimed stays with that card. A
-	// store that keeps all rows together writes nothing, and returns the card that it was given.
-	TakeHolder(holder vault.Index, card liuma.CardID) (liuma.CardID, error)
-	// DropHolder drops the claim of a holder who has no card, and has the card that it names
-	// never come about. ErrExists: the holder has that card. Without a claim it does nothing.
-	DropHolder(holder vault.Index) error
-
-	// InsertCard refuses a second card for the same Holder (ErrExists), and a card that was
-	// claimed by TakeHolder for a holder who has another by now. Where the holder was not
-	// claimed for this card, it writes in two places.
+	// InsertCard refuses with ErrExists a second card for the same Holder, and a card claimed
+	// by TakeHolder for a holder who has another by now.
 	InsertCard(Card) error
 	// UpdateCard replaces all members of the card but Rev; ErrNotFound if it is
 	// gone, ErrConflict if Rev is not that of the row before this transaction.

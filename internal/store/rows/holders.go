@@ -148,15 +148,8 @@ func (t *Tx) takeHolder(h vault.Index, card liuma.CardID, moved bool) error {
 		}
 		return update(t, k, h[:], &there, rev)
 	}
-	switch c, err := t.card(there.Card); {
-	case errors.Is(err, store.ErrNotFound):
-		if err := t.never(there.Card); err != nil {
-			return err
-		}
-	case err != nil:
+	if err := t.takeAway(there.Card, h); err != nil {
 		return err
-	case c.Card.Holder == h:
-		return store.ErrExists
 	}
 	return update(t, k, h[:], &holderClaim{card}, rev)
 }
@@ -192,18 +185,25 @@ func (t *Tx) DropHolder(h vault.Index) error {
 	if err != nil {
 		return err
 	}
-	switch c, err := t.card(there.Card); {
+	if err := t.takeAway(there.Card, h); err != nil {
+		return err
+	}
+	_, err = t.delete(&t.codec.holders.Table, is("", h[:]))
+	return err
+}
+
+// takeAway takes a claimed card from a holder: if it is not there, it never will be.
+// store.ErrExists: it is there, and the holder's.
+func (t *Tx) takeAway(claimed liuma.CardID, h vault.Index) error {
+	switch c, err := t.card(claimed); {
 	case errors.Is(err, store.ErrNotFound):
-		if err := t.never(there.Card); err != nil {
-			return err
-		}
+		return t.never(claimed)
 	case err != nil:
 		return err
 	case c.Card.Holder == h:
 		return store.ErrExists
 	}
-	_, err = t.delete(&t.codec.holders.Table, is("", h[:]))
-	return err
+	return nil
 }
 
 // never writes the row of a card that was claimed and will not be: bare and cancelled, as
