@@ -62,8 +62,12 @@ func (h *handler) freezeByCode(w http.ResponseWriter, r *http.Request) {
 		h.show(w, r, http.StatusOK, h.frozenView(r, frozen))
 		return
 	}
+	name := frozen.NameMasked
+	if len(name) > longestTyped { // of many marks on one letter; the page must say all the same that the card is frozen
+		name = "*"
+	}
 	h.cookies.Set(w, freezeCookie, "ok."+strconv.FormatInt(frozen.At.Unix(), 10)+"."+
-		base64.RawURLEncoding.EncodeToString([]byte(frozen.NameMasked)), freezeAge)
+		base64.RawURLEncoding.EncodeToString([]byte(name)), freezeAge)
 	http.Redirect(w, r, frozenPath, http.StatusSeeOther)
 }
 

@@ -115,6 +115,19 @@ func TestFreezeByCode(t *testing.T) {
 	}
 }
 
+// TestFreezeOfALongName: a name too long for the cookie does not hide that the card is frozen.
+func TestFreezeOfALongName(t *testing.T) {
+	s := reader(t)
+	s.fake.frozen = authority.FreezeView{NameMasked: "Q" + strings.Repeat("\u0301", 200) + "*x", At: start}
+	s.reads("/freeze")
+	if w := s.do("POST", "/freeze", url.Values{"code": {"abc defg hjkm"}}); w.Header().Get("Location") != "/freeze/done" {
+		t.Fatalf("%d %s", w.Code, w.Header().Get("Location"))
+	}
+	if body := s.reads("/freeze/done"); !strings.Contains(body, "电子社保卡已冻结") {
+		t.Errorf("does not say that the card is frozen:\n%s", body)
+	}
+}
+
 // TestFreezeCodeRefused: unknown, old and used freeze codes get the same
 // answer, and the result page expires.
 func TestFreezeCodeRefused(t *testing.T) {
