@@ -162,7 +162,7 @@ func generate(dir string) ([]byte, error) {
 		}
 		m, ok := s.admin[name]
 		if !ok {
-			return nil, fmt.Errorf("Admin has no method %s", name)
+			return nil, fmt.Errorf("there is no method Admin.%s", name)
 		}
 		if err := s.write(&body, m, imports); err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)

@@ -65,7 +65,7 @@ func TestRefuses(t *testing.T) {
 	for name, tt := range map[string]struct{ code, want string }{
 		"no interface":     {``, "no interface Administration"},
 		"embedded unknown": {`type Administration interface { Desk }`, "no interface Desk"},
-		"no method":        {`type Administration interface { Stop(context.Context) error }`, "Admin has no method Stop"},
+		"no method":        {`type Administration interface { Stop(context.Context) error }`, "no method Admin.Stop"},
 		"no context": {`type Administration interface { Stop(n int) error }
 			func (a *Admin) Stop(n int) error { return nil }`, "Stop: its parameters"},
 		"no name": {`type Administration interface { Stop(context.Context, int) error }
