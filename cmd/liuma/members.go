@@ -42,18 +42,18 @@ func (a *keysMembersCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 
 // memberState says in words how an authority stands.
 func memberState(say locale.Shown, s *keyring.State, m keyring.Member) string {
-	switch {
-	case m.Dismissed:
+	switch s.Standing(m) {
+	case keyring.Out:
 		return say.MemberOut()
-	case m.Why != "":
+	case keyring.Refused:
 		return say.MemberRefused(m.Why)
-	case m.Here:
+	case keyring.Here:
 		return say.MemberHere()
-	case !m.Confirmed:
+	case keyring.Unconfirmed:
 		return say.MemberUnconfirmed()
-	case !m.Confirms:
+	case keyring.Unanswered:
 		return say.MemberUnanswered()
-	case m.Edition < s.Edition:
+	case keyring.Behind:
 		return say.MemberBehind()
 	}
 	return say.MemberHas()

@@ -13,8 +13,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/goccy/go-yaml"
-
 	"github.com/liuma-pin/liuma/internal/diskfile"
 	"github.com/liuma-pin/liuma/internal/strictjson"
 )
@@ -85,6 +83,14 @@ func fixed() []string {
 	return []string{databaseCA, databasePassword, webhookSecret, webhookPrevious, kannelPassword, wordingsFile, consentFile}
 }
 
+// ends says how the names of files end that are carried of a directory.
+func ends(directory string) []string {
+	if directory == policyDirectory {
+		return []string{".yaml"}
+	}
+	return []string{".txt", ".html"}
+}
+
 // Packed names what Pack took, and what it left out.
 type Packed struct {
 	Files []string
@@ -149,12 +155,11 @@ func (p *parcel) take(c *Config) error {
 	for _, d := range []struct {
 		at *string
 		as string
-		of []string
-	}{{&c.Policy, policyDirectory, []string{".yaml"}}, {&c.DomainChecks, checksDirectory, []string{".txt", ".html"}}} {
+	}{{&c.Policy, policyDirectory}, {&c.DomainChecks, checksDirectory}} {
 		if *d.at == "" {
 			continue
 		}
-		if err := p.addAll(*d.at, d.as, d.of); err != nil {
+		if err := p.addAll(*d.at, d.as); err != nil {
 			return err
 		}
 		*d.at = d.as
@@ -180,14 +185,14 @@ func (p *parcel) add(path, as string) error {
 	return nil
 }
 
-// addAll takes the files of a directory whose names end in one of some ways.
-func (p *parcel) addAll(dir, as string, ends []string) error {
+// addAll takes the files of a directory, of those that are carried of it.
+func (p *parcel) addAll(dir, as string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return fmt.Errorf("config: carry: %w", err)
 	}
 	for _, e := range entries {
-		if e.IsDir() || !slices.Contains(ends, filepath.Ext(e.Name())) {
+		if e.IsDir() || !slices.Contains(ends(as), filepath.Ext(e.Name())) {
 			continue
 		}
 		if err := p.add(filepath.Join(dir, e.Name()), as+"/"+e.Name()); err != nil {
@@ -296,21 +301,6 @@ func ownFiles(dsn string) (out []string) {
 	return out
 }
 
-// text is a configuration as Write writes it.
-func text(c Config) ([]byte, error) {
-	if err := c.Validate(); err != nil {
-		return nil, fmt.Errorf("config: %w", err)
-	}
-	b, err := yaml.Marshal(c)
-	if err != nil {
-		return nil, fmt.Errorf("config: %w", err)
-	}
-	if b, err = commented(b); err != nil {
-		return nil, err
-	}
-	return append([]byte(header), b...), nil
-}
-
 // Unpacked is what was carried, judged.
 type Unpacked struct {
 	dir    string
@@ -352,7 +342,7 @@ func Unpack(dir string, carried []byte) (*Unpacked, error) {
 	switch {
 	case err == nil:
 		out.there = true
-		return out, out.agrees(have, p)
+		return out, out.agrees(have, c, p)
 	case !errors.Is(err, fs.ErrNotExist):
 		return nil, err
 	}
@@ -368,7 +358,7 @@ func carriable(name string) bool {
 	if !in || base == "" || base[0] == '.' || strings.ContainsAny(base, "/\\\x00") {
 		return false
 	}
-	return dir == policyDirectory && filepath.Ext(base) == ".yaml" || dir == checksDirectory && slices.Contains([]string{".txt", ".html"}, filepath.Ext(base))
+	return slices.Contains([]string{policyDirectory, checksDirectory}, dir) && slices.Contains(ends(dir), filepath.Ext(base))
 }
 
 // free refuses files that are there and say something else: they would come to be used.
@@ -406,16 +396,12 @@ func (u *Unpacked) free() error {
 
 // agrees compares a configuration that is there with what was carried: in all that has to be the
 // same at every authority, and in the files that it names, whatever they are called.
-func (u *Unpacked) agrees(have Config, p parcel) error {
+func (u *Unpacked) agrees(have, theirs Config, p parcel) error {
 	var mine parcel
 	defer mine.wipe()
 	own := shared(have)
 	if err := mine.take(&own); err != nil {
 		return err
-	}
-	theirs, err := Parse([]byte(p.Config))
-	if err != nil {
-		return errors.Join(ErrCarried, err)
 	}
 	d := Differs{What: differing(same(own), same(theirs))}
 	for _, f := range p.Files {

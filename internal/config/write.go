@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/goccy/go-yaml"
 )
 
 const header = `# The configuration of Liuma. It is read strictly, at the start of the server;
@@ -31,4 +33,19 @@ func Write(dir string, c Config) error {
 		err = cerr
 	}
 	return err
+}
+
+// text is a configuration as Write writes it.
+func text(c Config) ([]byte, error) {
+	if err := c.Validate(); err != nil {
+		return nil, fmt.Errorf("config: %w", err)
+	}
+	b, err := yaml.Marshal(c)
+	if err != nil {
+		return nil, fmt.Errorf("config: %w", err)
+	}
+	if b, err = commented(b); err != nil {
+		return nil, err
+	}
+	return append([]byte(header), b...), nil
 }

@@ -48,6 +48,39 @@ type Member struct {
 	Reason string `json:"reason,omitempty"`
 }
 
+// Standing is how an authority stands to the one that answers: the first of these that is true.
+type Standing string
+
+// The standings. Words for them are looked up by these names.
+const (
+	Out         Standing = "dismissed"   // its identity stays out
+	Refused     Standing = "refused"     // it cannot take the keys
+	Here        Standing = "here"        // it is the one that answers
+	Unconfirmed Standing = "unconfirmed" // it gets no keys from here
+	Unanswered  Standing = "unanswered"  // it takes none from here
+	Behind      Standing = "behind"      // it does not have the last edition yet
+	Has         Standing = "same"        // it has the same keys
+)
+
+// Standing tells how a member stands.
+func (s *State) Standing(m Member) Standing {
+	switch {
+	case m.Dismissed:
+		return Out
+	case m.Why != "":
+		return Refused
+	case m.Here:
+		return Here
+	case !m.Confirmed:
+		return Unconfirmed
+	case !m.Confirms:
+		return Unanswered
+	case m.Edition < s.Edition:
+		return Behind
+	}
+	return Has
+}
+
 // State reads it; nil where nobody shares the database.
 func (k *Keyring) State(ctx context.Context) (*State, error) {
 	if shared, err := k.Shared(ctx); err != nil || !shared {

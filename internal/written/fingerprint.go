@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"math/big"
+	"slices"
 	"strings"
 )
 
@@ -19,10 +20,14 @@ const readAloud = 32
 func (f Fingerprint) String() string {
 	n := new(big.Int).SetBytes(f[:])
 	n.Mod(n, new(big.Int).Exp(big.NewInt(10), big.NewInt(readAloud), nil))
-	digits := fmt.Sprintf("%0*s", readAloud, n.String())
+	return Fours(fmt.Sprintf("%0*s", readAloud, n.String()))
+}
+
+// Fours writes digits in groups of four, as they are read aloud; the last group may be shorter.
+func Fours(digits string) string {
 	var groups []string
-	for ; len(digits) > 0; digits = digits[4:] {
-		groups = append(groups, digits[:4])
+	for group := range slices.Chunk([]rune(digits), 4) {
+		groups = append(groups, string(group))
 	}
 	return strings.Join(groups, " ")
 }

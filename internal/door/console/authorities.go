@@ -93,28 +93,20 @@ func (v *visit) handingOver(s *keyring.State) *notice {
 	return nil
 }
 
-// standing is how an authority stands, as a name of the words for it.
-func standing(s *keyring.State, m keyring.Member) (name, tag string) {
-	switch {
-	case m.Dismissed:
-		return "dismissed", "bad"
-	case m.Why != "":
-		return "refused", "bad"
-	case m.Here:
-		return "here", "good"
-	case !m.Confirmed:
-		return "unconfirmed", "warn"
-	case !m.Confirms:
-		return "unanswered", "warn"
-	case m.Edition < s.Edition:
-		return "behind", "warn"
+// tagOf is the look of a standing.
+func tagOf(s keyring.Standing) string {
+	switch s {
+	case keyring.Out, keyring.Refused:
+		return "bad"
+	case keyring.Here, keyring.Has:
+		return "good"
 	}
-	return "same", "good"
+	return "warn"
 }
 
 func (v *visit) authorityState(s *keyring.State, m keyring.Member) cell {
-	name, tag := standing(s, m)
-	return cell{Text: v.t.all.Word("authority", name), Tag: tag}
+	stands := s.Standing(m)
+	return cell{Text: v.t.all.Word("authority", string(stands)), Tag: tagOf(stands)}
 }
 
 // authorityThere says since when one serves, or when it was there last.
@@ -188,8 +180,7 @@ func authorityPage(v *visit) (*view, error) {
 	if m.Why != "" {
 		facts = append(facts, fact{v.t.AuthorityWhy(), text(v.authorityWhy(m))})
 	}
-	name, _ := standing(all.Keyring, m)
-	page := &view{Title: m.Name, Blocks: []block{{Text: v.t.all.Word("authority_next", name), Facts: facts}}}
+	page := &view{Title: m.Name, Blocks: []block{{Text: v.t.all.Word("authority_next", string(all.Keyring.Standing(m))), Facts: facts}}}
 	digits := block{Title: v.t.AuthorityDigits(), Text: v.t.AuthorityDigitsText(m.Name), Code: m.Digits}
 	if m.Here {
 		digits.Text = v.t.AuthorityOwnDigitsText()
@@ -244,18 +235,6 @@ func dismissAuthority(v *visit) (*view, error) {
 
 // proposedAuthority are the parts of a proposal to confirm one, for who approves it.
 func (v *visit) proposedAuthority(a *admin.Act) []fact {
-	return []fact{{v.t.Authority(), cell{Text: a.ID, Class: "mono"}}, {v.t.AuthorityDigits(), cell{Text: fours(written.Number(a.Digits)), Class: "mono"}},
+	return []fact{{v.t.Authority(), cell{Text: a.ID, Class: "mono"}}, {v.t.AuthorityDigits(), cell{Text: written.Fours(written.Number(a.Digits)), Class: "mono"}},
 		{v.t.AuthorityWordOf(), cell{Text: a.At, Class: "mono"}}, {v.t.Reason(), text(string(a.Reason))}}
-}
-
-// fours groups digits as they are read aloud.
-func fours(s string) string {
-	out := ""
-	for i, r := range s {
-		if i > 0 && i%4 == 0 {
-			out += " "
-		}
-		out += string(r)
-	}
-	return out
 }
