@@ -166,11 +166,12 @@ func fillSafely(text string, values map[string]string) (body string, ok bool) {
 			asked[name] = "0"
 		}
 	}
-	if LooksLikeLink(fill(text, asked)) {
-		for _, name := range []string{"holder", "channel", "what"} {
-			if _, has := asked[name]; has {
-				asked[name], values[name] = noName, noName
-			}
+	if !LooksLikeLink(fill(text, asked)) {
+		return fill(text, values), true
+	}
+	for _, name := range []string{"holder", "channel", "what"} {
+		if _, has := asked[name]; has {
+			asked[name], values[name] = noName, noName
 		}
 	}
 	return fill(text, values), !LooksLikeLink(fill(text, asked))
