@@ -143,13 +143,20 @@ func (l *line) ask(ctx context.Context, k kind, b body) ([]byte, error) {
 	default: // the queue is full: the largest number of calls is waiting to be written
 		return nil, ErrBusy
 	}
+	var why error
 	select {
 	case f := <-answer:
 		return answerOf(k, f)
 	case <-ctx.Done():
-		return nil, fmt.Errorf("%w: %w", ErrLost, ctx.Err())
+		why = ctx.Err()
 	case <-l.ctx.Done():
-		return nil, fmt.Errorf("%w: %w", ErrLost, context.Cause(l.ctx))
+		why = context.Cause(l.ctx)
+	}
+	select {
+	case f := <-answer: // it came before the end, and select picks either
+		return answerOf(k, f)
+	default:
+		return nil, fmt.Errorf("%w: %w", ErrLost, why)
 	}
 }
 
