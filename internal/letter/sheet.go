@@ -11,6 +11,7 @@ import (
 
 	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/written"
 	"github.com/liuma-pin/liuma/locale"
 )
 
@@ -63,7 +64,7 @@ func (b *Letters) sheetOf(p page, chinese bool) sheet {
 	s.Long = utf8.RuneCountInString(s.Address) > longAddress
 	newest := p.parts[len(p.parts)-1]
 	if b.now().Before(newest.Until) {
-		s.Code = grouped(newest.Freeze)
+		s.Code = written.FreezeCode(newest.Freeze)
 	}
 	for _, lang := range []locale.Lang{locale.Chinese, locale.English} {
 		if chinese && lang != locale.Chinese {
@@ -156,12 +157,4 @@ func shortened(s string, most int) string {
 		return s
 	}
 	return string([]rune(s)[:most-1]) + "…"
-}
-
-// grouped writes a freeze code so that it can be read and typed: 3-4-4.
-func grouped(code string) string {
-	if len(code) != 11 {
-		return code
-	}
-	return code[:3] + " " + code[3:7] + " " + code[7:]
 }

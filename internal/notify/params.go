@@ -12,6 +12,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/liuma-pin/liuma/internal/clock"
+	"github.com/liuma-pin/liuma/internal/written"
 	"github.com/liuma-pin/liuma/locale"
 )
 
@@ -193,17 +194,9 @@ func shown(kept map[string]string, language string) map[string]string {
 			v = locale.In(locale.Lang(language)).Moment(t)
 		}
 		if name == "freeze" {
-			v = grouped(v)
+			v = written.FreezeCode(v)
 		}
 		out[name] = v
 	}
 	return out
-}
-
-// grouped writes a freeze code in groups of 3-4-4, so that it is easy to read and type.
-func grouped(code string) string {
-	if len(code) != 11 {
-		return code
-	}
-	return code[:3] + " " + code[3:7] + " " + code[7:]
 }

@@ -43,17 +43,10 @@ func nameOf(c config.Config) (string, error) {
 	if !c.OnServer() || !c.Keepers.AreRemote() {
 		return "", nil
 	}
-	path := filepath.Join(home(c), NameFile)
 	for {
-		text, err := os.ReadFile(path)
-		if name := strings.TrimSpace(string(text)); err == nil && name != "" {
-			if !nameShape.MatchString(name) {
-				return "", ErrName
-			}
-			return name, nil
-		}
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return "", err
+		name, err := readName(c)
+		if name != "" || err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return name, err
 		}
 		var random [4]byte
 		rand.Read(random[:])
@@ -69,11 +62,25 @@ func nameThere(c config.Config) string {
 	if !c.OnServer() || !c.Keepers.AreRemote() {
 		return ""
 	}
-	text, err := os.ReadFile(filepath.Join(home(c), NameFile))
-	if name := strings.TrimSpace(string(text)); err == nil && nameShape.MatchString(name) {
-		return name
+	name, err := readName(c)
+	if err != nil {
+		return ""
 	}
-	return ""
+	return name
+}
+
+// readName returns the name in the file, and an empty one if the file is empty, as a
+// crash while it was made leaves it.
+func readName(c config.Config) (string, error) {
+	text, err := os.ReadFile(filepath.Join(home(c), NameFile))
+	if err != nil {
+		return "", err
+	}
+	name := strings.TrimSpace(string(text))
+	if name != "" && !nameShape.MatchString(name) {
+		return "", ErrName
+	}
+	return name, nil
 }
 
 // prove makes a transaction run again (store.ErrConflict) if another authority has

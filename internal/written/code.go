@@ -40,3 +40,12 @@ func Code(typed string) (code string, formed bool) {
 	code = strings.ReplaceAll(Number(typed), "U", "V")
 	return code, strings.Trim(code, CodeLetters) == ""
 }
+
+// FreezeCode writes a freeze code in groups of 3, 4 and 4, so that it is easy to read and
+// type. A code of another length stays as it is.
+func FreezeCode(code string) string {
+	if len(code) != 11 {
+		return code
+	}
+	return code[:3] + " " + code[3:7] + " " + code[7:]
+}

@@ -28,3 +28,12 @@ func TestADrawnCodeIsRead(t *testing.T) {
 		}
 	}
 }
+
+// TestAFreezeCodeIsWrittenInGroups: as letters and texts show it, and as Code reads it again.
+func TestAFreezeCodeIsWrittenInGroups(t *testing.T) {
+	for code, want := range map[string]string{"6W3NKKVS4FT": "6W3 NKKV S4FT", "AB23": "AB23", "": ""} {
+		if got := written.FreezeCode(code); got != want {
+			t.Errorf("%q is written as %q", code, got)
+		}
+	}
+}
