@@ -183,6 +183,10 @@ func TestUnits(t *testing.T) {
 				t.Errorf("%s lacks %s", path, want)
 			}
 		}
+		// The clock reads there which start of the machine this is, and Go how many connections may wait.
+		if strings.Contains(text, "\nProcSubset=pid\n") || strings.Contains(text, "\nInaccessiblePaths=/proc") {
+			t.Errorf("%s hides /proc/sys", path)
+		}
 		analyze, err := exec.LookPath("systemd-analyze")
 		if err != nil {
 			t.Log("systemd-analyze is not here: the unit was only read")
