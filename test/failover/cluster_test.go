@@ -114,7 +114,24 @@ func newCluster(t *testing.T, base string, network *netns.Network) *cluster {
 CREATE DATABASE liuma OWNER liuma ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0;
 REVOKE ALL ON DATABASE liuma FROM PUBLIC;`, databasePassword))
 	must(t, err)
+	c.keepLess(primary)
 	return c
+}
+
+// keepLess has PostgreSQL keep less of its log than Patroni asks for by itself (128 MB),
+// since pg_rewind copies all that there is, of all timelines, and rounds would wait for
+// nothing else. What a standby still needs is kept by its slot.
+func (c *cluster) keepLess(primary *node) {
+	c.t.Helper()
+	var out string
+	var err error
+	for range 5 { // Patroni refuses where etcd does not answer at once
+		out, err = primary.sh("patronictl -c /etc/patroni/patroni.yml edit-config liuma --force -s postgresql.parameters.wal_keep_size=32MB")
+		if err == nil {
+			return
+		}
+	}
+	c.t.Fatalf("patronictl edit-config: %v %s", err, out)
 }
 
 // filled is one of the examples with a node's names put in. What is left open is refused.

@@ -188,6 +188,7 @@ func (h *house) suffers(f fault, rng *rand.Rand, l *history.Crowd) course {
 	h.mu.Unlock()
 	h.ask(since)
 	h.stopped(since)
+	h.db.checkpoint()
 	return course{gapIn(since, began), now != primary, tellOf(since)}
 }
 

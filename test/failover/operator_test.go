@@ -63,7 +63,7 @@ func (o *operator) look() {
 			delete(o.taken, n)
 			continue
 		}
-		if o.since[n].IsZero() {
+		if o.since[n].IsZero() || n.copying() {
 			o.since[n] = time.Now()
 		}
 		taken := o.taken[n]
@@ -73,6 +73,16 @@ func (o *operator) look() {
 			return // what the leader says is old by now
 		}
 	}
+}
+
+// copying reports whether a node gets its data from another one just now. To break that off
+// leaves it with half of them.
+func (n *node) copying() bool {
+	if n.machine == nil {
+		return false
+	}
+	_, err := n.sh("pgrep -x 'pg_rewind|pg_basebackup'")
+	return err == nil
 }
 
 // restartEnded is what a service manager does: it starts a program that has ended.
@@ -227,6 +237,19 @@ func (c *cluster) evidence(n *node) string {
 		}
 	}
 	return strings.Join(append(said, "and said at last:", n.lastSaid()), "\n")
+}
+
+// checkpoint has every node throw away log that is not needed any more (see keepLess). By
+// itself a primary does so each five minutes, and none lasts for as long here.
+func (c *cluster) checkpoint() {
+	for _, n := range c.nodes {
+		if n.machine == nil {
+			continue
+		}
+		if out, err := n.psql("CHECKPOINT"); err != nil { // a node that is away
+			c.t.Logf("checkpoint on %s: %v %s", n.name, err, out)
+		}
+	}
 }
 
 // tellHealed is how often an operator had to do what.
