@@ -150,7 +150,7 @@ fault-rounds: ## FAULT_ROUNDS (200) faults at random keepers; -seed of go test r
 
 failover: ## PostgreSQL with Patroni fails over FAILOVERS (50) times under load; 3 are a kill, a cut and a suspension of the primary
 	test/failover/prepare
-	$(SCRATCH) go test -count=1 -timeout 5h -v -run TestFailover $(FAILOVER) -failovers $(FAILOVERS) $(if $(SEED),-seed $(SEED)) $(if $(AUTHORITIES),-authorities $(AUTHORITIES)) $(if $(FAULT),-fault "$(FAULT)")
+	$(SCRATCH) go test -count=1 -timeout 5h -v -run TestFailover $(FAILOVER) -failovers $(FAILOVERS) $(if $(SEED),-seed $(SEED)) $(if $(AUTHORITIES),-authorities $(AUTHORITIES)) $(if $(FAULT),-fault "$(FAULT)") $(if $(WITHIN),-within $(WITHIN))
 
 drills: ## each runbook played by a script: cause, alarm, the commands that it prints, healed; DRILL=part of a name
 	$(SCRATCH) go test -count=1 -timeout 90m -v -run TestDrills $(DRILLS) $(if $(DRILL),-drill $(DRILL),-drills)

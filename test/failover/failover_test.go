@@ -23,6 +23,7 @@ package failover
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -90,7 +91,8 @@ func TestFailover(t *testing.T) {
 	l := history.NewCrowd(4, h.next)
 	t.Cleanup(l.End)
 	var gaps []time.Duration
-	moved := 0
+	gapsOf := map[kind][]time.Duration{} // of rounds in which another node took over
+	moved, short := 0, 0
 	start := time.Now()
 	for i := range *rounds {
 		if *within > 0 && time.Since(start) > *within && i > 0 {
@@ -101,6 +103,10 @@ func TestFailover(t *testing.T) {
 		gaps = append(gaps, came.gap)
 		if came.moved {
 			moved++
+			gapsOf[f.kind] = append(gapsOf[f.kind], came.gap)
+		}
+		if len(h.db.away) > 0 {
+			short++
 		}
 		t.Logf("round %d: %s: no answer for %.1f s; another node leads: %v; %s", i+1, f.name, came.gap.Seconds(), came.moved, came.acts)
 		if t.Failed() {
@@ -110,9 +116,18 @@ func TestFailover(t *testing.T) {
 	l.End()
 	operations := h.checkHistories()
 	h.count()
+	t.Logf("%d rounds, in %d of which another node took over; %d people, %d acts fit the model, %s in all; no answer for %s",
+		len(gaps), moved, len(h.all), operations, tellOf(h.acts), tellGaps(gaps))
+	for _, k := range slices.Sorted(maps.Keys(gapsOf)) {
+		t.Logf("another node took over after a fault of the kind %q: %d rounds, no answer for %s", k, len(gapsOf[k]), tellGaps(gapsOf[k]))
+	}
+	t.Logf("nodes: %s; %d rounds ended with one of them away", h.db.tellHealed(), short)
+}
+
+// tellGaps is the least, the middle and the most of several.
+func tellGaps(gaps []time.Duration) string {
 	slices.Sort(gaps)
-	t.Logf("%d rounds, in %d of which another node took over; %d people, %d acts fit the model; no answer for %.1f s at least, %.1f in the middle, %.1f at most",
-		len(gaps), moved, len(h.all), operations, gaps[0].Seconds(), gaps[len(gaps)/2].Seconds(), gaps[len(gaps)-1].Seconds())
+	return fmt.Sprintf("%.1f s at least, %.1f in the middle, %.1f at most", gaps[0].Seconds(), gaps[len(gaps)/2].Seconds(), gaps[len(gaps)-1].Seconds())
 }
 
 // draw draws the fault of a round.
@@ -125,6 +140,9 @@ func (h *house) draw(round int, rng *rand.Rand) fault {
 	all = slices.DeleteFunc(all, func(f fault) bool {
 		if these != nil {
 			return f.name != strings.TrimSpace(these[round%len(these)])
+		}
+		if f.asked || f.three && len(h.db.away) > 0 {
+			return true
 		}
 		return round < 3 && (f.kind != []kind{kill, cut, suspend}[round] || !f.ends)
 	})
@@ -155,7 +173,7 @@ func (h *house) suffers(f fault, rng *rand.Rand, l *history.Crowd) course {
 	began := time.Now()
 	heal := f.begin(h, primary, rng)
 	time.Sleep(f.hold + time.Duration(rng.IntN(4000))*time.Millisecond)
-	if f.ends {
+	if f.ends && len(h.db.away) == 0 { // of two nodes, neither goes on alone
 		h.awaitAnswer(time.Now())
 	}
 	heal()
@@ -170,6 +188,7 @@ func (h *house) suffers(f fault, rng *rand.Rand, l *history.Crowd) course {
 	h.mu.Unlock()
 	h.ask(since)
 	h.stopped(since)
+	h.db.checkpoint()
 	return course{gapIn(since, began), now != primary, tellOf(since)}
 }
 

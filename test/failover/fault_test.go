@@ -4,6 +4,7 @@ package failover
 
 import (
 	"math/rand/v2"
+	"os"
 	"time"
 )
 
@@ -17,6 +18,10 @@ type fault struct {
 	ends bool
 	// hold is how long it is left at the least, so that what should happen meanwhile does.
 	hold time.Duration
+	// three: it needs all three nodes. The others befall two as well.
+	three bool
+	// asked: it befalls only where -fault names it, since an operator has to heal it.
+	asked bool
 }
 
 type kind string
@@ -49,7 +54,8 @@ func faults() []fault {
 		{name: "synchronous standby killed", kind: other, begin: standbysKilled(1), ends: true},
 		{name: "both standbys killed", kind: other, begin: standbysKilled(2), hold: 20 * time.Second},
 		{name: "leader of etcd killed", kind: other, begin: etcdLeaderKilled, ends: true, hold: 10 * time.Second},
-		{name: "synchronous standby killed and then the primary", kind: other, begin: standbyThenPrimary, hold: ttl},
+		{name: "synchronous standby killed and then the primary", kind: other, begin: standbyThenPrimary, hold: ttl, three: true},
+		{name: "files of a standby damaged", kind: other, begin: standbyDamaged, ends: true, three: true, asked: true},
 	}
 }
 
@@ -173,6 +179,17 @@ func standbysKilled(n int) func(*house, *node, *rand.Rand) func() {
 			}
 		}
 	}
+}
+
+// standbyDamaged takes from the synchronous standby the file by which its PostgreSQL knows
+// itself, as a disk may. To start Patroni again does not help; to copy the node anew does.
+func standbyDamaged(h *house, p *node, rng *rand.Rand) func() {
+	first, _ := h.syncFirst(p, rng)
+	first.off()
+	if err := os.Remove(first.file("/var/lib/postgresql/15/liuma/global/pg_control")); err != nil {
+		h.t.Error(err)
+	}
+	return first.on
 }
 
 // syncFirst are the other two nodes, the synchronous standby first.

@@ -167,9 +167,9 @@ func (n *node) command(args ...string) *exec.Cmd {
 	return cmd
 }
 
-// run starts etcd or Patroni, unless it runs. What a service manager does beside that, to
-// start it again when it ends, the faults leave to the trial.
-func (n *node) run(name string) {
+// run starts etcd or Patroni, unless it runs, and returns whether it did. What a service
+// manager does beside that, to start it again when it ends, the faults leave to the trial.
+func (n *node) run(name string) (started bool) {
 	n.t.Helper()
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -177,7 +177,7 @@ func (n *node) run(name string) {
 		select {
 		case <-p.ended:
 		default:
-			return
+			return false
 		}
 	}
 	args := map[string][]string{
@@ -190,6 +190,7 @@ func (n *node) run(name string) {
 	p := &program{cmd: cmd, ended: make(chan struct{})}
 	n.running[name] = p
 	go func() { _ = cmd.Wait(); close(p.ended) }()
+	return true
 }
 
 // signal sends a signal to all processes of the node with one of the names, by |.
