@@ -13,7 +13,7 @@ ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 # Clients and linters that nobody here wrote, against our doors: make ci runs these.
 FOREIGN := ./test/openid-client ./test/openapi
 # What takes longest begins first, so that no processor is idle in the end.
-LONGEST := ./test/browser ./internal/ceremony ./test/attack ./test/crash ./internal/rehearsal
+LONGEST := ./test/browser ./test/crash ./internal/ceremony ./internal/store/postgres ./test/attack ./cmd/liuma ./internal/server ./internal/rehearsal
 # An authority and its keepers as processes, while they fail: make ci runs it as well.
 FAULTS := ./test/faults
 # An authority on a database of three nodes, while they fail: make nightly runs it, and make
@@ -22,14 +22,15 @@ FAILOVER := ./test/failover
 # The runbooks, played on real processes: make nightly runs them.
 DRILLS := ./test/drills
 # A test's heap is small and full of what is thrown away at once: collected a quarter as
-# often, it is a twentieth of the time less. Three packages at once, because some wait for
-# processes and browsers.
+# often, it is a twentieth of the time less. Four packages at once on two cores, because
+# those that take longest wait for processes, databases and browsers half of their time.
 HASTE = GOGC=400
-AT_ONCE := 3
+AT_ONCE := 4
 # Tests make their files in memory, the go command its own where it always does.
 SCRATCH = GOTMPDIR=$${GOTMPDIR:-$${TMPDIR:-/tmp}} TMPDIR=$$(.ci/scratch)
-# What has a part that is built with -tags pkcs11 alone.
-HSM := ./internal/token/... ./internal/keeper/tokenkeys ./internal/vault
+# What has a part, or a test, that is built with -tags pkcs11 alone. Only the tests of these
+# run with the tag: what its users do is the same with a token in memory.
+HSM := ./internal/token/... ./internal/vault ./cmd/liuma ./cmd/liuma-keeper
 # What works over keepers, whichever way they are reached; LIUMA_WIRED puts each behind a
 # connection. A few of it for make ci: where connections come late, break or say less.
 WIRED := ./test/attack ./internal/testkit/... ./internal/server ./internal/ceremony
@@ -49,9 +50,9 @@ RACED_FEWER = ./internal/ceremony $$(go list ./internal/... ./client/... | grep 
 STORIES := DeathAtEveryStep|AcrossDeaths|SixtyHostileDays|MovesInAnyOrder|SingleFactorGets|TwoFactorsAreFound|StolenSessionStops|CardThatStopsEnds|WhenALinkIsKnown|StoppedChannelIsServed
 UNRACED := $(STORIES)|AllMillion|DocumentSaysWhatIsMeasured|ListsAreUpToDate|StrongCoversBasic|TestDates$$|KilledImport
 # What LIUMA_EVERY_STORY makes longer: each shape of keepers with each way to die, all seeds
-# of the random walks.
-STORIED := ./internal/ceremony ./test/attack
-STORIED_TESTS := $(STORIES)|SurviveADeath|SurvivesADeath|AcrossADeath|UndecidedAfterADeath|LettersAreOfTheTransaction|NoMemberOfStaffAlone|AThousandPushes|IsPutBack
+# of the random walks, cuts of a connection close to one another.
+STORIED := ./internal/ceremony ./test/attack ./internal/store/postgres
+STORIED_TESTS := $(STORIES)|SurviveADeath|SurvivesADeath|AcrossADeath|UndecidedAfterADeath|LettersAreOfTheTransaction|NoMemberOfStaffAlone|AThousandPushes|IsPutBack|CutAtEveryByte
 # The tests that -every-look makes longer.
 LOOKS := TestAccessibility|TestScreenshots|TestSmallPhones|TestRightToLeft|TestFourAtTheCounter|TestCounterPages|TestAgentPages|TestConsolePages|TestKeepersInTheWindow|TestNumbersTextsAndRecordPages
 
@@ -97,16 +98,16 @@ format:
 	if [ -n "$$unformatted" ]; then echo "not formatted; run gofmt -w on:"; echo "$$unformatted"; exit 1; fi
 
 vet:
-	go vet ./...
+	$(HASTE) go vet ./...
 
 unit: ## all tests but those of make ci, and then the ten slowest packages
 	$(SCRATCH) $(HASTE) go test -json -vet=off -p $(AT_ONCE) -timeout 20m $(LONGEST) \
 		$$(go list ./... | grep -vxF "$$(go list $(FOREIGN) $(FAULTS) $(LONGEST))") | go run ./test/slowest
 
 test-hsm: ## what speaks PKCS#11, built with cgo, against SoftHSM
-	CGO_ENABLED=1 go vet -tags pkcs11 $(HSM) ./cmd/liuma ./cmd/liuma-keeper
-	$(SCRATCH) CGO_ENABLED=1 go test -tags pkcs11 -vet=off -timeout 5m $(HSM)
-	$(SCRATCH) CGO_ENABLED=1 go test -tags pkcs11 -vet=off -timeout 5m -run HSM ./cmd/liuma ./cmd/liuma-keeper
+	$(HASTE) CGO_ENABLED=1 go vet -tags pkcs11 $(HSM)
+	$(SCRATCH) $(HASTE) CGO_ENABLED=1 go test -tags pkcs11 -vet=off -timeout 10m $(firstword $(HSM))
+	$(SCRATCH) $(HASTE) CGO_ENABLED=1 go test -tags pkcs11 -vet=off -timeout 10m -run HSM $(wordlist 2,9,$(HSM))
 
 race: ## the rooms under the race detector
 	$(SCRATCH) $(HASTE) CGO_ENABLED=1 go test -json -vet=off $(DETECT) -timeout 30m -skip '$(UNRACED)' $(RACED_FEWER) | go run ./test/slowest

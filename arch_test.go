@@ -68,6 +68,7 @@ var levels = map[string]int{
 	"internal/keeper/admission":       5,
 	"internal/keeper/remote":          6,
 	"internal/testkit/keepers":        8,
+	"internal/testkit/patience":       0,
 	"internal/keeper/host":            6,
 	"internal/store/rows":             4,
 	"internal/store/sqlite":           5,

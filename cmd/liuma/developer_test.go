@@ -23,7 +23,7 @@ func sampleChannel(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: samplechannel FILE")
 	}
-	out, err := exec.Command("go", "build", "-o", ts.MkAbs(args[0]), "../../examples/channel").CombinedOutput()
+	out, err := exec.Command("go", "build", "-ldflags=-s -w", "-o", ts.MkAbs(args[0]), "../../examples/channel").CombinedOutput()
 	if err != nil {
 		ts.Fatalf("go build: %v\n%s", err, out)
 	}

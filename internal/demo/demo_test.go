@@ -19,6 +19,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/evidence/standin"
 	"github.com/liuma-pin/liuma/internal/server"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/testkit/patience"
 	"github.com/liuma-pin/liuma/locale"
 )
 
@@ -148,7 +149,7 @@ func TestServesOn(t *testing.T) {
 		if err != nil {
 			t.Errorf("got %v", err)
 		}
-	case <-time.After(2 * time.Minute):
+	case <-time.After(3 * patience.Limit): // a whole play
 		t.Fatal("still playing")
 	}
 	for _, want := range []string{"【16】Every step went as it should\n", "/openapi.json", "issuer", standin.EvidencePath, "docs/CHANNELS.md"} {

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma/internal/demo/window"
+	"github.com/liuma-pin/liuma/internal/testkit/patience"
 	"github.com/liuma-pin/liuma/internal/visitor"
 )
 
@@ -243,7 +244,7 @@ func TestServesTheLAN(t *testing.T) {
 	case <-out.seen:
 	case err := <-served:
 		t.Fatalf("%v\n%s", err, out.String())
-	case <-time.After(3 * time.Minute):
+	case <-time.After(3 * patience.Limit): // a whole play
 		t.Fatal("still playing")
 	}
 	text := out.String()
@@ -258,14 +259,14 @@ func TestServesTheLAN(t *testing.T) {
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(ca)
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}}
-	h := &household{t: t, ctx: ctx, client: &http.Client{Transport: transport, Timeout: 20 * time.Second}, window: address[1]}
+	h := &household{t: t, ctx: ctx, client: &http.Client{Transport: transport, Timeout: patience.Limit}, window: address[1]}
 	page := h.get(h.window + "/")
 	apps := regexp.MustCompile(`class="app" href="(https://127\.0\.0\.1:[0-9]+)"`).FindAllStringSubmatch(page, -1)
 	if len(apps) != 2 || !strings.Contains(page, "/qr.svg") || h.get(h.window+"/ca.crt") != string(ca) {
 		t.Fatalf("apps %v on the page:\n%s", apps, page)
 	}
 	h.enrol(apps[0][1], transport)
-	if _, err := (&http.Client{Timeout: time.Second}).Get(h.window); err == nil {
+	if _, err := (&http.Client{Timeout: patience.Limit}).Get(h.window); err == nil {
 		t.Error("a device that does not know the certificate is not warned")
 	}
 	stop()

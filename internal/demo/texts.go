@@ -8,7 +8,9 @@ import (
 	"github.com/liuma-pin/liuma/internal/notify"
 )
 
-const textWithin = time.Minute // a text must reach its phone within this time, or the play fails
+// textWithin is how long a play waits for a text before it fails: several times what a text
+// takes whose first try was cut off (30 seconds), on a machine that others keep busy.
+const textWithin = 3 * time.Minute
 
 // letterbox reads the texts to one number, each once.
 type letterbox struct {

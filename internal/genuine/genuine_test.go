@@ -6,11 +6,13 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/testkit/patience"
 	"github.com/liuma-pin/liuma/internal/written"
 )
 
@@ -158,8 +160,10 @@ func TestAStoreThatHangs(t *testing.T) {
 	s.err, s.hold, s.begun = errors.New("disk"), make(chan struct{}), make(chan context.Context, 60)
 	left, leave := context.WithCancel(t.Context())
 	var all sync.WaitGroup
+	var asking atomic.Int32
 	ask := func(ctx context.Context) {
 		all.Go(func() {
+			asking.Add(1)
 			if got := d.Ask(ctx, "浙里社保"); got.Kind != Away {
 				t.Error(got.Kind)
 			}
@@ -171,7 +175,8 @@ func TestAStoreThatHangs(t *testing.T) {
 	for range 50 {
 		ask(t.Context())
 	}
-	time.Sleep(100 * time.Millisecond) // for those to wait
+	patience.Until(t, "all ask", func() bool { return asking.Load() == 51 })
+	time.Sleep(100 * time.Millisecond) // from there to where they wait
 	if err := read.Err(); err != nil {
 		t.Errorf("the read ended with the one who asked: %v", err)
 	}

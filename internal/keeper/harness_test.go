@@ -17,6 +17,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/ledger"
 	"github.com/liuma-pin/liuma/internal/split"
+	"github.com/liuma-pin/liuma/internal/testkit/patience"
 )
 
 func shapes() []split.Shape { return []split.Shape{{T: 1, N: 1}, {T: 2, N: 3}, {T: 3, N: 5}} }
@@ -204,13 +205,7 @@ func (h *harness) row(i int, card liuma.CardID) ledger.Row {
 // eventually waits until background work has made f true.
 func eventually(t testing.TB, what string, f func() bool) {
 	t.Helper()
-	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); {
-		if f() {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Fatalf("never: %s", what)
+	patience.Until(t, what, f)
 }
 
 var errDown = errors.New("connection refused")

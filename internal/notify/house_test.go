@@ -19,6 +19,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/store/sqlite"
 	"github.com/liuma-pin/liuma/internal/store/storetest"
+	"github.com/liuma-pin/liuma/internal/testkit/patience"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
@@ -214,11 +215,7 @@ func (h *house) recorded(event string) bool {
 // eventually waits until ok returns true.
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(2 * time.Minute); !ok(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("never: %s", what)
-		}
-	}
+	patience.Until(t, what, ok)
 }
 
 func (h *house) allIn(state store.MessageState) func() bool {

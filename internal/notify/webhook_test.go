@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/testkit/patience"
 )
 
 const hookSecret = "0123456789abcdef0123456789abcdef"
@@ -155,10 +156,14 @@ func TestGatewayErrorsHideTheText(t *testing.T) {
 	defer slow.Close()
 	defer close(hang)
 	text := sampleText(t)
-	for url, word := range map[string]string{gone.URL: "unreachable", slow.URL: FaultTimeout} {
+	for _, gateway := range []struct {
+		url, word string
+		within    time.Duration
+	}{{gone.URL, "unreachable", patience.Limit}, {slow.URL, FaultTimeout, 200 * time.Millisecond}} {
+		url, word := gateway.url, gateway.word
 		kannel := newKannel(t, url)
 		for _, d := range []Driver{newHook(t, url, ""), kannel} {
-			ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+			ctx, cancel := context.WithTimeout(t.Context(), gateway.within)
 			_, err := d.Send(ctx, text)
 			cancel()
 			f, ok := errors.AsType[*Failure](err)

@@ -23,6 +23,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/testkit"
 	"github.com/liuma-pin/liuma/internal/testkit/keepers"
+	"github.com/liuma-pin/liuma/internal/testkit/patience"
 )
 
 // far is a world whose three keepers are behind connections.
@@ -79,13 +80,7 @@ func (w *far) verdict(pin string) liuma.Verdict {
 // until waits for something that comes by itself.
 func (w *far) until(what string, is func() bool) {
 	w.T.Helper()
-	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); {
-		if is() {
-			return
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
-	w.T.Fatalf("it never came that %s", what)
+	patience.Until(w.T, what, is)
 }
 
 func (w *far) ready() bool {

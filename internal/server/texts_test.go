@@ -28,16 +28,13 @@ import (
 	"github.com/liuma-pin/liuma/internal/server"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/testkit"
+	"github.com/liuma-pin/liuma/internal/testkit/patience"
 )
 
 // eventually waits for a condition that background work brings about.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for until := time.Now().Add(2 * time.Minute); !ok(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(until) {
-			t.Fatalf("not in time: %s", what)
-		}
-	}
+	patience.Until(t, what, ok)
 }
 
 // channel registers a channel with every action in every region.

@@ -20,6 +20,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/server"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/testkit/patience"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
@@ -101,15 +102,11 @@ func (e *Env) Sent() {
 		e.must(e.MarkSent())
 		return
 	}
-	for until := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+	patience.Until(e.T, "all texts go out", func() bool {
 		s, err := e.System.Outbox.Stats(context.Background())
-		if e.must(err); s.Codes.Waiting == 0 && s.Notices.Waiting == 0 {
-			return
-		}
-		if time.Now().After(until) {
-			e.T.Fatalf("texts do not go out: %+v", s)
-		}
-	}
+		e.must(err)
+		return s.Codes.Waiting == 0 && s.Notices.Waiting == 0
+	})
 }
 
 // MarkSent marks all messages as a gateway that took them now would.

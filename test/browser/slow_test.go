@@ -40,7 +40,7 @@ func TestPadOnSlowNetwork(t *testing.T) {
 	for try := range 6 { // other work on this machine only ever adds to the time
 		took, work := w.padAfter(w.verify(card, liuma.BusinessNo(fmt.Sprintf("v-%d", try))))
 		t.Logf("the pad takes digits after %s, %s of them work", took.Round(10*time.Millisecond), work.Round(time.Millisecond))
-		if best, least = min(best, took), min(least, work); best <= padWithin {
+		if best, least = min(best, took), min(least, work); best <= padWithin && least <= workWithin {
 			break
 		}
 	}
@@ -52,14 +52,14 @@ func TestPadOnSlowNetwork(t *testing.T) {
 	}
 }
 
-// crowded reports whether more than twice as much wants to run as there are processors.
+// crowded reports whether more wants to run than there are processors.
 func crowded() bool {
 	b, err := os.ReadFile("/proc/loadavg")
 	var load float64
 	if err == nil {
 		_, err = fmt.Sscan(string(b), &load)
 	}
-	return err == nil && load > 2*float64(goruntime.NumCPU())
+	return err == nil && load > float64(goruntime.NumCPU())
 }
 
 // padAfter opens an address as a browser on a slow network that has nothing of ours. It
@@ -88,17 +88,23 @@ func (w *world) padAfter(address string) (took, work time.Duration) {
 // TestWayToThePad counts what the time on a slow network is made of, so that it
 // does not grow unseen.
 func TestWayToThePad(t *testing.T) {
-	c := &counted{quiet: 400 * time.Millisecond}
-	w := newWorld(t, c.wrap)
-	address := w.verify(w.enroll(rightPIN), "v-1")
-	b := newTab(t, phone(), "zh-CN")
-	b.open(address)
-	b.ready()
-	rounds, requests, bytes := c.sums()
-	t.Logf("%d bytes in %d rounds: %q", bytes, len(rounds), rounds)
-	if len(rounds) > mostRounds || requests > mostRequests || bytes > mostOnTheWay {
-		t.Errorf("%d rounds, %d requests, %d bytes; at most %d, %d and %d", len(rounds), requests, bytes, mostRounds, mostRequests, mostOnTheWay)
+	for try := range 3 {
+		c := &counted{quiet: 400 * time.Millisecond << (2 * try)} // a busy machine may ask late for what is of the same round
+		w := newWorld(t, c.wrap)
+		address := w.verify(w.enroll(rightPIN), "v-1")
+		b := newTab(t, phone(), "zh-CN")
+		b.open(address)
+		b.ready()
+		rounds, requests, bytes := c.sums()
+		t.Logf("%d bytes in %d rounds: %q", bytes, len(rounds), rounds)
+		if requests > mostRequests || bytes > mostOnTheWay {
+			t.Fatalf("%d requests, %d bytes; at most %d and %d", requests, bytes, mostRequests, mostOnTheWay)
+		}
+		if len(rounds) <= mostRounds {
+			return
+		}
 	}
+	t.Errorf("more than %d rounds", mostRounds)
 }
 
 // counted holds the answers back until no more requests come, and so makes each

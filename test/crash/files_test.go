@@ -10,10 +10,10 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/liuma-pin/liuma/internal/config"
 	"github.com/liuma-pin/liuma/internal/testkit"
+	"github.com/liuma-pin/liuma/internal/testkit/patience"
 )
 
 // filesOfAServer is a limit that many systems give a program, and less than the
@@ -49,7 +49,7 @@ func TestIdleConnectionsShutNoDoor(t *testing.T) {
 				if tt.many {
 					from = fmt.Sprintf("127.0.%d.%d", 1+i/100, 10+i%100)
 				}
-				dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}, Timeout: 10 * time.Second}
+				dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}, Timeout: patience.Limit}
 				conn, err := dialer.Dial("tcp", at)
 				if err != nil {
 					t.Fatalf("connection %d: %v", i, err)
@@ -58,7 +58,7 @@ func TestIdleConnectionsShutNoDoor(t *testing.T) {
 			}
 			for range 5 {
 				// Connections of their own: a new visitor's, a new server's.
-				visitor := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+				visitor := &http.Client{Timeout: patience.Limit, Transport: &http.Transport{DisableKeepAlives: true}}
 				if page := fetch(t, visitor, "http://"+h.hosted+"/freeze"); !strings.Contains(page, "<form") {
 					t.Errorf("the hosted door answers with %.200s", page)
 				}

@@ -25,6 +25,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 	storesqlite "github.com/liuma-pin/liuma/internal/store/sqlite"
 	"github.com/liuma-pin/liuma/internal/testkit"
+	"github.com/liuma-pin/liuma/internal/testkit/patience"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
@@ -34,10 +35,11 @@ const channelID = "zj-hrss"
 type house struct {
 	*testkit.Env // made the directory, and is closed
 	binary       string
-	dir          string // that is served; empty: Env's own
-	hosted       string // address of the hosted door's listener, where there is one
-	native       string // address of the native door's listener
-	files        int    // that the server may have open; zero: as many as the test
+	dir          string        // that is served; empty: Env's own
+	hosted       string        // address of the hosted door's listener, where there is one
+	native       string        // address of the native door's listener
+	files        int           // that the server may have open; zero: as many as the test
+	within       time.Duration // that a call may take; zero: patience.Limit
 	said         *bytes.Buffer
 	config       config.Config
 	process      *exec.Cmd
@@ -53,7 +55,7 @@ var programDir string // set once by TestMain
 // program makes the real command, once for all tests.
 var program = sync.OnceValues(func() (string, error) {
 	out := filepath.Join(programDir, "liuma")
-	if b, err := exec.Command("go", "build", "-o", out, "github.com/liuma-pin/liuma/cmd/liuma").CombinedOutput(); err != nil {
+	if b, err := exec.Command("go", "build", "-ldflags=-s -w", "-o", out, "github.com/liuma-pin/liuma/cmd/liuma").CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build: %w\n%s", err, b)
 	}
 	return out, nil
@@ -141,7 +143,7 @@ func (h *house) start(t *testing.T) {
 	base := line[strings.LastIndex(line, "http://"):]
 	h.native = strings.TrimPrefix(strings.TrimSpace(base), "http://")
 	h.client, err = h.channel.Connect(strings.TrimSpace(base),
-		&http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64}})
+		&http.Client{Timeout: cmp.Or(h.within, patience.Limit), Transport: &http.Transport{MaxIdleConnsPerHost: 64}})
 	must(t, err)
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/liuma-pin/liuma/client"
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/testkit"
+	"github.com/liuma-pin/liuma/internal/testkit/patience"
 	"github.com/liuma-pin/liuma/internal/visitor"
 )
 
@@ -279,7 +280,7 @@ func live(t *testing.T, h *house, door *proxy, g *gateway, open []*forgetful, rn
 // a one-time code that was being sent at the kill alone for 30 seconds.
 func finish(t *testing.T, h *house, door *proxy, g *gateway, open []*forgetful) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), notify.Promise)
+	ctx, cancel := context.WithTimeout(t.Context(), patience.Limit)
 	defer cancel()
 	var wg sync.WaitGroup
 	for _, f := range open {
@@ -311,11 +312,7 @@ func told(t *testing.T, g *gateway, all []*forgetful) {
 		}
 		return missing, more
 	}
-	for until := time.Now().Add(notify.Promise); time.Now().Before(until); time.Sleep(50 * time.Millisecond) {
-		if missing, _ := count(); missing == 0 {
-			break
-		}
-	}
+	patience.Until(t, "there is a notice of each reset", func() bool { missing, _ := count(); return missing == 0 })
 	time.Sleep(500 * time.Millisecond) // for one too many to come
 	if missing, more := count(); missing > 0 || more > 0 {
 		t.Errorf("%d resets without a notice, %d notices too many", missing, more)

@@ -17,7 +17,11 @@ import (
 	"github.com/liuma-pin/liuma/internal/server"
 	"github.com/liuma-pin/liuma/internal/testkit"
 	"github.com/liuma-pin/liuma/internal/testkit/keepers"
+	"github.com/liuma-pin/liuma/internal/testkit/patience"
 )
+
+// hung is how long a call may take where an authority is suspended, which answers none.
+const hung = 20 * time.Second
 
 // several are authorities on one database, each a process and a directory of its own.
 type several struct {
@@ -32,7 +36,7 @@ func newSeveral(t *testing.T, n, people int) *several {
 	must(t, err)
 	t.Cleanup(func() { must(t, kept.Close()) })
 	dsn := testkit.NewDatabase(t)
-	h := &house{binary: build(t), Env: testkit.New(t, testkit.Options{House: kept, People: people, Clock: clock,
+	h := &house{binary: build(t), within: hung, Env: testkit.New(t, testkit.Options{House: kept, People: people, Clock: clock,
 		Configure: func(c *config.Config) { c.Log, c.Database = "error", dsn }})}
 	h.channel = h.AddParty(testkit.NationalChannel(channelID))
 	h.leave(t)
@@ -49,7 +53,7 @@ func newSeveral(t *testing.T, n, people int) *several {
 // beside is another authority with the same keys and keepers, in a directory of its own.
 func (h *house) beside(t *testing.T) *house {
 	t.Helper()
-	other := &house{binary: h.binary, Env: h.Env, channel: h.channel, dir: filepath.Join(t.TempDir(), "data")}
+	other := &house{binary: h.binary, within: h.within, Env: h.Env, channel: h.channel, dir: filepath.Join(t.TempDir(), "data")}
 	from := os.DirFS(h.Dir)
 	must(t, fs.WalkDir(from, ".", func(path string, e fs.DirEntry, err error) error {
 		switch {
@@ -83,11 +87,7 @@ func (p *several) count(t *testing.T, text string) (n int) {
 // until waits for something that comes by itself.
 func until(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	for end := time.Now().Add(2 * time.Minute); !is(); time.Sleep(100 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("it never came that %s", what)
-		}
-	}
+	patience.Until(t, what, is)
 }
 
 // TestOneOfTwoAuthorities is killed under load, and later suspended for longer than a hold

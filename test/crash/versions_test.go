@@ -45,7 +45,7 @@ func release(t *testing.T, name string, more map[string]string) string {
 	must(t, err)
 	must(t, os.WriteFile(filepath.Join(dir, "overlay.json"), list, 0o600))
 	out := filepath.Join(dir, name)
-	if b, err := exec.Command("go", "build", "-overlay", filepath.Join(dir, "overlay.json"), "-o", out, "github.com/liuma-pin/liuma/cmd/liuma").CombinedOutput(); err != nil {
+	if b, err := exec.Command("go", "build", "-ldflags=-s -w", "-overlay", filepath.Join(dir, "overlay.json"), "-o", out, "github.com/liuma-pin/liuma/cmd/liuma").CombinedOutput(); err != nil {
 		t.Fatalf("build %s: %v\n%s", name, err, b)
 	}
 	return out

@@ -288,7 +288,7 @@ func TestDebianPackage(t *testing.T) {
 	}
 	for _, name := range []string{"liuma", "liuma-keeper"} {
 		program := filepath.Join(dir, name)
-		build := exec.Command("go", "build", "-o", program, "./cmd/"+name)
+		build := exec.Command("go", "build", "-ldflags=-s -w", "-o", program, "./cmd/"+name)
 		build.Dir = root // as the other tests build it: what is tried is the package
 		if out, err := build.CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, out)

@@ -49,7 +49,7 @@ type programs struct{ liuma, keeper, faulty string }
 var build = sync.OnceValues(func() (programs, error) {
 	p := programs{filepath.Join(buildDir, "liuma"), filepath.Join(buildDir, "liuma-keeper"), filepath.Join(buildDir, "faulty")}
 	const module = "github.com/liuma-pin/liuma/"
-	if b, err := exec.Command("go", "build", "-o", buildDir+"/", module+"cmd/liuma", module+"cmd/liuma-keeper", module+"test/faults/faulty").CombinedOutput(); err != nil {
+	if b, err := exec.Command("go", "build", "-ldflags=-s -w", "-o", buildDir+"/", module+"cmd/liuma", module+"cmd/liuma-keeper", module+"test/faults/faulty").CombinedOutput(); err != nil {
 		return p, fmt.Errorf("build: %w\n%s", err, b)
 	}
 	return p, nil

@@ -48,7 +48,7 @@ type house struct {
 
 func newHouse(t *testing.T) *house {
 	h := &house{t: t, bin: t.TempDir(), on: pgtest.Begin(t), cards: map[string]store.Handle{}, pins: map[string]string{}}
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", h.bin, "../../cmd/liuma").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-ldflags=-s -w", "-o", h.bin, "../../cmd/liuma").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	dsn := h.on.Make(t, "liuma")

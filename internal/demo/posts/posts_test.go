@@ -14,6 +14,7 @@ import (
 
 	"github.com/liuma-pin/liuma/internal/demo/posts"
 	"github.com/liuma-pin/liuma/internal/keeper"
+	"github.com/liuma-pin/liuma/internal/testkit/patience"
 	"github.com/liuma-pin/liuma/internal/testkit/world"
 )
 
@@ -182,13 +183,8 @@ func TestByItself(t *testing.T) {
 	s := open(t)
 	k2 := s.house.Post("k2")
 	s.must(syscall.Kill(k2.Stand().PID, syscall.SIGSEGV))
-	select {
-	case g := <-s.house.Gone():
-		if g.Keeper != "k2" || g.Why == "" {
-			t.Errorf("told of %v", g)
-		}
-	case <-time.After(time.Minute):
-		t.Fatal("not told")
+	if g := patience.Get(t, "it is told of", s.house.Gone()); g.Keeper != "k2" || g.Why == "" {
+		t.Errorf("told of %v", g)
 	}
 	if stand := k2.Stand(); stand.State != posts.Died || stand.Why == "" {
 		t.Errorf("died: %+v", stand)

@@ -17,6 +17,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/keeper/admission"
 	"github.com/liuma-pin/liuma/internal/keeper/wire"
 	"github.com/liuma-pin/liuma/internal/split"
+	"github.com/liuma-pin/liuma/internal/testkit/patience"
 	"github.com/liuma-pin/liuma/test/printed"
 )
 
@@ -192,12 +193,7 @@ func (w who) call(t *testing.T, a *admission.Admission) *wire.Client {
 // eventually waits until something is so.
 func eventually(t *testing.T, what string, so func() bool) {
 	t.Helper()
-	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		if so() {
-			return
-		}
-	}
-	t.Fatal("never: " + what)
+	patience.Until(t, what, so)
 }
 
 func seen(n uint64) keeper.Header { return keeper.Header{Now: time.Now(), Seen: n} }

@@ -19,6 +19,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/keeper/wire"
 	"github.com/liuma-pin/liuma/internal/split"
 	"github.com/liuma-pin/liuma/internal/testkit/keepers"
+	"github.com/liuma-pin/liuma/internal/testkit/patience"
 )
 
 // house is three keepers and an authority that is admitted at them.
@@ -72,7 +73,7 @@ func (h *house) open() *remote.Keepers {
 // look looks at the keepers as often as a server does that found one away.
 func look(t *testing.T, k *remote.Keepers) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience.Limit)
 	defer cancel()
 	k.Look(ctx)
 }
@@ -278,10 +279,9 @@ func TestDismissed(t *testing.T) {
 	if err := h.Posts()[0].Dismiss("authority"); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(50 * time.Millisecond)
-	if c := keeper.ConditionOf(t.Context(), k.Keepers()[0], time.Now(), 0); c.Fault != keeper.CertificateBad {
-		t.Errorf("dismissed: %q (%v)", c.Fault, c.Why)
-	}
+	patience.Until(t, "the dismissal is seen", func() bool {
+		return keeper.ConditionOf(t.Context(), k.Keepers()[0], time.Now(), 0).Fault == keeper.CertificateBad
+	})
 	if err := os.WriteFile(h.config().Places[1].Admission, []byte("{}"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -291,10 +291,10 @@ func TestDismissed(t *testing.T) {
 	if err := h.Posts()[1].Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(50 * time.Millisecond)
-	if c := keeper.ConditionOf(t.Context(), k.Keepers()[1], time.Now(), 0); c.Fault != keeper.CertificateBad || !errors.Is(c.Why, admission.ErrFormat) {
-		t.Errorf("a damaged admission: %q (%v)", c.Fault, c.Why)
-	}
+	patience.Until(t, "the damaged admission is seen", func() bool {
+		c := keeper.ConditionOf(t.Context(), k.Keepers()[1], time.Now(), 0)
+		return c.Fault == keeper.CertificateBad && errors.Is(c.Why, admission.ErrFormat)
+	})
 	was := k.States()[1].Until
 	key, err := remote.ReadKey(h.config().Key)
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/ledger"
+	"github.com/liuma-pin/liuma/internal/testkit/patience"
 )
 
 // TestHeldHandshakesKeepNobodyOut: somebody without a certificate holds as many
@@ -197,16 +198,8 @@ func TestWhoDoesNotReadIsLeft(t *testing.T) {
 	}
 	p := serve(t, k, k)
 	go ask(p.raw("peer"), scan, make(body, 16), 20_000_000) // until it is left
-	deadline := time.Now().Add(4 * writeTime)
-	for len(p.server.Connections()) == 0 {
-		time.Sleep(time.Millisecond)
-	}
-	for len(p.server.Connections()) > 0 && time.Now().Before(deadline) {
-		time.Sleep(10 * time.Millisecond)
-	}
-	if n := p.server.Connections(); len(n) > 0 {
-		t.Errorf("it is still served: %v", n)
-	}
+	patience.Until(t, "it is served", func() bool { return len(p.server.Connections()) > 0 })
+	patience.Until(t, "it is left", func() bool { return len(p.server.Connections()) == 0 })
 }
 
 // TestDoorOutlastsAFullTable: while the machine can open no further connection the door

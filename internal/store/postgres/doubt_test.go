@@ -3,8 +3,8 @@ package postgres_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
+	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -19,6 +19,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/store/postgres"
 	"github.com/liuma-pin/liuma/internal/store/postgres/pgtest"
 	"github.com/liuma-pin/liuma/internal/store/storetest"
+	"github.com/liuma-pin/liuma/internal/testkit/patience"
 )
 
 // proxy stands between a store and its server, and cuts connections.
@@ -193,7 +194,7 @@ func reserved(t *testing.T, s store.Store, card liuma.CardID) (n int) {
 // to the server and of what comes back. Each Update ends well all the same, and is there
 // once: where the answer to a commit is lost, its entry is looked up.
 func TestCutAtEveryByte(t *testing.T) {
-	c := pgtest.Begin(t, "fsync=off")
+	c := pgtest.Borrow(t)
 	c.Make(t, "liuma")
 	p := newProxy(t, c)
 	s := openAt(t, postgres.Config{DSN: p.dsn("liuma"), Seal: keys(t), Writers: 1, Readers: 1})
@@ -201,9 +202,9 @@ func TestCutAtEveryByte(t *testing.T) {
 	add(t, s, card)
 	want := 0
 	for _, back := range []bool{false, true} {
-		step := 97
-		if testing.Short() {
-			step = 397
+		step := 313
+		if os.Getenv("LIUMA_EVERY_STORY") != "" { // make nightly
+			step = 97
 		}
 		for after := 0; ; after += step {
 			if err := raise(s, card); err != nil { // makes the connection, and its statements
@@ -228,7 +229,7 @@ func TestCutAtEveryByte(t *testing.T) {
 // TestNoAnswerIsDoubt takes the server away for good behind a commit: then, and only then,
 // the caller gets doubt, and the store serves on once the server is back.
 func TestNoAnswerIsDoubt(t *testing.T) {
-	c := pgtest.Begin(t, "fsync=off")
+	c := pgtest.Borrow(t)
 	c.Make(t, "liuma")
 	p := newProxy(t, c)
 	s := openAt(t, postgres.Config{DSN: p.dsn("liuma"), Seal: keys(t), Writers: 1, Readers: 1, Doubt: time.Second, Patience: 5 * time.Second})
@@ -339,7 +340,7 @@ func endAll(t *testing.T, dsn string) error {
 // cancels the wait: what it acknowledges then is on one disk only, and is no
 // acknowledgement.
 func TestCancelledWaitForStandby(t *testing.T) {
-	c := pgtest.Begin(t, "fsync=off")
+	c := pgtest.Borrow(t)
 	dsn := c.Make(t, "liuma")
 	s := openAt(t, postgres.Config{DSN: dsn, Seal: keys(t), Writers: 2, Readers: 2, Doubt: 2 * time.Second, Timeout: 2 * time.Second})
 	card := liuma.CardID{1}
@@ -349,20 +350,10 @@ func TestCancelledWaitForStandby(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = admin.Close(context.Background()) }()
-	set := func(standby string) {
-		t.Helper()
-		if _, err := admin.Exec(t.Context(), fmt.Sprintf("ALTER SYSTEM SET synchronous_standby_names = '%s'", standby)); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := admin.Exec(t.Context(), "SELECT pg_reload_conf()"); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(300 * time.Millisecond)
-	}
 	if _, err := admin.Exec(t.Context(), "SET synchronous_commit = local"); err != nil {
 		t.Fatal(err)
 	}
-	set("nobody")
+	awaitStandby(t, dsn, "nobody")
 	stop := make(chan struct{})
 	var impatient sync.WaitGroup
 	impatient.Go(func() {
@@ -382,7 +373,7 @@ func TestCancelledWaitForStandby(t *testing.T) {
 		t.Fatalf("acknowledged with %v, and no standby has it", err)
 	}
 	time.Sleep(200 * time.Millisecond)
-	set("")
+	awaitStandby(t, dsn, "")
 	if err := raise(s, card); err != nil {
 		t.Fatalf("the doubt was about more than its transaction: %v", err)
 	}
@@ -395,7 +386,7 @@ func TestCancelledWaitForStandby(t *testing.T) {
 // its caller gets doubt. Neither that caller's end nor the look-up ends the server's wait,
 // which would show the change to everybody, and a failover would take it back.
 func TestNobodySeesWhatNoStandbyHas(t *testing.T) {
-	c := pgtest.Begin(t, "fsync=off")
+	c := pgtest.Borrow(t)
 	dsn := c.Make(t, "liuma")
 	s := openAt(t, postgres.Config{DSN: dsn, Seal: keys(t), Writers: 2, Readers: 2, Doubt: 2 * time.Second, Timeout: time.Second})
 	card := liuma.CardID{1}
@@ -411,10 +402,7 @@ func TestNobodySeesWhatNoStandbyHas(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	exec("SET synchronous_commit = local")
-	exec("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
-	exec("SELECT pg_reload_conf()")
-	time.Sleep(300 * time.Millisecond)
+	awaitStandby(t, dsn, "nobody")
 	if err := raise(s, card); !errors.Is(err, store.ErrUndecided) {
 		t.Fatalf("%v, want doubt: no standby has it", err)
 	}
@@ -435,7 +423,7 @@ func TestNobodySeesWhatNoStandbyHas(t *testing.T) {
 // while they are idle, as when a primary is cut off. Callers that wait for ever, as upkeep
 // does, get on by others.
 func TestSilentConnections(t *testing.T) {
-	c := pgtest.Begin(t, "fsync=off")
+	c := pgtest.Borrow(t)
 	c.Make(t, "liuma")
 	p := newProxy(t, c)
 	s := openAt(t, postgres.Config{DSN: p.dsn("liuma"), Seal: keys(t), Writers: 1, Readers: 1, Timeout: 2 * time.Second, Patience: time.Minute})
@@ -451,13 +439,8 @@ func TestSilentConnections(t *testing.T) {
 		done <- s.View(context.Background(), func(r store.Reader) error { _, err := r.Card(card); return err })
 	}()
 	for range 2 {
-		select {
-		case err := <-done:
-			if err != nil {
-				t.Error(err)
-			}
-		case <-time.After(time.Minute):
-			t.Fatal("a caller waits for a connection that lost everything")
+		if err := patience.Get(t, "a caller that waited for a connection that lost everything is answered", done); err != nil {
+			t.Error(err)
 		}
 	}
 }

@@ -25,7 +25,7 @@ func must(t testing.TB, err error) {
 // and each of its rounds ends after some seconds. None of them ends the server's wait: what it
 // wrote, the end of another authority too, would be shown although a failover takes it back.
 func TestLeaseEndsNoWait(t *testing.T) {
-	c := pgtest.Begin(t, "fsync=off")
+	c := pgtest.Borrow(t)
 	dsn := c.Make(t, "liuma")
 	openAt(t, postgres.Config{DSN: dsn, Name: "a", Seal: keys(t), Every: 50 * time.Millisecond})
 	admin, err := pgx.Connect(t.Context(), c.DSN("liuma"))
@@ -66,7 +66,7 @@ func TestLeaseEndsNoWait(t *testing.T) {
 // TestSilentHostKeepsNoLease: of two hosts the first is cut off and says nothing at all. An
 // authority that loses the connection of its locks has another soon.
 func TestSilentHostKeepsNoLease(t *testing.T) {
-	c := pgtest.Begin(t, "fsync=off")
+	c := pgtest.Borrow(t)
 	c.Make(t, "liuma")
 	p := newProxy(t, c)
 	silent := t.TempDir()
@@ -99,7 +99,7 @@ func TestSilentHostKeepsNoLease(t *testing.T) {
 // a process that is alone in losing its connection has time for, and is not ended.
 func TestAllLoseTheirConnections(t *testing.T) {
 	const absence = 4 * time.Second
-	c := pgtest.Begin(t, "fsync=off")
+	c := pgtest.Borrow(t)
 	c.Make(t, "liuma")
 	k := keys(t)
 	soon, late := newProxy(t, c), newProxy(t, c)

@@ -16,6 +16,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/store/postgres"
 	"github.com/liuma-pin/liuma/internal/store/postgres/pgtest"
+	"github.com/liuma-pin/liuma/internal/testkit/patience"
 )
 
 // among is a database with authorities that look at one another often.
@@ -50,11 +51,7 @@ func do(t *testing.T, c *pgx.Conn, text string, args ...any) {
 // until waits for something to become true.
 func until(t *testing.T, what string, f func() bool) {
 	t.Helper()
-	for end := time.Now().Add(time.Minute); !f(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("it never came that %s", what)
-		}
-	}
+	patience.Until(t, what, f)
 }
 
 // TestSeveralAuthorities work with one database beside one another; the same one twice,
@@ -152,7 +149,7 @@ func TestDeadAuthority(t *testing.T) {
 // is shown to nobody by those who end it: neither by another authority nor by its own next
 // start, whatever the database's settings say.
 func TestEndingShowsNothing(t *testing.T) {
-	server := pgtest.Begin(t, "fsync=off")
+	server := pgtest.Borrow(t)
 	c := postgres.Config{DSN: server.Make(t, "liuma"), Seal: keys(t), Every: 100 * time.Millisecond, Absence: 300 * time.Millisecond,
 		Doubt: 500 * time.Millisecond, Timeout: time.Second}
 	conn := admin(t, c.DSN)
@@ -163,12 +160,7 @@ func TestEndingShowsNothing(t *testing.T) {
 	dead, lives := openAt(t, deaf), openAt(t, named(c, "living"))
 	card := liuma.CardID{1}
 	add(t, dead, card)
-	standby := func(name string) {
-		do(t, conn, "ALTER SYSTEM SET synchronous_standby_names = '"+name+"'")
-		do(t, conn, "SELECT pg_reload_conf()")
-		time.Sleep(300 * time.Millisecond)
-	}
-	standby("nobody")
+	awaitStandby(t, c.DSN, "nobody")
 	if err := raise(dead, card); !errors.Is(err, store.ErrUndecided) {
 		t.Fatalf("%v, want doubt: no standby has it", err)
 	}
@@ -187,7 +179,7 @@ func TestEndingShowsNothing(t *testing.T) {
 	if n := reserved(t, lives, card); n != 0 {
 		t.Error("a start shows a change that no standby has")
 	}
-	standby("")
+	awaitStandby(t, c.DSN, "")
 	until(t, "the change is there", func() bool { return reserved(t, lives, card) == 1 })
 }
 

@@ -31,14 +31,44 @@ type Soft struct {
 	used   int                   // guarded by mu: number of calls about share keys
 }
 
-// NewSoft makes a token.
+// NewSoft makes a token. No two of a test have the same key.
 func NewSoft(t testing.TB, label string) *Soft {
 	t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	key, err := made.next(t.Name())
 	if err != nil {
 		t.Fatal(err)
 	}
 	return &Soft{label: label, hash: crypto.SHA256, wraps: key, more: map[string]*rsa.PrivateKey{}, signs: map[string]*ecdsa.PrivateKey{}, shares: map[string]*softShare{}, room: -1}
+}
+
+// made are the RSA keys of this process: finding one is most of the work of such a test, so
+// the next test takes those of the one before.
+var made rsaKeys
+
+type rsaKeys struct {
+	mu    sync.Mutex
+	keys  []*rsa.PrivateKey // guarded by mu
+	taken map[string]int    // guarded by mu: by test, without its parts
+}
+
+// next returns a key that the test has not had.
+func (r *rsaKeys) next(test string) (*rsa.PrivateKey, error) {
+	test, _, _ = strings.Cut(test, "/")
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.taken == nil {
+		r.taken = map[string]int{}
+	}
+	n := r.taken[test]
+	if n == len(r.keys) {
+		key, err := rsa.GenerateKey(rand.Reader, 2048)
+		if err != nil {
+			return nil, err
+		}
+		r.keys = append(r.keys, key)
+	}
+	r.taken[test] = n + 1
+	return r.keys[n], nil
 }
 
 // TakeOut makes the token unreachable, so that it answers with err; nil makes it

@@ -2,10 +2,12 @@
 // that each test has a database of its own. It trusts the server's programs. Only tests
 // import it.
 //
-// Start here: New for an empty database, Begin for a cluster that a test may kill.
+// Start here: New for an empty database, Begin for a cluster that a test may kill, Borrow for
+// one whose settings it may change.
 package pgtest
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -24,7 +26,10 @@ const Given = "LIUMA_TEST_DSN"
 const Role = cluster.Role
 
 // Cluster is a running server.
-type Cluster struct{ *cluster.Cluster }
+type Cluster struct {
+	*cluster.Cluster
+	borrowed bool
+}
 
 // shared is the cluster of this process's tests.
 var shared struct {
@@ -124,14 +129,51 @@ func Begin(t testing.TB, settings ...string) *Cluster {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.End)
-	return &Cluster{c}
+	return &Cluster{c, false}
 }
 
-// Make makes an empty database.
+// Make makes an empty database. In a cluster that was borrowed it goes with the test.
 func (c *Cluster) Make(t testing.TB, name string) string {
 	t.Helper()
 	if err := c.Cluster.Make(name); err != nil {
 		t.Fatal(err)
 	}
+	if c.borrowed {
+		t.Cleanup(func() {
+			if err := c.Run("DROP DATABASE " + name + " WITH (FORCE)"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
 	return c.DSN(name)
+}
+
+// lent is the cluster of Borrow.
+var lent struct {
+	turn    sync.Mutex // held by the test that has it
+	cluster *cluster.Cluster
+}
+
+// Borrow is a cluster without fsync whose settings the test may change by ALTER SYSTEM, and
+// which it does not stop: the next test has it as it was. Making one takes longer than many
+// a test.
+func Borrow(t testing.TB) *Cluster {
+	t.Helper()
+	lent.turn.Lock()
+	if lent.cluster == nil {
+		c, err := cluster.Begin(cluster.Config{Synced: true, Settings: []string{"fsync=off"}})
+		if err != nil {
+			lent.turn.Unlock()
+			t.Fatal(err)
+		}
+		lent.cluster = c
+	}
+	c := lent.cluster
+	t.Cleanup(func() {
+		defer lent.turn.Unlock()
+		if err := errors.Join(c.Run("ALTER SYSTEM RESET ALL"), c.Run("SELECT pg_reload_conf()")); err != nil {
+			t.Error(err)
+		}
+	})
+	return &Cluster{c, true}
 }
