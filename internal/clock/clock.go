@@ -279,5 +279,4 @@ func read(m Machine) Reading {
 	return r
 }
 
-// millis is t in UTC and whole milliseconds. Truncate would do the same, and divides twice.
-func millis(t time.Time) time.Time { return time.UnixMilli(t.UnixMilli()).UTC() }
+func millis(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }

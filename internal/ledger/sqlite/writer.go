@@ -23,7 +23,6 @@ const (
 	loadFew  = 8
 	loadMany = 64
 	putMany  = 16
-	putSome  = 4
 )
 
 // writer is the single connection that writes, with its prepared statements.
@@ -32,8 +31,7 @@ type writer struct {
 	begin, commit, rollback *sql.Stmt
 	selectFew, selectMany   *sql.Stmt
 	selectTagged            *sql.Stmt
-	upsertOne, upsertSome   *sql.Stmt
-	upsertMany              *sql.Stmt
+	upsertOne, upsertMany   *sql.Stmt
 	selectMeta, updateMeta  *sql.Stmt
 	bodies                  []byte // reused between batches
 }
@@ -69,7 +67,6 @@ func newWriter(ctx context.Context, db *sql.DB) (_ *writer, err error) {
 		{&w.selectMany, selectCards(loadMany)},
 		{&w.selectTagged, `SELECT card FROM card WHERE tag = ?`},
 		{&w.upsertOne, upsertCards(1)},
-		{&w.upsertSome, upsertCards(putSome)},
 		{&w.upsertMany, upsertCards(putMany)},
 		{&w.selectMeta, `SELECT incarnation, sequence, clock, boot, boot_id, owner, repairing FROM meta WHERE id = 1`},
 		{&w.updateMeta, `UPDATE meta SET incarnation = ?, sequence = ?, clock = ?, boot = ?, boot_id = ?, owner = ?, repairing = ? WHERE id = 1`},
@@ -84,7 +81,7 @@ func newWriter(ctx context.Context, db *sql.DB) (_ *writer, err error) {
 func (w *writer) close() error {
 	var errs []error
 	for _, s := range []*sql.Stmt{
-		w.begin, w.commit, w.rollback, w.selectFew, w.selectMany, w.selectTagged, w.upsertOne, w.upsertSome, w.upsertMany, w.selectMeta, w.updateMeta,
+		w.begin, w.commit, w.rollback, w.selectFew, w.selectMany, w.selectTagged, w.upsertOne, w.upsertMany, w.selectMeta, w.updateMeta,
 	} {
 		if s != nil {
 			errs = append(errs, s.Close())
@@ -215,17 +212,6 @@ func (w *writer) undo(ctx context.Context, meta ledger.Meta) error {
 	return nil
 }
 
-// upsertOf is the statement that writes the most of n rows, and how many it writes.
-func (w *writer) upsertOf(n int) (*sql.Stmt, int) {
-	switch {
-	case n >= putMany:
-		return w.upsertMany, putMany
-	case n >= putSome:
-		return w.upsertSome, putSome
-	}
-	return w.upsertOne, 1
-}
-
 func (w *writer) put(ctx context.Context, rows []ledger.Row, meta ledger.Meta) error {
 	w.bodies = w.bodies[:0]
 	args := make([]any, 0, 3*putMany)
@@ -244,12 +230,14 @@ func (w *writer) put(ctx context.Context, rows []ledger.Row, meta ledger.Meta) e
 			}
 			args = append(args, chunk[i].Card[:], tag, bodies[from:])
 		}
-		for left := args; len(left) > 0; {
-			stmt, n := w.upsertOf(len(left) / 3)
-			if _, err := stmt.ExecContext(ctx, left[:3*n]...); err != nil {
+		stmt, n := w.upsertMany, len(args)
+		if len(chunk) < putMany {
+			stmt, n = w.upsertOne, 3
+		}
+		for one := range slices.Chunk(args, n) {
+			if _, err := stmt.ExecContext(ctx, one...); err != nil {
 				return fmt.Errorf("ledger row: %w", err)
 			}
-			left = left[3*n:]
 		}
 	}
 	if meta.Sequence > math.MaxInt64 {
