@@ -3,7 +3,6 @@ module github.com/liuma-pin/liuma
 go 1.26.0
 
 require (
-	filippo.io/bigmod v0.1.0
 	filippo.io/nistec v0.0.4
 	github.com/alecthomas/kong v1.17.0
 	github.com/anishathalye/porcupine v1.3.1

@@ -13,7 +13,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"log/slog"
-	"regexp"
 )
 
 // CardID names one electronic social-security card (电子社保卡). It is random,
@@ -65,11 +64,9 @@ func (v Verifier) IsZero() bool { return v == Verifier{} }
 // ChannelID names a registered channel (渠道), for example "zj-hrss".
 type ChannelID string
 
-var channelPattern = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$`)
-
 // ParseChannelID accepts 1 to 40 lower-case letters, digits and inner hyphens.
 func ParseChannelID(s string) (ChannelID, error) {
-	if !channelPattern.MatchString(s) {
+	if !isName(s) {
 		return "", fmt.Errorf("channel id %q: want 1 to 40 of a-z, 0-9 and inner hyphens", s)
 	}
 	return ChannelID(s), nil
@@ -79,12 +76,10 @@ func ParseChannelID(s string) (ChannelID, error) {
 // One business number makes at most one attempt (I-11).
 type BusinessNo string
 
-var businessNoPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$`)
-
 // ParseBusinessNo accepts 1 to 64 letters, digits, '_', '.' and '-', the first
 // of them a letter or a digit, so that it can stand in a URL path.
 func ParseBusinessNo(s string) (BusinessNo, error) {
-	if !businessNoPattern.MatchString(s) {
+	if !isBusinessNo(s) {
 		return "", fmt.Errorf("business number: want 1 to 64 letters, digits, '_', '.' or '-'")
 	}
 	return BusinessNo(s), nil
@@ -95,14 +90,12 @@ func ParseBusinessNo(s string) (BusinessNo, error) {
 // The empty region is the nation.
 type Region string
 
-var regionPattern = regexp.MustCompile(`^[1-9][0-9](?:[0-9]{2}){0,2}$`)
-
 // ParseRegion reads a code and reduces it to its shortest form.
 func ParseRegion(s string) (Region, error) {
 	if s == "" {
 		return "", nil
 	}
-	if !regionPattern.MatchString(s) {
+	if !isRegion(s) {
 		return "", fmt.Errorf("region %q: want 2, 4 or 6 digits of GB/T 2260", s)
 	}
 	for len(s) > 2 && s[len(s)-2:] == "00" {

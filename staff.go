@@ -2,7 +2,6 @@ package liuma
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -15,11 +14,9 @@ type StaffID string
 // agencies of the region.
 type Agency string
 
-var staffPattern = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$`)
-
 // ParseStaffID accepts 1 to 40 lower-case letters, digits and inner hyphens.
 func ParseStaffID(s string) (StaffID, error) {
-	if !staffPattern.MatchString(s) {
+	if !isName(s) {
 		return "", fmt.Errorf("member of staff %q: want 1 to 40 of a-z, 0-9 and inner hyphens", s)
 	}
 	return StaffID(s), nil
@@ -27,7 +24,7 @@ func ParseStaffID(s string) (StaffID, error) {
 
 // ParseAgency accepts the same letters as ParseStaffID, or nothing.
 func ParseAgency(s string) (Agency, error) {
-	if s != "" && !staffPattern.MatchString(s) {
+	if s != "" && !isName(s) {
 		return "", fmt.Errorf("agency %q: want 1 to 40 of a-z, 0-9 and inner hyphens", s)
 	}
 	return Agency(s), nil

@@ -38,6 +38,7 @@ type benchVerifyCmd struct {
 	Keep    string        `name:"keep" placeholder:"DIR"`
 	JSON    bool          `name:"json" xor:"format"`
 	Lines   bool          `name:"lines" xor:"format"`
+	Profile string        `name:"profile" placeholder:"FILE"`
 }
 
 // keeperCommand is the liuma-keeper command beside this program, or where commands are.
@@ -70,9 +71,13 @@ func (b *benchVerifyCmd) Run(ctx context.Context, t *terminal) error {
 		return err
 	}
 	defer remove()
+	into, done, err := profileFile(b.Profile)
+	if err != nil {
+		return err
+	}
 	r, err := bench.Run(ctx, bench.Config{Binary: binary, Dir: dir, Keep: b.Keep != "", Cards: b.Cards, For: b.For, Slices: b.Slices, Beside: b.beside(),
-		Clients: b.Clients, Cold: b.Cold, Shape: b.Shape, Postgres: b.Store == "postgres", Standby: b.Standby, Remote: b.Keepers == "remote", Keeper: command, Out: t.err, Terminal: isTerminal(t.err)})
-	switch {
+		Clients: b.Clients, Cold: b.Cold, Shape: b.Shape, Postgres: b.Store == "postgres", Standby: b.Standby, Remote: b.Keepers == "remote", Keeper: command, Profile: into, Out: t.err, Terminal: isTerminal(t.err)})
+	switch err = errors.Join(err, done(err == nil)); {
 	case err != nil:
 		return benchRefusal(err)
 	case b.JSON:
@@ -81,6 +86,25 @@ func (b *benchVerifyCmd) Run(ctx context.Context, t *terminal) error {
 		return r.Lines(t.out)
 	}
 	return t.measured(r)
+}
+
+// profileFile makes the file for a profile before anything is measured, so that a place where
+// no file can be is refused at once. done closes the file, and removes it if there was nothing
+// to keep. Without a name there is no file.
+func profileFile(name string) (into io.Writer, done func(keep bool) error, err error) {
+	if name == "" {
+		return nil, func(bool) error { return nil }, nil
+	}
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, nil, err
+	}
+	return f, func(keep bool) error {
+		if err := f.Close(); keep || err != nil {
+			return err
+		}
+		return os.Remove(name)
+	}, nil
 }
 
 // fewCards is the number of cards with which many cards are compared.

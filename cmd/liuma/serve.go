@@ -47,7 +47,7 @@ func (s *serveCmd) Run(ctx context.Context, c *cli, t *terminal) (err error) {
 	if err != nil {
 		return err
 	}
-	process.CollectSeldom()
+	defer process.CollectSeldom()()
 	system, err := server.Open(ctx, conf, server.Options{Logger: logger})
 	if err != nil {
 		return explainOpen(c.Data, err)

@@ -54,6 +54,7 @@ type Config struct {
 	Keeper   string        // the liuma-keeper command, with Remote
 	Postgres bool          // the database is on a PostgreSQL server that is begun for it
 	Standby  bool          // with Postgres: commits wait for a second server
+	Profile  io.Writer     // takes the server's processor profile of all slices, as pprof reads it; nil: none
 	Out      io.Writer     // progress; nil: none
 	Terminal bool          // Out is one
 

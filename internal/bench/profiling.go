@@ -66,6 +66,19 @@ func beginProfile(path string) (*profiling, error) {
 	return &profiling{c}, nil
 }
 
+// writeProfile writes profiles of one program as one, in pprof's own compressed form. It has
+// the names of functions, and no data.
+func writeProfile(w io.Writer, profiles []*profile.Profile) error {
+	whole, err := profile.Merge(profiles)
+	if err != nil {
+		return fmt.Errorf("bench: profile: %w", err)
+	}
+	if err := whole.Write(w); err != nil {
+		return fmt.Errorf("bench: profile: %w", err)
+	}
+	return nil
+}
+
 // profileWait bounds how long a server takes to write a profile.
 const profileWait = time.Minute
 

@@ -89,6 +89,11 @@ func (m *measured) result(s *subject) (r Result, err error) {
 	if r.Split, err = sharesOf(profiles, r.CPU.Median); err != nil {
 		return r, err
 	}
+	if c.Profile != nil {
+		if err := writeProfile(c.Profile, profiles); err != nil {
+			return r, err
+		}
+	}
 	m.roles(&r, c)
 	m.compared(&r)
 	if m.beside != nil {

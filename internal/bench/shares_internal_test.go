@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"bytes"
 	"math"
 	"testing"
 
@@ -88,5 +89,27 @@ func TestSharesAddUp(t *testing.T) {
 func TestNoSamples(t *testing.T) {
 	if _, err := sharesOf([]*profile.Profile{{SampleType: []*profile.ValueType{{Type: "cpu"}}}}, 1); err == nil {
 		t.Error("no error")
+	}
+}
+
+// TestProfilesAreWrittenAsOne: what is written is one profile with the samples of all.
+func TestProfilesAreWrittenAsOne(t *testing.T) {
+	one := func(nanoseconds int64) *profile.Profile {
+		f := &profile.Function{ID: 1, Name: "work"}
+		at := &profile.Location{ID: 1, Address: 1, Line: []profile.Line{{Function: f}}}
+		return &profile.Profile{SampleType: []*profile.ValueType{{Type: "samples", Unit: "count"}, {Type: "cpu", Unit: "nanoseconds"}},
+			PeriodType: &profile.ValueType{Type: "cpu", Unit: "nanoseconds"}, Period: 1, Function: []*profile.Function{f}, Location: []*profile.Location{at},
+			Sample: []*profile.Sample{{Location: []*profile.Location{at}, Value: []int64{1, nanoseconds}}}}
+	}
+	var b bytes.Buffer
+	if err := writeProfile(&b, []*profile.Profile{one(2), one(5)}); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := profile.Parse(&b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(whole.Sample) != 1 || whole.Sample[0].Value[1] != 7 || whole.Function[0].Name != "work" {
+		t.Errorf("%v, want one sample of 7 ns in work", whole)
 	}
 }

@@ -146,9 +146,26 @@ func (f Refusal) In(t liuma.Text) string {
 	return t.ZH
 }
 
+// Appender is an answer that writes itself, as json.Marshal would, byte for byte. It is for
+// those that are given often.
+type Appender interface {
+	AppendJSON([]byte) ([]byte, error)
+}
+
+// written is the body as JSON.
+func written(body any) ([]byte, error) {
+	if a, ok := body.(Appender); ok {
+		return a.AppendJSON(make([]byte, 0, usualAnswer))
+	}
+	return json.Marshal(body)
+}
+
+// usualAnswer is enough for a verdict with its receipt.
+const usualAnswer = 2 << 10
+
 // Answer writes a JSON answer.
 func Answer(v *Visit, status int, kind string, body any) error {
-	b, err := json.Marshal(body)
+	b, err := written(body)
 	if err != nil {
 		return fmt.Errorf("answer: %w", err)
 	}

@@ -197,9 +197,15 @@ func (l *Layers) region(r liuma.Region) Policy {
 // For returns the policy for a card of this region in this channel. Either may be
 // empty.
 func (l *Layers) For(region liuma.Region, channel liuma.ChannelID) Policy {
+	settings := l.channels[channel]
+	if len(settings) == 0 { // most channels have no layer of their own, and this is asked often
+		p := l.region(region)
+		p.EvidenceAlone = false // no layer names it
+		return p
+	}
 	p := l.region(region)
-	for i := range l.channels[channel] {
-		if s := &l.channels[channel][i]; s.looser(&p, &s.policy) {
+	for i := range settings {
+		if s := &settings[i]; s.looser(&p, &s.policy) {
 			s.tightened(&p, &s.policy)
 		}
 	}

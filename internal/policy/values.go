@@ -369,19 +369,26 @@ func (v value) tightened(p, from *Policy) {
 // (evidence_alone) and values for the whole service stay as in p.
 func (p Policy) Stricter(other Policy) Policy {
 	other.Began = p.Began
-	if p != other { // usually the card's own region asks, and both are equal
-		p.tighten(&other, values(), nation, named)
+	if p == other { // usually: the card's own region asks
+		return p
 	}
-	return p
+	return p.tighter(other, nation, named)
 }
 
 // Under returns p for a channel under another channel: every value is at least as strict as
 // the other channel's, including values that need a channel's own layer.
 func (p Policy) Under(above Policy) Policy {
 	above.Began = p.Began
-	if p != above {
-		p.tighten(&above, values())
+	if p == above {
+		return p
 	}
+	return p.tighter(above)
+}
+
+// tighter returns p after tighten. Its copies are on the heap, since values point into them;
+// so its callers compare first, with copies that are not.
+func (p Policy) tighter(other Policy, but ...direction) Policy {
+	p.tighten(&other, values(), but...)
 	return p
 }
 

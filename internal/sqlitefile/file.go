@@ -37,9 +37,10 @@ var (
 type File struct {
 	path  string
 	lease *os.File
-	// as holds the state of the watched files when Watch was called; only Watch
-	// writes it, before others use the File.
-	as []os.FileInfo
+	// names and as hold the watched files and their state when Watch was called; only
+	// Watch writes them, before others use the File.
+	names []string
+	as    []os.FileInfo
 }
 
 // Take takes the lease on the database at path and makes the file, if there is
@@ -110,13 +111,16 @@ func (f *File) watched() []string {
 // Watch records which files are open, for Check. It is called once, after a
 // connection has made the log and its index.
 func (f *File) Watch() error {
-	for _, name := range f.watched() {
+	names := f.watched()
+	as := make([]os.FileInfo, len(names))
+	for i, name := range names {
 		info, err := os.Stat(name)
 		if err != nil {
 			return err
 		}
-		f.as = append(f.as, info)
+		as[i] = info
 	}
+	f.names, f.as = names, as
 	return nil
 }
 
@@ -127,12 +131,15 @@ func (f *File) Watch() error {
 // process could write at the same time. After an error the caller must serve
 // nobody until it has opened the file again.
 func (f *File) Check() error {
-	for i, name := range f.watched() {
+	if len(f.names) == 0 {
+		return ErrMoved // nothing was watched, so nothing is known
+	}
+	for i, name := range f.names {
 		info, err := os.Stat(name)
 		if err != nil {
 			return fmt.Errorf("%w: %w", ErrMoved, err)
 		}
-		if i >= len(f.as) || !os.SameFile(info, f.as[i]) {
+		if !os.SameFile(info, f.as[i]) {
 			return ErrMoved
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -47,14 +48,24 @@ func NewShape(members []Member) (*Shape, error) {
 // Text is the set of strings that a member may have. The zero Text allows none.
 type Text struct {
 	min, max int // characters
-	charset  *[utf8.RuneSelf]bool
+	charset  *[utf8.RuneSelf]uint8
 	pattern  *regexp.Regexp
 	choices  []string
 }
 
-// simpleClass matches patterns that only limit the characters. They are checked
-// with a table, because an envelope is long.
-var simpleClass = regexp.MustCompile(`^\^\[[^\]]+\]\+\$$`)
+// In a Text's charset.
+const (
+	atFirst uint8 = 1 << iota // the character may be the first
+	later                     // it may come after the first
+)
+
+// Patterns that only limit the characters, and those that also limit the first one. They are
+// checked with a table, because an envelope is long, and because a regular expression takes
+// longer.
+var (
+	simpleClass = regexp.MustCompile(`^\^\[[^\]]+\]\+\$$`)
+	firstClass  = regexp.MustCompile(`^\^\[[^\^\]\\][^\]\\]*\](\[[^\^\]\\][^\]\\]*\])\{0,([0-9]{1,3})\}\$$`)
+)
 
 // NewText makes a Text of shortest to longest characters that match a pattern,
 // if there is one, and are one of the choices, if there are any. Control
@@ -72,14 +83,40 @@ func NewText(shortest, longest int, pattern string, choices []string) (Text, err
 		return Text{}, err
 	}
 	if simpleClass.MatchString(pattern) {
-		t.charset = new([utf8.RuneSelf]bool)
-		for c := range t.charset {
-			t.charset[c] = re.MatchString(string(rune(c)))
-		}
+		t.charset = tableOf(re, re)
 		return t, nil
+	}
+	if parts := firstClass.FindStringSubmatch(pattern); parts != nil {
+		rest, err := regexp.Compile("^" + parts[1] + "$")
+		if err != nil {
+			return Text{}, err
+		}
+		most, err := strconv.Atoi(parts[2])
+		if err != nil {
+			return Text{}, err
+		}
+		if t.min > 0 && t.max <= most+1 { // else the pattern limits the length too
+			t.charset = tableOf(re, rest)
+			return t, nil
+		}
 	}
 	t.pattern = re
 	return t, nil
+}
+
+// tableOf makes a charset of patterns for one character alone.
+func tableOf(first, rest *regexp.Regexp) *[utf8.RuneSelf]uint8 {
+	t := new([utf8.RuneSelf]uint8)
+	for c := range t {
+		one := string(rune(c))
+		if first.MatchString(one) {
+			t[c] |= atFirst
+		}
+		if rest.MatchString(one) {
+			t[c] |= later
+		}
+	}
+	return t
 }
 
 // Decode reads a document into the struct that into points to. The struct must
@@ -204,11 +241,13 @@ func (t *Text) Check(text string) Kind {
 	case n > t.max:
 		return Long
 	}
+	want := atFirst
 	for i := range len(text) {
 		c := text[i]
-		if c < 0x20 || c == 0x7f || t.charset != nil && (c >= utf8.RuneSelf || !t.charset[c]) {
+		if c < 0x20 || c == 0x7f || t.charset != nil && (c >= utf8.RuneSelf || t.charset[c]&want == 0) {
 			return Form
 		}
+		want = later
 	}
 	if t.pattern != nil && !t.pattern.MatchString(text) {
 		return Form

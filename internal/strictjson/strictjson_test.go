@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -332,5 +333,29 @@ func TestWhatCannotBeEnforcedIsRefused(t *testing.T) {
 		if _, err := strictjson.NewText(c.shortest, c.longest, c.pattern, nil); err == nil {
 			t.Errorf("%+v was accepted", c)
 		}
+	}
+}
+
+// TestPatternsByTable: a text is accepted exactly if the regular expression matches it, whether
+// that is checked with a table or not. Non-ASCII characters are in none of the classes.
+func TestPatternsByTable(t *testing.T) {
+	letters := []string{"0", "9", "a", "Z", "-", "_", ".", "]", "^", "\\", " ", "é", "五"}
+	for _, c := range []struct {
+		pattern           string
+		shortest, longest int
+	}{
+		{"^[a-z0-9]+$", 1, 8}, {"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", 1, 64}, {"^[A-Za-z0-9][A-Za-z0-9_.-]{0,2}$", 1, 8},
+		{"^[A-Za-z0-9][A-Za-z0-9_.-]{0,2}$", 1, 3}, {"^[0-9][a-z]{0,2}$", 0, 3}, {"^[1-9][0-9](?:[0-9]{2}){0,2}$", 1, 6},
+		{`^[\^-][^a]{0,3}$`, 1, 4}, {"^[0-9][0-9]{2,3}$", 1, 4}, {"^[0-9][0-9]{0,3}[a-z]$", 1, 4}, {"[0-9][a-z]{0,3}", 1, 4},
+	} {
+		re, made := regexp.MustCompile(c.pattern), text(t, c.shortest, c.longest, c.pattern)
+		rapid.Check(t, func(rt *rapid.T) {
+			s := strings.Join(rapid.SliceOfN(rapid.SampledFrom(letters), 0, c.longest+1).Draw(rt, "letters"), "")
+			n := utf8.RuneCountInString(s)
+			want := n >= c.shortest && n <= c.longest && re.MatchString(s)
+			if got := made.Check(s); (got == "") != want {
+				rt.Fatalf("%s: %q: %q", c.pattern, s, got)
+			}
+		})
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/strictjson"
 )
 
 // Receipt is a signed verdict "right" (回执). Times are whole seconds, UTC.
@@ -76,7 +77,7 @@ func (c *claims) appendJSON(b []byte) (_ []byte, err error) {
 			b = strconv.AppendInt(append(b, `,"iat":`...), c.IssuedAt, 10)
 			b = strconv.AppendInt(append(b, `,"exp":`...), c.Expires, 10)
 		}
-		if b, err = appendText(append(b, m.name...), m.value); err != nil {
+		if b, err = strictjson.AppendText(append(b, m.name...), m.value); err != nil {
 			return nil, err
 		}
 	}
@@ -85,7 +86,7 @@ func (c *claims) appendJSON(b []byte) (_ []byte, err error) {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		if b, err = appendText(b, method); err != nil {
+		if b, err = strictjson.AppendText(b, method); err != nil {
 			return nil, err
 		}
 	}
@@ -98,18 +99,6 @@ func (c *claims) appendJSON(b []byte) (_ []byte, err error) {
 
 // timesAt is how many text members come before the two times.
 const timesAt = 5
-
-// appendText writes a JSON string. Strings that need an escape or are not ASCII are
-// left to encoding/json; they are rare in receipts.
-func appendText(b []byte, s string) ([]byte, error) {
-	for i := range len(s) {
-		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
-			escaped, err := json.Marshal(s)
-			return append(b, escaped...), err
-		}
-	}
-	return append(append(append(b, '"'), s...), '"'), nil
-}
 
 // SignReceipt returns the receipt as a compact JWS (ES256, typ
 // "liuma-receipt+jwt"). Times are cut to whole seconds, so a receipt never

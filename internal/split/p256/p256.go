@@ -10,11 +10,10 @@
 // input, the point that an input hashes to, or the unblinded point are on the heap and
 // wiped before the call returns.
 //
-// It trusts filippo.io/nistec for the group, filippo.io/bigmod for hashing to a number
-// modulo the group's order, and crypto/sha256. Values that those packages keep on the
-// stack, or that the compiler stores there, are not wiped. They never include the input
-// itself (sha256.go says how), but they include multiples of a point and limbs of a
-// blind.
+// It trusts filippo.io/nistec for the group, and crypto/sha256. Values that those packages
+// keep on the stack, or that the compiler stores there, are not wiped. They never include
+// the input itself (sha256.go says how), but they include multiples of a point and limbs of
+// a blind.
 //
 // Start here: Blind and Finalize, in oprf.go; then hash.go.
 package p256

@@ -26,7 +26,18 @@ func toResidue() residue {
 	return residue{0x83244c95be79eea2, 0x4699799c49bd6fa6, 0x2845b2392b6bec59, 0x66e12d94f3d95620}
 }
 
-// mul sets z = x * y: four rounds of one limb of y each, whose sum stays below 2n.
+// add sets z = x + y.
+func (z *residue) add(x, y *residue) {
+	r0, carry := bits.Add64(x[0], y[0], 0)
+	r1, carry := bits.Add64(x[1], y[1], carry)
+	r2, carry := bits.Add64(x[2], y[2], carry)
+	r3, carry := bits.Add64(x[3], y[3], carry)
+	z.reduceOnce(r0, r1, r2, r3, carry)
+}
+
+// mul sets z = x * y: four rounds of one limb of y each, whose sum ends below 2n. Of the two
+// x may be any number of four limbs, which is reduced thereby: with y below n the sum is below
+// 2^256 + n after each round, and below (2^256 n + 2^256 n) / 2^256 after the last.
 func (z *residue) mul(x, y *residue) {
 	var t0, t1, t2, t3, t4 uint64
 	for _, limb := range y {
@@ -65,6 +76,40 @@ func (z *residue) reduceOnce(r0, r1, r2, r3, carry uint64) {
 	z[1] = s1 ^ keep&(s1^r1)
 	z[2] = s2 ^ keep&(s2^r2)
 	z[3] = s3 ^ keep&(s3^r3)
+}
+
+// reduction holds all values of reducing a wide number. They are on the heap, and wiped at
+// the end.
+type reduction struct{ high, low residue }
+
+// newReduction is not inlined, for the reason of newInversion.
+//
+//go:noinline
+func newReduction() *reduction { return &reduction{} }
+
+// setWide sets s to a big-endian number of wideSize bytes modulo n: the upper 16 of them times
+// 2^256, which bringing a number into Montgomery form does, and the lower 32.
+func (s *Scalar) setWide(b *[wideSize]byte) {
+	w, to := newReduction(), toResidue()
+	defer func() { *w = reduction{} }()
+	for i := range 2 {
+		w.high[i] = binary.BigEndian.Uint64(b[8*(1-i):])
+	}
+	for i := range w.low {
+		w.low[i] = binary.BigEndian.Uint64(b[wideSize-8*(i+1):])
+	}
+	w.high.mul(&w.high, &to)
+	w.low.mul(&w.low, &to)
+	w.low.mul(&w.low, &residue{1}) // out of Montgomery form
+	w.low.add(&w.low, &w.high)
+	s.put(&w.low)
+}
+
+// put sets s to a residue that is not in Montgomery form.
+func (s *Scalar) put(z *residue) {
+	for i, limb := range z {
+		binary.BigEndian.PutUint64(s.b[ScalarSize-8*(i+1):], limb)
+	}
 }
 
 // inversion holds all values of computing one inverse. They are on the heap, and wiped at
@@ -108,8 +153,6 @@ func (s *Scalar) Invert(a *Scalar) error {
 		}
 	}
 	w.z.mul(&w.z, &residue{1}) // out of Montgomery form
-	for i, limb := range w.z {
-		binary.BigEndian.PutUint64(s.b[ScalarSize-8*(i+1):], limb)
-	}
+	s.put(&w.z)
 	return nil
 }

@@ -1,7 +1,9 @@
 package p256
 
 import (
+	"bytes"
 	"math/big"
+	"slices"
 	"testing"
 )
 
@@ -66,6 +68,45 @@ func TestResidues(t *testing.T) {
 		x, y := drawLimbs(r, n), drawLimbs(r, n)
 		a, b := x.raw(), y.raw()
 		checkResidues(t, n, unshift, a.Mod(a, n), b.Mod(b, n))
+	}
+}
+
+// TestReducesWideNumbers: numbers of 48 bytes modulo the order are math/big's, at the edges of
+// both parts and of random ones.
+func TestReducesWideNumbers(t *testing.T) {
+	n, r := newSlow().n, newSource(t)
+	whole, zeros := bytes.Repeat([]byte{0xff}, wideSize), make([]byte, wideSize)
+	wide := [][]byte{whole, zeros, append(slices.Clone(whole[:wideSize-ScalarSize]), zeros[:ScalarSize]...)}
+	for _, x := range edges(n) { // also the order itself, and what is above it
+		low := make([]byte, ScalarSize)
+		new(big.Int).And(x, new(big.Int).SetBytes(whole[:ScalarSize])).FillBytes(low)
+		wide = append(wide, append(slices.Clone(zeros[:wideSize-ScalarSize]), low...), append(slices.Clone(whole[:wideSize-ScalarSize]), low...))
+	}
+	for range trials(20_000, 2_000_000) {
+		b := make([]byte, wideSize)
+		if _, err := r.Read(b); err != nil {
+			t.Fatal(err)
+		}
+		wide = append(wide, b)
+	}
+	for _, b := range wide {
+		var s Scalar
+		s.setWide((*[wideSize]byte)(b))
+		want := new(big.Int).SetBytes(b)
+		if want.Mod(want, n); new(big.Int).SetBytes(s.b[:]).Cmp(want) != 0 {
+			t.Fatalf("%x modulo the order: %x, want %x", b, s.b, want)
+		}
+	}
+}
+
+// BenchmarkScalarHash is what deriving a keeper's factor takes beside its HMAC.
+func BenchmarkScalarHash(b *testing.B) {
+	var s Scalar
+	message := make([]byte, 32)
+	for b.Loop() {
+		if err := s.Hash(message, "some tag"); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 

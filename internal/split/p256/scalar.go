@@ -3,8 +3,6 @@ package p256
 import (
 	"encoding/binary"
 	"math/bits"
-
-	"filippo.io/bigmod"
 )
 
 // ScalarSize is the length of a scalar's encoding.
@@ -18,14 +16,6 @@ func order() [ScalarSize]byte {
 	return [ScalarSize]byte{
 		0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
 		0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
-	}
-}
-
-// wrap is 2^256 modulo the order.
-func wrap() []byte {
-	return []byte{
-		0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
-		0x43, 0x19, 0x05, 0x52, 0x58, 0xe8, 0x61, 0x7b, 0x0c, 0x46, 0x35, 0x3d, 0x03, 0x9c, 0xda, 0xaf,
 	}
 }
 
@@ -68,39 +58,6 @@ func (s *Scalar) Hash(message []byte, dst string) error {
 		return err
 	}
 	defer clear(uniform)
-	n := modulus()
-	// The upper 16 bytes are multiplied by 2^256, the lower 32 by one.
-	sum := natural(uniform[:wideSize-ScalarSize], n).Mul(natural(wrap(), n), n)
-	low := natural(uniform[wideSize-ScalarSize:], n)
-	defer clear(low.Bits())
-	s.take(sum.Add(low, n), n)
+	s.setWide((*[wideSize]byte)(uniform))
 	return nil
-}
-
-// take copies x to s and wipes x.
-func (s *Scalar) take(x *bigmod.Nat, n *bigmod.Modulus) {
-	b := x.Bytes(n)
-	copy(s.b[:], b)
-	clear(b)
-	clear(x.Bits())
-}
-
-// modulus makes the library's form of the order, which takes some two
-// microseconds.
-func modulus() *bigmod.Modulus {
-	n := order()
-	m, err := bigmod.NewModulus(n[:])
-	if err != nil {
-		panic("p256: the order is no modulus: " + err.Error()) // it is a prime
-	}
-	return m
-}
-
-// natural reads up to 32 bytes and reduces them modulo n.
-func natural(b []byte, n *bigmod.Modulus) *bigmod.Nat {
-	x, err := bigmod.NewNat().SetOverflowingBytes(b, n)
-	if err != nil {
-		panic("p256: more than 32 bytes: " + err.Error()) // the callers give 16 or 32
-	}
-	return x
 }
