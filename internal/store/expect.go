@@ -7,7 +7,8 @@ import (
 )
 
 // Expected names rows that a View or an Update is likely to read. It decides nothing: a store that
-// is a journey away asks for all of them at once, before the function runs.
+// is a journey away asks for all of them at once, before the function runs, and one that keeps
+// rows in memory lets a View use them that expects to look for a business number.
 type Expected struct {
 	Card     liuma.CardID // with its intent; zero: none
 	Channel  liuma.ChannelID

@@ -34,3 +34,12 @@ func (c *Codec) Fresh(e store.Expected) []Wanted {
 	key, _ := numberKey(e.Channel, e.Business)
 	return []Wanted{{&c.numbers.Table, nil, key}, {&c.requests.Table, unclaimed(), key}}
 }
+
+// Sought is a row that whoever expects something looks for in any case, nearly always in
+// vain: the request under a business number that is about to be taken. False: there is none.
+func (c *Codec) Sought(e store.Expected) (Wanted, bool) {
+	if e.Business == "" {
+		return Wanted{}, false
+	}
+	return Wanted{Table: &c.requests.Table, Key: join(string(e.Channel), string(e.Business))}, true
+}

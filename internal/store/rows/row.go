@@ -54,6 +54,10 @@ type Table struct {
 	// Steady tables are sealed by a key that no rotation changes: they are read before a
 	// newer root key is there.
 	Steady bool
+	// Recent is how many of its rows a database may keep in memory that one process writes
+	// to; 0: none. It is for rows that a verification reads, and that nothing deletes but by
+	// their key, and neither a trigger nor another table's row.
+	Recent int
 }
 
 // Row is one row as the database keeps it. Looks are the values of the table's
@@ -108,7 +112,8 @@ type Source interface {
 	Cuts(after audit.Stream, limit int) ([]audit.Head, error)
 }
 
-// Sink reads and writes rows in one transaction.
+// Sink reads and writes rows in one transaction. Nobody writes to the body of a row that it
+// was given, or gave, ever again.
 type Sink interface {
 	Source
 	// Insert returns store.ErrExists if the key or a unique value is taken, and

@@ -148,24 +148,24 @@ func noLooks[T any](*T) []Value { return nil }
 
 func newTables() *tables {
 	t := &tables{}
-	t.cards = kind[whole]{Table{Name: "cards", Columns: []Column{{Name: "holder", Unique: true}}},
+	t.cards = kind[whole]{Table{Name: "cards", Columns: []Column{{Name: "holder", Unique: true}}, Recent: 8192},
 		func(w *whole) []byte { return w.Card.ID[:] },
 		func(w *whole) []Value { return []Value{w.Card.Holder[:]} }}
 	t.persons = kind[store.Person]{Table{Name: "persons", Columns: []Column{{Name: "card_no", Unique: true}}},
 		func(p *store.Person) []byte { return p.Holder[:] },
 		func(p *store.Person) []Value { return []Value{some(p.CardNo[:])} }}
-	t.clients = kind[store.Client]{Table{Name: "clients", Shared: true},
+	t.clients = kind[store.Client]{Table{Name: "clients", Shared: true, Recent: 1024},
 		func(c *store.Client) []byte { return []byte(c.ID) }, noLooks[store.Client]}
 	t.sealKeys = kind[store.SealKey]{Table{Name: "seal_keys", Shared: true},
 		func(k *store.SealKey) []byte { return []byte(k.ID) }, noLooks[store.SealKey]}
 	t.starts = kind[start]{Table{Name: "starts", Columns: []Column{{Name: "start", Number: true, Unique: true}}},
 		func(s *start) []byte { return startKey(s.Process) },
 		func(s *start) []Value { return []Value{s.Start} }}
-	t.intents = kind[store.Intent]{Table{Name: "intents"}, // the key is the card: at most one open intent each (I-7)
+	t.intents = kind[store.Intent]{Table{Name: "intents", Recent: 8192}, // the key is the card: at most one open intent each (I-7)
 		func(i *store.Intent) []byte { return i.Card[:] }, noLooks[store.Intent]}
 	// One business number, one request (I-11): it is the key. The phase lets the
 	// database itself refuse to decide a request twice.
-	t.requests = kind[store.Request]{Table{Name: "requests", Columns: []Column{{Name: "phase", Number: true}}, Homed: true},
+	t.requests = kind[store.Request]{Table{Name: "requests", Columns: []Column{{Name: "phase", Number: true}}, Homed: true, Recent: 1024},
 		func(q *store.Request) []byte { return join(string(q.Channel), string(q.BusinessNo)) },
 		func(q *store.Request) []Value { return []Value{phase(q)} }}
 	t.evidence = kind[usedEvidence]{Table: Table{Name: "evidence", Columns: []Column{{Name: "until", Number: true}}},
@@ -176,9 +176,9 @@ func newTables() *tables {
 		looks: func(a *store.Archive) []Value { return []Value{int64(a.Digest)} }}
 	t.numbers = numberTable()
 	t.holders = holderTable()
-	t.claims = kind[claim]{Table: Table{Name: "claims"}, looks: noLooks[claim]}
+	t.claims = kind[claim]{Table: Table{Name: "claims", Recent: 8192}, looks: noLooks[claim]}
 	t.resealing = kind[store.Resealing]{Table: Table{Name: "resealing"}, looks: noLooks[store.Resealing]}
-	t.sharedRow = kind[shared]{Table: Table{Name: "shared"}, looks: noLooks[shared]}
+	t.sharedRow = kind[shared]{Table: Table{Name: "shared", Recent: 1}, looks: noLooks[shared]}
 	t.meters = meterTable()
 	t.tallies = tallyTable()
 	t.sums = sumTable()

@@ -24,9 +24,18 @@ type conn struct {
 	raw   driver.Conn
 	stmts map[string]driver.Stmt
 	args  []driver.NamedValue // reused by bind
-	// inserts are the statements that insert into a table, by its name: an import
-	// would put the same text together a million times.
-	inserts map[string]string
+	// texts are the statements that name a table, by its name: they would be put together
+	// for each row.
+	texts map[string]*texts
+}
+
+// texts are the statements of one table, and how its rows are read.
+type texts struct {
+	get, insert string
+	// update leaves the look-ups as they are, and changes nothing where they are not as in
+	// the row; updateAll sets them.
+	update, updateAll string
+	scan              func(*row) rows.Row
 }
 
 func openConn(path string, s sqlitefile.Settings) (*conn, error) {
@@ -34,7 +43,7 @@ func openConn(path string, s sqlitefile.Settings) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &conn{raw: raw, stmts: map[string]driver.Stmt{}, inserts: map[string]string{}}, nil
+	return &conn{raw: raw, stmts: map[string]driver.Stmt{}, texts: map[string]*texts{}}, nil
 }
 
 func (c *conn) close() error {
@@ -58,13 +67,32 @@ func (c *conn) prepare(query string) (driver.Stmt, error) {
 	return s, nil
 }
 
-func (c *conn) insertOf(t *rows.Table) string {
-	text, ok := c.inserts[t.Name]
-	if !ok {
-		text = "INSERT INTO " + t.Name + " (" + columnsOf(t) + ") VALUES (?" + strings.Repeat(", ?", len(t.Columns)+4) + ")"
-		c.inserts[t.Name] = text
+// of returns the statements of a table.
+func (c *conn) of(t *rows.Table) *texts {
+	if known, ok := c.texts[t.Name]; ok {
+		return known
 	}
-	return text
+	set, where := "", ""
+	for _, column := range t.Columns {
+		set += column.Name + " = ?, "
+		where += " AND +" + column.Name + " IS ?" // +: else SQLite would go by the look-up's index
+	}
+	const sealed, found = "rev = ?, body = ?, seal_key = ?, seal = ?", " WHERE key = ? AND rev = ?"
+	made := &texts{
+		get:       "SELECT " + columnsOf(t) + " FROM " + t.Name + " WHERE key = ?",
+		insert:    "INSERT INTO " + t.Name + " (" + columnsOf(t) + ") VALUES (?" + strings.Repeat(", ?", len(t.Columns)+4) + ")",
+		update:    "UPDATE " + t.Name + " SET " + sealed + found + where,
+		updateAll: "UPDATE " + t.Name + " SET " + set + sealed + found,
+		scan:      scanOf(t),
+	}
+	c.texts[t.Name] = made
+	return made
+}
+
+// version changes with each commit to the file: of this connection at once, of another one
+// when the next transaction begins. A checkpoint may change it too.
+func (c *conn) version() (uint32, error) {
+	return c.raw.(sqlite.FileControl).FileControlDataVersion("main")
 }
 
 func (c *conn) bind(args []driver.Value) []driver.NamedValue {

@@ -53,7 +53,7 @@ func (c *Copy) View(ctx context.Context, f func(store.Reader) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return view(ctx, c.conn, c.codec, f)
+	return view(ctx, c.conn, c.codec, nil, f)
 }
 
 // Close closes the copy.

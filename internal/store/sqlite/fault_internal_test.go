@@ -268,7 +268,7 @@ func checkWhole(t *testing.T, path string, late bool) {
 // the database: its writes must not be kept.
 func TestOverlookedReadErrorKeepsNothing(t *testing.T) {
 	s, _ := openForFaults(t)
-	read := tap(t, s, getOf(&rows.Tables()[0]))
+	read := tap(t, s, s.writer.conn.of(&rows.Tables()[0]).get)
 	read.fail = true
 	err := s.Update(t.Context(), func(tx store.Tx) (audit.Entry, error) {
 		_, _ = tx.Card(liuma.CardID{})
@@ -428,7 +428,7 @@ func TestUnreadableRow(t *testing.T) {
 }
 
 // moveStart writes the head of a process start's stream.
-const moveStart = "UPDATE starts SET rev = ?, body = ?, seal_key = ?, seal = ? WHERE key = ? AND rev = ? AND start IS ?"
+const moveStart = "UPDATE starts SET rev = ?, body = ?, seal_key = ?, seal = ? WHERE key = ? AND rev = ? AND +start IS ?"
 
 // TestEntryFailureKeepsNothing has the disk fail under the entry of a change,
 // and under the head of its stream: neither the change nor the other of the two

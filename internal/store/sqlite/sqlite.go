@@ -6,8 +6,9 @@
 // without gaps and never change (by triggers of the schema). One process at a
 // time holds the lease on the file. After an I/O error that leaves a commit in
 // doubt, or when the file was moved or replaced while open, the store refuses
-// everything until it is opened again. It trusts the file system to keep synced
-// data.
+// everything until it is opened again. Rows that were used last are kept in memory, and
+// given out only where the file would give the same (recent.go, R-83). It trusts the file
+// system to keep synced data.
 //
 // Start here: Open, then the writer's loop in writer.go.
 package sqlite
@@ -199,11 +200,13 @@ func (s *Store) View(ctx context.Context, f func(store.Reader) error) (err error
 	}
 	c := s.readers.take()
 	defer s.readers.put(c)
-	return view(ctx, c, s.codec, f)
+	return view(ctx, c, s.codec, s.writer.recent, f)
 }
 
-// view runs f on a snapshot of c.
-func view(ctx context.Context, c *conn, codec *rows.Codec, f func(store.Reader) error) (err error) {
+// view runs f on a snapshot of c. It uses memory, which may be nil, where it is expected to
+// look for a business number: that is a request, which reads what the ones before it left.
+// All others read the file.
+func view(ctx context.Context, c *conn, codec *rows.Codec, memory *recent, f func(store.Reader) error) (err error) {
 	if _, err := c.exec("BEGIN"); err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
@@ -216,6 +219,9 @@ func view(ctx context.Context, c *conn, codec *rows.Codec, f func(store.Reader) 
 			err = fmt.Errorf("store: %w", e)
 		}
 	}()
+	if sought, ok := codec.Sought(store.ExpectedIn(ctx)); ok && memory != nil {
+		from.remember(memory, sought)
+	}
 	return f(r)
 }
 

@@ -53,7 +53,14 @@ func open(t testing.TB) (store.Store, func() store.Store) {
 
 func TestConformance(t *testing.T) { storetest.Run(t, open) }
 
+// TestConformanceFromMemory has every View use the rows that are kept in memory.
+func TestConformanceFromMemory(t *testing.T) { storetest.Run(t, storetest.Expecting(open)) }
+
 // The invariants by name, for docs/INVARIANTS.md.
+
+func TestDeletedRowsLeaveTheMemory(t *testing.T) { storetest.RecentRows(t, open) }
+
+func TestViewsFromMemoryAreWhole(t *testing.T) { storetest.RecentTogether(t, open) }
 
 func TestChangeNeedsAuditEntry(t *testing.T) { storetest.ChangeNeedsAuditEntry(t, open) }
 

@@ -1,12 +1,14 @@
 package sqlite
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"database/sql/driver"
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/liuma-pin/liuma/internal/store"
@@ -21,7 +23,11 @@ var errEnded = errors.New("store: transaction has ended")
 type snapshot struct {
 	conn   *conn // nil once the transaction has ended
 	ctx    context.Context
-	broken error // first error of the database itself; the transaction is lost
+	broken error   // first error of the database itself; the transaction is lost
+	memory *recent // of a View that uses it; nil: none
+	from   uint64  // the last commit before the snapshot
+	ahead  *kept   // the row of table sought that was read when the snapshot was taken
+	sought string
 }
 
 var _ rows.Source = (*snapshot)(nil)
@@ -90,6 +96,7 @@ func columnsOf(t *rows.Table) string {
 func scanOf(t *rows.Table) func(*row) rows.Row {
 	return func(r *row) (w rows.Row) {
 		w.Key = r.bytes()
+		w.Looks = make([]rows.Value, 0, len(t.Columns))
 		for range t.Columns {
 			w.Looks = append(w.Looks, r.take())
 		}
@@ -119,8 +126,41 @@ func valuesOf(w rows.Row) []driver.Value {
 	return append(vs, int64(w.Rev), body, int64(w.Seal.Key), w.Seal.MAC[:])
 }
 
+// Get gives a row from memory if the View uses it and the row is the same in its snapshot.
 func (r *snapshot) Get(t *rows.Table, _, key []byte) (rows.Row, error) {
-	found, err := list(r, scanOf(t), getOf(t), bound(key))
+	if r.memory == nil || t.Recent == 0 {
+		return r.read(t, key)
+	}
+	if err := cmp.Or(r.usable(), r.ctx.Err()); err != nil {
+		return rows.Row{}, err
+	}
+	if r.sought == t.Name && r.ahead.key == string(key) {
+		return r.ahead.found()
+	}
+	if k, ok := r.memory.at(r.from, t.Name, key); ok {
+		return k.found()
+	}
+	row, k, err := r.readToKeep(t, key)
+	if k != nil {
+		r.memory.offer(r.from, t.Name, k)
+	}
+	return row, err
+}
+
+func (k *kept) found() (rows.Row, error) {
+	if k.absent {
+		return rows.Row{}, store.ErrNotFound
+	}
+	return k.row, nil
+}
+
+// read reads a row from the file.
+func (r *snapshot) read(t *rows.Table, key []byte) (rows.Row, error) {
+	if err := r.usable(); err != nil {
+		return rows.Row{}, err
+	}
+	texts := r.conn.of(t)
+	found, err := list(r, texts.scan, texts.get, bound(key))
 	switch {
 	case err != nil:
 		return rows.Row{}, err
@@ -130,8 +170,26 @@ func (r *snapshot) Get(t *rows.Table, _, key []byte) (rows.Row, error) {
 	return found[0], nil
 }
 
-func getOf(t *rows.Table) string {
-	return "SELECT " + columnsOf(t) + " FROM " + t.Name + " WHERE key = ?"
+// readToKeep reads a row from the file, and returns it for the memory too, or that it is
+// not there; nil if that could not be read, or the file gave another row.
+func (r *snapshot) readToKeep(t *rows.Table, key []byte) (row rows.Row, k *kept, err error) {
+	row, err = r.read(t, key)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		k = keepAbsent(key)
+	case err == nil && bytes.Equal(row.Key, key):
+		k = keep(row)
+	}
+	return row, k, err
+}
+
+// remember lets the rest of a View use the memory. It takes the snapshot by reading a row
+// that the View looks for anyway.
+func (r *snapshot) remember(memory *recent, w rows.Wanted) {
+	from := memory.now()
+	if _, k, _ := r.readToKeep(w.Table, w.Key); k != nil {
+		r.memory, r.from, r.ahead, r.sought = memory, from, k, w.Table.Name
+	}
 }
 
 func (r *snapshot) List(t *rows.Table, q rows.Query) ([]rows.Row, error) {
@@ -196,9 +254,37 @@ func (r *snapshot) KeepersSeen() (map[string]uint64, error) {
 }
 
 // change implements rows.Sink on the writer's connection.
-type change struct{ snapshot }
+type change struct {
+	snapshot
+	recent  *recent
+	pending *pending // what the writer's transaction has changed, this call's and those before it
+}
 
 var _ rows.Sink = (*change)(nil)
+
+// Get gives a row as this transaction has changed it, or as the last commit left it.
+func (t *change) Get(table *rows.Table, _, key []byte) (rows.Row, error) {
+	if table.Recent == 0 {
+		return t.read(table, key)
+	}
+	if err := t.usable(); err != nil {
+		return rows.Row{}, err
+	}
+	if k, ok := t.pending.get(table.Name, key); ok {
+		return k.found()
+	}
+	swept := t.pending.swept[table.Name]
+	if !swept {
+		if k, ok := t.recent.last(table.Name, key); ok {
+			return k.found()
+		}
+	}
+	row, k, err := t.readToKeep(table, key)
+	if k != nil && !swept {
+		t.recent.learn(table.Name, k)
+	}
+	return row, err
+}
 
 // write runs a statement and returns how many rows it changed. A violated rule
 // of the schema undoes the statement alone, so its error is returned and the
@@ -227,44 +313,74 @@ func (t *change) Insert(table *rows.Table, w rows.Row) error {
 	}
 	vs := valuesOf(w)
 	vs[0] = bound(w.Key)
-	_, err := t.write(t.conn.insertOf(table), vs...)
+	_, err := t.write(t.conn.of(table).insert, vs...)
+	if err == nil && table.Recent > 0 {
+		t.pending.put(table.Name, keep(w))
+	}
 	return err
 }
 
 // Update compares and sets in one statement. It leaves a look-up out of SET as
 // long as it is the same: SQLite would take its index entry out and put it back
-// with every attempt.
+// with every attempt. Where the memory shows that it is another one, that is not tried.
 func (t *change) Update(table *rows.Table, w rows.Row, was uint64) error {
 	if w.Rev > math.MaxInt64 || was > math.MaxInt64 {
 		return fmt.Errorf("store: rev %d is out of range", w.Rev)
 	}
-	n, err := t.update(table, w, was, true)
+	var n int64
+	var err error
+	differ := t.looksDiffer(table, w)
+	if !differ {
+		n, err = t.update(table, w, was, true)
+	}
 	if err == nil && n == 0 && len(table.Columns) > 0 {
 		n, err = t.update(table, w, was, false)
 	}
 	if err == nil && n == 0 {
 		return store.ErrConflict
 	}
+	if err == nil && table.Recent > 0 {
+		t.pending.put(table.Name, keep(w))
+	}
 	return err
 }
 
+// looksDiffer reports whether the row that w takes the place of is in memory, with other
+// look-ups. It decides which statement is run, and nothing more.
+func (t *change) looksDiffer(table *rows.Table, w rows.Row) bool {
+	if table.Recent == 0 || len(table.Columns) == 0 {
+		return false
+	}
+	k, ok := t.pending.get(table.Name, w.Key)
+	if !ok {
+		k, ok = t.recent.last(table.Name, w.Key)
+	}
+	return ok && !k.absent && !slices.EqualFunc(k.row.Looks, w.Looks, func(a, b rows.Value) bool {
+		return a == nil && b == nil || rows.Same(a, b)
+	})
+}
+
 func (t *change) update(table *rows.Table, w rows.Row, was uint64, sameLooks bool) (int64, error) {
-	set, where := "", ""
-	var looks []driver.Value
-	for i, c := range table.Columns {
-		looks = append(looks, w.Looks[i])
-		set += c.Name + " = ?, "
-		where += " AND " + c.Name + " IS ?"
+	if err := t.usable(); err != nil {
+		return 0, err
 	}
-	args := []driver.Value{int64(w.Rev), bound(w.Body), int64(w.Seal.Key), w.Seal.MAC[:]}
+	texts := t.conn.of(table)
+	args := make([]driver.Value, 0, 6+len(w.Looks))
+	looks := func() {
+		for _, v := range w.Looks {
+			args = append(args, v)
+		}
+	}
+	text := texts.update
+	if !sameLooks {
+		text = texts.updateAll
+		looks()
+	}
+	args = append(args, int64(w.Rev), bound(w.Body), int64(w.Seal.Key), w.Seal.MAC[:], bound(w.Key), int64(was))
 	if sameLooks {
-		args = append(append(args, bound(w.Key), int64(was)), looks...)
-		set = ""
-	} else {
-		args = append(append(looks, args...), bound(w.Key), int64(was))
-		where = ""
+		looks()
 	}
-	return t.write("UPDATE "+table.Name+" SET "+set+"rev = ?, body = ?, seal_key = ?, seal = ? WHERE key = ? AND rev = ?"+where, args...)
+	return t.write(text, args...)
 }
 
 func (t *change) Delete(table *rows.Table, q rows.Query) (int64, error) {
@@ -272,7 +388,15 @@ func (t *change) Delete(table *rows.Table, q rows.Query) (int64, error) {
 	if where == "" {
 		return 0, errors.New("store: delete without a condition")
 	}
-	return t.write("DELETE FROM "+table.Name+where, args...)
+	n, err := t.write("DELETE FROM "+table.Name+where, args...)
+	if err == nil && table.Recent > 0 {
+		if key, ok := q.From.([]byte); ok && q.Column == "" && q.After == nil && rows.Same(q.From, q.To) {
+			t.pending.put(table.Name, keepAbsent(key))
+		} else {
+			t.pending.sweep(table.Name)
+		}
+	}
+	return n, err
 }
 
 func (t *change) SaveKeepersSeen(seen map[string]uint64) error {

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -44,6 +45,11 @@ type writer struct {
 	head  rows.SharedHead
 	raise uint64
 	retry time.Time // when to try a raise that failed again
+	// recent has the rows that were used last; pending is what the open transaction changes
+	// of them, and version that of the file when the writer left it; loop only, but recent.
+	recent  *recent
+	pending pending
+	version uint32
 
 	mu     sync.Mutex
 	queue  []*call // by mu
@@ -80,7 +86,7 @@ type result struct {
 }
 
 func newWriter(c *conn, file *sqlitefile.File, codec *rows.Codec, committed func(liuma.CardID, uint64, uint64), head rows.SharedHead) *writer {
-	return &writer{conn: c, file: file, codec: codec, committed: committed, head: head, process: audit.NewProcessID(),
+	return &writer{conn: c, file: file, codec: codec, committed: committed, head: head, process: audit.NewProcessID(), recent: newRecent(),
 		wake: make(chan struct{}, 1), done: make(chan struct{})}
 }
 
@@ -254,6 +260,9 @@ func (w *writer) attempt(calls []*call) (bad int) {
 	if _, err := w.conn.exec("BEGIN IMMEDIATE"); err != nil {
 		return answerAll(calls, told(err))
 	}
+	if err := w.foreign(); err != nil {
+		return answerAll(calls, cmp.Or(w.rollback(), told(err)))
+	}
 	wrote, destroys := false, false
 	results := make([]result, len(calls))
 	for i, c := range calls {
@@ -286,6 +295,27 @@ func (w *writer) attempt(calls []*call) (bad int) {
 		c.answer(results[i])
 	}
 	return -1
+}
+
+// foreign forgets what is in memory if the file is not as the writer left it: somebody
+// else wrote to it, or copied the log into it.
+func (w *writer) foreign() error {
+	version, err := w.conn.version()
+	if err != nil || version == w.version {
+		return err
+	}
+	w.recent.forget()
+	w.version = version
+	return nil
+}
+
+// leave notes how the writer leaves the file, and whether what it changed there is kept.
+// Where its version is not known, the next transaction finds another one.
+func (w *writer) leave(kept bool) {
+	w.recent.settle(&w.pending, kept)
+	if version, err := w.conn.version(); err == nil {
+		w.version = version
+	}
 }
 
 // raiseHead raises the head that is kept outside, after the commit: the other
@@ -328,11 +358,13 @@ func (w *writer) commit(wrote bool) error {
 	if !wrote {
 		return w.rollback()
 	}
+	w.recent.begin(&w.pending)
 	if _, err := w.conn.exec("COMMIT"); sqlitefile.Full(err) && w.rollback() == nil {
 		return fmt.Errorf("%w: commit: %w", store.ErrFull, err)
 	} else if err != nil {
 		return w.fail(fmt.Errorf("commit: %w", err))
 	}
+	w.leave(true)
 	if err := w.file.Check(); err != nil {
 		return w.fail(err)
 	}
@@ -343,6 +375,7 @@ func (w *writer) commit(wrote bool) error {
 // by itself, and its only sign is that it refuses ROLLBACK; beginning a new
 // transaction proves it.
 func (w *writer) rollback() error {
+	defer w.leave(false)
 	_, err := w.conn.exec("ROLLBACK")
 	if err == nil {
 		return nil
@@ -358,7 +391,7 @@ func (w *writer) rollback() error {
 
 // run runs one closure and writes its entry.
 func (w *writer) run(c *call) (r result) {
-	to := &change{snapshot{conn: w.conn, ctx: context.Background()}}
+	to := &change{snapshot{conn: w.conn, ctx: context.Background()}, w.recent, &w.pending}
 	t := rows.NewTx(w.codec, to)
 	defer func() { t.End(); to.conn = nil }() // the Tx is invalid after f
 	entry, r := protect(c.f, t)

@@ -129,6 +129,8 @@ func Run(t *testing.T, open Open) {
 		{"CompareAndSet", compareAndSet},
 		{"Skew", Skew},
 		{"ViewSnapshot", viewSnapshot},
+		{"RecentRows", RecentRows},
+		{"RecentTogether", RecentTogether},
 		{"ViewDoesNotWait", viewDoesNotWait},
 		{"Durable", durable},
 		{"Cancelled", cancelled},
