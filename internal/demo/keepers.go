@@ -16,7 +16,7 @@ import (
 )
 
 // healFor is how long a keeper may take to come back and to catch up.
-const healFor = 30 * time.Second
+const healFor = 2 * time.Minute
 
 // keeperWho is a keeper as a speaker.
 func keeperWho(id keeper.ID) who {

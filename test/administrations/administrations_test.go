@@ -88,7 +88,7 @@ func (m *machine) stops() {
 
 func (m *machine) awaits(what string, so func() bool) {
 	m.t.Helper()
-	for end := time.Now().Add(time.Minute); !so(); time.Sleep(200 * time.Millisecond) {
+	for end := time.Now().Add(3 * time.Minute); !so(); time.Sleep(200 * time.Millisecond) {
 		if time.Now().After(end) {
 			m.t.Fatalf("%s waited for %s\n%s\n%v", m.name, what, m.log, m.said[max(0, len(m.said)-2):])
 		}

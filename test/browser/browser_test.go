@@ -127,7 +127,7 @@ type sent struct{ method, url, body string }
 
 func newTab(t *testing.T, s screen, language string) *tab {
 	t.Helper()
-	return newTabFor(t, s, language, 6*time.Minute)
+	return newTabFor(t, s, language, 12*time.Minute)
 }
 
 // newTabFor is newTab for a test that takes longer.
@@ -215,7 +215,7 @@ func (b *tab) text() string {
 }
 
 // patience is how long a page may take on a machine that others keep busy.
-const patience = time.Minute
+const patience = 3 * time.Minute
 
 // sees waits for words to be on the page.
 func (b *tab) sees(words ...string) {

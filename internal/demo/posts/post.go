@@ -37,7 +37,7 @@ type Standing struct {
 
 const (
 	// startFor is how long a keeper may take to answer.
-	startFor = 20 * time.Second
+	startFor = time.Minute
 	// statusFor is how long it may take to answer about its state.
 	statusFor = time.Second
 	// endFor is how long it may take to end in order.

@@ -74,13 +74,21 @@ func (s *stage) becomes(id keeper.ID, want keeper.Fault) {
 	s.Fatalf("%s: %q (%v), want %q", id, got.Fault, got.Why, want)
 }
 
+// answers waits until a keeper answers about its state; an answer that takes more than a
+// second is none.
+func (s *stage) answers(p *posts.Post) (stand posts.Standing) {
+	s.Helper()
+	patience.Until(s, string(p.ID)+" answers", func() bool { stand = p.Ask(s.Context()); return stand.Own != nil })
+	return stand
+}
+
 // Each keeper has a process and a directory, and the files that no other one has.
 func TestThreeProcesses(t *testing.T) {
 	s := open(t)
 	pids := map[int]bool{os.Getpid(): true}
 	for _, p := range s.house.Posts() {
-		stand := p.Ask(t.Context())
-		if stand.State != posts.Runs || stand.Own == nil || stand.Own.State != "serves" || stand.Cut {
+		stand := s.answers(p)
+		if stand.State != posts.Runs || stand.Own.State != "serves" || stand.Cut {
 			t.Errorf("%s: %+v", p.ID, stand)
 		}
 		pids[stand.PID] = true
@@ -159,7 +167,7 @@ func TestFaults(t *testing.T) {
 	}
 	k1.Cut()
 	s.becomes("k1", keeper.Silent)
-	if stand := k1.Ask(t.Context()); !stand.Cut || stand.Own == nil {
+	if stand := s.answers(k1); !stand.Cut {
 		t.Errorf("cut off: %+v", stand)
 	}
 	s.must(k1.Heal(t.Context()))
@@ -205,7 +213,7 @@ func TestByItself(t *testing.T) {
 		}
 	}
 	s.must(syscall.Kill(pid, syscall.SIGCONT))
-	if stand := k2.Ask(t.Context()); stand.Own == nil || stand.Own.Keeper != "k2" {
+	if stand := s.answers(k2); stand.Own.Keeper != "k2" {
 		t.Errorf("goes on: %+v", stand)
 	}
 	s.becomes("k2", "")
@@ -223,9 +231,7 @@ func TestEndsWithTheDemo(t *testing.T) {
 	}
 	time.Sleep(100 * time.Millisecond)
 	for _, p := range s.house.Posts() {
-		if p.Ask(t.Context()).Own == nil {
-			t.Errorf("%s ended", p.ID)
-		}
+		s.answers(p)
 	}
 	s.must(s.house.Close())
 	for _, pid := range pids {
