@@ -118,15 +118,15 @@ REVOKE ALL ON DATABASE liuma FROM PUBLIC;`, databasePassword))
 	return c
 }
 
-// keepLess has PostgreSQL keep less of its log than Patroni asks for by itself (128 MB),
-// since pg_rewind copies all that there is, of all timelines, and rounds would wait for
-// nothing else. What a standby still needs is kept by its slot.
+// keepLess has PostgreSQL keep less of its log than Patroni asks for by itself (128 MB), and
+// fewer files for later use, since pg_rewind copies all that there are, of all timelines,
+// and rounds would wait for nothing else. What a standby still needs is kept by its slot.
 func (c *cluster) keepLess(primary *node) {
 	c.t.Helper()
 	var out string
 	var err error
 	for range 5 { // Patroni refuses where etcd does not answer at once
-		out, err = primary.sh("patronictl -c /etc/patroni/patroni.yml edit-config liuma --force -s postgresql.parameters.wal_keep_size=32MB")
+		out, err = primary.sh("patronictl -c /etc/patroni/patroni.yml edit-config liuma --force -s postgresql.parameters.wal_keep_size=16MB -s postgresql.parameters.min_wal_size=32MB")
 		if err == nil {
 			return
 		}

@@ -5,6 +5,7 @@ package failover
 import (
 	"math/rand/v2"
 	"os"
+	"slices"
 	"time"
 )
 
@@ -56,6 +57,7 @@ func faults() []fault {
 		{name: "leader of etcd killed", kind: other, begin: etcdLeaderKilled, ends: true, hold: 10 * time.Second},
 		{name: "synchronous standby killed and then the primary", kind: other, begin: standbyThenPrimary, hold: ttl, three: true},
 		{name: "files of a standby damaged", kind: other, begin: standbyDamaged, ends: true, three: true, asked: true},
+		{name: "no leader when a node comes back", kind: other, begin: noLeaderAfterRewind, three: true, asked: true},
 	}
 }
 
@@ -151,11 +153,7 @@ func standbyThenPrimary(h *house, p *node, rng *rand.Rand) func() {
 	first, left := h.syncFirst(p, rng)
 	first.off()
 	h.awaitAnswer(time.Now())
-	for end := time.Now().Add(patience); !h.db.isSync(p, left); time.Sleep(200 * time.Millisecond) {
-		if time.Now().After(end) {
-			h.t.Fatalf("%s does not become the synchronous standby", left.name)
-		}
-	}
+	h.awaitThat(left.name+" is the synchronous standby", func() bool { return h.db.isSync(p, left) })
 	h.awaitAnswer(time.Now())
 	p.off()
 	return func() {
@@ -190,6 +188,41 @@ func standbyDamaged(h *house, p *node, rng *rand.Rand) func() {
 		h.t.Error(err)
 	}
 	return first.on
+}
+
+// noLeaderAfterRewind turns the primary off, and has it come back while there is no leader at
+// the moment in which pg_rewind has ended. Patroni 3.0.2 starts it with nobody to follow, and
+// leaves it so when there is a leader again.
+func noLeaderAfterRewind(h *house, p *node, rng *rand.Rand) func() {
+	next, third := h.syncFirst(p, rng)
+	p.off()
+	h.awaitAnswer(time.Now())
+	third.off() // nobody is to take the place of the next one
+	p.on()
+	h.awaitThat("pg_rewind runs on "+p.name, p.copying)
+	p.signal("STOP", "pg_rewind")
+	next.signal("STOP", "patroni")
+	h.awaitThat("nobody leads", func() bool {
+		list, err := h.db.members(p)
+		return err == nil && !slices.ContainsFunc(list, func(m member) bool { return m.Role == "leader" })
+	})
+	p.signal("CONT", "pg_rewind")
+	h.awaitThat("PostgreSQL starts on "+p.name, func() bool {
+		_, err := p.sh("pgrep -x postgres")
+		return err == nil && !p.copying()
+	})
+	next.resume()
+	return third.on
+}
+
+// awaitThat waits until something is so.
+func (h *house) awaitThat(what string, is func() bool) {
+	h.t.Helper()
+	for end := time.Now().Add(patience); !is(); time.Sleep(200 * time.Millisecond) {
+		if time.Now().After(end) {
+			h.t.Fatalf("%s: not within %v", what, patience)
+		}
+	}
 }
 
 // syncFirst are the other two nodes, the synchronous standby first.
