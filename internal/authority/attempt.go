@@ -82,7 +82,7 @@ func (a *Authority) Attempt(ctx context.Context, q Attempt) (store.Request, erro
 	if q.Pass == nil {
 		defer func() { at.pass.Drop() }() // does nothing after Saw
 	}
-	if err := a.claim(ctx, q); err != nil {
+	if err := a.claim(ctx, &at.Attempt); err != nil {
 		return store.Request{}, err
 	}
 	decided, err := a.begin(ctx, at)

@@ -25,7 +25,7 @@ import (
 // A crash after the first leaves evidence that passes with this request alone, if it is
 // sent again; a provider gives another. A crash after the last leaves a number that no
 // request has, which the next request under it goes on with (I-11).
-func (a *Authority) claim(ctx context.Context, q Attempt) error {
+func (a *Authority) claim(ctx context.Context, q *Attempt) error {
 	if q.Proof != nil && !q.ProofUsed {
 		err := a.store.View(ctx, func(r store.Reader) error { return LookNumber(r, q.Row) })
 		if err != nil {

@@ -35,10 +35,11 @@ func (a *Authority) TagOf(holder vault.Index) ledger.Tag {
 // called in the transaction that writes the card, so the head is the revision after
 // that write.
 func (a *Authority) targetOf(card store.Card) keeper.Target {
+	id := card.ID // Again keeps it, and not the whole row
 	return keeper.Target{
 		Card: card.ID, Version: card.Version, KeySet: card.KeySet, Verifier: card.Verifier, Tag: a.TagOf(card.Holder),
 		Head: keeper.Head{At: card.Rev + 1, Again: func(ctx context.Context) (uint64, error) {
-			now, err := a.current(ctx, card.ID)
+			now, err := a.current(ctx, id)
 			return now.Head.At, err
 		}},
 	}

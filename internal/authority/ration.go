@@ -57,10 +57,10 @@ type rationedAct struct {
 	of   func(policy.Rations) policy.Ration
 }
 
-// rationedActs lists all of them.
-func rationedActs() []rationedAct {
+// rationedActs lists all of them. An array is no garbage, and a verification asks.
+func rationedActs() [13]rationedAct {
 	type r = policy.Rations
-	return []rationedAct{
+	return [...]rationedAct{
 		{ActVerification, store.ClientChannel, func(x r) policy.Ration { return x.Verifications }},
 		{ActLink, store.ClientChannel, func(x r) policy.Ration { return x.Links }},
 		{ActPush, store.ClientChannel, func(x r) policy.Ration { return x.Pushes }},

@@ -86,8 +86,13 @@ func (s *Ceremonies) open(ctx context.Context, q asking, role liuma.Role, e enve
 // It is called once the card is known; before that there is only the region that the
 // channel named.
 func (s *Ceremonies) about(q asking, card store.Card) asking {
-	q.policy = s.engine.PolicyOf(card, q.caller.Channel(), q.policy)
+	q.policy = s.policyOf(&q, card)
 	return q
+}
+
+// policyOf is the policy of about alone.
+func (s *Ceremonies) policyOf(q *asking, card store.Card) policy.Policy {
+	return s.engine.PolicyOf(card, q.caller.Channel(), q.policy)
 }
 
 // witness is the source of evidence for an asking.

@@ -105,9 +105,11 @@ func (s *Ceremonies) readChanging(ctx context.Context, q asking) (changing, erro
 }
 
 func (s *Ceremonies) changingOf(r store.Reader, q asking) (of changing, err error) {
-	if of.card, of.proof, err = s.readLinked(r, q); err != nil {
+	card, proof, err := s.readLinked(r, &q)
+	if err != nil {
 		return of, err
 	}
+	of.card, of.proof = *card, proof
 	if of.proof == nil {
 		if err := s.lateLink(r, q, of.card); err != nil {
 			return of, err

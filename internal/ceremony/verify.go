@@ -55,7 +55,7 @@ func (s *Ceremonies) Verify(ctx context.Context, c authority.Caller, q authority
 }
 
 func (s *Ceremonies) verify(ctx context.Context, q asking) (authority.Verification, error) {
-	card, q, proof, err := s.linkedHolder(ctx, q)
+	card, proof, err := s.linkedHolder(ctx, &q)
 	if errors.Is(err, authority.ErrUnlinked) {
 		return s.engine.RefuseUnlinked(ctx, q.caller, q.row, s.hooks(q, nil))
 	}
@@ -77,11 +77,11 @@ func (s *Ceremonies) verify(ctx context.Context, q asking) (authority.Verificati
 			if err := served(r, card); err != nil {
 				return err
 			}
-			return s.notTooOld(card, s.about(q, card).policy)
+			return s.notTooOld(card, s.policyOf(&q, card))
 		}
 	}
 	right := func(tx store.Tx, card *store.Card, row *store.Request) (audit.Event, error) {
-		return "", s.tellUse(tx, *card, *row, s.about(q, *card).policy)
+		return "", s.tellUse(tx, *card, *row, s.policyOf(&q, *card))
 	}
 	attempt := q.attempt(card, guess, proof, s.hooks(q, right))
 	attempt.Looked, attempt.Last = true, !q.hosted() // a ceremony still has to move while its card is held
@@ -93,32 +93,39 @@ func (s *Ceremonies) verify(ctx context.Context, q asking) (authority.Verificati
 }
 
 // linkedHolder finds, in one view, the card of a channel's handle and the evidence
-// about its holder. It returns the asking with the rules of that card's region.
-func (s *Ceremonies) linkedHolder(ctx context.Context, q asking) (id liuma.CardID, of asking, proof *evidence.Proof, err error) {
+// about its holder, and gives the asking the rules of that card's region.
+func (s *Ceremonies) linkedHolder(ctx context.Context, q *asking) (liuma.CardID, *evidence.Proof, error) {
 	ctx = store.Expect(ctx, store.Expected{Channel: q.caller.Channel(), Business: q.row.BusinessNo, Handle: store.Handle(q.request.Subject.Card)})
-	err = s.store.View(ctx, func(r store.Reader) error {
-		card, found, err := s.readLinked(r, q)
-		id, of, proof = card.ID, s.about(q, card), found
+	var card *store.Card
+	var proof *evidence.Proof
+	err := s.store.View(ctx, func(r store.Reader) (err error) {
+		card, proof, err = s.readLinked(r, q)
 		return err
 	})
 	if err != nil {
-		return id, q, nil, err
+		return liuma.CardID{}, nil, err
 	}
-	return id, of, proof, nil
+	q.policy = s.policyOf(q, *card)
+	return card.ID, proof, nil
 }
 
-func (s *Ceremonies) readLinked(r store.Reader, q asking) (store.Card, *evidence.Proof, error) {
+// readLinked reads the card of a channel's handle, and the evidence about its holder. The card
+// is nil only with an error.
+func (s *Ceremonies) readLinked(r store.Reader, q *asking) (*store.Card, *evidence.Proof, error) {
 	if err := q.registered(r); err != nil {
-		return store.Card{}, nil, err
+		return nil, nil, err
 	}
 	id, err := authority.Linked(r, q.caller, q.request.Subject.Card, q.row)
 	if err != nil {
-		return store.Card{}, nil, err
+		return nil, nil, err
 	}
 	card, err := s.engine.ReadCard(r, id)
 	if err != nil {
-		return store.Card{}, nil, err
+		return nil, nil, err
 	}
 	proof, err := q.evidence.about(r, func() (registry.Facts, error) { return s.engine.Facts(r, card) })
-	return card, proof, err
+	if err != nil {
+		return nil, nil, err
+	}
+	return &card, proof, nil
 }
