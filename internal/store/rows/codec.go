@@ -63,12 +63,22 @@ func (c *Codec) saw(rev uint64) {
 	}
 }
 
-// open checks a row and decodes its body.
+// open checks a row and decodes its body, as far as that was not done before.
 func open[T any](c *Codec, t *Table, r Row) (v T, err error) {
-	if err = t.check(c.seal, r); err == nil {
+	if v, ok := says[T](r.Known); ok {
+		return v, nil
+	}
+	if !r.Known.isSealed() {
+		err = t.check(c.seal, r)
+	}
+	if err == nil {
 		if err = c.forms.decode(r.Body, &v); err != nil {
 			err = fault(t, err)
 		}
+	}
+	if err == nil {
+		learn(r.Known, v)
+		return v, nil
 	}
 	if errors.Is(err, store.ErrSeal) {
 		c.alarm(t.Name, err)

@@ -73,6 +73,8 @@ type Row struct {
 	Rev   uint64
 	Body  []byte
 	Seal  vault.RowSeal
+	// Known is set by a source that keeps the row in memory: see there.
+	Known *Known
 }
 
 // Query selects the rows whose column is within [From, To], in the order of the

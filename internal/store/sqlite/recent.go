@@ -25,7 +25,8 @@ import (
 //     same in each of them. What a view has read is taken in under the same condition.
 //   - Whoever else writes to the file, past the lease, is seen by the writer when its
 //     next transaction begins (conn.version): then everything is forgotten, and the
-//     rows are read from the file again and their seals checked (I-13).
+//     rows are read from the file again and their seals checked (I-13). The seal of a row
+//     that stays here is checked once (rows.Known).
 //
 // After a crash there is nothing here. Safe for concurrent use.
 type recent struct {
@@ -61,6 +62,10 @@ const (
 	overhead = 256
 )
 
+// mostPending bounds the rows of one table that wait for their commit, as an import's: where
+// there are more, the table is taken for swept, and its rows are read from the file.
+const mostPending = 8192
+
 func (k *kept) size() int {
 	n := overhead + 2*len(k.key) + len(k.row.Body)
 	for _, v := range k.row.Looks {
@@ -76,8 +81,8 @@ func (k *kept) size() int {
 // changes it.
 type pending struct {
 	rows map[string]map[string]*kept // by table and key
-	// swept are the tables of which rows were deleted otherwise than by one key. What
-	// stands in rows was written after that.
+	// swept are the tables of which rows were deleted otherwise than by one key, or too
+	// many were written. What stands in rows was written after that.
 	swept map[string]bool
 }
 
@@ -244,6 +249,9 @@ func (p *pending) put(table string, k *kept) {
 	if p.rows == nil {
 		p.rows = map[string]map[string]*kept{}
 	}
+	if len(p.rows[table]) >= mostPending {
+		p.sweep(table)
+	}
 	if p.rows[table] == nil {
 		p.rows[table] = map[string]*kept{}
 	}
@@ -269,6 +277,12 @@ func keep(w rows.Row) *kept {
 		}
 	}
 	return &kept{key: string(w.Key), row: w}
+}
+
+// keepSealed is a row that was written.
+func keepSealed(w rows.Row) *kept {
+	w.Known = rows.Sealed()
+	return keep(w)
 }
 
 func keepAbsent(key []byte) *kept { return &kept{key: string(key), absent: true} }

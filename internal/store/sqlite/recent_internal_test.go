@@ -122,6 +122,48 @@ func TestRecentIsBounded(t *testing.T) {
 	}
 }
 
+// TestPendingIsBounded: what a transaction wrote that is not in memory is read from the file.
+func TestPendingIsBounded(t *testing.T) {
+	s, _ := openForFaults(t)
+	if err := insertCards(t, s, 0, 1); err != nil {
+		t.Fatal(err)
+	}
+	err := s.Update(t.Context(), func(tx store.Tx) (audit.Entry, error) {
+		first, err := tx.Card(faultCard(0).ID)
+		first.Reserved = 5
+		err = errors.Join(err, tx.UpdateCard(first))
+		return audit.Entry{At: time.UnixMilli(1e12), Actor: "system", Event: audit.CardEnrolled, Card: first.ID, Outcome: "ok"}, err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := insertCards(t, s, 1, mostPending+10); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(s.writer.recent.committed["cards"].rows); n >= mostPending {
+		t.Errorf("%d cards are in memory", n)
+	}
+	p := &pending{}
+	for i := range mostPending + 10 {
+		p.put("cards", rowOf(fmt.Sprint(i), "1"))
+	}
+	if len(p.rows["cards"]) != 10 || !p.touches("cards", "0") || !p.touches("cards", fmt.Sprint(mostPending)) {
+		t.Errorf("%d rows wait", len(p.rows["cards"]))
+	}
+	for _, i := range []int{0, 1, mostPending + 5} {
+		err := s.Update(t.Context(), func(tx store.Tx) (audit.Entry, error) {
+			c, err := tx.Card(faultCard(i).ID)
+			if i == 0 && c.Reserved != 5 {
+				t.Errorf("the first card has %d", c.Reserved)
+			}
+			return audit.Entry{}, err
+		})
+		if err != nil {
+			t.Errorf("card %d: %v", i, err)
+		}
+	}
+}
+
 // TestRowsThatAreKept: nothing but a statement that names it changes a row of a table that
 // is kept in memory, so the writer knows of each change.
 func TestRowsThatAreKept(t *testing.T) {
@@ -201,7 +243,7 @@ func TestWriterNoticesOthers(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer thief.close()
-	if _, err := thief.exec("UPDATE cards SET body = x'5A'"); err != nil {
+	if _, err := thief.exec("UPDATE cards SET seal = zeroblob(32)"); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Update(t.Context(), touch); !errors.Is(err, store.ErrSeal) {

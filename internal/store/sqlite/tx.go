@@ -178,6 +178,7 @@ func (r *snapshot) readToKeep(t *rows.Table, key []byte) (row rows.Row, k *kept,
 	case errors.Is(err, store.ErrNotFound):
 		k = keepAbsent(key)
 	case err == nil && bytes.Equal(row.Key, key):
+		row.Known = &rows.Known{} // its seal is still to be checked
 		k = keep(row)
 	}
 	return row, k, err
@@ -315,7 +316,7 @@ func (t *change) Insert(table *rows.Table, w rows.Row) error {
 	vs[0] = bound(w.Key)
 	_, err := t.write(t.conn.of(table).insert, vs...)
 	if err == nil && table.Recent > 0 {
-		t.pending.put(table.Name, keep(w))
+		t.pending.put(table.Name, keepSealed(w))
 	}
 	return err
 }
@@ -340,7 +341,7 @@ func (t *change) Update(table *rows.Table, w rows.Row, was uint64) error {
 		return store.ErrConflict
 	}
 	if err == nil && table.Recent > 0 {
-		t.pending.put(table.Name, keep(w))
+		t.pending.put(table.Name, keepSealed(w))
 	}
 	return err
 }
