@@ -6509,6 +6509,12 @@ func (w Shown) DoctorServed() string { return w.say("shown.doctor.served") }
 // DoctorNotServed says "shown.doctor.not_served".
 func (w Shown) DoctorNotServed() string { return w.say("shown.doctor.not_served") }
 
+// DoctorEnded says "shown.doctor.ended".
+func (w Shown) DoctorEnded(at string) string { return w.say("shown.doctor.ended", "{at}", at) }
+
+// DoctorEndedNext says "shown.doctor.ended_next".
+func (w Shown) DoctorEndedNext() string { return w.say("shown.doctor.ended_next") }
+
 // DoctorNotServedNext says "shown.doctor.not_served_next".
 func (w Shown) DoctorNotServedNext() string { return w.say("shown.doctor.not_served_next") }
 
@@ -8567,6 +8573,9 @@ func (w Refused) KnownServerSameName() string { return w.say("refused.known.serv
 
 // KnownServerServed says "refused.known.server_served".
 func (w Refused) KnownServerServed() string { return w.say("refused.known.server_served") }
+
+// KnownServerEnded says "refused.known.server_ended".
+func (w Refused) KnownServerEnded() string { return w.say("refused.known.server_ended") }
 
 // KnownServerInside says "refused.known.server_inside".
 func (w Refused) KnownServerInside() string { return w.say("refused.known.server_inside") }

@@ -17,6 +17,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/admin"
 	"github.com/liuma-pin/liuma/internal/config"
 	"github.com/liuma-pin/liuma/internal/process"
+	"github.com/liuma-pin/liuma/internal/server"
 	"github.com/liuma-pin/liuma/internal/store/postgres"
 	"github.com/liuma-pin/liuma/locale"
 )
@@ -54,7 +55,7 @@ func (d *doctorCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 		return d.print(t, found)
 	}
 	found := slices.Concat(checkConfig(conf, t), process.Machine(c.Data, say, t.told),
-		checkCertificates(conf, time.Now(), say), checkBackups(d.Backups, time.Now(), say))
+		checkCertificates(conf, time.Now(), say), checkEnded(conf, time.Now(), say, t.told), checkBackups(d.Backups, time.Now(), say))
 	err = c.administer(ctx, t, func(adm admin.Administration) error {
 		list, err := checkRunning(ctx, adm, t)
 		found = append(found, list...)
@@ -129,6 +130,21 @@ func checkCertificates(conf config.Config, now time.Time, say locale.Shown) (out
 		out = append(out, f)
 	}
 	return out
+}
+
+// endedLately is for how long an end by another authority is told of.
+const endedLately = 7 * 24 * time.Hour
+
+// checkEnded tells of an authority that another one ended while it lived.
+func checkEnded(conf config.Config, now time.Time, say locale.Shown, told func(error) string) []process.Finding {
+	at, err := server.LastEnded(conf)
+	switch {
+	case err != nil:
+		return []process.Finding{{Check: "ended", State: process.Look, What: told(err), Next: say.DoctorEndedNext()}}
+	case at.IsZero() || now.Sub(at) > endedLately:
+		return nil
+	}
+	return []process.Finding{{Check: "ended", State: process.Look, What: say.DoctorEnded(at.UTC().Format(time.RFC3339)), Next: say.DoctorEndedNext()}}
 }
 
 // certificateEnd is the earliest end of the certificates of a chain.

@@ -185,6 +185,7 @@ func knownOfServer() []knownError {
 	return []knownError{
 		{server.ErrInside, locale.Refused.KnownServerInside},
 		{server.ErrName, locale.Refused.KnownName},
+		{server.ErrEnded, locale.Refused.KnownServerEnded},
 		{postgres.ErrSameName, locale.Refused.KnownServerSameName},
 		{postgres.ErrServed, locale.Refused.KnownServerServed},
 		{postgres.ErrInUse, locale.Refused.KnownServerInUse},

@@ -2,7 +2,8 @@
 // serves, administers, and plays a demo. It only wires: every rule is in a
 // package under internal. It guarantees that an error is one line with the next
 // step, and that the exit status tells failure (1) from a wrong command line
-// (2) and from a fault that was found in the audit record (3). It trusts everybody who may run it with the data directory.
+// (2), from a fault that was found in the audit record (3), and from a server that another
+// authority ended (4). It trusts everybody who may run it with the data directory.
 //
 // Start here: cli, in main.go; each command has a file of its name.
 package main
@@ -31,6 +32,7 @@ const (
 	exitFail  = 1
 	exitUsage = 2
 	exitFound = 3 // 'liuma audit verify' found a fault in the record
+	exitEnded = 4 // 'liuma serve' was ended by another authority, and is to be started again
 )
 
 // cli is the command line.

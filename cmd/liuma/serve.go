@@ -28,6 +28,18 @@ type serveCmd struct {
 	Log    string `name:"log" enum:"debug,info,warn,error," default:""`
 }
 
+// endedWithin is how long a server that was ended by another authority may take to close.
+const endedWithin = 20 * time.Second
+
+// endedError is of a server that another authority ended: whoever watches it starts it again.
+type endedError struct{ cause error }
+
+func (e *endedError) Error() string { return e.cause.Error() }
+func (e *endedError) Unwrap() error { return e.cause }
+
+// ExitCode says that it is to be started again, and that nothing else is wrong.
+func (e *endedError) ExitCode() int { return exitEnded }
+
 // Run serves until ctx ends. The door opens only after recovery.
 func (s *serveCmd) Run(ctx context.Context, c *cli, t *terminal) (err error) {
 	conf, err := c.load()
@@ -78,6 +90,12 @@ func (s *serveCmd) Run(ctx context.Context, c *cli, t *terminal) (err error) {
 	logger.InfoContext(ctx, "serving", "texts", conf.Texts.Driver, "address", base, "issuer", conf.Issuer, "shape", conf.Keepers.Shape)
 	err = system.Serve(ctx, ln, beside...)
 	shut()
+	if errors.Is(err, server.ErrEnded) {
+		// What is closed from here on may wait for a server that does not answer. Ending in
+		// the middle of it leaves what a crash leaves: the next start recovers.
+		time.AfterFunc(endedWithin, func() { os.Exit(exitEnded) })
+		err = &endedError{err}
+	}
 	if err != nil {
 		logger.ErrorContext(ctx, "stopped", "err", err)
 		return err

@@ -235,6 +235,7 @@ type Authority struct {
 
 	seen           map[string]uint64 // owned by Maintain: the keepers' sequences that were saved
 	walk           walk              // its place in the walk through old requests
+	handles        handleWalk        // and in that through claims of handles
 	keepCeremonies time.Duration     // set by New
 	keepLetters    time.Duration     // set by New
 

@@ -432,7 +432,8 @@ func perMachine(name string) bool { return name == databasePassword || name == d
 func (u *Unpacked) Wrote() bool { return !u.there }
 
 // Put writes the files, each whole and for its owner alone, and the configuration after them. A
-// crash in between leaves files that are as they were carried; it may be done again.
+// crash in between leaves files that are as they were carried, and at worst a temporary one; it
+// may be done again, which removes that.
 func (u *Unpacked) Put() error {
 	if u.there {
 		return nil
@@ -443,11 +444,12 @@ func (u *Unpacked) Put() error {
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			return fmt.Errorf("config: carry: %w", err)
 		}
-		if err := disk.Write(filepath.Dir(path), filepath.Base(path), f.Content); err != nil {
+		// A file that a crash left half written has a secret in it that nobody looks after.
+		if err := errors.Join(disk.Sweep(filepath.Dir(path), filepath.Base(path)), disk.Write(filepath.Dir(path), filepath.Base(path), f.Content)); err != nil {
 			return fmt.Errorf("config: carry: %w", err)
 		}
 	}
-	if err := disk.Write(u.dir, FileName, u.text); err != nil {
+	if err := errors.Join(disk.Sweep(u.dir, FileName), disk.Write(u.dir, FileName, u.text)); err != nil {
 		return fmt.Errorf("config: carry: %w", err)
 	}
 	return nil

@@ -46,6 +46,7 @@ type Data struct {
 	// heads is told of every card whose row was written, once the keepers are
 	// opened.
 	heads atomic.Pointer[keeper.Quorum]
+	lost  chan struct{} // closed when another authority has ended this one
 	// refused returns, for each table, when one of its rows was first refused.
 	refused func() map[string]time.Time
 }
@@ -181,7 +182,7 @@ func OpenData(ctx context.Context, c config.Config, o Options) (*Data, error) {
 // empty name it has the database to itself.
 func openData(ctx context.Context, c config.Config, o Options, name string) (_ *Data, err error) {
 	o.fill()
-	d := &Data{Config: c}
+	d := &Data{Config: c, lost: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.Close())
@@ -198,7 +199,7 @@ func openData(ctx context.Context, c config.Config, o Options, name string) (_ *
 	alarm := newRowAlarm(o.Logger, func() time.Time { return d.Clock.Now() })
 	d.refused = alarm.refused
 	db, err := database{seal: d.Vault, alarm: alarm.raise, committed: d.committed, stands: d.stands, wrote: d.wrote, head: heads.Of(sharedHead),
-		batched: o.committed(), name: name, ended: d.ended(o), prove: d.prove,
+		batched: o.committed(), name: name, ended: d.ended(o), lost: d.wasEnded(o), prove: d.prove,
 		before: func(ctx context.Context, s store.Store) error {
 			return keyring.CatchUp(ctx, s, d.Vault, heads, own, o.Logger)
 		}}.open(ctx, c)

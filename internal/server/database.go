@@ -36,6 +36,7 @@ type database struct {
 	// itself.
 	name  string
 	ended func(store.Peer)
+	lost  func() // called once where another authority ended this one; may be nil
 	// before, if set, is called before anything that a root key seals is read.
 	before func(context.Context, store.Store) error
 	prove  func(ctx context.Context, card liuma.CardID, read uint64, now func(context.Context) (uint64, error)) error
@@ -51,7 +52,7 @@ func (d database) open(ctx context.Context, c config.Config) (store.Store, error
 		return nil, err
 	}
 	defer clear(password)
-	conf := postgres.Config{DSN: c.Database, Password: password, Name: d.name, Release: process.Release(), Ended: d.ended,
+	conf := postgres.Config{DSN: c.Database, Password: password, Name: d.name, Release: process.Release(), Ended: d.ended, Lost: d.lost,
 		Seal: d.seal, Alarm: d.alarm, Committed: d.committed, Stands: d.stands, Wrote: d.wrote, Head: d.head, Before: d.before}
 	if d.name != "" {
 		conf.Prove = d.prove

@@ -92,7 +92,7 @@ func (s *System) openAuthority(ctx context.Context) error {
 	}
 	s.alarmed.Store(s.Authority)
 	s.beside(s.Authority.Maintain, s.Policy.Watch, s.Agencies.Watch)
-	s.beside(s.duties.while(store.DutyRetention, s.Authority.Retain)...)
+	s.beside(s.duties.while(store.DutyRetention, s.Authority.Retain, s.Authority.TendHandles)...)
 	s.beside(s.duties.while(store.DutyUpkeep, s.Ceremonies.Maintain, s.Counter.Maintain)...)
 	s.beside(s.duties.while(store.DutyDigests, s.Record.Maintain, s.Record.Retain)...)
 	return nil

@@ -80,7 +80,7 @@ func listen(member string, d config.Door) (net.Listener, error) {
 // the hosted door, the gateway door and the console, in this order (nil: the door is
 // not configured), until ctx ends or one of them fails. Then running requests have
 // the configured time to finish. Requests that are cut off stay undecided, as after a
-// crash.
+// crash. ErrEnded: another authority has ended this one.
 func (s *System) Serve(ctx context.Context, channel net.Listener, others ...net.Listener) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -97,9 +97,21 @@ func (s *System) Serve(ctx context.Context, channel net.Listener, others ...net.
 			go func() { ended <- s.serve(ctx, d.name, d.server, others[i]); stop() }()
 		}
 	}
+	go func() {
+		select {
+		case <-s.lost:
+			stop()
+		case <-ctx.Done():
+		}
+	}()
 	var errs []error
 	for range doors {
 		errs = append(errs, <-ended)
+	}
+	select {
+	case <-s.lost:
+		errs = append(errs, ErrEnded)
+	default:
 	}
 	return errors.Join(errs...)
 }

@@ -188,7 +188,7 @@ type Reader interface {
 	Entries(s audit.Stream, after uint64, limit int) ([]audit.Recorded, error)
 }
 
-// Tx reads and writes. Every write but TakeNumber, TakeHandle, TakeHolder, BurnEvidence, SaveClock, SaveSweep, Meter, PruneMeters, DropArchived,
+// Tx reads and writes. Every write but TakeNumber, TakeHandle, TakeHolder, BurnEvidence, SaveClock, SaveSweep, SaveHandleSweep, Meter, PruneMeters, DropArchived,
 // SeeStaffSession, SeeDeskPad, those of SumWriter, PadOfferWriter and KeyringWriter, and ResealStep counts as a change that needs an entry; a write that was refused with ErrExists, ErrNotFound, ErrConflict or ErrDecided
 // changed nothing, and the transaction may go on. Methods that update or delete
 // one row return ErrNotFound if it is not there; methods that delete many

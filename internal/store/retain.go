@@ -40,6 +40,20 @@ type Sweep struct {
 	LastKept   uint64
 }
 
+// HandleKey names the claim of a handle, and the card that it was claimed for.
+type HandleKey struct {
+	Channel liuma.ChannelID
+	Handle  Handle
+	Card    liuma.CardID
+}
+
+// WalkedHandles is what a walk through claims of handles came by.
+type WalkedHandles struct {
+	Rows  int         // that were read
+	Loose []HandleKey // whose card is there and has no such link
+	Next  []byte      // where to go on; nil: the end was reached
+}
+
 // Archive is a file that holds a part of the record, from the digest after the
 // archive before it to its own. Only its signature is kept here.
 type Archive struct {
@@ -61,6 +75,12 @@ type RetainReader interface {
 	WalkRequests(after []byte, before time.Time, limit int) (Walked, error)
 	// Sweep returns the zero Sweep before the first.
 	Sweep() (Sweep, error)
+	// WalkHandles reads at most limit claims of handles in the order of their keys, after one
+	// (nil: from the first). A claim or a card whose row was altered raises its alarm, and is
+	// passed over, as is a claim of a card that is not there.
+	WalkHandles(after []byte, limit int) (WalkedHandles, error)
+	// HandleSweep is how far that walk has come: After, BegunAt and EndedAt alone.
+	HandleSweep() (Sweep, error)
 	// EndedCeremonies lists ceremonies that ended before a time, and not before another
 	// (zero: whenever), those that ended first first, at most limit.
 	EndedCeremonies(from, before time.Time, limit int) ([]Ceremony, error)
@@ -80,6 +100,13 @@ type RetainWriter interface {
 	DeleteRequest(RequestKey) error
 	// SaveSweep needs no audit entry: it says only how far a walk has come.
 	SaveSweep(Sweep) error
+	// SaveHandleSweep needs none either.
+	SaveHandleSweep(Sweep) error
+	// PruneHandle drops the claim of a handle that leads nowhere: its card is there, has no
+	// such link, and is not known to be behind. It reports whether it did. It counts as a
+	// change of the card: a transaction that makes the link meanwhile is run again, and
+	// claims the handle anew.
+	PruneHandle(HandleKey) (bool, error)
 	// DeleteCeremony drops a ceremony and its one-time code; ErrNotFound.
 	DeleteCeremony(id string) error
 	// InsertArchive keeps the next archive. ErrNotArchived: its number is not the

@@ -25,8 +25,9 @@ const hung = 20 * time.Second
 
 // several are authorities on one database, each a process and a directory of its own.
 type several struct {
-	at []*house
-	db *pgx.Conn
+	at   []*house
+	db   *pgx.Conn
+	kept *keepers.House
 }
 
 func newSeveral(t *testing.T, n, people int) *several {
@@ -40,7 +41,7 @@ func newSeveral(t *testing.T, n, people int) *several {
 		Configure: func(c *config.Config) { c.Log, c.Database = "error", dsn }})}
 	h.channel = h.AddParty(testkit.NationalChannel(channelID))
 	h.leave(t)
-	s := &several{at: []*house{h}}
+	s := &several{at: []*house{h}, kept: kept}
 	for len(s.at) < n {
 		s.at = append(s.at, h.beside(t))
 	}

@@ -103,6 +103,39 @@ func TestSeveralAuthorities(t *testing.T) {
 	}
 }
 
+// TestWhoWasEndedHearsOfIt: one that another ended while it lives hears of it, once, and keeps
+// nothing; one that only lost its connection does not, nor who is closed.
+func TestWhoWasEndedHearsOfIt(t *testing.T) {
+	c := among(t)
+	c.Absence = time.Hour // however slow this machine is, neither ends the other
+	var ended, other atomic.Int32
+	first, second := named(c, "first"), named(c, "second")
+	first.Lost, second.Lost = func() { ended.Add(1) }, func() { other.Add(1) }
+	one, two := openAt(t, first), openAt(t, second)
+	card := liuma.CardID{1}
+	add(t, one, card)
+	db := admin(t, c.DSN)
+	do(t, db, `SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity AS a WHERE a.application_name = 'liuma lease' AND a.datname = current_database()`)
+	until(t, "both have their locks again", func() bool {
+		peers, err := two.Peers(t.Context())
+		return err == nil && len(peers) == 2 && !peers[0].Absent && !peers[1].Absent
+	})
+	if err := errors.Join(raise(one, card), raise(two, card)); err != nil || ended.Load()+other.Load() != 0 {
+		t.Errorf("who lost a connection: %v, %d and %d were told", err, ended.Load(), other.Load())
+	}
+	do(t, db, "UPDATE authorities SET epoch = epoch + 1, process = NULL WHERE name = 'first'")
+	until(t, "it was told", func() bool { return ended.Load() > 0 })
+	if err := raise(one, card); !errors.Is(err, store.ErrFailed) {
+		t.Errorf("it writes on: %v", err)
+	}
+	if err := errors.Join(one.Close(), two.Close()); err != nil {
+		t.Error(err)
+	}
+	if ended.Load() != 1 || other.Load() != 0 {
+		t.Errorf("told %d times, and the other one %d", ended.Load(), other.Load())
+	}
+}
+
 // TestDeadAuthority: one whose connections are gone is ended by another; what it held is
 // free, and nothing that it still sends is kept.
 func TestDeadAuthority(t *testing.T) {

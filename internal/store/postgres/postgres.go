@@ -109,6 +109,9 @@ type Config struct {
 	Prove func(ctx context.Context, card liuma.CardID, read uint64, now func(context.Context) (uint64, error)) error
 	// Ended, if set, hears of other authorities that are gone and that this process ended.
 	Ended func(store.Peer)
+	// Lost, if set, is called once where another process has ended this one, or has taken
+	// over: nothing is kept any more, and only another Open changes that.
+	Lost func()
 	// Every is how often the process says that it is there, and looks who is; 2 s if zero.
 	// Absence is how long another is without a connection before it has ended; 8 s if zero.
 	Every, Absence time.Duration
@@ -144,6 +147,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Ended == nil {
 		c.Ended = func(store.Peer) {}
+	}
+	if c.Lost == nil {
+		c.Lost = func() {}
 	}
 	return c, nil
 }
@@ -237,7 +243,7 @@ func open(ctx context.Context, cfg Config, carry bool) (_ *Store, err error) {
 		}
 	}
 	s.watching = true
-	go s.member.watch(func() { s.failed.Store(true) }, s.follow, cfg.Ended)
+	go s.member.watch(func() { s.failed.Store(true); cfg.Lost() }, s.follow, cfg.Ended)
 	return s, nil
 }
 

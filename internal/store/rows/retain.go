@@ -11,8 +11,11 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// sweepKey is the key of the one row of table sweeps.
-const sweepKey = "requests"
+// The keys of the rows of table sweeps.
+const (
+	sweepKey       = "requests"
+	handleSweepKey = "handles"
+)
 
 func archiveKey(number uint64) []byte { return binary.BigEndian.AppendUint64(nil, number) }
 
@@ -55,8 +58,10 @@ func (r *Reader) WalkRequests(after []byte, before time.Time, limit int) (w stor
 	return w, nil
 }
 
-func (r *Reader) Sweep() (store.Sweep, error) {
-	s, _, err := get(r, &r.codec.sweeps, []byte(sweepKey))
+func (r *Reader) Sweep() (store.Sweep, error) { return r.sweep(sweepKey) }
+
+func (r *Reader) sweep(key string) (store.Sweep, error) {
+	s, _, err := get(r, &r.codec.sweeps, []byte(key))
 	if errors.Is(err, store.ErrNotFound) {
 		return store.Sweep{}, nil
 	}
@@ -107,9 +112,11 @@ func (t *Tx) DeleteRequest(q store.RequestKey) error {
 
 // SaveSweep may be lost or put back: the walk then reads some rows twice, or
 // begins its round again.
-func (t *Tx) SaveSweep(s store.Sweep) error {
+func (t *Tx) SaveSweep(s store.Sweep) error { return t.saveSweep(sweepKey, s) }
+
+func (t *Tx) saveSweep(of string, s store.Sweep) error {
 	wrote := t.wrote
-	k, key := &t.codec.sweeps, []byte(sweepKey)
+	k, key := &t.codec.sweeps, []byte(of)
 	_, rev, err := get(&t.Reader, k, key)
 	switch {
 	case errors.Is(err, store.ErrNotFound):

@@ -1,0 +1,136 @@
+package authority
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// Claims of handles that lead nowhere (ClaimHandle) go with their ceremony (DropHandle). What
+// an earlier release left, or a process that was suspended between the two, is found by a walk
+// through all claims.
+
+const (
+	// handlesEvery is the pause between two steps of that walk, handlesPage how many claims a
+	// step reads, each with its card. handlesRest is from the end of a round to the next one:
+	// nearly always there is nothing to find.
+	handlesEvery = time.Second
+	handlesPage  = 100
+	handlesRest  = 24 * time.Hour
+)
+
+// handleWalk is this process's position in the walk.
+type handleWalk struct {
+	mu    sync.Mutex
+	at    *store.Sweep // guarded by mu; nil before the first step
+	saved time.Time    // guarded by mu: when the position was last saved
+}
+
+// TendHandles drops claims of handles that lead nowhere, until ctx ends. Where rows lie
+// together nothing is claimed first, and there are none.
+func (a *Authority) TendHandles(ctx context.Context) {
+	if !a.store.Spreads() {
+		return
+	}
+	a.handles.mu.Lock()
+	a.handles.at = nil // another process may have gone on with it
+	a.handles.mu.Unlock()
+	t := time.NewTicker(handlesEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+		if err := a.TendHandlesStep(ctx); err != nil && ctx.Err() == nil {
+			a.log.WarnContext(ctx, "claims of handles not looked through", "err", err)
+		}
+	}
+}
+
+// TendHandlesStep is one step of TendHandles, for tests that move the clock. A crash in it
+// leaves the position that was saved last: the claims after it are looked at once more. A claim
+// that cannot be dropped now is left to the next round.
+func (a *Authority) TendHandlesStep(ctx context.Context) error {
+	a.handles.mu.Lock()
+	defer a.handles.mu.Unlock()
+	now := a.Now()
+	sw, err := a.handleSweep(ctx)
+	if err != nil {
+		return err
+	}
+	if sw.After == nil && !sw.EndedAt.IsZero() && now.Sub(sw.EndedAt) < handlesRest {
+		return nil
+	}
+	var w store.WalkedHandles
+	err = a.store.View(ctx, func(r store.Reader) (err error) {
+		w, err = r.WalkHandles(sw.After, handlesPage)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("walk through claims of handles: %w", err)
+	}
+	var failed error
+	for _, k := range w.Loose {
+		err := a.pruneHandle(ctx, k)
+		if errors.Is(err, store.ErrUnreachable) || ctx.Err() != nil {
+			return err // the whole step comes again
+		}
+		failed = errors.Join(failed, err)
+	}
+	if sw.After = w.Next; w.Next == nil {
+		sw.EndedAt = now
+	}
+	a.handles.at = &sw
+	if w.Next != nil && now.Sub(a.handles.saved) < saveEvery {
+		return failed
+	}
+	a.handles.saved = now
+	return errors.Join(failed, a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) { return audit.Entry{}, tx.SaveHandleSweep(sw) }))
+}
+
+// handleSweep is the position of the walk: at first the saved one.
+func (a *Authority) handleSweep(ctx context.Context) (sw store.Sweep, err error) {
+	if a.handles.at != nil {
+		return *a.handles.at, nil
+	}
+	err = a.store.View(ctx, func(r store.Reader) (err error) {
+		sw, err = r.HandleSweep()
+		return err
+	})
+	if errors.Is(err, store.ErrSeal) {
+		return store.Sweep{}, nil // its alarm is raised; the walk begins anew
+	}
+	return sw, err
+}
+
+// pruneHandle drops the claim of a handle, unless a ceremony may still make its link: one whose
+// code can be redeemed has not ended, and stands with its card. Whoever redeems a code at this
+// moment, here or at another authority, writes the card as well: one of the two runs again, and
+// sees what the other did. A crash before the commit leaves the claim to the next round.
+func (a *Authority) pruneHandle(ctx context.Context, k store.HandleKey) error {
+	return a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		open, err := tx.CeremoniesOf(k.Card)
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		for _, c := range open {
+			if c.Channel == k.Channel && a.handleFor(c.Channel, c.ID) == k.Handle {
+				return audit.Entry{}, nil
+			}
+		}
+		did, err := tx.PruneHandle(k)
+		if err != nil || !did {
+			return audit.Entry{}, err
+		}
+		e := a.Entry("system", audit.RowsPruned, k.Card, "", "ok")
+		e.Note = "handles=1"
+		return e, nil
+	})
+}
