@@ -83,22 +83,27 @@ func (p *place) end(with syscall.Signal) error {
 // threeKeepers are three keepers of 2 of 3, each a process of its own.
 func threeKeepers(t *testing.T) (places []*place) {
 	t.Helper()
+	return keepersOf(t, split.Shape{T: 2, N: 3})
+}
+
+// keepersOf are the keepers of a shape, each a process of its own.
+func keepersOf(t *testing.T, shape split.Shape) (places []*place) {
+	t.Helper()
 	base, err := os.MkdirTemp("", "keepers") // short: a socket's path has bounds
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(base) })
 	var dirs []string
-	for i := 1; i <= 3; i++ {
+	for i := 1; i <= shape.N; i++ {
 		dirs = append(dirs, filepath.Join(base, string(keeper.IDOf(i))))
 	}
-	shape := split.Shape{T: 2, N: 3}
 	if _, err := keeper.CreateQuorum(t.Context(), dirs, shape); err != nil {
 		t.Fatal(err)
 	}
 	for i, dir := range dirs {
 		p := &place{t: t, id: keeper.IDOf(i + 1), dir: dir, listen: freeAddress(t)}
-		p.run("init", "--member", fmt.Sprint(i+1), "--address", p.listen, "--listen", p.listen, "--metrics", "127.0.0.1:0")
+		p.run("init", "--shape", fmt.Sprintf("%d/%d", shape.T, shape.N), "--member", fmt.Sprint(i+1), "--address", p.listen, "--listen", p.listen, "--metrics", "127.0.0.1:0")
 		p.start()
 		t.Cleanup(func() { _ = p.end(syscall.SIGKILL) })
 		places = append(places, p)
@@ -196,8 +201,12 @@ func person(t *testing.T, q *keeper.Quorum) keeper.Target {
 
 func newQuorum(t *testing.T, clients []keeper.Keeper) *keeper.Quorum {
 	t.Helper()
+	shape := split.Shape{T: 2, N: 3}
+	if len(clients) == 1 {
+		shape = split.Shape{T: 1, N: 1}
+	}
 	q, err := keeper.NewQuorum(keeper.QuorumConfig{
-		Keepers: clients, Shape: split.Shape{T: 2, N: 3}, KeySet: 1, Now: time.Now, Random: rand.Reader, Logger: slog.New(slog.DiscardHandler),
+		Keepers: clients, Shape: shape, KeySet: 1, Now: time.Now, Random: rand.Reader, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -434,6 +443,141 @@ func TestRepairOverTheWire(t *testing.T) {
 	}
 	if out, err := q.Attempt(t.Context(), target, keeper.Guess{Limits: ledger.NationalLimits()}, []byte("135790")); err != nil || out.Verdict != liuma.Right {
 		t.Errorf("after the repair: %+v, %v", out, err)
+	}
+}
+
+// copied copies a keeper's directory while it does not serve.
+func (p *place) copied() *place {
+	p.t.Helper()
+	twin := &place{t: p.t, id: p.id, dir: p.dir + "-copy", listen: p.listen}
+	if err := os.MkdirAll(twin.dir, 0o700); err != nil {
+		p.t.Fatal(err)
+	}
+	if out, err := exec.Command("cp", "-a", p.dir+"/.", twin.dir).CombinedOutput(); err != nil {
+		p.t.Fatalf("%v: %s", err, out)
+	}
+	p.t.Cleanup(func() { _ = twin.end(syscall.SIGKILL) })
+	return twin
+}
+
+// twice are keepers of which some also have a copy on another machine, with the same
+// certificates and keys, that is reached at the same address.
+type twice struct {
+	t       *testing.T
+	places  []*place
+	twins   []*place // as the keepers were after one wrong guess
+	clients []*wire.Client
+	q       *keeper.Quorum
+	target  keeper.Target
+	wrong   int // verdicts since the last right one
+}
+
+func runTwice(t *testing.T, shape split.Shape, copies int) *twice {
+	t.Helper()
+	w := &twice{t: t, places: keepersOf(t, shape), wrong: 1}
+	w.q, w.clients, w.target = guessedAt(t, newCaller(t, "authority", wire.Authority), w.places)
+	for i, p := range w.places[:copies] {
+		if err := p.end(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		w.twins = append(w.twins, p.copied())
+		p.start()
+		w.reached(i, false)
+	}
+	return w
+}
+
+func (w *twice) guess(pin string) liuma.Verdict {
+	w.t.Helper()
+	out, err := w.q.Attempt(w.t.Context(), w.target, keeper.Guess{Limits: ledger.NationalLimits()}, []byte(pin))
+	switch {
+	case err != nil:
+		return liuma.Unavailable
+	case out.Verdict == liuma.Wrong:
+		w.wrong++
+	case out.Verdict == liuma.Right:
+		w.wrong = 0
+	}
+	return out.Verdict
+}
+
+// reached waits until the authority reaches the one that answers at an address now: the
+// keeper, which serves, or the copy, which says that it is an older one.
+func (w *twice) reached(i int, copied bool) {
+	w.t.Helper()
+	var err error
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		err = w.clients[i].Admit(w.t.Context(), keeper.Header{Now: time.Now(), Seen: w.q.Seen()[w.places[i].id]})
+		if copied && errors.Is(err, ledger.ErrRolledBack) || !copied && err == nil {
+			return
+		}
+	}
+	w.t.Fatalf("%s, copy %t: %v", w.places[i].id, copied, err)
+}
+
+// answers has the copy, or the keeper, answer from now on.
+func (w *twice) answers(i int, copied bool) {
+	w.t.Helper()
+	from, to := w.twins[i], w.places[i]
+	if copied {
+		from, to = to, from
+	}
+	if err := from.end(syscall.SIGTERM); err != nil {
+		w.t.Fatal(err)
+	}
+	to.start()
+	w.reached(i, copied)
+}
+
+// TestCopiesOfKeepersGiveNoGuess: two of three keepers have copies. Whichever answers, before
+// and after guesses: there are no more wrong guesses than without them, and the holder gets in
+// with the keepers that were never put back.
+func TestCopiesOfKeepersGiveNoGuess(t *testing.T) {
+	w := runTwice(t, split.Shape{T: 2, N: 3}, 2)
+	if got := w.guess("246801"); got != liuma.Wrong {
+		t.Fatal(got)
+	}
+	for range 2 { // and again, with copies that were told already
+		w.answers(0, true)
+		w.answers(1, true)
+		if got := w.guess("246801"); got != liuma.Unavailable {
+			t.Errorf("at two copies: %s", got)
+		}
+		w.answers(0, false)
+		if got := w.guess("135790"); got != liuma.Right {
+			t.Errorf("the holder, with one copy: %s", got)
+		}
+		w.answers(1, false)
+		w.guess("246801")
+	}
+	for range 12 { // the copy of one keeper is reached in turn with the keeper
+		if w.guess("246801") != liuma.Wrong {
+			break
+		}
+		w.answers(0, true)
+		w.guess("246801")
+		w.answers(0, false)
+	}
+	if w.wrong > 6 || w.guess("246801") != liuma.Locked {
+		t.Errorf("%d wrong guesses, and no lock", w.wrong)
+	}
+}
+
+// TestACopyOfTheOnlyKeeper: in the shape of one, a copy gives no guess either.
+func TestACopyOfTheOnlyKeeper(t *testing.T) {
+	w := runTwice(t, split.Shape{T: 1, N: 1}, 1)
+	for range 12 {
+		if w.guess("246801") != liuma.Wrong {
+			break
+		}
+		w.answers(0, true)
+		if got := w.guess("135790"); got != liuma.Unavailable {
+			t.Errorf("the copy says %s", got)
+		}
+		w.answers(0, false)
+	}
+	if w.wrong > 6 || w.guess("246801") != liuma.Locked {
+		t.Errorf("%d wrong guesses, and no lock", w.wrong)
 	}
 }
 

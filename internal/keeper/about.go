@@ -47,6 +47,34 @@ func (a About) Holds(id uint32) (HeldKeySet, bool) {
 	return HeldKeySet{}, false
 }
 
+// Compare compares the share keys that two keepers both hold: how many there are, and
+// whether all of them are the same. One may have a key set that the other lacks.
+func (a About) Compare(b About) (both int, same bool) {
+	same = true
+	for _, x := range a.KeySets {
+		y, held := b.Holds(x.ID)
+		if !held {
+			continue
+		}
+		n, ok := x.Compare(y)
+		both, same = both+n, same && ok
+	}
+	return both, same
+}
+
+// Compare is About.Compare for one key set.
+func (s HeldKeySet) Compare(o HeldKeySet) (both int, same bool) {
+	same = true
+	for _, p := range s.Prints {
+		for _, q := range o.Prints {
+			if p.Subset == q.Subset {
+				both, same = both+1, same && p.Sum == q.Sum // fingerprints are not secret
+			}
+		}
+	}
+	return both, same
+}
+
 // About reports this keeper's identity and which share keys it holds.
 func (n *Node) About(context.Context) (About, error) {
 	leave, err := n.enter()

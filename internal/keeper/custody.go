@@ -64,6 +64,13 @@ type Custody interface {
 	Save() ([]byte, error)
 	// Gives reports whether share keys that are in use can be sealed to other members.
 	Gives() bool
+	// BeginReceiving returns the custody to use in a ceremony: share keys can be sealed to
+	// its public half, and it can open them. It may differ from this one, and must then be
+	// saved. It may be repeated.
+	BeginReceiving() (Custody, error)
+	// EndReceiving makes sure that nothing that was sealed to the identity so far is ever
+	// opened again, if the share keys are in a device. It may be repeated.
+	EndReceiving() error
 }
 
 // HeldKey is one share key in custody.
@@ -117,7 +124,10 @@ func LoadIdentity(saved []byte) (Identity, error) {
 func (i Identity) Public() []byte { return i.private.PublicKey().Bytes() }
 
 // Save returns the private key. The caller wipes it.
-func (i Identity) Save() ([]byte, error) { return i.private.Bytes() }
+func (i Identity) Save() ([]byte, error) {
+	seed, err := i.private.Bytes() // not a copy: wiped, the identity would be another one
+	return bytes.Clone(seed), err
+}
 
 // Unseal opens a secret that was sealed to the identity and bound to the text info.
 func (i Identity) Unseal(sealed, info []byte) ([]byte, error) {
@@ -201,6 +211,12 @@ func (memory) Load(saved []byte) (HeldKey, error) {
 }
 
 func (memory) Gives() bool { return true }
+
+func (m memory) BeginReceiving() (Custody, error) { return m, nil }
+
+// EndReceiving has nothing to do: who reads the identity in keeper.json reads the share
+// keys beside it.
+func (memory) EndReceiving() error { return nil }
 
 // memoryKey is a share key in memory. It prints redacted, like the split.ShareKey in
 // it.

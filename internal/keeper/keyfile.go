@@ -99,6 +99,35 @@ func (f *KeyFile) ID() ID { return f.stored.ID }
 // Custody returns the custody of the keeper's identity.
 func (f *KeyFile) Custody() Custody { return f.custody }
 
+// BeginReceiving prepares the custody for a ceremony and writes down what changed of the
+// identity.
+//
+// A crash in here leaves a device that can receive and a keeper.json that does not say so:
+// begin again.
+func (f *KeyFile) BeginReceiving() error {
+	next, err := f.custody.BeginReceiving()
+	if err != nil {
+		return err
+	}
+	saved, err := next.Save()
+	if err != nil {
+		return err
+	}
+	if bytes.Equal(saved, f.stored.Identity) {
+		clear(saved)
+		f.custody = next
+		return nil
+	}
+	stored := &storedKeeper{Format: f.stored.Format, ID: f.stored.ID, Identity: saved, KeySets: f.stored.KeySets}
+	if err := stored.write(f.disk, f.dir); err != nil {
+		clear(saved)
+		return err
+	}
+	clear(f.stored.Identity)
+	f.stored, f.custody = stored, next
+	return nil
+}
+
 // Wipe clears the secrets.
 func (f *KeyFile) Wipe() { f.stored.wipe() }
 
@@ -205,6 +234,9 @@ func (f *KeyFile) TakeOver(other []byte, member int, shape split.Shape, move fun
 	if from.ID != f.ID() {
 		return fmt.Errorf("%w: keeper.json is of %s", ErrStranger, from.ID)
 	}
+	if err := f.BeginReceiving(); err != nil {
+		return err
+	}
 	var sets []NewSet
 	for _, s := range from.KeySets {
 		if s.Member != member || s.shape() != shape {
@@ -223,7 +255,12 @@ func (f *KeyFile) TakeOver(other []byte, member int, shape split.Shape, move fun
 	if len(sets) == 0 {
 		return ErrNoKeySet
 	}
-	return f.Add(sets...)
+	// A crash before the last step leaves a device that can still receive; the next look at
+	// the directory ends that.
+	if err := f.Add(sets...); err != nil {
+		return err
+	}
+	return f.custody.EndReceiving()
 }
 
 // MakeLedger makes the ledger of a keeper that gets its first key set. A ledger that

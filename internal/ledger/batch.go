@@ -243,7 +243,11 @@ func (l *Ledger) persist(b *batch) error {
 	if len(b.dirty) == 0 && !b.repaired && !keeps {
 		return nil // nothing changed: refusals write nothing
 	}
-	b.meta.Sequence++
+	if len(b.dirty) > 0 || b.repaired {
+		// Time alone does not count: a copy that only runs beside the keeper, or was put back and
+		// served nobody for a while, would come up to what was seen (I-2).
+		b.meta.Sequence++
+	}
 	// The time is saved with every write, so a stamp is never later than the time
 	// that is saved beside it (I-15).
 	if b.meta.High = l.clock.State(); b.high.High.After(b.meta.High.High) {

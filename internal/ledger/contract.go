@@ -114,7 +114,7 @@ type Row struct {
 // Meta is a ledger's own state, kept beside the rows.
 type Meta struct {
 	Incarnation [16]byte // changes with every restore
-	Sequence    uint64   // rises with every durable batch; shows rollback
+	Sequence    uint64   // rises with every durable batch that changes a row; shows rollback
 	// High is the ledger's high-water time, as saved with the last batch: the ledger
 	// stamps its tallies and measures its waits by it (I-15).
 	High clock.State

@@ -334,6 +334,36 @@ func TestRepair(t *testing.T) {
 	}
 }
 
+// TestRepairedFromItsOwnAlone: a keeper of another quorum, with the name, number and
+// shape of the keeper that belongs there, is no source of a repair, and nothing is taken in
+// beside it. The keeper serves nobody then, and is repaired once the right one admitted it.
+func TestRepairedFromItsOwnAlone(t *testing.T) {
+	ds, rehearsal := dirs(t), dirs(t)
+	befriend(t, ds[0], ds[1])
+	befriend(t, ds[0], ds[2])
+	file := filepath.Join(ds[0].Path(), peersDir, "k3.json")
+	right, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	befriend(t, ds[0], rehearsal[2])
+	lost := run(t, ds[0])
+	for _, d := range []*Dir{ds[1], ds[2], rehearsal[2]} {
+		run(t, d)
+	}
+	repair(t, ds[0])
+	if s := lost.Status(t.Context()); s.State != Unrepaired || !strings.Contains(s.Repair.Why, "k3") || s.Repair.Rows != 0 {
+		t.Errorf("from a keeper of a rehearsal: %+v, %+v", s, s.Repair)
+	}
+	if err := os.WriteFile(file, right, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	repair(t, ds[0])
+	if s := lost.Status(t.Context()); s.State != Serves || s.Repair.Why != "" {
+		t.Errorf("from its own: %+v, %+v", s, s.Repair)
+	}
+}
+
 // A caller that lies about the sequence must not raise it so far in a repair that no later
 // repair can be told the true one.
 func TestALiedSequenceLeavesRoom(t *testing.T) {

@@ -109,6 +109,9 @@ func (h *Host) mend(ctx context.Context, seen, rows uint64, peers []*wire.Client
 	for i, p := range peers {
 		sources[i] = p
 	}
+	if err := h.belong(ctx, n, peers); err != nil { // before the repair begins: nothing was taken in
+		return h.notRepaired(errors.Join(err, n.Close()))
+	}
 	if rows > 0 {
 		n.Expect(rows)
 	}
@@ -120,6 +123,31 @@ func (h *Host) mend(ctx context.Context, seen, rows uint64, peers []*wire.Client
 	// without it.
 	if err := n.Level(ctx, sources...); err != nil {
 		h.log.WarnContext(ctx, "the repaired keeper lacks what was counted meanwhile: repair it once more", "err", err)
+	}
+	return nil
+}
+
+// belong wants each peer to be another member of this keeper's quorum, by share keys that
+// both hold, and no member twice. A keeper of another quorum, such as one of a rehearsal with
+// the same names, or a member that is reached twice gives no rows of its own: with it in the
+// place of a third keeper, guesses that were counted there alone would be given back.
+func (h *Host) belong(ctx context.Context, n *keeper.Node, peers []*wire.Client) error {
+	own, err := n.About(ctx)
+	if err != nil {
+		return err
+	}
+	of := map[int]keeper.ID{own.Member: own.ID}
+	for _, p := range peers {
+		a, err := p.About(ctx)
+		if err != nil {
+			return fmt.Errorf("%s: %w", p.ID(), err)
+		}
+		both, same := own.Compare(a)
+		if before, twice := of[a.Member]; twice || both == 0 || !same || a.Shape != own.Shape || a.ID != p.ID() {
+			return fmt.Errorf("%w: %s is member %d of %s, with %d share keys that this keeper has too, the same: %t (known before: %q)",
+				keeper.ErrStranger, p.ID(), a.Member, a.Shape, both, same, before)
+		}
+		of[a.Member] = a.ID
 	}
 	return nil
 }

@@ -56,6 +56,9 @@ func (d Desk) Rotate(keySet uint32) (Where, error) {
 // start begins a ceremony. It first removes files that an earlier ceremony left to be
 // carried, because they could be mistaken for files of this one.
 func (d Desk) start(f *keeper.KeyFile, w Who, keySet uint32) (Where, error) {
+	if err := f.BeginReceiving(); err != nil {
+		return Where{}, err
+	}
 	m, err := keeper.NewMember(keySet, w.Shape, w.Member, w.ID, f.Custody())
 	if err != nil {
 		return Where{}, err
@@ -366,7 +369,7 @@ func (d Desk) Finish(ctx context.Context, heard string) (Where, error) {
 		if err := f.Add(keeper.NewSet{KeySet: set, Members: m.Members()}); err != nil {
 			return Where{}, err
 		}
-		if err := d.Disk.Remove(d.Dir, stateFile); err != nil {
+		if err := d.finished(f); err != nil {
 			return Where{}, err
 		}
 		// The files to be carried stay: another member may still need them, and the

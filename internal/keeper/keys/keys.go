@@ -294,7 +294,8 @@ func (d Desk) status() (Where, error) {
 		defer a.wipe()
 		return d.whereAsking(f, a)
 	}
-	return quiet(f), nil
+	// What a crash, a ceremony that was given up, or an earlier release left open.
+	return quiet(f), f.Custody().EndReceiving()
 }
 
 // quiet is the state of a directory in which nothing is running.

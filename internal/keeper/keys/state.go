@@ -97,6 +97,17 @@ func (d Desk) secret(name string) ([]byte, error) {
 	return data, nil
 }
 
+// finished ends a ceremony whose key set is in keeper.json. From then on nobody opens a share
+// key from the files that were carried, with the token and its PIN either.
+//
+// A crash in here leaves a ceremony that underWay finds finished.
+func (d Desk) finished(f *keeper.KeyFile) error {
+	if err := f.Custody().EndReceiving(); err != nil {
+		return err
+	}
+	return d.Disk.Remove(d.Dir, stateFile)
+}
+
 // underWay returns the directory's running ceremony; nil if there is none. A
 // ceremony whose key set the keeper already has is finished: a crash prevented the
 // removal of its file.
@@ -113,7 +124,7 @@ func (d Desk) underWay(f *keeper.KeyFile) (*keeper.Member, error) {
 	}
 	for _, have := range f.KeySets() {
 		if have.ID == s.KeySet {
-			return nil, d.Disk.Remove(d.Dir, stateFile)
+			return nil, d.finished(f)
 		}
 	}
 	draft := keeper.Draft{Hello: keeper.Hello{KeySet: s.KeySet, Shape: split.Shape{T: s.T, N: s.N}, Member: s.Member, ID: s.ID, Nonce: s.Nonce}}

@@ -16,23 +16,8 @@ func strangers(said []*keeper.About, shape split.Shape) []bool {
 // agree reports whether two keepers have the same share keys wherever both hold one. One
 // of them may have a key set that the other does not have yet.
 func agree(a, b keeper.About) bool {
-	for _, x := range a.KeySets {
-		if y, both := b.Holds(x.ID); both && !sameKeys(x, y) {
-			return false
-		}
-	}
-	return true
-}
-
-func sameKeys(x, y keeper.HeldKeySet) bool {
-	for _, p := range x.Prints {
-		for _, q := range y.Prints {
-			if p.Subset == q.Subset && p.Sum != q.Sum { // fingerprints are not secret
-				return false
-			}
-		}
-	}
-	return true
+	_, same := a.Compare(b)
+	return same
 }
 
 // common returns the highest key set that all of these keepers hold with the same share
@@ -53,7 +38,8 @@ func heldByAll(there []keeper.About, id uint32) bool {
 			return false
 		}
 		for _, b := range there[:i] {
-			if y, _ := b.Holds(id); !sameKeys(x, y) {
+			y, _ := b.Holds(id)
+			if _, same := x.Compare(y); !same {
 				return false
 			}
 		}

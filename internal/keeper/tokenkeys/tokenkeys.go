@@ -3,7 +3,8 @@
 // It guarantees that no share key's bytes come into this process's memory or into a file
 // a key is made in the token or unwrapped into it, and leaves it only wrapped to
 // another member's token or to a spare one. Once it is locked, which happens before it is
-// used, it cannot leave at all. It guarantees that a sealed key that it opens was sealed
+// used, it cannot leave at all: the key that others wrapped it to is made for one ceremony
+// and destroyed at its end, so that the files of the ceremony open nothing later. It guarantees that a sealed key that it opens was sealed
 // by somebody who had the key itself, for the meeting, the sender and the receiver that it
 // names; and that a key which differs from the one in keeper.json, or can still be taken
 // out, is not used.
@@ -120,6 +121,22 @@ func (c custody) Check(public []byte) error {
 	_, _, err := parsePublic(public)
 	return err
 }
+
+// BeginReceiving implements keeper.Custody: the token makes the wrapping key of this
+// ceremony, unless a crash left one.
+func (c custody) BeginReceiving() (keeper.Custody, error) {
+	wraps, err := c.Token.WrappingKey(wrappingName(c.id))
+	if err != nil {
+		return nil, away(err)
+	}
+	c.wraps = wraps
+	return c, nil
+}
+
+// EndReceiving implements keeper.Custody: the wrapping key is destroyed. With it, who may
+// log in at the token would open every share key that was ever wrapped to it, into a key
+// that can be read.
+func (c custody) EndReceiving() error { return away(c.Token.Destroy(wrappingName(c.id))) }
 
 // Gives implements keeper.Custody: no share key that is in use leaves the token.
 func (custody) Gives() bool { return false }

@@ -213,6 +213,81 @@ func TestCeremonyOfTokens(t *testing.T) {
 	}
 }
 
+// TestCarriedFilesOpenNothingLater: a token opens what others sealed to it while a
+// ceremony is under way, and nothing once it has ended: finished, cancelled, cut off before
+// its end was written down, or taken over into another token. Each ceremony has another
+// wrapping key, and the identity beside it stays the same.
+func TestCarriedFilesOpenNothingLater(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	opens := func(what string, want int) {
+		t.Helper()
+		for i, tok := range o.tokens {
+			if got := tok.Wrapping() - 1; got != want { // one belongs to spare tokens
+				t.Errorf("%s: k%d has %d wrapping keys, want %d", what, i+1, got, want)
+			}
+		}
+	}
+	public := func() string {
+		t.Helper()
+		f, err := keeper.OpenKeyFile(o.desks[1].Disk, o.desks[1].Dir, o.desks[1].Custodian)
+		must(t, err)
+		defer f.Wipe()
+		return string(f.Custody().Public())
+	}
+	o.begin()
+	first := public()
+	opens("under way", 1)
+	if digits := o.pass(); public() != first {
+		t.Error("another identity in the middle of a ceremony")
+	} else {
+		o.finish(digits)
+	}
+	opens("finished", 0)
+	o.begin()
+	if public() == first {
+		t.Error("another ceremony has the same wrapping key")
+	}
+	for _, d := range o.desks {
+		_, err := d.Cancel()
+		must(t, err)
+	}
+	opens("cancelled", 0)
+	o.begin()
+	crash, removed := errors.New("the machine stops here"), false
+	digits := o.pass()
+	o.desks[1].Disk.At = func(name, _ string) error {
+		if name == "ceremony.json" {
+			removed = true
+			return crash
+		}
+		return nil
+	}
+	_, err := o.desks[1].Finish(t.Context(), digits)
+	if o.desks[1].Disk.At = nil; !errors.Is(err, crash) || !removed {
+		t.Fatalf("cut off: %v", err)
+	}
+	if w, err := o.desks[1].Status(); err != nil || w.Stage != keys.Ready {
+		t.Errorf("after it was cut off: %s, %v", w.Stage, err)
+	}
+	for _, i := range []int{0, 2} {
+		_, err := o.desks[i].Finish(t.Context(), digits)
+		must(t, err)
+	}
+	opens("cut off", 0)
+	lost, err := os.ReadFile(filepath.Join(o.desks[1].Dir, "keeper.json"))
+	must(t, err)
+	m, err := tokenkeys.NewMover(o.spares[1])
+	must(t, err)
+	fresh := tokentest.NewSoft(t, "fresh")
+	d := keys.Desk{Dir: t.TempDir(), Custodian: o.custodian(fresh, o.spares[0])}
+	_, err = d.TakeOver(who(1), lost, m.Move)
+	must(t, err)
+	if n := fresh.Wrapping() - 1; n != 0 {
+		t.Errorf("taken over: %d wrapping keys", n)
+	}
+}
+
 // TestCarriedKeysAreBound: what a member sealed in one ceremony opens nothing in
 // another one, not even for who could take the outer seal off, because the key itself
 // vouches for the meeting.

@@ -99,3 +99,32 @@ func AcceptedTime(t *testing.T, place func(testing.TB) Place) {
 		t.Fatalf("admitted: %v", err)
 	}
 }
+
+// TimeIsNoProgress: an older copy of a ledger that is left running, for however long, does
+// not come up by itself to what was seen of the ledger since. The time that it keeps is
+// durable all the same (I-2, I-15).
+func TimeIsNoProgress(t *testing.T, place func(testing.TB) Place) {
+	p := place(t)
+	r := newRig(t, p)
+	h := r.enroll()
+	copied := newRig(t, p.Crashed(t))
+	r.spend(h, k, 2)
+	seen := r.ledger.Meta().Sequence
+	was := copied.ledger.Meta()
+	for range 20 {
+		copied.clock.Move(time.Minute)
+		if err := copied.ledger.KeepTime(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	copied.clock.Step(time.Hour)
+	if err := copied.ledger.AcceptTime(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if now := copied.ledger.Meta(); now.Sequence != was.Sequence || now.High.High.Sub(was.High.High) < time.Hour {
+		t.Errorf("the copy went from %d to %d by itself, its time from %v to %v", was.Sequence, now.Sequence, was.High.High, now.High.High)
+	}
+	if err := copied.ledger.Admit(t.Context(), copied.clock.Now(), seen); !errors.Is(err, ledger.ErrRolledBack) {
+		t.Errorf("the copy serves who has seen more: %v", err)
+	}
+}

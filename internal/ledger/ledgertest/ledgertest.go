@@ -50,6 +50,7 @@ func Run(t *testing.T, place func(testing.TB) Place) {
 		{"ClockAheadAndBack", ClockAheadAndBack},
 		{"TimeAcrossStarts", TimeAcrossStarts},
 		{"AcceptedTime", AcceptedTime},
+		{"TimeIsNoProgress", TimeIsNoProgress},
 		{"SpentOnlyAfterDurable", SpentOnlyAfterDurable},
 		{"FaultsNeverFreeAGuess", FaultsNeverFreeAGuess},
 		{"FullDiskCountsNothing", FullDiskCountsNothing},

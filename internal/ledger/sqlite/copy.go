@@ -41,7 +41,7 @@ func OpenCopy(ctx context.Context, path string) (*Copy, error) {
 	return c, nil
 }
 
-// Sequence returns how many batches the ledger has written.
+// Sequence returns how many batches that changed a row the ledger has written.
 func (c *Copy) Sequence(ctx context.Context) (n uint64, err error) {
 	if err := c.db.QueryRowContext(ctx, "SELECT sequence FROM meta").Scan(&n); err != nil {
 		return 0, fmt.Errorf("ledger file: %w", err)

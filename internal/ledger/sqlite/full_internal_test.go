@@ -8,8 +8,10 @@ import (
 	"path/filepath"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/ledger"
 	"github.com/liuma-pin/liuma/internal/ledger/ledgertest"
 	"github.com/liuma-pin/liuma/internal/sqlitefile"
@@ -141,6 +143,31 @@ func faultyStmt(t *testing.T, f faulty) *sql.Stmt {
 		t.Fatal(err)
 	}
 	return stmt
+}
+
+// TestTimeWithoutRoomForTheCommit: a batch that saves the time alone has the sequence of the
+// one before, and is told apart all the same, kept or gone.
+func TestTimeWithoutRoomForTheCommit(t *testing.T) {
+	small := openBackend(t, filepath.Join(t.TempDir(), "small.db"))
+	limitPages(t, small, 1)
+	meta, err := small.Meta(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	full := small.Apply(t.Context(), rowsOf(newCards(300)), meta)
+	for _, late := range []bool{false, true} {
+		b := openBackend(t, filepath.Join(t.TempDir(), "ledger.db"))
+		meta, err := b.Meta(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		next := meta
+		next.High = clock.State{High: time.Date(2026, 11, 30, 6, 40, 0, 0, time.UTC), Boot: time.Minute, BootID: "a"}
+		b.conn.commit = faultyStmt(t, faulty{b: b, text: "COMMIT", late: late, err: full})
+		if err := b.Apply(t.Context(), nil, next); errors.Is(err, ledger.ErrFull) == late {
+			t.Errorf("kept %t: %v", late, err)
+		}
+	}
 }
 
 // TestApplyWithoutRoomForTheCommit: only a full disk, and only a batch that is

@@ -206,10 +206,15 @@ func (w *writer) undo(ctx context.Context, meta ledger.Meta) error {
 	if err != nil {
 		return err
 	}
-	if now.Incarnation == meta.Incarnation && now.Sequence == meta.Sequence {
+	if now.Incarnation == meta.Incarnation && now.Sequence == meta.Sequence && sameTime(now.High, meta.High) {
 		return errors.New("ledger rollback: the batch was kept")
 	}
 	return nil
+}
+
+// sameTime compares a time that was read with one that was to be written.
+func sameTime(read, wrote clock.State) bool {
+	return read.Boot == wrote.Boot && read.BootID == wrote.BootID && (wrote.High.IsZero() || read.High.UnixMilli() == wrote.High.UnixMilli())
 }
 
 func (w *writer) put(ctx context.Context, rows []ledger.Row, meta ledger.Meta) error {

@@ -82,16 +82,16 @@ func (s *Soft) TakeOut(err error) {
 // Label returns the name of the token.
 func (s *Soft) Label() string { return s.label }
 
-// WrappingKey returns the wrapping key with a name; wrapping keys of day keys are made
-// when they are asked for.
+// WrappingKey returns the wrapping key with a name; wrapping keys of day keys and of
+// keepers' ceremonies are made when they are asked for.
 func (s *Soft) WrappingKey(name string) (token.WrappingKey, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.away != nil {
+		return token.WrappingKey{}, s.away
+	}
 	key := s.wrapping(name)
 	if key == nil {
-		if s.away != nil {
-			return token.WrappingKey{}, s.away
-		}
 		var err error
 		if key, err = rsa.GenerateKey(rand.Reader, 2048); err != nil {
 			return token.WrappingKey{}, err
@@ -104,10 +104,10 @@ func (s *Soft) WrappingKey(name string) (token.WrappingKey, error) {
 // wrapping returns the wrapping key with a name; nil: it was not made. The caller holds
 // mu.
 func (s *Soft) wrapping(name string) *rsa.PrivateKey {
-	if !strings.HasPrefix(name, "liuma day ") {
-		return s.wraps
+	if strings.HasPrefix(name, "liuma day ") || strings.HasSuffix(name, " wrapping") {
+		return s.more[name]
 	}
-	return s.more[name]
+	return s.wraps
 }
 
 // Wrapping counts the wrapping keys in the token.

@@ -100,13 +100,17 @@ func (s *Soft) WrapShareKey(name string, to token.WrappingKey) ([]byte, error) {
 }
 
 // UnwrapShareKey imports a share key.
-func (s *Soft) UnwrapShareKey(name, _ string, hash crypto.Hash, wrapped []byte) error {
+func (s *Soft) UnwrapShareKey(name, wrappingKey string, hash crypto.Hash, wrapped []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.away != nil {
 		return s.away
 	}
-	key, err := rsa.DecryptOAEP(hash.New(), nil, s.wraps, wrapped, nil)
+	by := s.wrapping(wrappingKey)
+	if by == nil {
+		return token.ErrNoKey
+	}
+	key, err := rsa.DecryptOAEP(hash.New(), nil, by, wrapped, nil)
 	if err != nil {
 		return token.ErrCannot
 	}
