@@ -148,7 +148,7 @@ func noLooks[T any](*T) []Value { return nil }
 
 func newTables() *tables {
 	t := &tables{}
-	t.cards = kind[whole]{Table{Name: "cards", Columns: []Column{{Name: "holder", Unique: true}}, Recent: 8192},
+	t.cards = kind[whole]{Table{Name: "cards", Columns: []Column{{Name: "holder", Unique: true}}, Recent: 2048},
 		func(w *whole) []byte { return w.Card.ID[:] },
 		func(w *whole) []Value { return []Value{w.Card.Holder[:]} }}
 	t.persons = kind[store.Person]{Table{Name: "persons", Columns: []Column{{Name: "card_no", Unique: true}}},
@@ -161,7 +161,7 @@ func newTables() *tables {
 	t.starts = kind[start]{Table{Name: "starts", Columns: []Column{{Name: "start", Number: true, Unique: true}}},
 		func(s *start) []byte { return startKey(s.Process) },
 		func(s *start) []Value { return []Value{s.Start} }}
-	t.intents = kind[store.Intent]{Table{Name: "intents", Recent: 8192}, // the key is the card: at most one open intent each (I-7)
+	t.intents = kind[store.Intent]{Table{Name: "intents", Recent: 2048}, // the key is the card: at most one open intent each (I-7)
 		func(i *store.Intent) []byte { return i.Card[:] }, noLooks[store.Intent]}
 	// One business number, one request (I-11): it is the key. The phase lets the
 	// database itself refuse to decide a request twice.
@@ -176,7 +176,7 @@ func newTables() *tables {
 		looks: func(a *store.Archive) []Value { return []Value{int64(a.Digest)} }}
 	t.numbers = numberTable()
 	t.holders = holderTable()
-	t.claims = kind[claim]{Table: Table{Name: "claims", Recent: 8192}, looks: noLooks[claim]}
+	t.claims = kind[claim]{Table: Table{Name: "claims", Recent: 2048}, looks: noLooks[claim]}
 	t.resealing = kind[store.Resealing]{Table: Table{Name: "resealing"}, looks: noLooks[store.Resealing]}
 	t.sharedRow = kind[shared]{Table: Table{Name: "shared", Recent: 1}, looks: noLooks[shared]}
 	t.meters = meterTable()

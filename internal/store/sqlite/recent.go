@@ -64,7 +64,7 @@ const (
 
 // mostPending bounds the rows of one table that wait for their commit, as an import's: where
 // there are more, the table is taken for swept, and its rows are read from the file.
-const mostPending = 8192
+const mostPending = 2048
 
 func (k *kept) size() int {
 	n := overhead + 2*len(k.key) + len(k.row.Body)
