@@ -7869,6 +7869,9 @@ func (w Refused) HeadsNotAccepted(dir, why string) string {
 // InitThere says "refused.init.there".
 func (w Refused) InitThere(dir string) string { return w.say("refused.init.there", "{dir}", dir) }
 
+// InitFile says "refused.init.file".
+func (w Refused) InitFile(dir string) string { return w.say("refused.init.file", "{dir}", dir) }
+
 // InitTwoPeople says "refused.init.two_people".
 func (w Refused) InitTwoPeople() string { return w.say("refused.init.two_people") }
 

@@ -56,6 +56,9 @@ func (i *initCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	if dir == "" {
 		dir = c.Data
 	}
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		return refuse(func(w *locale.Words) string { return w.Refused.InitFile(dir) })
+	}
 	if _, err := os.Stat(filepath.Join(dir, config.FileName)); err == nil {
 		return refuse(func(w *locale.Words) string { return w.Refused.InitThere(dir) })
 	} else if !errors.Is(err, fs.ErrNotExist) {
