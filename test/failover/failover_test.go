@@ -230,7 +230,13 @@ func (h *house) stopped(acts []*history.Tried) {
 			continue
 		}
 		seen[p] = true
-		said := p.Verify(h.t.Context(), 0, pin)
+		said := ""
+		for n := range 20 { // "not known" and "not now" say nothing about the card
+			if said = p.Verify(h.t.Context(), n, pin); said != history.Undecided && said != history.Refused && said != "unavailable" {
+				break
+			}
+			time.Sleep(time.Second)
+		}
 		if frozen && said == "suspended" || !frozen && (said == "locked" || said == "blocked") {
 			continue
 		}
