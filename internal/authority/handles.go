@@ -48,13 +48,27 @@ func (a *Authority) TendHandles(ctx context.Context) {
 			return
 		case <-t.C:
 		}
-		if err := a.TendHandlesStep(ctx); err != nil && ctx.Err() == nil {
+		if err := a.tendHandles(ctx); err != nil && ctx.Err() == nil {
 			a.log.WarnContext(ctx, "claims of handles not looked through", "err", err)
 		}
 	}
 }
 
-// TendHandlesStep is one step of TendHandles, for tests that move the clock. A crash in it
+// tendHandles is one step, if the rest after the last round is over.
+func (a *Authority) tendHandles(ctx context.Context) error {
+	a.handles.mu.Lock()
+	sw, err := a.handleSweep(ctx)
+	if err == nil {
+		a.handles.at = &sw
+	}
+	a.handles.mu.Unlock()
+	if err != nil || sw.After == nil && !sw.EndedAt.IsZero() && a.Now().Sub(sw.EndedAt) < handlesRest {
+		return err
+	}
+	return a.TendHandlesStep(ctx)
+}
+
+// TendHandlesStep is one step of TendHandles, whether its time has come or not. A crash in it
 // leaves the position that was saved last: the claims after it are looked at once more. A claim
 // that cannot be dropped now is left to the next round.
 func (a *Authority) TendHandlesStep(ctx context.Context) error {
@@ -64,9 +78,6 @@ func (a *Authority) TendHandlesStep(ctx context.Context) error {
 	sw, err := a.handleSweep(ctx)
 	if err != nil {
 		return err
-	}
-	if sw.After == nil && !sw.EndedAt.IsZero() && now.Sub(sw.EndedAt) < handlesRest {
-		return nil
 	}
 	var w store.WalkedHandles
 	err = a.store.View(ctx, func(r store.Reader) (err error) {

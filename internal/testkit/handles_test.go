@@ -2,7 +2,6 @@ package testkit_test
 
 import (
 	"testing"
-	"time"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
@@ -81,13 +80,7 @@ func TestHandlesThatLeadNowhere(t *testing.T) {
 	if left := loose(); len(left) != 1 || left[0].Handle != redeemable {
 		t.Errorf("left are %v, and not %q alone", left, redeemable)
 	}
-	claim(card, "a third")
-	must(a.TendHandlesStep(t.Context()))
-	if n := len(loose()); n != 2 {
-		t.Errorf("a walk began anew at once: %d are left", n)
-	}
 	leads(x.back(), card)
-	e.Clock.Advance(25 * time.Hour)
 	must(a.TendHandlesStep(t.Context()))
 	if left := loose(); len(left) != 0 {
 		t.Errorf("left are %v", left)
