@@ -98,14 +98,14 @@ format:
 	if [ -n "$$unformatted" ]; then echo "not formatted; run gofmt -w on:"; echo "$$unformatted"; exit 1; fi
 
 vet:
-	$(HASTE) go vet ./...
+	go vet ./...
 
 unit: ## all tests but those of make ci, and then the ten slowest packages
 	$(SCRATCH) $(HASTE) go test -json -vet=off -p $(AT_ONCE) -timeout 20m $(LONGEST) \
 		$$(go list ./... | grep -vxF "$$(go list $(FOREIGN) $(FAULTS) $(LONGEST))") | go run ./test/slowest
 
 test-hsm: ## what speaks PKCS#11, built with cgo, against SoftHSM
-	$(HASTE) CGO_ENABLED=1 go vet -tags pkcs11 $(HSM)
+	CGO_ENABLED=1 go vet -tags pkcs11 $(HSM)
 	$(SCRATCH) $(HASTE) CGO_ENABLED=1 go test -tags pkcs11 -vet=off -timeout 10m $(firstword $(HSM))
 	$(SCRATCH) $(HASTE) CGO_ENABLED=1 go test -tags pkcs11 -vet=off -timeout 10m -run HSM $(wordlist 2,9,$(HSM))
 
