@@ -81,7 +81,7 @@ func TestDrawnAfterTwoRefusals(t *testing.T) {
 			b.open(w.push(w.channel, liuma.ActionEnroll, whole(person), "e-1", &person))
 			if l.care {
 				b.care(w.site)
-				b.open(w.push(w.channel, liuma.ActionEnroll, whole(person), "e-1", &person))
+				b.open(w.push(w.channel, liuma.ActionEnroll, whole(person), "e-2", &person)) // e-1 may have begun already
 			}
 			b.press(says[0])
 			b.ready()

@@ -98,7 +98,7 @@ func TestSilentHostKeepsNoLease(t *testing.T) {
 // TestAllLoseTheirConnections, as in a failover. One is back at once, the other one later than
 // a process that is alone in losing its connection has time for, and is not ended.
 func TestAllLoseTheirConnections(t *testing.T) {
-	const absence = 4 * time.Second
+	const absence = 8 * time.Second
 	c := pgtest.Borrow(t)
 	c.Make(t, "liuma")
 	k := keys(t)
