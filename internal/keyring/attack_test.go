@@ -224,6 +224,33 @@ func TestTheGiverIsDismissed(t *testing.T) {
 	}
 }
 
+// TestTheLastKeysOfWhoIsDismissed are taken by whoever dismisses it, who had not seen them yet:
+// the next key is made with them, and one that was down takes them too.
+func TestTheLastKeysOfWhoIsDismissed(t *testing.T) {
+	w, all := newWorld(t, "a", "b", "c")
+	a, b, c := all[0], all[1], all[2]
+	confirm(t, a, b)
+	confirm(t, a, c)
+	confirm(t, c, b)
+	w.rounds()
+	c.stop()
+	_, err := b.keys.NewRootKey(t.Context(), "admin")
+	must(t, err)
+	must(t, a.keys.Dismiss(t.Context(), "admin", "b", "its machine is gone"))
+	b.stop()
+	w.rounds()
+	if a.vault.SealsWith() != 2 {
+		t.Errorf("a seals with %d", a.vault.SealsWith())
+	}
+	_, err = a.keys.NewRootKey(t.Context(), "admin")
+	must(t, err)
+	w.rounds()
+	must(t, c.start())
+	if c.vault.SealsWith() != 3 {
+		t.Errorf("c seals with %d", c.vault.SealsWith())
+	}
+}
+
 // TestANumberNobodyReached: who has the vault's key file and writes to the database puts a row
 // there whose version or edition leaves none above it. Nobody takes it for a head, it is told
 // once, and 'liuma heads accept' gets past it.

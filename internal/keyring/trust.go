@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -134,6 +135,10 @@ func (k *Keyring) Confirm(ctx context.Context, actor, name, digits string, reaso
 // goes on with the keys that it has; whoever stole them has those too. Its identity never
 // comes back, here and at all that hear of it. ErrMember.
 //
+// Keys that it handed over last are taken first: afterwards nobody goes by its signature, and
+// rows may be sealed under a key that it has alone. Where they cannot be taken, it is
+// dismissed all the same.
+//
 // A crash after the commit leaves a head that the next look raises.
 func (k *Keyring) Dismiss(ctx context.Context, actor, name string, reason audit.Reason) error {
 	k.mu.Lock()
@@ -145,11 +150,37 @@ func (k *Keyring) Dismiss(ctx context.Context, actor, name string, reason audit.
 	if err != nil {
 		return err
 	}
+	const tries = 5
+	for i := range tries {
+		row, err := k.view(ctx)
+		if err != nil {
+			return err
+		}
+		_, failed := k.take(ctx, row, me)
+		if failed != nil {
+			k.c.Logger.WarnContext(ctx, "keys of before a dismissal were not taken", "giver", row.Giver, "err", failed)
+		}
+		err = k.dismissOnce(ctx, actor, name, reason, me, failed == nil && i < tries-1)
+		if !errors.Is(err, errMoved) {
+			return err
+		}
+	}
+	return errMoved
+}
+
+// dismissOnce dismisses. With take it returns errMoved where the one that is dismissed has
+// handed over keys meanwhile, which this authority does not have.
+func (k *Keyring) dismissOnce(ctx context.Context, actor, name string, reason audit.Reason, me *vault.IdentityKey, take bool) error {
 	var out [16]byte
-	err = k.change(ctx, func(row *store.Keyring) (audit.Entry, error) {
+	err := k.change(ctx, func(row *store.Keyring) (audit.Entry, error) {
 		m := memberOf(row, name)
 		if m == nil {
 			return audit.Entry{}, ErrMember
+		}
+		if take && row.Giver == name {
+			if has, err := k.has(row); err != nil || !has {
+				return audit.Entry{}, errors.Join(err, errMoved)
+			}
 		}
 		out = shortPrint(identityOf(*m).Fingerprint())
 		g, err := gone(out, me)

@@ -155,15 +155,19 @@ func (g *guest) isAdmitted(t *testing.T, p *several, name string) {
 	must(t, err)
 }
 
-// member is what an authority knows of another.
-func (h *house) member(t *testing.T, name string) keyring.Member {
+// member is what an authority knows of another, once it does: who has just started is not
+// known at once, and who was put off is heard again at a later look.
+func (h *house) member(t *testing.T, name string) (m keyring.Member) {
 	t.Helper()
-	s := h.keyring(t)
-	i := slices.IndexFunc(s.Members, func(m keyring.Member) bool { return m.Name == name })
-	if i < 0 {
-		t.Fatalf("%s is not known: %+v", name, s.Members)
-	}
-	return s.Members[i]
+	until(t, name+" is known", func() bool {
+		s := h.keyring(t)
+		i := slices.IndexFunc(s.Members, func(m keyring.Member) bool { return m.Name == name })
+		if i >= 0 {
+			m = s.Members[i]
+		}
+		return i >= 0
+	})
+	return m
 }
 
 // confirms has two authorities confirm one another by the digits that each shows of itself.
