@@ -58,6 +58,8 @@ func TestConformanceFromMemory(t *testing.T) { storetest.Run(t, storetest.Expect
 
 // The invariants by name, for docs/INVARIANTS.md.
 
+func TestHandlesThatLeadNowhere(t *testing.T) { storetest.RetainHandles(t, open) }
+
 func TestDeletedRowsLeaveTheMemory(t *testing.T) { storetest.RecentRows(t, open) }
 
 func TestViewsFromMemoryAreWhole(t *testing.T) { storetest.RecentTogether(t, open) }

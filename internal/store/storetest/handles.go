@@ -10,11 +10,11 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// retainHandles: a walk finds the claims of handles that lead nowhere, page by page, and keeps
+// RetainHandles: a walk finds the claims of handles that lead nowhere, page by page, and keeps
 // its place without an entry. Such a claim goes, and no other: not that of a link, nor of a card
 // that is not there, of another card, or of one that is known to be behind. Whoever makes the
 // link at that moment has both, the link and its claim.
-func retainHandles(t *testing.T, open Open) {
+func RetainHandles(t *testing.T, open Open) {
 	s, reopen := open(t)
 	ch := liuma.ChannelID("app")
 	take := func(h store.Handle, i int) {

@@ -119,7 +119,7 @@ func Run(t *testing.T, open Open) {
 		{"Digests", digests},
 		{"Retain/Requests", retainRequests},
 		{"Retain/Sweep", retainSweep},
-		{"Retain/Handles", retainHandles},
+		{"Retain/Handles", RetainHandles},
 		{"Retain/Archives", archives},
 		{"ErrorKeepsNothing", errorKeepsNothing},
 		{"RefusedWriteGoesOn", refusedWriteGoesOn},
