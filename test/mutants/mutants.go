@@ -270,7 +270,8 @@ func (r *runner) test(ctx context.Context, c Catch, overlay string) (failed bool
 	defer cancel()
 	cmd := exec.CommandContext(ctx, binary, "-test.v", "-test.failfast", "-test.run", c.run())
 	cmd.Dir = filepath.Join(r.root, filepath.FromSlash(c.Dir))
-	cmd.Env = append(os.Environ(), "RAPID_NOFAILFILE=1", "LIUMA_EVERY_STORY=1") // else failing draws would be kept in the tree
+	cmd.Env = append(os.Environ(), "RAPID_NOFAILFILE=1", "LIUMA_EVERY_STORY=1", // else failing draws would be kept in the tree
+		strings.TrimSpace("GOFLAGS="+os.Getenv("GOFLAGS")+" -overlay="+overlay)) // for programs that the test builds
 	out, err := cmd.CombinedOutput()
 	name, _, _ := strings.Cut(c.Test, "/")
 	switch {
