@@ -21,7 +21,7 @@ func (c *Codec) Wanted(e store.Expected) (out []Wanted) {
 			home = e.Card[:]
 		}
 		out = append(out, Wanted{&c.numbers.Table, nil, key},
-			Wanted{&c.requests.Table, home, join(string(e.Channel), string(e.Business))})
+			Wanted{&c.requests.Table, home, requestKey(e.Channel, e.Business)})
 	}
 	if e.Handle != "" {
 		out = append(out, Wanted{&c.claims.Table, nil, claimKey(e.Channel, e.Handle)})
@@ -41,5 +41,5 @@ func (c *Codec) Sought(e store.Expected) (Wanted, bool) {
 	if e.Business == "" {
 		return Wanted{}, false
 	}
-	return Wanted{Table: &c.requests.Table, Key: join(string(e.Channel), string(e.Business))}, true
+	return Wanted{Table: &c.requests.Table, Key: requestKey(e.Channel, e.Business)}, true
 }

@@ -72,6 +72,9 @@ func numberKey(ch liuma.ChannelID, no liuma.BusinessNo) (key []byte, try bool) {
 	return join(string(ch), whole), try
 }
 
+// requestKey is the key of a request. A try's number has its ceremony's in it.
+func requestKey(ch liuma.ChannelID, no liuma.BusinessNo) []byte { return join(string(ch), string(no)) }
+
 // homeOf is where a request is, or would be. A try whose ceremony's request was dropped, and
 // the claim with it, is looked for everywhere: upkeep alone still asks for it, and would
 // otherwise never drop it.

@@ -145,7 +145,7 @@ func (r *Reader) Request(ch liuma.ChannelID, no liuma.BusinessNo) (store.Request
 	if err != nil {
 		return store.Request{}, err
 	}
-	q, _, err := getAt(r, &r.codec.requests, home, join(string(ch), string(no)))
+	q, _, err := getAt(r, &r.codec.requests, home, requestKey(ch, no))
 	return q, err
 }
 

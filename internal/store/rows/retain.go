@@ -96,7 +96,7 @@ func (r *Reader) Cuts(after audit.Stream, limit int) ([]audit.Head, error) {
 // age stands under the seal. A crash before the commit leaves the request, and
 // the next round finds it again.
 func (t *Tx) DeleteRequest(q store.RequestKey) error {
-	key := join(string(q.Channel), string(q.BusinessNo))
+	key := requestKey(q.Channel, q.BusinessNo)
 	home, err := t.homeOf(q.Channel, q.BusinessNo)
 	if err != nil {
 		return err

@@ -166,7 +166,7 @@ func newTables() *tables {
 	// One business number, one request (I-11): it is the key. The phase lets the
 	// database itself refuse to decide a request twice.
 	t.requests = kind[store.Request]{Table{Name: "requests", Columns: []Column{{Name: "phase", Number: true}}, Homed: true, Recent: 1024},
-		func(q *store.Request) []byte { return join(string(q.Channel), string(q.BusinessNo)) },
+		func(q *store.Request) []byte { return requestKey(q.Channel, q.BusinessNo) },
 		func(q *store.Request) []Value { return []Value{phase(q)} }}
 	t.evidence = kind[usedEvidence]{Table: Table{Name: "evidence", Columns: []Column{{Name: "until", Number: true}}},
 		looks: func(e *usedEvidence) []Value { return []Value{e.Until.UnixMilli()} }}

@@ -330,8 +330,7 @@ func (t *change) Update(table *rows.Table, w rows.Row, was uint64) error {
 	}
 	var n int64
 	var err error
-	differ := t.looksDiffer(table, w)
-	if !differ {
+	if !t.looksDiffer(table, w) {
 		n, err = t.update(table, w, was, true)
 	}
 	if err == nil && n == 0 && len(table.Columns) > 0 {
