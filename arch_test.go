@@ -30,6 +30,7 @@ var levels = map[string]int{
 	"internal/process":                0,
 	"internal/clock":                  0,
 	"internal/progress":               0,
+	"internal/upkeep":                 0,
 	"internal/strictjson":             0,
 	"internal/diskfile":               0,
 	"internal/softkey":                0,

@@ -22,6 +22,7 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/directory"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/upkeep"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
@@ -72,18 +73,7 @@ func (b *Book) lately(ctx context.Context) (m imports, err error) {
 // Watch reads the directory anew when another process has imported something, until ctx
 // ends.
 func (b *Book) Watch(ctx context.Context) {
-	tick := time.NewTicker(WatchEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		if err := b.Look(ctx); err != nil && ctx.Err() == nil {
-			b.c.Logger.WarnContext(ctx, "agencies that another authority imported are not shown yet", "err", err)
-		}
-	}
+	upkeep.Every(ctx, WatchEvery, b.c.Logger, "agencies that another authority imported are not shown yet", b.Look)
 }
 
 // Look is one round of Watch.

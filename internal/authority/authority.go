@@ -234,8 +234,9 @@ type Authority struct {
 	freezeTries *freezeTries
 
 	seen           map[string]uint64 // owned by Maintain: the keepers' sequences that were saved
-	walk           walk              // its place in the walk through old requests
-	handles        handleWalk        // and in that through claims of handles
+	walk           *walk             // through old requests
+	handles        *walk             // through claims of handles
+	keepRequests   time.Duration     // set by New
 	keepCeremonies time.Duration     // set by New
 	keepLetters    time.Duration     // set by New
 
@@ -254,7 +255,8 @@ func New(c Config) (*Authority, error) {
 		issuer: c.Issuer, process: c.Process, ended: c.Ended, onDuty: c.OnDuty, shared: c.Shared, outbox: c.Outbox, letters: c.Letters, keepLetters: c.KeepLetters,
 		clock: c.Clock, others: c.Witnesses, wait: c.Wait, log: c.Logger,
 		slots: newSlots(), seals: &sealKeys{}, judges: &judges{made: map[pin.Rules]*pin.Judge{}},
-		clients: newClients(), seen: map[string]uint64{}, walk: walk{keep: c.Keep}, sprays: newSprays(c.Logger), rations: newRations(),
+		clients: newClients(), seen: map[string]uint64{}, walk: newWalk(c.Store, store.Reader.Sweep, store.Tx.SaveSweep),
+		handles: newWalk(c.Store, store.Reader.HandleSweep, store.Tx.SaveHandleSweep), keepRequests: c.Keep, sprays: newSprays(c.Logger), rations: newRations(),
 		freezeTries: newFreezeTries(), keepCeremonies: c.KeepCeremonies,
 	}
 	a.policy = under{of: c.Policy, parent: a.parentOf}

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/upkeep"
 )
 
 // Claims of handles that lead nowhere (ClaimHandle) go with their ceremony (DropHandle). What
@@ -24,43 +24,20 @@ const (
 	handlesRest  = 24 * time.Hour
 )
 
-// handleWalk is this process's position in the walk.
-type handleWalk struct {
-	mu    sync.Mutex
-	at    *store.Sweep // guarded by mu; nil before the first step
-	saved time.Time    // guarded by mu: when the position was last saved
-}
-
 // TendHandles drops claims of handles that lead nowhere, until ctx ends. Where rows lie
 // together nothing is claimed first, and there are none.
 func (a *Authority) TendHandles(ctx context.Context) {
 	if !a.store.Spreads() {
 		return
 	}
-	a.handles.mu.Lock()
-	a.handles.at = nil // another process may have gone on with it
-	a.handles.mu.Unlock()
-	t := time.NewTicker(handlesEvery)
-	defer t.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-t.C:
-		}
-		if err := a.tendHandles(ctx); err != nil && ctx.Err() == nil {
-			a.log.WarnContext(ctx, "claims of handles not looked through", "err", err)
-		}
-	}
+	a.handles.forget()
+	upkeep.Every(ctx, handlesEvery, a.log, "claims of handles not looked through", a.tendHandles)
 }
 
 // tendHandles is one step, if the rest after the last round is over.
 func (a *Authority) tendHandles(ctx context.Context) error {
 	a.handles.mu.Lock()
-	sw, err := a.handleSweep(ctx)
-	if err == nil {
-		a.handles.at = &sw
-	}
+	sw, err := a.handles.position(ctx)
 	a.handles.mu.Unlock()
 	if err != nil || sw.After == nil && !sw.EndedAt.IsZero() && a.Now().Sub(sw.EndedAt) < handlesRest {
 		return err
@@ -75,7 +52,7 @@ func (a *Authority) TendHandlesStep(ctx context.Context) error {
 	a.handles.mu.Lock()
 	defer a.handles.mu.Unlock()
 	now := a.Now()
-	sw, err := a.handleSweep(ctx)
+	sw, err := a.handles.position(ctx)
 	if err != nil {
 		return err
 	}
@@ -98,27 +75,7 @@ func (a *Authority) TendHandlesStep(ctx context.Context) error {
 	if sw.After = w.Next; w.Next == nil {
 		sw.EndedAt = now
 	}
-	a.handles.at = &sw
-	if w.Next != nil && now.Sub(a.handles.saved) < saveEvery {
-		return failed
-	}
-	a.handles.saved = now
-	return errors.Join(failed, a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) { return audit.Entry{}, tx.SaveHandleSweep(sw) }))
-}
-
-// handleSweep is the position of the walk: at first the saved one.
-func (a *Authority) handleSweep(ctx context.Context) (sw store.Sweep, err error) {
-	if a.handles.at != nil {
-		return *a.handles.at, nil
-	}
-	err = a.store.View(ctx, func(r store.Reader) (err error) {
-		sw, err = r.HandleSweep()
-		return err
-	})
-	if errors.Is(err, store.ErrSeal) {
-		return store.Sweep{}, nil // its alarm is raised; the walk begins anew
-	}
-	return sw, err
+	return errors.Join(failed, a.handles.move(ctx, sw, now, w.Next == nil))
 }
 
 // pruneHandle drops the claim of a handle, unless a ceremony may still make its link: one whose

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/upkeep"
 )
 
 const (
@@ -29,37 +29,14 @@ const (
 	// dropPage is how many requests one transaction deletes. It holds the writer for
 	// some milliseconds, like a large import.
 	dropPage = 100
-	// saveEvery is how often the position of the walk is saved if nothing was deleted.
-	saveEvery = time.Minute
 )
-
-// walk is this process's position in the walk through requests.
-type walk struct {
-	keep  time.Duration
-	mu    sync.Mutex
-	at    *store.Sweep // guarded by mu; nil before the first step
-	saved time.Time    // guarded by mu: when the position was last saved
-}
 
 // Retain deletes requests that were kept long enough, until ctx ends. It walks through
 // all of them in the order of their keys, a step a second. A request's age is under its
 // row's seal, so there is no index by age, which saves space.
 func (a *Authority) Retain(ctx context.Context) {
-	t := time.NewTicker(retainEvery)
-	defer t.Stop()
-	a.walk.mu.Lock()
-	a.walk.at = nil // another process may have gone on with it
-	a.walk.mu.Unlock()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-t.C:
-		}
-		if err := a.RetainStep(ctx); err != nil && ctx.Err() == nil {
-			a.log.WarnContext(ctx, "old requests not dropped", "err", err)
-		}
-	}
+	a.walk.forget()
+	upkeep.Every(ctx, retainEvery, a.log, "old requests not dropped", a.RetainStep)
 }
 
 // RetainStep is one step of Retain, for tests that move the clock. A crash in it leaves
@@ -71,10 +48,13 @@ func (a *Authority) RetainStep(ctx context.Context) error {
 	a.walk.mu.Lock()
 	defer a.walk.mu.Unlock()
 	now := a.Now()
-	before := now.Add(-a.walk.keep)
-	sw, err := a.sweep(ctx, now)
+	before := now.Add(-a.keepRequests)
+	sw, err := a.walk.position(ctx)
 	if err != nil {
 		return err
+	}
+	if sw.BegunAt.IsZero() {
+		sw.BegunAt = now
 	}
 	var w store.Walked
 	err = a.store.View(ctx, func(r store.Reader) (err error) {
@@ -103,28 +83,7 @@ func (a *Authority) RetainStep(ctx context.Context) error {
 			return err
 		}
 	}
-	a.walk.at = &sw
-	if len(w.Old) == 0 && w.Next != nil && now.Sub(a.walk.saved) < saveEvery {
-		return nil
-	}
-	a.walk.saved = now
-	return a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) { return audit.Entry{}, tx.SaveSweep(sw) })
-}
-
-// sweep is the position of the walk: at first the saved one.
-func (a *Authority) sweep(ctx context.Context, now time.Time) (sw store.Sweep, err error) {
-	if a.walk.at != nil {
-		sw = *a.walk.at
-	} else if err = a.store.View(ctx, func(r store.Reader) (err error) {
-		sw, err = r.Sweep()
-		return err
-	}); errors.Is(err, store.ErrSeal) {
-		sw, err = store.Sweep{}, nil // its alarm is raised; the walk begins anew
-	}
-	if sw.BegunAt.IsZero() {
-		sw.BegunAt = now
-	}
-	return sw, err
+	return a.walk.move(ctx, sw, now, len(w.Old) > 0 || w.Next == nil)
 }
 
 // dropRequests deletes the requests of a page that nothing needs any more.

@@ -15,6 +15,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/policy"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/upkeep"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
@@ -137,18 +138,7 @@ const (
 // Maintain ends ceremonies whose time is over and deletes those that ended long ago, until
 // ctx ends. Each step may be repeated or lost without harm.
 func (s *Ceremonies) Maintain(ctx context.Context) {
-	t := time.NewTicker(maintainEvery)
-	defer t.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-t.C:
-		}
-		if err := s.MaintainOnce(ctx); err != nil && ctx.Err() == nil {
-			s.log.WarnContext(ctx, "maintenance of ceremonies incomplete", "err", err)
-		}
-	}
+	upkeep.Every(ctx, maintainEvery, s.log, "maintenance of ceremonies incomplete", s.MaintainOnce)
 }
 
 // MaintainOnce is one round of Maintain, for tests that move the clock.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/upkeep"
 )
 
 const (
@@ -27,18 +28,7 @@ const (
 // Retain deletes archived entries from the database once they were kept long enough,
 // until ctx ends: one step a second, so that it does not disturb other work.
 func (d *Digester) Retain(ctx context.Context) {
-	t := time.NewTicker(leaveEvery)
-	defer t.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-t.C:
-		}
-		if err := d.RetainStep(ctx); err != nil && ctx.Err() == nil {
-			d.c.Logger.WarnContext(ctx, "archived entries not dropped", "err", err)
-		}
-	}
+	upkeep.Every(ctx, leaveEvery, d.c.Logger, "archived entries not dropped", d.RetainStep)
 }
 
 // RetainStep is one step of Retain, for tests that move the clock. It does not wait:
