@@ -9,6 +9,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/clock"
+	"github.com/liuma-pin/liuma/internal/gathering"
 )
 
 // op is one request on its way through the writer.
@@ -76,13 +77,19 @@ func (l *Ledger) write() {
 // next waits for requests and returns a batch of them, or nil after Close.
 func (l *Ledger) next() []*op {
 	var patience <-chan time.Time
-	waited := false
+	waited, gathered := false, false
 	for {
 		l.mu.Lock()
 		n := len(l.queue)
 		wait, many := l.cfg.SettleWait, n >= l.cfg.MaxBatch
 		if l.full { // on a full disk, waiting proofs try to write only once in a while
 			wait, many = max(wait, roomWait), false
+		}
+		if l.asks > 0 && !gathered {
+			l.mu.Unlock()
+			gathering.Wait(l.asking, l.cfg.MaxBatch)
+			gathered = true
+			continue
 		}
 		if n > 0 && (l.asks > 0 || l.closing || waited || many) {
 			ops := l.take(min(n, l.cfg.MaxBatch))
@@ -103,6 +110,13 @@ func (l *Ledger) next() []*op {
 			waited = true
 		}
 	}
+}
+
+// asking is how many requests are queued that do not wait for others.
+func (l *Ledger) asking() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.asks
 }
 
 // take removes the first n requests. Caller holds mu.

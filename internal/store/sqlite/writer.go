@@ -11,6 +11,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/gathering"
 	"github.com/liuma-pin/liuma/internal/sqlitefile"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/store/rows"
@@ -29,8 +30,9 @@ const (
 )
 
 // writer owns the one connection that writes. Its goroutine takes the Updates
-// that were queued during the last commit, runs them in one transaction, and
-// answers them after the commit: one sync for all.
+// that were queued during the last commit, and those that others are about to queue
+// (package gathering), runs them in one transaction, and answers them after the
+// commit: one sync for all.
 type writer struct {
 	conn    *conn // used by loop only
 	file    *sqlitefile.File
@@ -165,6 +167,7 @@ func (w *writer) loop() {
 	defer func() { w.abandon(batch) }()
 	for {
 		var more bool
+		gathering.Wait(w.queued, maxBatch)
 		batch, more = w.next(batch[:0])
 		if len(batch) > 0 {
 			w.settle(batch)
@@ -176,6 +179,12 @@ func (w *writer) loop() {
 		}
 		<-w.wake
 	}
+}
+
+func (w *writer) queued() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.queue)
 }
 
 // next takes up to maxBatch calls off the queue. more reports whether others
