@@ -165,6 +165,7 @@ func TestSmallestImports(t *testing.T) {
 		"cmd/liuma-keeper",          // wiring
 		"internal/clock",            // the machine's clocks
 		"internal/diskfile",         // files whole or not at all
+		"internal/gathering",        // who shares a commit
 		"internal/keeper",           // counting and evaluating
 		"internal/keeper/admission", // who may call
 		"internal/keeper/host",      // the directory and the doors
