@@ -79,8 +79,8 @@ func migrateTo(t *testing.T, path, last string) {
 	}
 }
 
-// TestRequestsKeepTheirGuards: the table of requests was made anew. Its rows and what it
-// refuses are as before.
+// TestRequestsKeepTheirGuards: the check of a request's phase was written anew. Rows and
+// what the table refuses are as before.
 func TestRequestsKeepTheirGuards(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "authority.db")
 	migrateTo(t, path, "00025_holders.sql")
@@ -107,6 +107,16 @@ func TestRequestsKeepTheirGuards(t *testing.T) {
 	}
 	if row != "01 1 7 0203 4 05" {
 		t.Errorf("the row is %q, want it as it was", row)
+	}
+	var text, whole string
+	if err := db.QueryRowContext(t.Context(), `SELECT sql, (SELECT integrity_check FROM pragma_integrity_check) FROM sqlite_schema WHERE name = 'requests'`).Scan(&text, &whole); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(text, "CHECK (phase BETWEEN 0 AND 2)") {
+		t.Errorf("the table is %s, want a range for the phase", text)
+	}
+	if whole != "ok" {
+		t.Errorf("the file's check says %q", whole)
 	}
 	for what, c := range map[string]struct{ statement, refusal string }{
 		"a request is decided again":   {`UPDATE requests SET body = x'06', rev = 8`, "a decided request does not change"},
